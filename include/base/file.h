@@ -1,0 +1,33 @@
+/*
+ * file - whole files and durable writes
+ *
+ * Errors:  OK, or TEMP / STOP with a problem (SYS_…); errno is told in it.  fsync is never called twice on one inode: after a
+ *          failed one the caller makes a new file (RELIABILITY.md 2.9).
+ */
+#ifndef WAYBILL_BASE_FILE_H
+#define WAYBILL_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/problem.h"
+
+/* The whole file, NUL-terminated behind its end; refuses what is longer than max (0 = 64 MiB) or no regular file. */
+int file_read(struct arena *a, const char *path, uint64_t max, struct slice *out, struct problems *ps);
+/* Writes all; handles short writes and EINTR. 0 or errno. */
+int file_write_all(int fd, struct slice bytes);
+/* Reads until `n` bytes are there or the file ends; -1 with errno on a fault. */
+ssize_t file_read_full(int fd, void *p, size_t n);
+/* NAME replaced by the bytes: temporary file beside it, fsync, rename, fsync of the folder (the last two fsyncs only if durable). */
+int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps);
+/* Folder and its parents. */
+int file_make_dirs(const char *path, unsigned mode, struct problems *ps);
+bool file_exists(const char *path);
+/* "a/b" in the arena; an absolute b stands alone. */
+const char *file_join(struct arena *a, const char *dir, const char *name);
+const char *file_base(const char *path);
+struct slice file_dir(struct arena *a, const char *path);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * type - from the spelling of a field to its canonical text, and back
+ *
+ * Inside waybill every value is canonical text, whatever the file spelled:
+ *     text      as it is, UTF-8
+ *     integer   -?digits, no leading zeros, no plus; "-0" becomes "0"
+ *     decimal   -?digits[.digits], no leading zeros but one before the point; the decimals it came with are kept ("1.00")
+ *     date      yyyy-MM-dd           time  HH:mm:ss[.SSS]           datetime  yyyy-MM-ddTHH:mm:ss[.SSS][Z|+hh:mm]
+ *     boolean   true, false          binary  its bytes
+ * So equal types compare and copy without a second look.  When the spelling is canonical already (the usual case) the value
+ * points to the input and nothing is copied.
+ *
+ * Owner:   results point into `raw` or live in the arena.
+ * Errors:  OK or SKIP.  On SKIP nothing is added: `fault` says what is wrong and the caller adds it with place and path.
+ */
+#ifndef WAYBILL_FORMAT_TYPE_H
+#define WAYBILL_FORMAT_TYPE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "format/format.h"
+#include "message/value.h"
+
+struct fault {
+    const char *code;               /* NUM_BAD, DATE_BAD, TEXT_LONG, CODE_UNKNOWN, REQUIRED … */
+    struct slice text;              /* "is not a decimal"; the shown value goes before it */
+    struct slice hint;              /* "expected a number like 12,50" */
+};
+
+/*
+ * Checks and normalises `raw` (decoded UTF-8, unescaped) for the field; sets v->p, v->n, v->state and VALUE_LAX, leaves the
+ * place alone.  A value of a lax field that does not fit becomes empty with VALUE_LAX, p and n the raw text; result OK.
+ */
+int type_read(const struct field *f, struct slice raw, struct arena *a, struct value *v, struct fault *fault);
+
+/* Appends the field's spelling of a present value, or of nothing (first placeholder, or not at all). */
+int type_write(const struct field *f, const struct value *v, struct buf *out, struct arena *a, struct fault *fault);
+
+/* Compiles `pattern "yyyy-MM-dd"` or a text pattern; STOP with fault set when it makes no sense (position in *at, in characters). */
+int pattern_compile(struct arena *a, enum type type, struct slice text, struct pattern **out, struct fault *fault, size_t *at);
+/* A canonical date, time or datetime spelled by a pattern, and back: for text(x, pattern). */
+int pattern_write(const struct pattern *p, struct slice canonical, struct buf *out, struct fault *fault);
+int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault);
+/* Holds all parts of a value of that type, so that reading back loses nothing. */
+bool pattern_is_exact(const struct pattern *p, enum type type);
+
+/* Equal by type: 1.0 and 1.00 are; absent and empty are. */
+bool type_equal(enum type type, const struct value *a, const struct value *b);
+/* Orders two present canonical values of one type: <0, 0, >0. */
+int type_compare(enum type type, struct slice a, struct slice b);
+
+#endif

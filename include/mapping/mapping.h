@@ -1,0 +1,178 @@
+/*
+ * mapping - the correspondence of two formats, compiled, run forward and backward
+ *
+ *     struct mapping *m;
+ *     rc = mapping_load(arena, &env, "sales-orders", NULL, &m, problems);       names resolved, checked, compiled
+ *     struct run *run = run_new(arena, m, MAPPING_FORWARD, &outside, problems); binds params and tables
+ *     per message:  rc = run_message(run, source, &message_arena, &outcome, sink_fn, owner, problems);
+ *     at the end:   rc = run_finish(run, …);                                    file members, totals
+ *
+ * Source: LANGUAGE.md sections 3, 4 and 6.  The mapping layer knows no folder, no table file and no clock: all that comes from
+ * outside is asked of `struct outside`.
+ *
+ * Owner:   mapping: program arena, immutable, shared by threads.  run: batch arena.  Results: the message arena.
+ * Errors:  OK, SKIP (this message was refused, skipped or waits: see the outcome), STOP (the run cannot go on), TEMP.
+ */
+#ifndef WAYBILL_MAPPING_MAPPING_H
+#define WAYBILL_MAPPING_MAPPING_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/problem.h"
+#include "format/format.h"
+#include "message/edit.h"
+#include "message/node.h"
+
+enum mapping_direction { MAPPING_FORWARD, MAPPING_BACKWARD };
+enum mapping_arrow { ARROW_BOTH, ARROW_RIGHT, ARROW_LEFT };
+
+enum outcome_kind { OUTCOME_NONE, OUTCOME_NOTE, OUTCOME_WARN, OUTCOME_SKIP, OUTCOME_WAIT, OUTCOME_REJECT };
+extern const char *const outcome_names[];       /* "note", "warn", "skip", "wait", "reject" */
+extern const char *const outcome_states[];      /* State of $outcome: "done", "skipped", "waiting", "rejected" */
+
+struct mapping_param {
+    struct slice name, title;
+    struct field *field;            /* type and attributes */
+    bool required, has_default;
+    struct value otherwise;         /* the default */
+    struct token token;
+};
+
+struct mapping_table {
+    struct slice name;
+    struct slice *keys, *columns;   /* column names */
+    size_t nkeys, ncolumns;
+    bool optional, local;           /* local: rows stand in the map */
+    struct slice **rows;            /* of a local table: rows[i][column], keys first */
+    size_t nrows;
+    bool unique;                    /* a two-way row finds its rows by column: column values must be unique */
+    struct token token;
+};
+
+struct mapping {
+    struct slice name, title;
+    const char *file;
+    struct format *left, *right;
+    enum mapping_arrow arrow;
+    struct mapping_param *params;
+    size_t nparams;
+    struct mapping_table *tables;
+    size_t ntables;
+    struct conf *conf;
+    size_t rows, two_way;           /* value rows, and how many of them are <=> */
+    struct program *program;        /* private: mapping/program.h */
+};
+
+/* How formats are found and prepared: syntax_format() of the layer above, passed in so that mapping does not include syntax. */
+struct mapping_env {
+    const struct finder *finder;
+    int (*load_format)(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps);
+    void *owner;
+};
+
+int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps);
+
+/* One row of a table as the mapping sees it: values by the table's own column order. */
+struct table_row {
+    const struct value *values;     /* [ncolumns of the bound table] */
+};
+
+/* What a mapping needs from outside; every pointer may be NULL where the mapping declares no need. */
+struct outside {
+    void *owner;
+    /* The value of a param (text as written in site.conf or --set), or slice_none(): then the default counts. */
+    struct slice (*param)(void *owner, struct slice name);
+    /* Binds a declared table once per run; NULL with a problem when it cannot be had.  Gives its columns' types in `columns`. */
+    void *(*table_open)(void *owner, const struct mapping_table *t, struct problems *ps);
+    /* Type of a column of a bound table; -1 = no such column. */
+    int (*table_column)(void *owner, void *table, struct slice column, enum type *type_out);
+    /* Rows whose columns `cols[0..n-1]` equal the canonical texts: 0, 1 or 2 (= more than one); fills the first. */
+    int (*table_find)(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out);
+    int (*sequence_next)(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps);
+    int (*attachment)(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps);
+    struct slice batch_id, file_name;
+    struct slice batch_time;        /* canonical datetime of the site's zone, recorded once */
+    /* Another text for a CODE, in the site's language; slice_none() = the mapping's own. May hold {expr} of plain field names. */
+    struct slice (*text)(void *owner, const char *code);
+};
+
+/* One judgement about a message: what `require … else` said. */
+struct finding {
+    enum outcome_kind kind;
+    struct slice code, text;
+    const struct node *node;        /* the instance judged: the message or a line of it */
+    struct slice key;               /* of the message, for people */
+    struct slice field, value;
+    struct finding *next;
+};
+
+struct outcome {
+    enum outcome_kind kind;         /* the worst; SKIP, WAIT, REJECT mean that the message gives no output */
+    struct finding *first, *last;
+    size_t n;
+};
+
+struct run;
+
+/* Receives each target message as soon as it is built; several message rows give several. */
+typedef int mapping_give(void *owner, struct node *target, struct problems *ps);
+
+struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o, struct problems *ps);
+/* File members of the side written, made so far: set writer.file to it before writer_open. */
+struct node *run_file(struct run *r);
+/* The file node of the side read, for `/Name` paths; call when the reader has opened. */
+void run_source_file(struct run *r, const struct node *file);
+int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner, struct problems *ps);
+int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
+void run_free(struct run *r);
+
+/*
+ * Update mode: the written side exists.  `old` is the aligned instance of the original (NULL: new), `source` the answer's
+ * message (NULL: only the original has it).  Adds edits; nothing is written into `old`.
+ */
+int run_update(struct run *r, struct node *old, struct node *source, uint64_t number, struct arena *a, struct edits *edits, struct outcome *outcome,
+               struct problems *ps);
+/* The key that aligns a message of the side read (written = false) or of the side written (written = true); n 0 = no key rows. */
+struct slice run_key(struct run *r, const struct node *message, bool written, struct arena *a);
+/* The message pairs of the mapping in this direction: for a message group of the side read, the group written; NULL = none. */
+const struct group *run_target(const struct run *r, const struct group *source);
+
+/* Makes the tree of $outcome below a message, for reports; `state` as in LANGUAGE section 5. */
+struct format *outcome_format(struct arena *a);
+struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o);
+/* Runs a report map over one message, refused ones too. */
+int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
+
+/* Loss table, per direction: dropped, narrowed, invented, first of several. */
+enum loss_kind { LOSS_DROPPED, LOSS_NARROWED, LOSS_INVENTED, LOSS_FIRST };
+extern const char *const loss_names[];
+struct loss {
+    enum mapping_direction direction;
+    enum loss_kind kind;
+    struct slice path, reason;
+    uint32_t line;
+    struct loss *next;
+};
+struct loss *mapping_losses(struct arena *a, const struct mapping *m);
+
+/* For `test`: how often each statement ran or fired, by line; and what may be left out to make a mutant. */
+struct mutant {
+    enum { MUTANT_ROW, MUTANT_TABLE_ROW, MUTANT_REQUIRE } kind;
+    const char *file;               /* of the statement: the map or one that it includes */
+    uint32_t first_line, last_line;
+    struct slice text;
+};
+size_t mapping_mutants(struct arena *a, const struct mapping *m, struct mutant **out);
+void run_coverage(const struct run *r, void (*each)(void *owner, uint32_t line, uint64_t times), void *owner);
+
+/* Field table of a mapping, for `describe`. */
+struct correspondence {
+    struct slice left, right, how;
+    enum mapping_arrow arrow;
+    bool key;
+    uint32_t line, depth;
+};
+size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct correspondence **out);
+
+#endif
