@@ -123,7 +123,7 @@ struct namespace {
     struct slice prefix, uri;
 };
 
-struct option {                     /* a header of the syntax: `delimiter ";"` */
+struct header {                     /* a header of the syntax: `delimiter ";"` */
     struct slice name;
     struct slice value;             /* slice_none() when it stands alone */
     struct token token;
@@ -141,7 +141,7 @@ struct format {
     bool charset_given;
     struct namespace *namespaces;
     size_t nnamespaces;
-    struct option *options;         /* in order; the last of a name counts: format_option() */
+    struct header *options;         /* in order; the last of a name counts: format_option() */
     size_t noptions;
     struct replacement *replacements;
     size_t nreplacements;

@@ -1,0 +1,12 @@
+/*
+ * commands - the commands that the table of cmd.c lists, one per file src/cmd/cmd_VERB.c
+ */
+#ifndef WAYBILL_CMD_COMMANDS_H
+#define WAYBILL_CMD_COMMANDS_H
+
+#include "cmd/cmd.h"
+
+extern const struct command command_init, command_run, command_watch, command_convert, command_inspect, command_check,
+    command_explain, command_laws, command_test, command_describe, command_fmt, command_status, command_show, command_do;
+
+#endif

@@ -1,0 +1,262 @@
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cmd/commands.h"
+#include "syntax/syntax.h"
+
+const struct command *const command_table[] = {
+    &command_init, &command_run, &command_watch, &command_convert, &command_inspect, &command_check, &command_explain,
+    &command_laws, &command_test, &command_describe, &command_fmt, &command_status, &command_show, &command_do,
+    NULL,
+};
+
+static const struct command *command_find(const char *verb)
+{
+    for (size_t i = 0; command_table[i]; i++)
+        if (strcmp(command_table[i]->verb, verb) == 0)
+            return command_table[i];
+    return NULL;
+}
+
+size_t cmd_flush(struct cmd *c)
+{
+    struct problems *ps = c->problems;
+    struct buf out = { 0 };
+    for (const struct problem *p = ps->first; p; p = p->next)
+        problem_show(&out, p);
+    if (ps->errors + ps->warnings + ps->notes > ps->n)
+        buf_printf(&out, "waybill: %zu more problems are not shown\n", ps->errors + ps->warnings + ps->notes - ps->n);
+    fwrite(out.p, 1, out.n, stderr);
+    buf_release(&out);
+    size_t errors = ps->errors;
+    problems_init(ps, ps->arena, ps->max);
+    return errors;
+}
+
+int cmd_usage(const struct cmd *c, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    struct buf text = { 0 }, out = { 0 };
+    buf_vprintf(&text, format, ap);
+    va_end(ap);
+    buf_printf(&out, "waybill %s: ", c->verb);
+    buf_add_shown(&out, buf_slice(&text), 400);
+    const struct command *command = command_find(c->verb);
+    if (command)
+        buf_printf(&out, "\nusage: waybill %s   (waybill %s --help tells more)", command->usage, c->verb);
+    buf_byte(&out, '\n');
+    fwrite(out.p, 1, out.n, stderr);
+    buf_release(&text);
+    buf_release(&out);
+    return EXIT_USAGE;
+}
+
+int cmd_print(struct cmd *c, const struct buf *out)
+{
+    if (fwrite(out->p ? out->p : "", 1, out->n, stdout) == out->n && fflush(stdout) == 0)
+        return EXIT_GOOD;
+    problem_system(c->problems, "-", "standard output cannot be written", errno);
+    cmd_flush(c);
+    return EXIT_SYSTEM;
+}
+
+static int option_index(const struct cmd_option *options, int letter)
+{
+    for (int i = 0; options[i].letter; i++)
+        if (options[i].letter == letter)
+            return i;
+    return -1;
+}
+
+/* getopt's own tables from ours. */
+static void option_tables(const struct cmd_option *options, char *letters, struct option *names)
+{
+    *letters++ = ':';                           /* tells a missing value from an unknown option */
+    int i = 0;
+    for (; options[i].letter && i < CMD_OPTIONS_MAX; i++) {
+        *letters++ = options[i].letter;
+        if (options[i].value)
+            *letters++ = ':';
+        names[i] = (struct option){ .name = options[i].name, .has_arg = options[i].value ? required_argument : no_argument,
+                                    .val = options[i].letter };
+    }
+    *letters = 0;
+    names[i] = (struct option){ 0 };
+}
+
+static int option_taken(struct cmd_args *out, int i, const char *value)
+{
+    out->values[i] = value ? value : "";
+    if (value && out->nrepeated < CMD_REPEAT_MAX) {
+        out->repeated_letter[out->nrepeated] = out->options[i].letter;
+        out->repeated[out->nrepeated++] = value;
+    }
+    return 0;
+}
+
+int cmd_args(struct cmd *c, int argc, char **argv, const struct cmd_option *options, struct cmd_args *out)
+{
+    char letters[2 * CMD_OPTIONS_MAX + 2];
+    struct option names[CMD_OPTIONS_MAX + 1];
+    *out = (struct cmd_args){ .options = options };
+    option_tables(options, letters, names);
+    optind = 0;
+    opterr = 0;
+    int letter;
+    while ((letter = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+        if (letter == ':')
+            return cmd_usage(c, "%s needs a value", argv[optind - 1]);
+        int i = letter == '?' ? -1 : option_index(options, letter);
+        if (i < 0)
+            return cmd_usage(c, "unknown option %s", argv[optind - 1]);
+        option_taken(out, i, optarg);
+        optarg = NULL;
+    }
+    out->n = argc - optind;
+    out->operand = argv + optind;
+    return 0;
+}
+
+const char *cmd_arg(const struct cmd_args *args, char letter)
+{
+    int i = option_index(args->options, letter);
+    return i < 0 ? NULL : args->values[i];
+}
+
+static void help_all(FILE *to)
+{
+    fprintf(to, "waybill %s - converts business files by mapping files, there and back\n\nusage: waybill COMMAND [ARGUMENT ...]\n\n",
+            WAYBILL_VERSION);
+    for (size_t i = 0; command_table[i]; i++)
+        fprintf(to, "  %-9s %s\n", command_table[i]->verb, command_table[i]->summary);
+    fprintf(to, "\nwaybill COMMAND --help tells the options of one command; waybill explain CODE the meaning of a problem.\n"
+                "Exit codes: 0 good, 1 some messages rejected or errors found, 2 wrong usage, 3 invalid format, mapping or\n"
+                "site, 4 input is not what it claims to be, 5 the system failed.\n");
+}
+
+static void help_one(const struct command *c)
+{
+    printf("usage: waybill %s\n\n%s.\n\n%s", c->usage, c->summary, c->help);
+}
+
+/* `--help` and `--json` are every command's: taken out of argv here. Returns true when help was asked for. */
+static bool common_options(struct cmd *c, int *argc, char **argv)
+{
+    bool help = false;
+    int n = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            while (i < *argc)
+                argv[n++] = argv[i++];
+            break;
+        }
+        if (strcmp(argv[i], "--help") == 0)
+            help = true;
+        else if (strcmp(argv[i], "--json") == 0)
+            c->json = true;
+        else
+            argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    *argc = n;
+    return help;
+}
+
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+{
+    const struct cmd *c = owner;
+    return syntax_format(a, &c->finder, name, from, out, ps);
+}
+
+static const char *const *finder_roots(struct arena *a)
+{
+    static const char *const fallback[] = { "mappings", WAYBILL_DATA "/mappings" };
+    const char *path = getenv("WAYBILL_PATH");
+    size_t parts = 1;
+    for (const char *p = path ? path : ""; *p; p++)
+        parts += *p == ':';
+    const char **roots = arena_zero(a, (parts + 3) * sizeof *roots);
+    size_t n = 0;
+    while (path && *path) {
+        size_t len = strcspn(path, ":");
+        if (len)
+            roots[n++] = arena_cstr(a, (struct slice){ path, len });
+        path += len + (path[len] == ':');
+    }
+    roots[n++] = fallback[0];
+    roots[n++] = fallback[1];
+    return roots;
+}
+
+static const struct command *command_wanted(const char *verb, struct arena *a)
+{
+    const struct command *command = command_find(verb);
+    if (command)
+        return command;
+    struct slice verbs[64];
+    size_t n = 0;
+    for (; command_table[n] && n < 64; n++)
+        verbs[n] = slice_of(command_table[n]->verb);
+    struct slice hint = problem_suggest(a, slice_of(verb), verbs, n);
+    struct buf out = { 0 };
+    buf_text(&out, "waybill: no command \"");
+    buf_add_shown(&out, slice_of(verb), 60);
+    buf_text(&out, "\"");
+    if (hint.n)
+        buf_printf(&out, "; %.*s", SLICE_ARG(hint));
+    buf_text(&out, " (waybill --help lists them)\n");
+    fwrite(out.p, 1, out.n, stderr);
+    buf_release(&out);
+    return NULL;
+}
+
+static int command_run_one(const struct command *command, int argc, char **argv)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct problems problems;
+    problems_init(&problems, &arena, 1000);
+    struct cmd c = { .verb = command->verb, .arena = &arena, .problems = &problems, .limits = limits_default };
+    c.finder.roots = finder_roots(&arena);
+    c.env = (struct mapping_env){ .finder = &c.finder, .load_format = load_format, .owner = &c };
+    clock_init(&c.clock, getenv("WAYBILL_CLOCK"));
+    int code = EXIT_GOOD;
+    if (common_options(&c, &argc, argv))
+        help_one(command);
+    else
+        code = command->run(&c, argc, argv);
+    cmd_flush(&c);
+    arena_release(&arena);
+    return code;
+}
+
+int cmd_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_all(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("waybill %s\n", WAYBILL_VERSION);
+        return EXIT_GOOD;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        help_all(stdout);
+        return EXIT_GOOD;
+    }
+    struct arena a;
+    arena_init(&a, 0);
+    const struct command *command = command_wanted(argv[1], &a);
+    arena_release(&a);
+    if (!command)
+        return EXIT_USAGE;
+    return command_run_one(command, argc - 1, argv + 1);
+}
