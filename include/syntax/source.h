@@ -17,8 +17,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/charset.h"
 #include "base/hash.h"
 #include "base/limit.h"
 #include "base/problem.h"
@@ -37,6 +39,8 @@ struct source {
     /* For line and column of problems: where the last lookup stood, and for inputs that cannot be read again (pipes) the line
        count of what has left the window. */
     uint64_t line_offset, line_number;
+    enum charset charset;           /* set by the reader, for columns and source lines of problems; UNKNOWN counts as UTF-8 */
+    off_t start;                    /* where the file began in fd; -1: a pipe, what left the window is gone */
 };
 
 #define SOURCE_WINDOW (256 * 1024)

@@ -114,15 +114,18 @@ int writer_write(struct writer *w, const struct node *msg, struct problems *ps);
 int writer_close(struct writer *w, struct problems *ps);
 
 void patcher_init(struct patcher *p, struct reader *r, struct arena *a);
-/* One replaced range; `put` is bytes of the file's charset already. */
+/* One replaced range; `put` is bytes of the file's charset already and is copied. */
 void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put);
 /* Spells the edits of a tree. */
 int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps);
 /* Copies the original (from its beginning, `original` freshly opened) and applies the byte edits. */
 int patch_run(struct patcher *p, struct source *original, struct sink *out, struct problems *ps);
 
-/* Text in the charset of the format, into `out`: `spelled` UTF-8; CHARSET_CANNOT with the character otherwise. */
+/* Adds UTF-8 text to `out` in the charset; SKIP with the fault CHARSET_CANNOT, whose hint is the character, and `out` as it was. */
 int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fault *fault);
+
+/* A fault of a format that only its syntax can see, at a token of its file (NULL: at its `syntax` line). Returns STOP. */
+int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps, const char *hint, const char *text);
 
 /* A file in the original syntax that holds only the given messages (rejected ones): head, their ranges, tail. */
 struct span {

@@ -1,0 +1,128 @@
+#include "syntax/syntax.h"
+
+#include <string.h>
+
+void patcher_init(struct patcher *p, struct reader *r, struct arena *a)
+{
+    *p = (struct patcher){ .reader = r, .arena = a };
+}
+
+void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put)
+{
+    struct slice own = put.n ? arena_copy(p->arena, put) : (struct slice){ "", 0 };
+    ARENA_PUSH(p->arena, p->list, p->n, p->cap) = (struct byte_edit){ .at = at, .len = len, .put = own };
+}
+
+int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps)
+{
+    int worst = OK;
+    for (const struct edit *e = edits->first; e; e = e->next) {
+        int rc = p->reader->syntax->patch(p, e, ps);
+        worst = rc > worst ? rc : worst;
+        if (rc >= STOP)
+            break;
+    }
+    return worst;
+}
+
+/* Bottom-up merge sort by `at`: stable, so inserts at one place keep the order in which they came. */
+static void sort_edits(struct patcher *p)
+{
+    bool sorted = true;
+    for (size_t i = 1; i < p->n && sorted; i++)
+        sorted = p->list[i - 1].at <= p->list[i].at;
+    if (sorted)
+        return;
+    struct byte_edit *from = p->list, *to = arena_alloc(p->arena, p->n * sizeof *to);
+    for (size_t width = 1; width < p->n; width *= 2) {
+        for (size_t lo = 0; lo < p->n; lo += 2 * width) {
+            size_t mid = lo + width < p->n ? lo + width : p->n, hi = mid + width < p->n ? mid + width : p->n;
+            size_t i = lo, j = mid;
+            for (size_t k = lo; k < hi; k++)
+                to[k] = j >= hi || (i < mid && from[i].at <= from[j].at) ? from[i++] : from[j++];
+        }
+        struct byte_edit *t = from;
+        from = to;
+        to = t;
+    }
+    p->list = from;
+    p->cap = p->n;      /* the other array may be the one with room: the next push takes a new one */
+}
+
+/* Drops what lies inside a deleted range; two edits that replace the same bytes are a contradiction. */
+static int settle_overlaps(struct patcher *p, const char *file, struct problems *ps)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        struct byte_edit *last = kept ? &p->list[kept - 1] : NULL, *e = &p->list[i];
+        if (!last || e->at >= last->at + last->len) {
+            p->list[kept++] = *e;
+        } else if (last->put.n == 0 && e->at + e->len <= last->at + last->len) {
+            continue;
+        } else if (e->put.n == 0 && e->at == last->at && e->len >= last->len) {
+            *last = *e;
+        } else if (e->at == last->at && e->len == last->len && slice_equal(e->put, last->put)) {
+            continue;
+        } else {
+            problem_addf(ps, PROBLEM_ERROR, "PATCH_OVERLAP", (struct place){ .file = file, .offset = e->at },
+                         "two changes meet in the same bytes of the original");
+            return STOP;
+        }
+    }
+    p->n = kept;
+    return OK;
+}
+
+/* Copies the original from where it stands up to offset `to` (UINT64_MAX: to its end), or skips it when `out` is NULL. */
+static int pass_on(struct source *in, uint64_t to, struct sink *out, struct problems *ps)
+{
+    while (source_offset(in, in->at) < to) {
+        if (in->at == in->end && !source_fill(in, NULL)) {
+            if (in->error)
+                return problem_system(ps, in->name, "reading", in->error);
+            break;
+        }
+        uint64_t left = to - source_offset(in, in->at);
+        size_t n = (size_t)(in->end - in->at);
+        n = left < n ? (size_t)left : n;
+        if (out) {
+            buf_add(&out->buf, (struct slice){ in->at, n });
+            sink_turn(out);
+        }
+        in->at += n;
+    }
+    if (to == UINT64_MAX || source_offset(in, in->at) == to)
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "ORIGINAL_SHORT", (struct place){ .file = in->name, .offset = PLACE_NO_OFFSET },
+                 "the file ends before byte %llu, where it was read before", (unsigned long long)to);
+    return STOP;
+}
+
+int patch_run(struct patcher *p, struct source *original, struct sink *out, struct problems *ps)
+{
+    sort_edits(p);
+    int rc = settle_overlaps(p, original->name, ps);
+    for (size_t i = 0; rc == OK && i < p->n; i++) {
+        rc = pass_on(original, p->list[i].at, out, ps);
+        if (rc == OK) {
+            buf_add(&out->buf, p->list[i].put);
+            sink_turn(out);
+            rc = pass_on(original, p->list[i].at + p->list[i].len, NULL, ps);
+        }
+    }
+    return rc == OK ? pass_on(original, UINT64_MAX, out, ps) : rc;
+}
+
+int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n, struct sink *out,
+                   struct problems *ps)
+{
+    int rc = pass_on(original, head_end, out, ps);
+    for (size_t i = 0; rc == OK && i < n; i++) {
+        rc = pass_on(original, spans[i].at, NULL, ps);
+        if (rc == OK)
+            rc = pass_on(original, spans[i].end, out, ps);
+    }
+    if (rc == OK)
+        rc = pass_on(original, tail_at, NULL, ps);
+    return rc == OK ? pass_on(original, UINT64_MAX, out, ps) : rc;
+}

@@ -1,0 +1,225 @@
+#include "syntax/source.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+
+enum { LOCATE_CHUNK = 64 * 1024, LOCATE_LINE = 4096 /* longest source line that is shown */ };
+
+void source_open_fd(struct source *s, int fd, const char *name, const struct limits *limits)
+{
+    *s = (struct source){ .fd = fd, .name = name, .limits = limits ? limits : &limits_default, .line_number = 1 };
+    s->start = lseek(fd, 0, SEEK_CUR);
+    struct buf b = { 0 };
+    buf_grow(&b, SOURCE_WINDOW);
+    s->buffer = s->at = s->end = b.p;
+    s->cap = b.cap;
+}
+
+void source_open_text(struct source *s, struct slice text, const char *name, const struct limits *limits)
+{
+    char *p = (char *)(uintptr_t)(text.p ? text.p : "");
+    *s = (struct source){ .fd = -1, .name = name, .buffer = p, .cap = text.n, .at = p, .end = p + text.n, .eof = true,
+                          .limits = limits ? limits : &limits_default, .line_number = 1 };
+}
+
+void source_close(struct source *s)
+{
+    if (s->fd >= 0 && s->buffer) {
+        struct buf b = { .p = s->buffer, .cap = s->cap };
+        buf_release(&b);
+    }
+    s->buffer = s->at = s->end = NULL;
+    s->cap = 0;
+}
+
+/* Line ends in [p, end): LF, CRLF and a lone CR are one each. `next` is the byte behind the end, -1 at the end of the file. */
+static uint64_t count_lines(const char *p, const char *end, int next)
+{
+    uint64_t n = 0;
+    for (const char *q = p; (q = memchr(q, '\n', (size_t)(end - q))) != NULL; q++)
+        n++;
+    for (const char *q = p; (q = memchr(q, '\r', (size_t)(end - q))) != NULL; q++) {
+        int follows = q + 1 < end ? (unsigned char)q[1] : next;
+        n += follows != '\n';
+    }
+    return n;
+}
+
+/* Bytes leave the window.  A pipe cannot be read again, so its lines are counted now. */
+static void forget(struct source *s, const char *keep)
+{
+    if (s->start < 0 && keep > s->buffer) {
+        s->line_number += count_lines(s->buffer, keep, keep < s->end ? (unsigned char)*keep : -1);
+        s->line_offset = source_offset(s, keep);
+    }
+}
+
+static void window_move(struct source *s, char *keep)
+{
+    size_t gone = (size_t)(keep - s->buffer);
+    if (!gone)
+        return;
+    forget(s, keep);
+    memmove(s->buffer, keep, (size_t)(s->end - keep));
+    s->base += gone;
+    s->at -= gone;
+    s->end -= gone;
+}
+
+static bool window_grow(struct source *s)
+{
+    uint64_t most = s->limits->row > SOURCE_WINDOW ? s->limits->row : SOURCE_WINDOW;
+    if (s->cap >= most)
+        return false;
+    size_t at = (size_t)(s->at - s->buffer), n = (size_t)(s->end - s->buffer);
+    struct buf b = { .p = s->buffer, .n = n, .cap = s->cap };
+    uint64_t want = s->cap * 2 < most ? s->cap * 2 : most;
+    buf_grow(&b, (size_t)want - n);
+    s->buffer = b.p;
+    s->cap = b.cap;
+    s->at = s->buffer + at;
+    s->end = s->buffer + n;
+    return true;
+}
+
+bool source_fill(struct source *s, char **keep)
+{
+    if (s->eof || s->error || s->fd < 0)
+        return false;
+    window_move(s, keep ? *keep : s->at);
+    bool grown = s->end < s->buffer + s->cap || window_grow(s);
+    if (keep)
+        *keep = s->buffer;
+    if (!grown)
+        return false;
+    size_t room = (size_t)(s->buffer + s->cap - s->end);
+    ssize_t n = file_read_full(s->fd, s->end, room);
+    if (n < 0) {
+        s->error = errno;
+        return false;
+    }
+    if (s->hash && n > 0)
+        sha256_add(s->hash, (struct slice){ s->end, (size_t)n });
+    s->end += n;
+    s->eof = (size_t)n < room;
+    return n > 0;
+}
+
+/* Bytes of the file from `offset`: out of the window, else by pread. 0 when they cannot be had any more. */
+static size_t bytes_at(const struct source *s, uint64_t offset, char *into, size_t n)
+{
+    if (offset >= s->base && offset < source_offset(s, s->end)) {
+        size_t there = (size_t)(source_offset(s, s->end) - offset);
+        n = n < there ? n : there;
+        memcpy(into, s->buffer + (offset - s->base), n);
+        return n;
+    }
+    if (s->fd < 0 || s->start < 0)
+        return 0;
+    ssize_t got = pread(s->fd, into, n, s->start + (off_t)offset);
+    return got > 0 ? (size_t)got : 0;
+}
+
+static unsigned unit_width(enum charset c)
+{
+    return c == CHARSET_UTF_16 || c == CHARSET_UTF_16LE || c == CHARSET_UTF_16BE ? 2 : 1;
+}
+
+/* Is there an end of line at p?  UTF-16 has NUL in the other byte of the unit. */
+static bool line_end(const char *p, size_t n, unsigned width, char which)
+{
+    if (width == 1)
+        return n >= 1 && *p == which;
+    return n >= 2 && ((p[0] == which && p[1] == 0) || (p[1] == which && p[0] == 0));
+}
+
+/* Moves (line_offset, line_number) to the beginning of the line that holds `offset`. */
+static void walk_lines(struct source *s, uint64_t offset, char *chunk)
+{
+    unsigned width = unit_width(s->charset);
+    if (offset < s->line_offset && s->start >= 0) {
+        s->line_offset = 0;
+        s->line_number = 1;
+    } else if (offset < s->line_offset) {
+        return;
+    }
+    uint64_t from = s->line_offset;
+    while (from < offset) {
+        size_t want = offset - from + width < LOCATE_CHUNK ? (size_t)(offset - from) + width : LOCATE_CHUNK;
+        size_t n = bytes_at(s, from, chunk, want), i = 0;
+        for (; i + width <= n && from + i < offset; i += width) {
+            bool lf = line_end(chunk + i, n - i, width, '\n');
+            bool cr = !lf && line_end(chunk + i, n - i, width, '\r');
+            if (cr && i + 2 * width > n && n == LOCATE_CHUNK)
+                break;
+            if (lf || (cr && !line_end(chunk + i + width, n - i - width, width, '\n'))) {
+                s->line_number++;
+                s->line_offset = from + i + width;
+            }
+        }
+        if (i == 0)
+            return;
+        from += i;
+    }
+}
+
+/* The bytes of the line as UTF-8, or the bytes themselves where they do not decode. */
+static struct slice line_text(const struct source *s, struct slice raw, struct arena *a)
+{
+    if (s->charset == CHARSET_UNKNOWN || s->charset == CHARSET_UTF_8 || s->charset == CHARSET_US_ASCII)
+        return arena_copy(a, raw);
+    struct buf b = { 0 };
+    bool unfinished = false;
+    charset_decode(s->charset, raw, &b, &unfinished);
+    struct slice text = arena_copy(a, buf_slice(&b));
+    buf_release(&b);
+    return text;
+}
+
+/* Column of an offset in its line, and the line itself where it is short enough to show. `ahead`: bytes from the line's beginning. */
+static void locate_column(struct source *s, struct problem *p, uint64_t ahead, char *chunk, struct arena *a)
+{
+    size_t n = bytes_at(s, s->line_offset, chunk, LOCATE_LINE), len = 0;
+    unsigned width = unit_width(s->charset);
+    while (len + width <= n && !line_end(chunk + len, n - len, width, '\n') && !line_end(chunk + len, n - len, width, '\r'))
+        len += width;
+    if (s->line_offset == 0) {                  /* a byte order mark has no column */
+        enum charset of;
+        size_t bom = charset_bom((struct slice){ chunk, n }, &of);
+        ahead -= bom < ahead ? bom : ahead;
+        len -= bom < len ? bom : len;
+        memmove(chunk, chunk + bom, len);
+    }
+    struct slice head = line_text(s, (struct slice){ chunk, ahead < len ? ahead : len }, a);
+    p->place.column = (uint32_t)slice_chars(head) + 1;
+    if (!p->source.p && len < LOCATE_LINE)
+        p->source = line_text(s, (struct slice){ chunk, len }, a);
+}
+
+static void locate(void *owner, struct problem *p, struct arena *a)
+{
+    struct source *s = owner;
+    if (p->place.offset == PLACE_NO_OFFSET)
+        return;
+    char chunk[LOCATE_CHUNK];
+    walk_lines(s, p->place.offset, chunk);
+    if (p->place.offset < s->line_offset)
+        return;
+    p->place.line = (uint32_t)s->line_number;
+    uint64_t ahead = p->place.offset - s->line_offset;
+    if (ahead < LOCATE_LINE - 512)
+        locate_column(s, p, ahead, chunk, a);
+    else                                        /* too long to show or to count characters in: the column in bytes */
+        p->place.column = ahead < UINT32_MAX ? (uint32_t)ahead + 1 : UINT32_MAX;
+}
+
+void source_locate(struct source *s, struct problems *ps)
+{
+    ps->locate = locate;
+    ps->locate_owner = s;
+    ps->file = s->name;
+}

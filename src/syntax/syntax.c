@@ -1,0 +1,176 @@
+#include "syntax/syntax.h"
+
+/* A new syntax is one line here. */
+const struct syntax *const syntax_table[] = {
+    NULL,
+};
+
+const struct syntax *syntax_find(struct slice name)
+{
+    for (size_t i = 0; syntax_table[i]; i++)
+        if (slice_is(name, syntax_table[i]->name))
+            return syntax_table[i];
+    return NULL;
+}
+
+const struct syntax *syntax_detect(struct slice head)
+{
+    const struct syntax *best = NULL;
+    int most = 0;
+    for (size_t i = 0; syntax_table[i]; i++) {
+        int bits = syntax_table[i]->bid ? syntax_table[i]->bid(head) : 0;
+        if (bits > most) {
+            most = bits;
+            best = syntax_table[i];
+        }
+    }
+    return best;
+}
+
+static bool option_known(const struct syntax *sx, struct slice name)
+{
+    for (const char *const *o = sx->options; o && *o; o++)
+        if (slice_is(name, *o))
+            return true;
+    return false;
+}
+
+/* Where a format has its `syntax` line, for problems; the first token of the file when it has none. */
+static const struct token *syntax_token(const struct format *f)
+{
+    if (!f->conf)
+        return NULL;
+    for (const struct statement *st = f->conf->first; st; st = st->next)
+        if (st->n > 1 && token_is(&st->tokens[0], "syntax"))
+            return &st->tokens[1];
+    return f->conf->first ? &f->conf->first->tokens[0] : NULL;
+}
+
+int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps, const char *hint, const char *text)
+{
+    const struct token *at = t && t->line ? t : syntax_token(f);
+    if (f->conf && at)
+        return conf_problem(f->conf, at, PROBLEM_ERROR, code, ps, hint, "%s", text);
+    problem_addf(ps, PROBLEM_ERROR, code, (struct place){ .file = f->file, .offset = PLACE_NO_OFFSET }, "%s", text);
+    return STOP;
+}
+
+static int check_options(const struct format *f, const struct syntax *sx, struct problems *ps)
+{
+    int rc = OK;
+    struct slice names[32];
+    size_t n = 0;
+    for (const char *const *o = sx->options; o && *o && n < 32; o++)
+        names[n++] = slice_of(*o);
+    for (size_t i = 0; i < f->noptions; i++) {
+        const struct header *o = &f->options[i];
+        if (option_known(sx, o->name))
+            continue;
+        struct slice hint = problem_suggest(ps->arena, o->name, names, n);
+        struct slice text = arena_printf(ps->arena, "%s has no option \"%.*s\"", sx->name, SLICE_ARG(o->name));
+        rc = syntax_problem(f, &o->token, "FMT_OPTION", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
+    }
+    return rc;
+}
+
+int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
+{
+    const struct syntax *sx = syntax_find(f->syntax);
+    if (!sx) {
+        struct slice names[32];
+        size_t n = 0;
+        while (n < 32 && syntax_table[n]) {
+            names[n] = slice_of(syntax_table[n]->name);
+            n++;
+        }
+        struct slice hint = problem_suggest(ps->arena, f->syntax, names, n);
+        struct slice text = arena_printf(ps->arena, "there is no syntax \"%.*s\"", SLICE_ARG(f->syntax));
+        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
+    }
+    int rc = check_options(f, sx, ps);
+    int planned = sx->plan ? sx->plan(f, a, ps) : OK;
+    return planned > rc ? planned : rc;
+}
+
+int syntax_format(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out, struct problems *ps)
+{
+    int rc = format_load(a, finder, name, from, out, ps);
+    return rc >= SKIP ? rc : syntax_plan(*out, a, ps);
+}
+
+static int cannot(const char *name, const char *what, struct slice syntax, struct problems *ps)
+{
+    problem_addf(ps, PROBLEM_ERROR, "SYNTAX_UNKNOWN", (struct place){ .file = name, .offset = PLACE_NO_OFFSET },
+                 "%s: %s", what, syntax.n ? arena_cstr(ps->arena, syntax) : "the syntax of this file is not known");
+    return STOP;
+}
+
+int reader_open(struct reader *r, struct arena *a, struct problems *ps)
+{
+    r->arena = a;
+    if (!r->limits)
+        r->limits = r->source->limits;
+    if (r->format)
+        r->syntax = syntax_find(r->format->syntax);
+    if (!r->syntax && !r->format) {
+        if (r->source->at == r->source->end)
+            source_fill(r->source, NULL);
+        r->syntax = syntax_detect(slice_range(r->source->at, r->source->end));
+    }
+    if (!r->syntax || !r->syntax->read_open)
+        return cannot(r->source->name, "cannot be read", r->format ? r->format->syntax : slice_none(), ps);
+    return r->syntax->read_open(r, ps);
+}
+
+int reader_read(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps)
+{
+    *msg_out = NULL;
+    return r->syntax->read(r, a, msg_out, ps);
+}
+
+void reader_close(struct reader *r)
+{
+    if (r->syntax && r->syntax->read_close)
+        r->syntax->read_close(r);
+    r->state = NULL;
+}
+
+int writer_open(struct writer *w, struct arena *a, struct problems *ps)
+{
+    w->arena = a;
+    if (!w->limits)
+        w->limits = &limits_default;
+    w->syntax = syntax_find(w->format->syntax);
+    if (!w->syntax || !w->syntax->write_open)
+        return cannot(w->sink->name, "cannot be written", w->format->syntax, ps);
+    return w->syntax->write_open(w, ps);
+}
+
+int writer_write(struct writer *w, const struct node *msg, struct problems *ps)
+{
+    int rc = w->syntax->write(w, msg, ps);
+    sink_turn(w->sink);
+    return rc;
+}
+
+int writer_close(struct writer *w, struct problems *ps)
+{
+    return w->syntax->write_close ? w->syntax->write_close(w, ps) : OK;
+}
+
+int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fault *fault)
+{
+    if (c == CHARSET_UTF_8) {
+        buf_add(out, utf8);
+        return OK;
+    }
+    size_t start = out->n, taken = charset_encode(c, utf8, out);
+    if (taken == utf8.n)
+        return OK;
+    out->n = start;
+    const char *p = utf8.p + taken, *end = utf8.p + utf8.n;
+    utf8_next(&p, end);
+    *fault = (struct fault){ .code = "CHARSET_CANNOT", .text = SLICE("has a character that the charset of this file does not have"),
+                             .hint = slice_range(utf8.p + taken, p) };
+    return SKIP;
+}
