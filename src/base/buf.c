@@ -1,0 +1,137 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/charset.h"
+
+void buf_release(struct buf *b)
+{
+    free(b->p);
+    *b = (struct buf){ 0 };
+}
+
+void buf_grow(struct buf *b, size_t more)
+{
+    size_t cap = b->cap ? b->cap * 2 : 256;
+    if (cap < b->n + more)
+        cap = b->n + more;
+    if (more > PTRDIFF_MAX - b->n)
+        cap = SIZE_MAX;             /* arena_realloc reports it */
+    b->p = arena_realloc(b->p, cap);
+    b->cap = cap;
+}
+
+void buf_vprintf(struct buf *b, const char *format, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (n <= 0)
+        return;
+    char *p = buf_room(b, (size_t)n + 1);       /* vsnprintf writes a NUL, which is not counted */
+    vsnprintf(p, (size_t)n + 1, format, ap);
+    b->n += (size_t)n;
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    buf_vprintf(b, format, ap);
+    va_end(ap);
+}
+
+void buf_char(struct buf *b, uint32_t c)
+{
+    unsigned char *p = (unsigned char *)buf_room(b, 4);
+    if (c < 0x80) {
+        p[0] = (unsigned char)c;
+        b->n += 1;
+    } else if (c < 0x800) {
+        p[0] = (unsigned char)(0xC0 | c >> 6);
+        p[1] = (unsigned char)(0x80 | (c & 0x3F));
+        b->n += 2;
+    } else if (c < 0x10000) {
+        p[0] = (unsigned char)(0xE0 | c >> 12);
+        p[1] = (unsigned char)(0x80 | (c >> 6 & 0x3F));
+        p[2] = (unsigned char)(0x80 | (c & 0x3F));
+        b->n += 3;
+    } else {
+        p[0] = (unsigned char)(0xF0 | c >> 18);
+        p[1] = (unsigned char)(0x80 | (c >> 12 & 0x3F));
+        p[2] = (unsigned char)(0x80 | (c >> 6 & 0x3F));
+        p[3] = (unsigned char)(0x80 | (c & 0x3F));
+        b->n += 4;
+    }
+}
+
+/* Characters that change how their neighbours look, or that nobody sees: C0, DEL, C1, direction marks (UAX 9), line and
+   paragraph separator, zero width ones, byte order mark, tags, and what no character may be. */
+static bool is_hidden(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x061C || c == 0x180E || (c >= 0x200B && c <= 0x200F)
+        || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB)
+        || (c >= 0xE0000 && c <= 0xE0FFF);
+}
+
+void buf_add_shown(struct buf *b, struct slice text, size_t limit)
+{
+    const char *end = text.p + text.n;
+    size_t shown = 0;
+    for (const char *p = text.p; p < end; shown++) {
+        if (limit && shown == limit) {
+            buf_text(b, "…");
+            return;
+        }
+        /* Four bytes are as long as a character can be. */
+        size_t left = (size_t)(end - p), ahead = left < 4 ? left : 4;
+        bool valid = (signed char)*p >= 0 || utf8_valid((struct slice){ p, ahead }) > 0;
+        const char *from = p;
+        uint32_t c = valid ? utf8_next(&p, end) : (unsigned char)*p++;
+        if (!valid || (is_hidden(c) && c < 0x80))
+            buf_printf(b, "\\x%02X", (unsigned)c);
+        else if (is_hidden(c))
+            buf_printf(b, "\\u{%04X}", (unsigned)c);
+        else
+            buf_add(b, slice_range(from, p));
+    }
+}
+
+static void json_special(struct buf *b, unsigned char c)
+{
+    static const char letters[] = "btnvfr";     /* 8 … 13; \v is no JSON escape */
+    buf_byte(b, '\\');
+    if (c == '"' || c == '\\')
+        buf_byte(b, (char)c);
+    else if (c >= 8 && c <= 13 && c != 11)
+        buf_byte(b, letters[c - 8]);
+    else
+        buf_printf(b, "u%04x", c);
+}
+
+void buf_add_json(struct buf *b, struct slice text)
+{
+    buf_byte(b, '"');
+    while (text.n) {
+        size_t valid = utf8_valid(text), from = 0;
+        for (size_t i = 0; i < valid; i++) {
+            unsigned char c = (unsigned char)text.p[i];
+            if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
+                continue;
+            buf_add(b, slice_range(text.p + from, text.p + i));
+            json_special(b, c);
+            from = i + 1;
+        }
+        buf_add(b, slice_range(text.p + from, text.p + valid));
+        if (valid < text.n) {
+            buf_text(b, "\xEF\xBF\xBD");
+            valid++;
+        }
+        text.p += valid;
+        text.n -= valid;
+    }
+    buf_byte(b, '"');
+}

@@ -1,0 +1,211 @@
+#include "base/problem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/charset.h"
+#include "base/map.h"
+
+/* What a problem keeps of texts that may be a megabyte long. */
+enum { KEEP_VALUE = 1024, KEEP_PATH = 1024, KEEP_TEXT = 4096, KEEP_AHEAD = 80, KEEP_SOURCE = 1024,
+       KEEP_KEY = KEEP_PATH + 128 };
+
+enum { GROUPS_MAX = 1000 };         /* of one collection: more are only counted */
+
+struct problem_groups {
+    struct map map;                 /* code and path -> struct problem */
+};
+
+void problems_init(struct problems *ps, struct arena *arena, size_t max)
+{
+    *ps = (struct problems){ .arena = arena, .max = max };
+}
+
+/* At most `max` bytes, not ending within a character. */
+static struct slice cut(struct slice text, size_t max)
+{
+    if (text.n <= max)
+        return text;
+    text.n = max;
+    while (text.n > max - 4 && ((unsigned char)text.p[text.n] & 0xC0) == 0x80)
+        text.n--;
+    return text;
+}
+
+/* Keeps the stretch of a long source line around the column. */
+static void cut_source(struct problem *p)
+{
+    const char *at = p->source.p, *end = p->source.p + p->source.n;
+    uint32_t skip = p->place.column > KEEP_AHEAD ? p->place.column - KEEP_AHEAD : 0;
+    if (p->source.n <= KEEP_SOURCE)
+        return;
+    for (uint32_t i = 0; i < skip && at < end; i++)
+        utf8_next(&at, end);
+    p->source_skip += skip;
+    p->source = cut(slice_range(at, end), KEEP_SOURCE);
+}
+
+static const char *keep_file(struct problems *ps, const char *file)
+{
+    if (ps->last && ps->last->place.file && strcmp(ps->last->place.file, file) == 0)
+        return ps->last->place.file;
+    return arena_cstr(ps->arena, slice_of(file));
+}
+
+static struct problem *keep(struct problems *ps, const struct problem *given)
+{
+    struct problem *p = arena_alloc(ps->arena, sizeof *p);
+    *p = *given;
+    p->next = NULL;
+    p->count = 1;
+    if (ps->locate && p->place.line == 0 && p->place.offset != PLACE_NO_OFFSET)
+        ps->locate(ps->locate_owner, p, ps->arena);
+    if (p->place.file)
+        p->place.file = keep_file(ps, p->place.file);
+    cut_source(p);
+    p->path = arena_copy(ps->arena, cut(p->path, KEEP_PATH));
+    p->value = arena_copy(ps->arena, cut(p->value, KEEP_VALUE));
+    p->text = arena_copy(ps->arena, cut(p->text, KEEP_TEXT));
+    p->hint = arena_copy(ps->arena, cut(p->hint, KEEP_TEXT));
+    p->source = arena_copy(ps->arena, p->source);
+    return p;
+}
+
+/* The code and the path without numbers of instances: Line[2]/Qty and Line[3]/Qty are one group. */
+static struct slice group_key(char room[KEEP_KEY], const struct problem *p)
+{
+    struct slice path = cut(p->path, KEEP_PATH);
+    size_t n = 0;
+    for (const char *c = p->code; c && *c && n < KEEP_KEY - KEEP_PATH - 1; c++)
+        room[n++] = *c;
+    room[n++] = ' ';
+    for (size_t i = 0; i < path.n; i++) {
+        size_t j = i + 1;
+        while (path.p[i] == '[' && j < path.n && isdigit((unsigned char)path.p[j]))
+            j++;
+        if (path.p[i] == '[' && j > i + 1 && j < path.n && path.p[j] == ']')
+            i = j;
+        else
+            room[n++] = path.p[i];
+    }
+    return (struct slice){ room, n };
+}
+
+/* Counts the problem in its group; `kept` is NULL when the list had no room, then the first of a group is kept here. */
+static void count_in_group(struct problems *ps, const struct problem *given, const struct problem *kept)
+{
+    if (ps->groups == NULL) {
+        ps->groups = arena_zero(ps->arena, sizeof *ps->groups);
+        map_init(&ps->groups->map, ps->arena);
+    }
+    char room[KEEP_KEY];
+    struct map *map = &ps->groups->map;
+    struct slice key = group_key(room, given);
+    struct problem *group = map_get(map, key);
+    if (group) {
+        group->count++;
+    } else if (map->n >= GROUPS_MAX) {
+        ps->ungrouped++;
+    } else {
+        group = arena_alloc(ps->arena, sizeof *group);
+        *group = kept ? *kept : *keep(ps, given);
+        group->next = NULL;
+        map_put(map, arena_copy(ps->arena, key), group);
+    }
+}
+
+void problem_add(struct problems *ps, const struct problem *given)
+{
+    struct problem p = *given, *kept = NULL;
+    ps->errors += p.severity == PROBLEM_ERROR;
+    ps->warnings += p.severity == PROBLEM_WARNING;
+    ps->notes += p.severity == PROBLEM_NOTE;
+    if (p.place.file == NULL)
+        p.place.file = ps->file;
+    if (p.message == 0)
+        p.message = ps->message;
+    if (ps->max == 0 || ps->n < ps->max) {
+        kept = keep(ps, &p);
+        if (ps->last)
+            ps->last->next = kept;
+        else
+            ps->first = kept;
+        ps->last = kept;
+        ps->n++;
+    }
+    count_in_group(ps, &p, kept);
+}
+
+void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place, const char *format, ...)
+{
+    char text[KEEP_TEXT];
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    problem_add(ps, &(struct problem){ .severity = severity, .code = code, .place = place, .text = { text, length } });
+}
+
+size_t problems_groups(const struct problems *ps, const struct problem **out, size_t max)
+{
+    size_t n = ps->groups ? ps->groups->map.n : 0;
+    for (size_t i = 0; i < n && i < max; i++)
+        out[i] = ps->groups->map.entries[i].value;
+    return n;
+}
+
+static const char *system_code(int err)
+{
+    switch (err) {
+    case ENOSPC: case EDQUOT: return "SYS_FULL";
+    case EACCES: case EPERM: case EROFS: return "SYS_DENIED";
+    case ENOENT: case ENOTDIR: return "SYS_MISSING";
+    default: return "SYS_IO";
+    }
+}
+
+int problem_system(struct problems *ps, const char *file, const char *what, int err)
+{
+    char room[128];
+    const char *reason = strerror_r(err, room, sizeof room);
+    struct place place = { .file = file, .offset = PLACE_NO_OFFSET };
+    problem_addf(ps, PROBLEM_ERROR, system_code(err), place, "%s: %s", what, reason);
+    return TEMP;
+}
+
+static struct slice lowered(struct slice name, char room[64])
+{
+    size_t n = name.n < 64 ? name.n : 64;
+    for (size_t i = 0; i < n; i++)
+        room[i] = (char)tolower((unsigned char)name.p[i]);
+    return (struct slice){ room, n };
+}
+
+struct slice problem_suggest(struct arena *a, struct slice name, const struct slice *list, size_t n)
+{
+    char left[64], right[64];
+    struct slice best = slice_none(), want = lowered(name, left);
+    size_t least = name.n < 3 ? 1 : name.n < 7 ? 2 : 3;
+    if (name.n == 0 || name.n > sizeof left)
+        return slice_none();
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].n == 0 || list[i].n > sizeof right)
+            continue;
+        size_t d = slice_distance(want, lowered(list[i], right), least);
+        if (d < least || (d == least && best.p == NULL && d < name.n)) {
+            best = list[i];
+            least = d;
+        }
+    }
+    if (best.p == NULL)
+        return slice_none();
+    struct buf text = { 0 };
+    buf_text(&text, "did you mean `");
+    buf_add_shown(&text, best, 0);
+    buf_text(&text, "`?");
+    struct slice kept = arena_copy(a, buf_slice(&text));
+    buf_release(&text);
+    return kept;
+}
