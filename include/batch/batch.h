@@ -1,0 +1,143 @@
+/*
+ * batch - the life of one dropped file
+ *
+ *     struct batch_site site = { .spool = &spool, .store = &store, .clock = &clock, .zone = zone };
+ *     rc = batch_accept(&site, arena, &claim, &how, &b, problems);            place accepted (or error: a duplicate)
+ *     rc = batch_input(b, &fd, problems);                                     work/<batch>/in
+ *     b->w: pins, params, leases, totals … ; batch_problems(b, problems)
+ *     rc = batch_output(b, "outbox/ongoing", wanted_name, &n, &fd, problems); as many as there are, then for each
+ *     rc = batch_output_done(b, n, fd, problems);
+ *     rc = batch_written(b, problems);                                        all durable, listed: place written
+ *     rc = batch_deliver(b, find_outbox, owner, problems);                    place delivered
+ *     rc = batch_archive(b, problems);                                        zip verified, work/ gone: place archived
+ * or  rc = batch_set_aside(b, "NUM_BAD", text, problems);                     place error, folder in error/<batch>/
+ * or  rc = batch_retry(b, "SYS_FULL", &policy, problems);                     same place, another time; GAVE_UP sets it aside
+ *     batch_close(b);
+ *
+ * Places move only so; anything else is BATCH_MOVE, changes nothing and leaves a problem:
+ *     accepted → written, delivered (nothing to deliver), error
+ *     written  → delivered, error (as long as nothing is visible, or its name is taken)
+ *     delivered → written, delivered (a further operation of a batch that stays), archived, error (the receiver refused it)
+ * A fault on the way (TEMP) leaves all files as they are: recover.h finds the next step.
+ *
+ * Durable: batch_accept returns when the batch is accepted (RELIABILITY 2.5 steps 6 to 17); batch_written after the fsync of outputs, their
+ *          folder, the waybill, the folder; batch_deliver after the fsync of every outbox, then of the waybill; batch_archive after the zip.
+ *          With group = true in spool and store the caller ends waves: see batch_copy and batch_commit.
+ * Owner:   the batch and its waybill live in the arena; descriptors until batch_close.
+ * Errors:  OK; SKIP (this batch must wait or was set aside: see place and problems); STOP (damaged); TEMP.
+ * Limits:  one process changes a batch (the holder of the site's lease).
+ */
+#ifndef WAYBILL_BATCH_BATCH_H
+#define WAYBILL_BATCH_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/date.h"
+#include "base/problem.h"
+#include "batch/waybill.h"
+#include "drop/inbox.h"
+#include "drop/outbox.h"
+#include "drop/spool.h"
+#include "store/store.h"
+
+struct batch_site {
+    struct spool *spool;
+    struct store *store;
+    const struct clock *clock;
+    const struct zone *zone;        /* NULL = UTC */
+};
+
+struct batch {
+    const struct batch_site *site;
+    struct arena *arena;
+    struct waybill *w;
+    char id[BATCH_ID_SIZE];
+    int dir;                        /* work/<id>, tmp/<id> or error/<id> */
+    unsigned noutputs;              /* numbers given by batch_output */
+};
+
+enum duplicate_policy { DUPLICATE_REJECT, DUPLICATE_WARN, DUPLICATE_PROCESS };
+
+struct batch_accept {
+    struct slice flow, operation;
+    enum duplicate_policy content;
+    uint64_t max_size;              /* limits->file */
+    bool late;                      /* internal: set by recovery */
+};
+
+/* A new id for now; the stamp of now, RFC 3339 with the zone's offset. */
+void batch_new_id(const struct batch_site *s, char out[BATCH_ID_SIZE]);
+struct slice batch_stamp(const struct batch_site *s, struct arena *a);
+/* Whether a batch exists anywhere: work, error, archive. `owner` is the batch_site. */
+bool batch_known(void *owner, const char *id);
+
+/*
+ * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before a crash is only
+ * disposed of.  A duplicate under DUPLICATE_REJECT becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
+ */
+int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out,
+                 struct problems *ps);
+/* The two halves, for waves: [batch_copy …] spool_sync [batch_commit …] spool_sync [batch_dispose …]. */
+int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out, struct problems *ps);
+int batch_commit(struct batch *b, struct problems *ps);
+int batch_dispose(struct batch *b, struct problems *ps);
+/* A batch that no drop caused: an operation over a table, a bundle, a replay. `input` may be empty. */
+int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name, struct slice input,
+                 struct batch **out, struct problems *ps);
+
+/* A batch in work/ (or error/). END when there is none. */
+int batch_open(const struct batch_site *s, struct arena *a, const char *id, struct batch **out, struct problems *ps);
+/* The waybill of a batch wherever it is, the archive included: for show and status. */
+int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps);
+void batch_close(struct batch *b);
+/* Every batch in work/ (error: in error/). */
+int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner, struct problems *ps);
+
+/* The original bytes, for reading. */
+int batch_input(const struct batch *b, int *fd_out, struct problems *ps);
+/* Whether `in` still has the waybill's hash: STOP with BATCH_DAMAGED. */
+int batch_check_input(const struct batch *b, struct problems *ps);
+/* Saves the waybill as it is, without moving (leases, answers, stamps). */
+int batch_save(struct batch *b, struct problems *ps);
+/* Adds an event to the history with the time of now. */
+void batch_note(struct batch *b, const char *what, struct slice detail);
+/* Groups the problems by code and path into the waybill (first 50) and counts. */
+void batch_problems(struct batch *b, const struct problems *of);
+
+/* Stages one more output: `wanted` is cleaned (outbox_name) and made unique within the batch (-2, -3 … before the extension). */
+int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out, struct problems *ps);
+/* Enters size and hash; closes fd. `sha256` NULL: the file is read back. */
+int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps);
+/* Drops an output that turned out empty. */
+int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps);
+/* Forgets outputs, totals and groups of a conversion that did not reach `written`, so that it can start anew; leases are kept. */
+void batch_restart(struct batch *b);
+
+/* All outputs are there. Nothing staged: place delivered at once. */
+int batch_written(struct batch *b, struct problems *ps);
+/* Publishes in listed order; `find` gives the open outbox of a path. SKIP with OUTBOX_TAKEN: try again later. */
+int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner, struct problems *ps);
+/* Moves work/<id>/rejects/ (refused messages in their own syntax, written there by the flow) to error/<id>/, with the waybill and lines. */
+int batch_rejects(struct batch *b, struct problems *ps);
+/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder. */
+int batch_archive(struct batch *b, struct problems *ps);
+/* Waits for a person or an answer: recovery leaves it alone. slice_none() = goes on. */
+int batch_wait(struct batch *b, struct slice why, struct problems *ps);
+
+/* Place error: the folder moves to error/<id>/, the input under its own (cleaned) name; nothing is deleted. */
+int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps);
+
+struct retry_policy {
+    const int64_t *delays_ms;       /* 1m 5m 30m …; the last one is used again; n 0 = 1 s, doubling up to 300 s */
+    size_t n;
+    int64_t give_up_ms;             /* 5 days */
+    uint32_t poison;                /* attempts after which WORKER_DIED gives up: 3 */
+};
+/* Notes the cause and the next time. When the time is up: set aside with GAVE_UP, result SKIP. */
+int batch_retry(struct batch *b, const char *cause, const struct retry_policy *policy, struct problems *ps);
+/* Milliseconds until the retry is due; 0 = now or none. */
+int64_t batch_due(const struct batch *b);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * inbox - is a dropped file ready, and taking it exactly once
+ *
+ *     struct inbox *in;
+ *     rc = inbox_open(arena, &spool, "/srv/site/inbox/orders", &ready, &in, problems);
+ *     inbox_begin(in, clock_monotonic_ms());
+ *     while ((rc = inbox_next(in, &drop, problems)) == OK) {       ready files, streaming; END = the pass is over
+ *         spool_id(&spool, now, id);
+ *         rc = claim_take(&spool, in, &drop, id, &claim, problems);     END = somebody was faster
+ *         rc = batch_accept(…, &claim, …);                              layer batch: copy, waybill, acceptance, disposal
+ *         claim_close(&claim);
+ *     }
+ *
+ * A pass reads the folder by getdents and keeps nothing but one 16-byte observation per waiting file (at most 131,072; those beyond wait
+ * for a later pass).  Nothing of ours is ever written in the inbox.  Never a candidate: names that begin with "." or "~$", end in .part
+ * .tmp .filepart .crdownload .partial or are Thumbs.db, desktop.ini; markers and manifests of the ready terms; whatever is no regular file.
+ * Those that are not regular, have several links or are too large stay where they are and are reported once.
+ *
+ * Durable: claim_take: folder claim/<batch> before the rename (RELIABILITY 0.2 (b)).  claim_copy: claim durable before anything refers
+ *          to it, then the copy.  claim_dispose needs no fsync: what comes back is disposed again.
+ * Units:   monotonic milliseconds; modification times in nanoseconds.
+ * Owner:   inbox: the arena, plus descriptors until inbox_close.  claim: until claim_close.
+ * Errors:  OK, END, SKIP (this file cannot be taken now, see the problem), TEMP with SYS_….
+ * Source:  RELIABILITY.md 2.5, 2.6, 4.1.
+ */
+#ifndef WAYBILL_DROP_INBOX_H
+#define WAYBILL_DROP_INBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/problem.h"
+#include "drop/spool.h"
+
+enum ready_term {
+    READY_NAME = 1 << 0,            /* not a temporary name (always held): the sender renames in */
+    READY_STABLE = 1 << 1,          /* size, times and inode unchanged for stable_ms of our observation */
+    READY_DONE = 1 << 2,            /* NAME + done exists */
+    READY_MANIFEST = 1 << 3,        /* a file that fits `manifest` lists NAME with its SHA-256 ("<hex>  NAME", as sha256sum) */
+    READY_COMPLETE = 1 << 4,        /* the callback says so */
+};
+
+struct ready {
+    unsigned terms;
+    int64_t stable_ms;
+    const char *done;               /* ".done" */
+    const char *manifest;           /* "*.sum", a shell pattern */
+    /* Is the content complete?  OK, SKIP = not yet; asked once per state of the file, after all other terms hold. */
+    int (*complete)(void *owner, int fd, uint64_t size);
+    void *owner;
+    uint64_t max_size;              /* limits->file; 0 = none */
+};
+
+/* A ready file. */
+struct drop {
+    char name[256];
+    uint64_t size, dev, ino;
+    int64_t mtime_ns, ctime_ns;
+    bool has_done;                  /* the marker goes with it */
+};
+
+struct inbox;
+
+/* STOP with INBOX_MISSING or SPOOL_OTHER_FS when the folder cannot serve. */
+int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out, struct problems *ps);
+void inbox_close(struct inbox *in);
+const char *inbox_path(const struct inbox *in);
+void inbox_begin(struct inbox *in, int64_t now_ms);
+int inbox_next(struct inbox *in, struct drop *out, struct problems *ps);
+/* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 = none waits so). */
+size_t inbox_waiting(const struct inbox *in, int64_t *wake_ms_out);
+/* Whether the folder that is open is still the one at this path (senders may rename folders away). */
+bool inbox_same(const struct inbox *in);
+
+/* What was taken. */
+struct claim {
+    char batch[BATCH_ID_SIZE];
+    char name[256];
+    const char *inbox;              /* path as given to inbox_open; after a restart from claim/<batch>/.from; NULL = not known */
+    uint64_t size, dev, ino;
+    int64_t mtime_ns;
+    int dir;                        /* claim/<batch> */
+    int fd;                         /* the file */
+    char sha256[SHA256_HEX];        /* set by claim_copy */
+    uint64_t bytes;                 /* copied */
+};
+
+/* Takes a ready file: rename into claim/<batch>.  END: gone meanwhile.  SKIP: it was swapped for something else and went back. */
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out, struct problems *ps);
+/* Takes another file of the inbox along (a companion): END when it is not there. */
+int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps);
+/* Finds a claim again after a restart; END: the folder is empty or gone (and is removed). */
+int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps);
+void claim_close(struct claim *c);
+
+/*
+ * Makes tmp/<batch>/ anew and copies the file into it as `in` (0400), companions as `with.1` …, hashing on the way; all synced.
+ * SKIP with INBOX_CHANGED when the file changed under the copy (try again later), INBOX_LARGE beyond max bytes (0 = none).
+ */
+int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps);
+/* The companions copied, in order: original name, size, SHA-256. END behind the last. `n` from 1. */
+struct claim_companion {
+    char name[256], sha256[SHA256_HEX];
+    uint64_t size;
+};
+int claim_companion(struct spool *s, const struct claim *c, size_t n, struct claim_companion *out, struct problems *ps);
+/* tmp/<batch> becomes work/<batch>: the batch is accepted. */
+int claim_accept(struct spool *s, const char *batch, struct problems *ps);
+/*
+ * Removes claim/<batch> of an accepted batch.  A file that changed since it was copied (another size or time than these) is not thrown
+ * away: it moves to error/<batch>-late/ with the warning INBOX_LATE.
+ */
+int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps);
+/* Claims in claim/: every batch id; stops when `each` returns other than OK. */
+int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * spool - the folders through which a batch passes, batch ids, and how hard each step is written
+ *
+ *     struct spool sp;
+ *     rc = spool_open(&sp, arena, "/srv/site", true, problems);
+ *     rc = lease_take(&lease, &sp, problems);              one watcher per site; gives sp.epoch
+ *     spool_id(&sp, local_seconds, id);                    "20261122-034431-12-7"
+ *
+ *     .waybill/claim/<batch>/NAME             taken from an inbox, not accepted yet; companions in .with/, .from -> inbox
+ *     .waybill/tmp/<batch>/                   under construction, never referred to
+ *     .waybill/work/<batch>/                  a batch until its life ends
+ *     error/<batch>/                          set aside: file, waybill, lines
+ *
+ * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter alone: the
+ * epoch grows, durably, with each lease.
+ *
+ * Durable: as store.h: `durable` = each step ends on the disk; `group` = steps skip their fsyncs and the caller ends each wave
+ *          (all claims | all copies | all acceptances | all publications) with spool_sync().  A wave is never mixed with the next.
+ * Errors:  OK; TEMP with SYS_…; STOP with SPOOL_… for what an operator must put right.
+ * Limits:  one process writes (lease.h); not for two threads, except by descriptor.
+ */
+#ifndef WAYBILL_DROP_SPOOL_H
+#define WAYBILL_DROP_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/problem.h"
+
+#define BATCH_ID_SIZE 64            /* NUL included; real ones have about 20 characters */
+
+struct spool {
+    const char *path;               /* the site's folder, as the user named it */
+    int root, top;                  /* descriptors: the site, .waybill */
+    int claim, tmp, work, error;
+    bool durable, group;
+    uint64_t epoch, counter;        /* of batch ids: the epoch comes from lease_take */
+};
+
+/* Opens the folders and makes those that are missing (0700). */
+int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps);
+void spool_close(struct spool *s);
+/* The end of a wave: one syncfs. Does nothing unless durable. */
+int spool_sync(const struct spool *s, struct problems *ps);
+
+/* A new batch id; `local_seconds` = UTC seconds plus the zone's offset. */
+void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE]);
+bool spool_id_valid(const char *id);
+
+/*
+ * Where the spool lies must keep what it is told: STOP with SPOOL_FS on file systems without crash-atomic rename (ext2, FAT) and on
+ * network file systems; `anyway` makes that a warning.
+ */
+int spool_check(const struct spool *s, bool anyway, struct problems *ps);
+/* Whether files can be renamed between the spool and this folder; STOP with SPOOL_OTHER_FS when not. Writes nothing. */
+int spool_reaches(const struct spool *s, const char *folder, struct problems *ps);
+
+/* One fsync of a folder when durable and not grouped; EINVAL (network file systems) is tolerated. */
+int spool_sync_dir(const struct spool *s, int dirfd, const char *name, struct problems *ps);
+/* Removes a folder of the spool with all it holds (two levels); a missing one is fine. */
+int spool_remove(int dirfd, const char *name, struct problems *ps);
+
+#endif
