@@ -54,6 +54,7 @@ struct conf {
     const char *file;
     struct slice text;
     struct statement *first;
+    bool faulty;                    /* an error was added while parsing */
 };
 
 int conf_parse(struct arena *a, const char *file, struct slice text, struct conf **out, struct problems *ps);
@@ -77,7 +78,8 @@ static inline bool token_op(const struct token *t, enum token_op op)
     return t->kind == TOKEN_OP && t->op == op;
 }
 
-/* The file laid out anew: indentation, blanks between tokens, arrows of one block under each other; comments are kept. */
+/* The file laid out anew: indentation, blanks between tokens, arrows of one block under each other; comments are kept.
+   Laying out twice changes nothing.  Returns STOP, and adds nothing, for a faulty conf. */
 int conf_format(const struct conf *c, struct buf *out);
 
 #endif
