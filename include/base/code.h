@@ -15,15 +15,15 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
-struct code {
+struct code_entry {
     const char *name, *title, *text;
 };
 
-extern const struct code code_table[];
+extern const struct code_entry code_table[];
 extern const size_t code_count;
 
 /* By name, in any case of letters. */
-const struct code *code_find(struct slice name);
+const struct code_entry *code_find(struct slice name);
 /* "did you mean `NUM_BAD`?" or slice_none(). */
 struct slice code_suggest(struct arena *a, struct slice name);
 

@@ -17,6 +17,7 @@
 #include "base/slice.h"
 
 __extension__ typedef __int128 num_int;
+__extension__ typedef unsigned __int128 num_uint;
 
 struct num {
     num_int value;                  /* the number times 10^scale */

@@ -6,7 +6,7 @@
 
 #define CODE(name, title, text) { (name), (title), (text) },
 
-const struct code code_table[] = {
+const struct code_entry code_table[] = {
 #include "base/codes/base.def"
 #include "base/codes/conf.def"
 #include "base/codes/format.def"
@@ -24,7 +24,7 @@ const struct code code_table[] = {
 
 const size_t code_count = sizeof code_table / sizeof *code_table;
 
-const struct code *code_find(struct slice name)
+const struct code_entry *code_find(struct slice name)
 {
     for (size_t i = 0; i < code_count; i++) {
         if (strlen(code_table[i].name) == name.n && strncasecmp(code_table[i].name, name.p, name.n) == 0)

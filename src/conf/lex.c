@@ -275,6 +275,8 @@ static enum lex_kind lex_other(struct lexer *l, struct token *t)
         return t->op == OP_RPAREN || t->op == OP_RBRACK ? close_bracket(l, t) : LEX_TOKEN;
     }
     take(l, t, l->at + 1);
+    if ((unsigned char)*t->text.p < 0x20)
+        return LEX_FAULT;           /* told already, as CONF_HIDDEN */
     struct slice text = arena_printf(l->arena, "unexpected character `%.*s`",
                                      SLICE_ARG(shown(l, t->text.p, t->text.p + 1)));
     return fault(l, t, "CONF_CHARACTER", character_hint(*t->text.p), text);
