@@ -64,7 +64,7 @@ static inline bool arena_full(const struct arena *a)
 struct slice arena_copy(struct arena *a, struct slice text);
 char *arena_cstr(struct arena *a, struct slice text);
 struct slice arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
-struct slice arena_vprintf(struct arena *a, const char *format, va_list ap);
+struct slice arena_vprintf(struct arena *a, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /*
  * A growing array of any type in an arena: room for one more element behind the `n` that are there.

@@ -58,7 +58,7 @@ static inline struct slice buf_slice(const struct buf *b)
 }
 
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list ap);
+void buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 /* One Unicode character as UTF-8. */
 void buf_char(struct buf *b, uint32_t character);
 /* Text of the data for a person: control characters, invalid UTF-8 and direction marks as \xHH or \u{HHHH}, at most
