@@ -56,7 +56,7 @@ update() { # case folder, work folder
 }
 
 run_case() { # folder
-    name=${1#"$root"/tests/golden/}
+    case_name=${1#"$root"/tests/golden/}
     work=$temp/work
     rm -rf "$work"
     cp -RL "$1" "$work" && chmod -R u+w "$work" && rm -rf "$work"/want.*
@@ -66,11 +66,11 @@ run_case() { # folder
     for stream in out err; do sed -i "s|$work|.|g" "$work/$stream"; done
     if [ -n "${UPDATE:-}" ]; then
         update "$1" "$work"
-        echo "ok golden/$name (updated)"
+        echo "ok golden/$case_name (updated)"
     elif compare "$1" "$work" > "$temp/report" 2>&1; then
-        echo "ok golden/$name"
+        echo "ok golden/$case_name"
     else
-        echo "not ok golden/$name"
+        echo "not ok golden/$case_name"
         sed 's/^/    /' "$temp/report"
         failed=$((failed + 1))
     fi
