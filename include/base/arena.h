@@ -78,5 +78,6 @@ void arena_on_exhausted(void (*hook)(void));
 /* malloc and realloc for the few growing buffers of layer base; they never return NULL. */
 void *arena_malloc(size_t n);
 void *arena_realloc(void *p, size_t n);
+void arena_free(void *p);
 
 #endif

@@ -37,6 +37,7 @@ struct mapping_param {
     bool required, has_default;
     struct value otherwise;         /* the default */
     struct token token;
+    bool used;
 };
 
 struct mapping_table {
@@ -48,6 +49,9 @@ struct mapping_table {
     size_t nrows;
     bool unique;                    /* a two-way row finds its rows by column: column values must be unique */
     struct token token;
+    bool used;
+    struct slice prefer;            /* `prefer COLUMN`: of several rows table_find gives the one where it is true; n 0 = none */
+    struct slice unique_column;     /* with `unique`: the column */
 };
 
 struct mapping {
@@ -95,6 +99,8 @@ struct outside {
     struct slice batch_time;        /* canonical datetime of the site's zone, recorded once */
     /* Another text for a CODE, in the site's language; slice_none() = the mapping's own. May hold {expr} of plain field names. */
     struct slice (*text)(void *owner, const char *code);
+    /* $state: that of an instance of a batch, by the `track … state … when` of the flow; may be NULL. */
+    struct slice (*state)(void *owner, const struct node *instance);
 };
 
 /* One judgement about a message: what `require … else` said. */
@@ -121,6 +127,8 @@ typedef int mapping_give(void *owner, struct node *target, struct problems *ps);
 struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o, struct problems *ps);
 /* File members of the side written, made so far: set writer.file to it before writer_open. */
 struct node *run_file(struct run *r);
+/* From now on no `require` refuses, skips or notes anything: for the laws, which are about values. */
+void run_unjudged(struct run *r);
 /* The file node of the side read, for `/Name` paths; call when the reader has opened. */
 void run_source_file(struct run *r, const struct node *file);
 int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner, struct problems *ps);
@@ -172,6 +180,9 @@ struct correspondence {
     enum mapping_arrow arrow;
     bool key;
     uint32_t line, depth;
+    const struct field *left_field, *right_field;   /* of a value row: the field that going left, going right writes; NULL = none */
+    bool exact;                     /* a two-way row that is lawful in create mode too (LANGUAGE.md: exact, not lens) */
+    bool group;                     /* a group row */
 };
 size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct correspondence **out);
 

@@ -187,3 +187,8 @@ void *arena_room(struct arena *a, void *list, size_t n, size_t *cap, size_t size
     *cap = more;
     return wider;
 }
+
+void arena_free(void *p)
+{
+    free(p);
+}

@@ -1,0 +1,42 @@
+/*
+ * cases - the examples beside a mapping: NAME.test/CASE/, run by `waybill test`
+ *
+ * A case is a folder beside NAME.map in NAME.test/:
+ *     in.EXT          what is read
+ *     want.EXT        what must come out, byte for byte
+ *     original.EXT    with it the case is an update: in.EXT is the answer, want.EXT the changed original
+ *     want.problems   what must be said, one line each: `3 error NO_ID Product without Id`; without it nothing may be said
+ *     case.conf       params, tables, direction (flow/bind.h)
+ * At least one of want.EXT and want.problems is there.
+ *
+ * A mutant is the mapping without one row, table row or require; it is killed when it no longer loads or a case fails.
+ *
+ * Owner:   the caller's arena; `log` is the caller's to release.
+ * Errors:  OK, SKIP when a case failed or a mutant lived, STOP when a mapping does not load.
+ */
+#ifndef WAYBILL_AUTHOR_CASES_H
+#define WAYBILL_AUTHOR_CASES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/limit.h"
+#include "mapping/mapping.h"
+
+struct cases {
+    struct arena *arena;
+    const struct mapping_env *env;
+    const struct limits *limits;
+    bool update;                    /* write what comes out as what is wanted */
+    bool mutants;
+    struct buf log;                 /* ok …, not ok …, coverage, mutants */
+    uint64_t passed, failed;
+    uint64_t mutants_made, mutants_killed;
+    uint64_t rows, rows_run;        /* statements, and those that ran in at least one case */
+};
+
+/* All cases of one mapping; a mapping without NAME.test is said and counts as failed only when `named`. */
+int cases_run(struct cases *c, const char *map_path, bool named, struct problems *ps);
+
+#endif

@@ -1,0 +1,231 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cmd/commands.h"
+#include "cmd/progress.h"
+#include "flow/bind.h"
+#include "flow/convert.h"
+
+static const struct cmd_option options[] = {
+    { 'm', "mapping", "MAPPING" }, { 'b', "backward", NULL }, { 'r', "original", "FILE" }, { 'o', "output", "OUT" },
+    { 's', "set", "NAME=VALUE" }, { 't', "table", "NAME=FILE[:FORMAT]" }, { 'c', "case", "FILE" }, { 0 },
+};
+
+struct converting {
+    struct cmd *c;
+    struct cmd_args args;
+    struct binding *binding;
+    struct mapping *mapping;
+    struct conversion conversion;
+    struct source input, original;
+    struct sink output;
+    struct progress progress;
+    int in, old, out;
+    const char *out_path;
+    struct slice out_temp;
+};
+
+static int bind_set(struct converting *k, const char *text)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq)
+        return cmd_usage(k->c, "--set wants NAME=VALUE, not \"%s\"", text);
+    binding_set(k->binding, slice_range(text, eq), slice_of(eq + 1));
+    return 0;
+}
+
+static int bind_table(struct converting *k, const char *text)
+{
+    const char *eq = strchr(text, '='), *colon = strrchr(text, ':');
+    if (!eq || !eq[1])
+        return cmd_usage(k->c, "--table wants NAME=FILE or NAME=FILE:FORMAT, not \"%s\"", text);
+    bool formatted = colon && colon > eq;
+    struct slice file = formatted ? slice_range(eq + 1, colon) : slice_of(eq + 1);
+    binding_table_file(k->binding, slice_range(text, eq), arena_cstr(k->c->arena, file), formatted ? slice_of(colon + 1) : slice_none());
+    return 0;
+}
+
+/* Params, tables and the time, from the options. */
+static int bind_all(struct converting *k)
+{
+    struct cmd *c = k->c;
+    k->binding = binding_new(c->arena, &c->env, &c->limits, k->mapping->file);
+    struct date_parts now = { 0 };
+    int64_t t = clock_now(&c->clock), days = t / 86400 - (t % 86400 < 0);
+    date_from_days(days, &now.year, &now.month, &now.day);
+    int32_t rest = (int32_t)(t - days * 86400);
+    now.hour = rest / 3600, now.minute = rest / 60 % 60, now.second = rest % 60;
+    now.has_date = now.has_time = true;
+    binding_time(k->binding, date_text(c->arena, &now));
+    for (int i = 0; i < k->args.nrepeated; i++) {
+        int rc = 0;
+        if (k->args.repeated_letter[i] == 's')
+            rc = bind_set(k, k->args.repeated[i]);
+        else if (k->args.repeated_letter[i] == 't')
+            rc = bind_table(k, k->args.repeated[i]);
+        else if (k->args.repeated_letter[i] == 'c')
+            rc = binding_load(k->binding, k->args.repeated[i], c->problems) ? EXIT_INVALID : 0;
+        if (rc)
+            return rc;
+    }
+    return binding_check(k->binding, k->mapping, c->problems) ? EXIT_USAGE : 0;
+}
+
+static int open_input(struct cmd *c, const char *path, int *fd)
+{
+    *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0)
+        return 0;
+    problem_system(c->problems, path, "cannot be opened", errno);
+    return errno == ENOENT ? EXIT_INPUT : EXIT_SYSTEM;
+}
+
+/* The result appears under its name only when it is complete: written beside it first. */
+static int open_output(struct converting *k)
+{
+    k->out_path = cmd_arg(&k->args, 'o');
+    if (!k->out_path || strcmp(k->out_path, "-") == 0) {
+        k->out_path = NULL;
+        k->out = dup(STDOUT_FILENO);
+        sink_open_fd(&k->output, k->out, "-");
+        return 0;
+    }
+    struct stat st;
+    if (stat(k->out_path, &st) == 0 && !S_ISREG(st.st_mode))    /* a device or pipe is written as it is */
+        k->out = open(k->out_path, O_WRONLY | O_CLOEXEC);
+    else {
+        k->out_temp = arena_printf(k->c->arena, "%s.tmp%d", k->out_path, (int)getpid());
+        k->out = open(k->out_temp.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    sink_open_fd(&k->output, k->out, k->out_path);
+    if (k->out >= 0)
+        return 0;
+    problem_system(k->c->problems, k->out_path, "cannot be written", errno);
+    k->out_temp = slice_none();
+    return EXIT_SYSTEM;
+}
+
+static int open_all(struct converting *k)
+{
+    const char *original = cmd_arg(&k->args, 'r');
+    int rc = open_input(k->c, k->args.operand[0], &k->in);
+    if (!rc && original)
+        rc = open_input(k->c, original, &k->old);
+    if (!rc)
+        rc = open_output(k);
+    source_open_fd(&k->input, k->in, k->args.operand[0], &k->c->limits);
+    if (original)
+        source_open_fd(&k->original, k->old, original, &k->c->limits);
+    return rc;
+}
+
+static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
+{
+    (void)number;
+    struct converting *k = owner;
+    binding_message(k->binding, message, o);
+}
+
+static void advance(void *owner, uint64_t done)
+{
+    struct converting *k = owner;
+    progress_show(&k->progress, done);
+}
+
+static int exit_of(int rc)
+{
+    switch (rc) {
+    case OK: case WARN: return EXIT_GOOD;
+    case SKIP: return EXIT_REJECTED;
+    case TEMP: return EXIT_SYSTEM;
+    default: return EXIT_INPUT;
+    }
+}
+
+/* The output gets its name, or goes away when it is not to be used. */
+static int settle_output(struct converting *k, int code)
+{
+    if (k->out >= 0 && close(k->out) != 0 && code <= EXIT_REJECTED) {
+        problem_system(k->c->problems, k->output.name, "cannot be written", errno);
+        code = EXIT_SYSTEM;
+    }
+    if (!k->out_temp.n)
+        return code;
+    if (code > EXIT_REJECTED)
+        unlink(k->out_temp.p);
+    else if (rename(k->out_temp.p, k->out_path) != 0) {
+        problem_system(k->c->problems, k->out_path, "cannot get its name", errno);
+        unlink(k->out_temp.p);
+        return EXIT_SYSTEM;
+    }
+    return code;
+}
+
+static int convert(struct converting *k)
+{
+    struct cmd *c = k->c;
+    struct outside outside;
+    binding_file(k->binding, slice_of(file_base(k->args.operand[0])));
+    binding_outside(k->binding, &outside);
+    struct stat st;
+    progress_start(&k->progress, fstat(k->in, &st) == 0 ? (uint64_t)st.st_size : 0, k->args.operand[0]);
+    k->conversion = (struct conversion){
+        .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output,
+        .direction = cmd_arg(&k->args, 'b') || binding_backward(k->binding) ? MAPPING_BACKWARD : MAPPING_FORWARD,
+        .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
+    };
+    int rc = convert_run(&k->conversion, c->problems);
+    int closed = sink_close(&k->output, c->problems);
+    progress_end(&k->progress);
+    return exit_of(closed > rc ? closed : rc);
+}
+
+static int run(struct cmd *c, int argc, char **argv)
+{
+    struct converting k = { .c = c, .in = -1, .old = -1, .out = -1 };
+    if (cmd_args(c, argc, argv, options, &k.args))
+        return EXIT_USAGE;
+    const char *name = cmd_arg(&k.args, 'm');
+    if (!name || k.args.n != 1)
+        return cmd_usage(c, !name ? "which mapping? (-m)" : k.args.n ? "one input at a time" : "which input file? (- is standard input)");
+    if (cmd_arg(&k.args, 'r') && !cmd_arg(&k.args, 'b'))
+        return cmd_usage(c, "--original is what an answer changes: it goes with --backward");
+    if (mapping_load(c->arena, &c->env, slice_of(name), NULL, &k.mapping, c->problems) > WARN)
+        return EXIT_INVALID;
+    int rc = bind_all(&k);
+    if (!rc)
+        rc = open_all(&k);
+    if (!rc)
+        rc = convert(&k);
+    rc = settle_output(&k, rc);
+    cmd_flush(c);                       /* while the input is open: places are looked up in it */
+    source_close(&k.input);
+    sink_release(&k.output);
+    if (k.in >= 0)
+        close(k.in);
+    if (k.old >= 0)
+        close(k.old);
+    return rc;
+}
+
+const struct command command_convert = {
+    .verb = "convert",
+    .run = run,
+    .usage = "convert -m MAPPING [--backward [--original FILE]] [-o OUT] IN",
+    .summary = "convert one file with a mapping, without a site",
+    .help = "  -m, --mapping MAPPING        path or name of the mapping, with or without .map\n"
+            "  -b, --backward               from the right format of the mapping to the left one\n"
+            "  -r, --original FILE          with --backward: the output is FILE with what the answer changes\n"
+            "  -o, --output OUT             the result; standard output without it\n"
+            "  -s, --set NAME=VALUE         a param of the mapping; may come again\n"
+            "  -t, --table NAME=FILE[:FORMAT]  a table of the mapping; without FORMAT comma-separated with a header\n"
+            "  -c, --case FILE              params and tables from a file, as the case.conf of `waybill test`\n\n"
+            "IN may be - for standard input. Problems go to standard error; the exit code is 1 when messages were rejected\n"
+            "(the output then holds the good ones) and 4 when the input cannot be used (then there is no output).\n\n"
+            "  waybill convert -m mappings/24so-ongoing/articles.map -s goods-owner=NORDISK products.xml > articles.xml\n",
+};

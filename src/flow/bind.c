@@ -1,0 +1,419 @@
+#include "flow/bind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "conf/conf.h"
+#include "store/table.h"
+#include "syntax/syntax.h"
+
+enum bound_kind { BOUND_FILE, BOUND_ROWS, BOUND_BATCH };
+
+struct bound {
+    struct slice name;
+    enum bound_kind kind;
+    const char *path;
+    struct slice format;
+    struct statement *rows;
+    struct table *table;            /* when opened */
+    const struct mapping_table *declared;
+    struct bound *next;
+};
+
+struct counter {
+    struct slice name;
+    uint64_t from, at;
+    struct counter *next;
+};
+
+struct pair {
+    struct slice name, value;
+    struct pair *next;
+};
+
+struct binding {
+    struct arena *arena;
+    const struct mapping_env *env;
+    const struct limits *limits;
+    struct pair *params;
+    struct bound *tables;
+    struct counter *sequences;
+    struct slice time, file, report;
+    const char *from;
+    bool backward;
+};
+
+struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits, const char *from)
+{
+    struct binding *b = arena_zero(a, sizeof *b);
+    b->arena = a;
+    b->env = env;
+    b->limits = limits;
+    b->from = from;
+    b->time = SLICE("1970-01-01T00:00:00");
+    return b;
+}
+
+void binding_set(struct binding *b, struct slice name, struct slice value)
+{
+    struct pair *p = arena_zero(b->arena, sizeof *p);
+    *p = (struct pair){ arena_copy(b->arena, name), arena_copy(b->arena, value), b->params };
+    b->params = p;
+}
+
+static struct bound *add_table(struct binding *b, struct slice name, enum bound_kind kind)
+{
+    struct bound *t = arena_zero(b->arena, sizeof *t);
+    *t = (struct bound){ .name = arena_copy(b->arena, name), .kind = kind, .next = b->tables };
+    b->tables = t;
+    return t;
+}
+
+void binding_table_file(struct binding *b, struct slice name, const char *path, struct slice format)
+{
+    struct bound *t = add_table(b, name, BOUND_FILE);
+    t->path = arena_cstr(b->arena, slice_of(path));
+    t->format = arena_copy(b->arena, format);
+}
+
+void binding_table_batch(struct binding *b, struct slice name)
+{
+    add_table(b, name, BOUND_BATCH);
+}
+
+void binding_time(struct binding *b, struct slice batch_time)
+{
+    b->time = arena_copy(b->arena, batch_time);
+}
+
+void binding_file(struct binding *b, struct slice file_name)
+{
+    b->file = arena_copy(b->arena, file_name);
+}
+
+bool binding_backward(const struct binding *b)
+{
+    return b->backward;
+}
+
+struct slice binding_report(const struct binding *b)
+{
+    return b->report;
+}
+
+/* case.conf */
+
+static bool text_token(const struct statement *s, size_t i)
+{
+    return i < s->n && s->tokens[i].kind != TOKEN_OP;
+}
+
+static const char *beside(struct binding *b, const char *conf, struct slice file)
+{
+    return file_join(b->arena, arena_cstr(b->arena, file_dir(b->arena, conf)), arena_cstr(b->arena, file));
+}
+
+static bool load_table(struct binding *b, const struct conf *c, struct statement *s)
+{
+    if (!text_token(s, 1))
+        return false;
+    if (s->n == 2 && s->has_block) {
+        add_table(b, s->tokens[1].text, BOUND_ROWS)->rows = s->block;
+        return true;
+    }
+    if (s->n == 4 && token_is(&s->tokens[2], "of") && token_is(&s->tokens[3], "batch")) {
+        binding_table_batch(b, s->tokens[1].text);
+        return true;
+    }
+    bool formatted = s->n == 5 && token_is(&s->tokens[3], "format");
+    if (!(s->n == 3 || formatted) || s->tokens[2].kind != TOKEN_STRING)
+        return false;
+    struct bound *t = add_table(b, s->tokens[1].text, BOUND_FILE);
+    t->path = beside(b, c->file, s->tokens[2].text);
+    t->format = formatted ? s->tokens[4].text : slice_none();
+    return true;
+}
+
+static bool load_sequence(struct binding *b, struct statement *s)
+{
+    uint64_t from = 1;
+    if (s->n == 4 && token_is(&s->tokens[2], "from"))
+        from = strtoull(arena_cstr(b->arena, s->tokens[3].text), NULL, 10);
+    else if (s->n != 2)
+        return false;
+    struct counter *k = arena_zero(b->arena, sizeof *k);
+    *k = (struct counter){ s->tokens[1].text, from, from, b->sequences };
+    b->sequences = k;
+    return true;
+}
+
+static bool load_statement(struct binding *b, const struct conf *c, struct statement *s)
+{
+    const struct token *word = &s->tokens[0];
+    if (token_is(word, "set") && s->n == 3 && text_token(s, 2))
+        binding_set(b, s->tokens[1].text, s->tokens[2].text);
+    else if (token_is(word, "direction") && s->n == 2 && (token_is(&s->tokens[1], "backward") || token_is(&s->tokens[1], "forward")))
+        b->backward = token_is(&s->tokens[1], "backward");
+    else if (token_is(word, "report") && s->n == 2)
+        b->report = s->tokens[1].text;
+    else if (token_is(word, "time") && s->n == 2 && s->tokens[1].kind == TOKEN_STRING)
+        b->time = s->tokens[1].text;
+    else if (token_is(word, "table"))
+        return load_table(b, c, s);
+    else if (token_is(word, "sequence"))
+        return load_sequence(b, s);
+    else
+        return false;
+    return true;
+}
+
+int binding_load(struct binding *b, const char *path, struct problems *ps)
+{
+    struct conf *c;
+    int rc = conf_load(b->arena, path, &c, ps);
+    if (rc != OK)
+        return rc;
+    for (struct statement *s = c->first; s; s = s->next)
+        if (!load_statement(b, c, s))
+            rc = conf_problem(c, &s->tokens[0], PROBLEM_ERROR, "BIND_WORD", ps,
+                              "set NAME VALUE, table NAME \"file\" [format REF], table NAME of batch, table NAME { rows }, "
+                              "direction backward, report MAPPING, time \"2026-01-02T03:04:05\" or sequence NAME [from N]",
+                              "this is no statement of a case");
+    return rc;
+}
+
+int binding_check(const struct binding *b, const struct mapping *m, struct problems *ps)
+{
+    struct slice *names = arena_alloc(ps->arena, (m->nparams + 1) * sizeof *names);
+    for (size_t i = 0; i < m->nparams; i++)
+        names[i] = m->params[i].name;
+    int rc = OK;
+    for (const struct pair *p = b->params; p; p = p->next) {
+        bool known = false;
+        for (size_t i = 0; i < m->nparams; i++)
+            known |= slice_equal(names[i], p->name);
+        if (known)
+            continue;
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BIND_PARAM", .value = p->name,
+            .place = { .file = m->file, .offset = PLACE_NO_OFFSET }, .text = SLICE("is set, but the mapping declares no such param"),
+            .hint = problem_suggest(ps->arena, p->name, names, m->nparams) });
+        rc = STOP;
+    }
+    return rc;
+}
+
+/* Tables: opened when a run binds them. */
+
+static size_t declared_columns(const struct mapping_table *d, struct slice *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->nkeys; i++)
+        out[n++] = d->keys[i];
+    for (size_t i = 0; i < d->ncolumns; i++)
+        out[n++] = d->columns[i];
+    return n;
+}
+
+/* Columns of given types; keys are the first nkeys of the mapping's declaration. */
+static struct table *make_table(struct binding *b, struct slice name, const struct slice *columns, const enum type *types, size_t n)
+{
+    struct table_shape shape = { .name = name, .columns = columns, .types = types, .ncolumns = n, .limit = b->limits->table };
+    return table_new(b->arena, &shape);
+}
+
+static struct table *text_table(struct binding *b, struct slice name, const struct slice *columns, size_t n)
+{
+    enum type *types = arena_zero(b->arena, (n + 1) * sizeof *types);
+    return make_table(b, name, columns, types, n);
+}
+
+static struct table *table_of_rows(struct binding *b, struct bound *t, struct problems *ps)
+{
+    const struct statement *head = t->rows;
+    struct slice *columns = arena_alloc(b->arena, ((head ? head->n : 0) + 1) * sizeof *columns);
+    size_t n = 0;
+    for (; head && n < head->n; n++)
+        columns[n] = head->tokens[n].text;
+    struct table *table = text_table(b, t->name, columns, n);
+    for (const struct statement *s = head ? head->next : NULL; s; s = s->next) {
+        struct value *values = arena_zero(b->arena, (n + 1) * sizeof *values);
+        for (size_t i = 0; i < n && i < s->n; i++)
+            values[i] = (struct value){ .p = s->tokens[i].text.p, .n = (uint32_t)s->tokens[i].text.n,
+                                        .state = s->tokens[i].text.n ? VALUE_PRESENT : VALUE_EMPTY, .at = VALUE_NO_PLACE };
+        if (table_add(table, values, TABLE_REFUSE, (struct place){ .line = s->tokens[0].line, .offset = PLACE_NO_OFFSET }, ps) > WARN)
+            return NULL;
+    }
+    return table;
+}
+
+/* Without a format: the columns that the mapping asks for, as text. */
+static struct format *plain_format(struct binding *b, struct bound *t, struct problems *ps)
+{
+    struct buf text = { 0 };
+    struct slice *names = arena_alloc(b->arena, (t->declared->nkeys + t->declared->ncolumns + 1) * sizeof *names);
+    size_t n = declared_columns(t->declared, names);
+    buf_text(&text, "syntax csv delimiter \",\" header yes\nmessage Row {\n");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "    ./%.*s text\n", SLICE_ARG(names[i]));
+    buf_text(&text, "}\n");
+    struct conf *c;
+    struct format *f = NULL;
+    int rc = conf_parse(b->arena, t->path, arena_copy(b->arena, buf_slice(&text)), &c, ps);
+    if (rc == OK)
+        rc = format_compile(b->arena, b->env->finder, t->name, c, &f, ps);
+    if (rc <= WARN)
+        rc = syntax_plan(f, b->arena, ps);
+    buf_release(&text);
+    return rc <= WARN ? f : NULL;
+}
+
+static struct table *read_rows(struct binding *b, struct bound *t, const struct format *f, int fd, struct problems *ps)
+{
+    const struct group *g = f->messages[0];
+    struct slice *columns = arena_alloc(b->arena, (g->nfields + 1) * sizeof *columns);
+    enum type *types = arena_alloc(b->arena, (g->nfields + 1) * sizeof *types);
+    for (size_t i = 0; i < g->nfields; i++) {
+        columns[i] = g->fields[i]->name;
+        types[i] = g->fields[i]->type;
+    }
+    struct table *table = make_table(b, t->name, columns, types, g->nfields);
+    struct source source;
+    source_open_fd(&source, fd, t->path, b->limits);
+    source_locate(&source, ps);
+    struct reader r = { .source = &source, .format = f, .limits = b->limits };
+    struct arena own, message;
+    arena_init(&own, 0);
+    arena_init(&message, b->limits->message);
+    int rc = reader_open(&r, &own, ps);
+    while (rc <= SKIP && rc != END) {
+        struct node *row;
+        rc = reader_read(&r, &message, &row, ps);
+        if (rc == OK || rc == WARN)
+            rc = table_add(table, row->values, TABLE_REFUSE, (struct place){ .offset = row->at }, ps);
+        arena_reset(&message);
+    }
+    reader_close(&r);
+    source_close(&source);
+    ps->locate = NULL;
+    arena_release(&message);
+    arena_release(&own);
+    return rc == END ? table : NULL;
+}
+
+static struct table *table_of_file(struct binding *b, struct bound *t, struct problems *ps)
+{
+    struct format *f = NULL;
+    if (!t->format.n)
+        f = plain_format(b, t, ps);
+    else if (b->env->load_format(b->env->owner, b->arena, t->format, b->from, &f, ps) > WARN)
+        f = NULL;
+    if (!f || !f->nmessages)
+        return NULL;
+    int fd = open(t->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        problem_system(ps, t->path, "the table cannot be read", errno);
+        return NULL;
+    }
+    struct table *table = read_rows(b, t, f, fd, ps);
+    close(fd);
+    return table;
+}
+
+static struct table *empty_table(struct binding *b, const struct mapping_table *d)
+{
+    struct slice *columns = arena_alloc(b->arena, (d->nkeys + d->ncolumns + 1) * sizeof *columns);
+    size_t n = declared_columns(d, columns);
+    return text_table(b, d->name, columns, n);
+}
+
+static void *open_table(void *owner, const struct mapping_table *declared, struct problems *ps)
+{
+    struct binding *b = owner;
+    struct bound *t = b->tables;
+    while (t && !slice_equal(t->name, declared->name))
+        t = t->next;
+    if (!t)
+        return empty_table(b, declared);
+    t->declared = declared;
+    if (t->table && t->kind != BOUND_BATCH)
+        return t->table;
+    t->table = t->kind == BOUND_FILE ? table_of_file(b, t, ps) : t->kind == BOUND_ROWS ? table_of_rows(b, t, ps) : empty_table(b, declared);
+    return t->table;
+}
+
+static int column_of(void *owner, void *table, struct slice column, enum type *type_out)
+{
+    (void)owner;
+    const struct table *t = table;
+    int i = table_column(t, column);
+    if (i >= 0)
+        *type_out = t->shape.types[i];
+    return i;
+}
+
+static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+{
+    (void)owner;
+    return table_find(table, cols, keys, n, row_out);
+}
+
+static struct slice find_param(void *owner, struct slice name)
+{
+    const struct binding *b = owner;
+    for (const struct pair *p = b->params; p; p = p->next)
+        if (slice_equal(p->name, name))
+            return p->value;
+    return slice_none();
+}
+
+static int next_number(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    (void)ps;
+    struct binding *b = owner;
+    struct counter *k = b->sequences;
+    while (k && !slice_equal(k->name, name))
+        k = k->next;
+    if (!k) {
+        k = arena_zero(b->arena, sizeof *k);
+        *k = (struct counter){ arena_copy(b->arena, name), 1, 1, b->sequences };
+        b->sequences = k;
+    }
+    *out = arena_printf(a, "%llu", (unsigned long long)k->at++);
+    return OK;
+}
+
+void binding_outside(struct binding *b, struct outside *out)
+{
+    *out = (struct outside){ .owner = b, .param = find_param, .table_open = open_table, .table_column = column_of,
+                             .table_find = find_row, .sequence_next = next_number, .batch_id = SLICE("none"),
+                             .file_name = b->file, .batch_time = b->time };
+}
+
+void binding_message(struct binding *b, const struct node *message, const struct outcome *o)
+{
+    if (o->kind >= OUTCOME_SKIP)
+        return;
+    for (struct bound *t = b->tables; t; t = t->next) {
+        if (t->kind != BOUND_BATCH || !t->table)
+            continue;
+        const struct table_shape *shape = &t->table->shape;
+        struct value *values = arena_zero(b->arena, (shape->ncolumns + 1) * sizeof *values);
+        for (size_t i = 0; i < shape->ncolumns; i++) {
+            const struct field *f = group_field(message->group, shape->columns[i]);
+            if (f)
+                values[i] = *node_value(message, f);
+        }
+        struct problems unused;
+        problems_init(&unused, b->arena, 1);
+        table_add(t->table, values, TABLE_LAST, (struct place){ .offset = PLACE_NO_OFFSET }, &unused);
+    }
+}
+
+void binding_restart(struct binding *b)
+{
+    for (struct counter *k = b->sequences; k; k = k->next)
+        k->at = k->from;
+}

@@ -1,0 +1,426 @@
+#include "flow/convert.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/map.h"
+
+/* One create run: what the steps below hand to each other. */
+struct creating {
+    struct conversion *c;
+    struct reader reader;
+    struct writer writer;
+    struct run *run, *judge;        /* judge: of the mapping whose outcomes are reported, else NULL */
+    struct format *outcomes;
+    struct arena program, message;
+    bool writing;
+};
+
+const struct format *conversion_from(const struct conversion *c)
+{
+    return c->direction == MAPPING_FORWARD ? c->mapping->left : c->mapping->right;
+}
+
+const struct format *conversion_to(const struct conversion *c)
+{
+    return c->direction == MAPPING_FORWARD ? c->mapping->right : c->mapping->left;
+}
+
+static enum severity finding_severity(enum outcome_kind kind)
+{
+    if (kind == OUTCOME_REJECT || kind == OUTCOME_WAIT)
+        return PROBLEM_ERROR;
+    return kind == OUTCOME_WARN ? PROBLEM_WARNING : PROBLEM_NOTE;
+}
+
+void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number)
+{
+    for (const struct finding *f = o->first; f; f = f->next) {
+        const struct node *n = f->node ? f->node : message;
+        struct problem p = { .severity = finding_severity(f->kind), .message = number, .value = f->value, .text = f->text };
+        p.code = arena_cstr(ps->arena, f->code);
+        p.place.offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET;
+        p.path = n && n != message ? node_path(ps->arena, n, NULL) : slice_none();
+        problem_add(ps, &p);
+    }
+}
+
+static void count_outcome(struct conversion *c, const struct outcome *o)
+{
+    c->rejected += o->kind == OUTCOME_REJECT;
+    c->skipped += o->kind == OUTCOME_SKIP;
+    c->waiting += o->kind == OUTCOME_WAIT;
+    c->warned += o->kind == OUTCOME_WARN;
+}
+
+/* The writer opens with the first message, when the file members that stand ahead of it are known. */
+static int open_writer(struct creating *k, struct problems *ps)
+{
+    if (k->writing)
+        return OK;
+    k->writing = true;
+    k->writer = (struct writer){ .sink = k->c->output, .format = conversion_to(k->c), .limits = k->c->limits,
+                                 .file = run_file(k->run) };
+    return writer_open(&k->writer, &k->program, ps);
+}
+
+static int give_message(void *owner, struct node *target, struct problems *ps)
+{
+    struct creating *k = owner;
+    int rc = open_writer(k, ps);
+    if (rc > WARN)
+        return rc;
+    rc = writer_write(&k->writer, target, ps);
+    k->c->written += rc <= WARN;
+    return rc;
+}
+
+static int give_nothing(void *owner, struct node *target, struct problems *ps)
+{
+    (void)owner, (void)target, (void)ps;
+    return OK;
+}
+
+/* Judged by one mapping, reported by the other. */
+static int report_message(struct creating *k, struct node *msg, struct outcome *outcome, struct problems *ps)
+{
+    int rc = run_message(k->judge, msg, k->reader.messages, &k->message, outcome, give_nothing, k, ps);
+    if (rc >= STOP)
+        return rc;
+    struct node *said = outcome_node(&k->message, k->outcomes, msg, outcome);
+    return run_report(k->run, msg, said, &k->message, give_message, k, ps);
+}
+
+/* Maps one message that was read; SKIP stays within it. */
+static int convert_message(struct creating *k, struct node *msg, struct problems *ps)
+{
+    struct conversion *c = k->c;
+    struct outcome outcome = { 0 };
+    int rc = k->judge ? report_message(k, msg, &outcome, ps)
+                      : run_message(k->run, msg, k->reader.messages, &k->message, &outcome, give_message, k, ps);
+    if (c->judged)
+        c->judged(c->owner, k->reader.messages, msg, &outcome);
+    convert_findings(ps, &outcome, msg, k->reader.messages);
+    count_outcome(c, &outcome);
+    if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
+        c->rejected++;                          /* refused by the writer or by a fault of the run */
+    return rc;
+}
+
+static int read_all(struct creating *k, struct problems *ps)
+{
+    struct conversion *c = k->c;
+    for (;;) {
+        struct node *msg = NULL;
+        int rc = reader_read(&k->reader, &k->message, &msg, ps);
+        if (rc == END)
+            break;
+        ps->message = k->reader.messages;
+        if (rc >= STOP)
+            return rc;
+        if (rc == SKIP)
+            c->rejected++;
+        else
+            rc = convert_message(k, msg, ps);
+        ps->message = 0;
+        if (rc >= STOP)
+            return rc;
+        if (c->output->error)
+            return TEMP;
+        sink_turn(c->output);
+        if (c->progress)
+            c->progress(c->owner, source_offset(c->input, c->input->at));
+        arena_reset(&k->message);
+    }
+    c->read = k->reader.messages;
+    return OK;
+}
+
+static int finish_writing(struct creating *k, struct problems *ps)
+{
+    int rc = run_finish(k->run, &k->message, give_message, k, ps);
+    if (rc > WARN)
+        return rc;
+    rc = open_writer(k, ps);
+    if (rc <= WARN)
+        rc = writer_close(&k->writer, ps);
+    return rc;
+}
+
+static struct run *new_run(struct conversion *c, const struct mapping *m, struct arena *a, struct problems *ps)
+{
+    struct run *r = run_new(a, m, c->direction, c->outside, ps);
+    if (r && c->unjudged)
+        run_unjudged(r);
+    return r;
+}
+
+static int create(struct conversion *c, struct problems *ps)
+{
+    struct creating k = { .c = c, .reader = { .source = c->input, .format = conversion_from(c), .limits = c->limits } };
+    arena_init(&k.program, 0);
+    arena_init(&k.message, c->limits->message);
+    source_locate(c->input, ps);
+    k.run = new_run(c, c->mapping, &k.program, ps);
+    k.judge = c->judge ? new_run(c, c->judge, &k.program, ps) : NULL;
+    k.outcomes = c->judge ? outcome_format(&k.program) : NULL;
+    int rc = k.run && (k.judge || !c->judge) ? reader_open(&k.reader, &k.program, ps) : STOP;
+    if (rc <= WARN) {
+        run_source_file(k.run, k.reader.file);
+        if (k.judge)
+            run_source_file(k.judge, k.reader.file);
+        rc = read_all(&k, ps);
+        if (rc <= WARN)
+            rc = finish_writing(&k, ps);
+        if (c->ending)
+            c->ending(c->owner, k.run);
+        reader_close(&k.reader);
+    }
+    if (k.run)
+        run_free(k.run);
+    if (k.judge)
+        run_free(k.judge);
+    arena_release(&k.message);
+    arena_release(&k.program);
+    return rc;
+}
+
+/* Update: the answer's messages by key, then the original streams past them. */
+struct updating {
+    struct conversion *c;
+    struct reader answers, originals;
+    struct run *run;
+    struct arena program, kept, message;
+    struct map by_key;              /* key → struct answer */
+    struct answer {
+        struct node *node;
+        uint64_t number;
+        bool used;
+        struct answer *next;
+    } *first, *last, *position;     /* position: the next one where nothing has a key */
+    struct patcher patcher;
+};
+
+/* Messages of two groups may have equal keys: the group's number goes before the key. */
+static struct slice answer_key(struct updating *u, struct node *msg, bool written, struct arena *a)
+{
+    struct slice key = run_key(u->run, msg, written, a);
+    if (!key.n)
+        return key;
+    const struct group *g = written ? msg->group : run_target(u->run, msg->group);
+    return arena_printf(a, "%u\x1f%.*s", g ? g->id : 0, SLICE_ARG(key));
+}
+
+static int keep_answer(struct updating *u, struct node *msg, struct problems *ps)
+{
+    struct answer *a = arena_zero(&u->kept, sizeof *a);
+    a->node = node_copy(&u->kept, msg, NULL);
+    a->node->parent = u->answers.file;
+    a->number = u->answers.messages;
+    if (u->last)
+        u->last->next = a;
+    else
+        u->first = a;
+    u->last = a;
+    struct slice key = answer_key(u, a->node, false, &u->kept);
+    if (!key.n)
+        return OK;
+    struct map_entry *e = map_at(&u->by_key, key);
+    if (e->value) {
+        const struct answer *before = e->value;
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_TWICE", .place.offset = msg->at, .message = a->number,
+            .text = arena_printf(ps->arena, "the same key came in message %llu", (unsigned long long)before->number),
+            .hint = SLICE("an answer names each message once; merge the two") });
+        return STOP;
+    }
+    e->value = a;
+    return OK;
+}
+
+static int read_answers(struct updating *u, struct problems *ps)
+{
+    source_locate(u->c->input, ps);
+    for (;;) {
+        struct node *msg = NULL;
+        int rc = reader_read(&u->answers, &u->message, &msg, ps);
+        if (rc == END)
+            return OK;
+        if (rc == SKIP)
+            u->c->rejected++;
+        else
+            rc = rc >= STOP ? rc : keep_answer(u, msg, ps);
+        if (rc >= STOP)
+            return rc;
+        if (u->kept.used > u->c->limits->message * 16) {
+            problem_addf(ps, PROBLEM_ERROR, "LIMIT_ANSWER", (struct place){ .offset = PLACE_NO_OFFSET },
+                         "the answer is too large to be matched in memory (%llu bytes)", (unsigned long long)u->c->limits->message * 16);
+            return STOP;
+        }
+        arena_reset(&u->message);
+    }
+}
+
+static struct answer *find_answer(struct updating *u, struct node *original)
+{
+    struct slice key = answer_key(u, original, true, &u->message);
+    if (key.n)
+        return map_get(&u->by_key, key);
+    struct answer *a = u->position;
+    if (a)
+        u->position = a->next;
+    return a;
+}
+
+/* One aligned pair, or one side alone: edits, judged like a message. */
+static int update_pair(struct updating *u, struct node *old, struct answer *a, struct problems *ps)
+{
+    struct edits edits;
+    struct outcome outcome = { 0 };
+    edits_init(&edits, &u->message);
+    uint64_t number = a ? a->number : u->originals.messages;
+    int rc = run_update(u->run, old, a ? a->node : NULL, number, &u->message, &edits, &outcome, ps);
+    if (u->c->judged)
+        u->c->judged(u->c->owner, number, a ? a->node : old, &outcome);
+    convert_findings(ps, &outcome, a ? a->node : old, number);
+    count_outcome(u->c, &outcome);
+    if (rc <= WARN && outcome.kind < OUTCOME_SKIP)
+        rc = patcher_add(&u->patcher, &edits, ps);
+    u->c->edits = u->patcher.n;
+    return rc == SKIP ? OK : rc;
+}
+
+static int read_originals(struct updating *u, struct problems *ps)
+{
+    for (;;) {
+        struct node *msg = NULL;
+        source_locate(u->c->original, ps);
+        int rc = reader_read(&u->originals, &u->message, &msg, ps);
+        if (rc == END)
+            return OK;
+        if (rc >= SKIP)
+            return rc == SKIP ? STOP : rc;      /* a document that cannot be read cannot be updated */
+        struct answer *a = find_answer(u, msg);
+        if (a)
+            a->used = true;
+        source_locate(a ? u->c->input : u->c->original, ps);
+        rc = update_pair(u, msg, a, ps);
+        if (rc >= STOP)
+            return rc;
+        arena_reset(&u->message);
+    }
+}
+
+static int add_new_ones(struct updating *u, struct problems *ps)
+{
+    source_locate(u->c->input, ps);
+    for (struct answer *a = u->first; a; a = a->next) {
+        if (a->used)
+            continue;
+        int rc = update_pair(u, NULL, a, ps);
+        if (rc >= STOP)
+            return rc;
+        arena_reset(&u->message);
+    }
+    return OK;
+}
+
+/* Back to the first byte, for the second reading that copies. */
+static int rewind_original(struct source *from, struct source *again, struct problems *ps)
+{
+    if (from->fd < 0) {
+        source_open_text(again, slice_range(from->buffer, from->end), from->name, from->limits);
+        return OK;
+    }
+    if (lseek(from->fd, 0, SEEK_SET) < 0)
+        return problem_system(ps, from->name, "the original cannot be read twice", errno);
+    source_open_fd(again, from->fd, from->name, from->limits);
+    return OK;
+}
+
+static int update_documents(struct updating *u, struct problems *ps)
+{
+    int rc = read_answers(u, ps);
+    u->position = u->first;
+    if (rc <= WARN)
+        rc = read_originals(u, ps);
+    if (rc <= WARN)
+        rc = add_new_ones(u, ps);
+    if (rc > WARN)
+        return rc;
+    u->c->read = u->answers.messages;
+    u->c->written = u->originals.messages;
+    if (u->c->ending)
+        u->c->ending(u->c->owner, u->run);
+    struct source again;
+    rc = rewind_original(u->c->original, &again, ps);
+    if (rc > WARN)
+        return rc;
+    rc = patch_run(&u->patcher, &again, u->c->output, ps);
+    source_close(&again);
+    return rc;
+}
+
+static int update(struct conversion *c, struct problems *ps)
+{
+    struct updating u = {
+        .c = c,
+        .answers = { .source = c->input, .format = conversion_from(c), .limits = c->limits },
+        .originals = { .source = c->original, .format = conversion_to(c), .limits = c->limits, .places = true },
+    };
+    arena_init(&u.program, 0);
+    arena_init(&u.kept, 0);
+    arena_init(&u.message, c->limits->message);
+    map_init(&u.by_key, &u.kept);
+    source_locate(c->input, ps);
+    u.run = new_run(c, c->mapping, &u.program, ps);
+    int rc = u.run ? reader_open(&u.answers, &u.program, ps) : STOP;
+    if (rc <= WARN) {
+        source_locate(c->original, ps);
+        rc = reader_open(&u.originals, &u.program, ps);
+        if (rc <= WARN) {
+            run_source_file(u.run, u.answers.file);
+            patcher_init(&u.patcher, &u.originals, &u.kept);
+            rc = update_documents(&u, ps);
+            reader_close(&u.originals);
+        }
+        reader_close(&u.answers);
+    }
+    if (u.run)
+        run_free(u.run);
+    arena_release(&u.message);
+    arena_release(&u.kept);
+    arena_release(&u.program);
+    return rc;
+}
+
+int convert_run(struct conversion *c, struct problems *ps)
+{
+    int rc = c->original ? update(c, ps) : create(c, ps);
+    ps->message = 0;
+    ps->locate = NULL;
+    if (rc > WARN)
+        return rc;
+    return c->rejected || c->waiting ? SKIP : OK;
+}
+
+int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original, struct buf *out,
+                 struct problems *ps)
+{
+    struct source in, old;
+    struct sink sink;
+    source_open_text(&in, input, name, c->limits);
+    if (original)
+        source_open_text(&old, *original, "original", c->limits);
+    sink_open_memory(&sink, "output");
+    c->input = &in;
+    c->original = original ? &old : NULL;
+    c->output = &sink;
+    int rc = convert_run(c, ps);
+    int closed = sink_close(&sink, ps);
+    buf_add(out, buf_slice(&sink.buf));
+    sink_release(&sink);
+    if (original)
+        source_close(&old);
+    source_close(&in);
+    return closed > rc ? closed : rc;
+}
