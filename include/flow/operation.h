@@ -1,0 +1,101 @@
+/*
+ * operation - take … give … map: what a flow does with one document
+ *
+ * Loading a site compiles its operations (site.h);
+ * operation_run does the work of one job inside a worker: read once, all gives in one pass, in order.
+ *
+ *     rc = operation_run(job, &port, &result);
+ *
+ * The worker owns no name on disk: every output is a descriptor asked of the supervisor through the port when the first
+ * byte is there, so `empty skip` opens nothing.
+ *
+ * Owner:   the job's arena; the result's texts live in it.
+ * Errors:  OK (delivered, perhaps without the refused messages), STOP (the whole file is refused), TEMP (try again later).
+ * Source:  DESIGN.md sections 2 and 7, LANGUAGE.md section 5.
+ */
+#ifndef WAYBILL_FLOW_OPERATION_H
+#define WAYBILL_FLOW_OPERATION_H
+
+#include "base/hash.h"
+#include "flow/site.h"
+
+/* Numbers of a sequence that this batch leased in an earlier attempt or now. */
+struct lease_range {
+    struct slice sequence;
+    uint64_t from, to;              /* both included */
+};
+
+/* One file through one operation. */
+struct job {
+    const struct operation *operation;
+    struct slice batch, file;       /* id; the name that the sender gave */
+    int64_t time;                   /* batch time, UTC seconds */
+    uint64_t size;                  /* of the input, bytes */
+    int fd;                         /* the input */
+    uint32_t attempt;
+    struct lease_range *leases;     /* of earlier attempts, used first */
+    size_t nleases;
+};
+
+enum output_kind {
+    OUTPUT_FILE,                    /* for an outbox */
+    OUTPUT_TABLE,                   /* the whole new content of a table */
+    OUTPUT_REJECTED,                /* refused messages in the original syntax */
+    OUTPUT_LINES,                   /* detail per message, JSON lines */
+    OUTPUT_LEDGER,                  /* one line per finished message: what the ledger takes over when delivered */
+};
+
+struct output {
+    enum output_kind kind;
+    const struct give *give;        /* NULL unless FILE or TABLE */
+    struct slice name;              /* final name in the outbox */
+    uint32_t number;                /* of the job's outputs, from 1 */
+    uint64_t bytes, messages;
+    char sha256[SHA256_HEX];
+};
+
+/* What a worker asks of its supervisor while it works. */
+struct port {
+    void *owner;
+    /* A new, empty file for the output (number, kind, give, name set); *fd_out is the worker's to close. OK or TEMP. */
+    int (*open)(void *owner, struct output *o, int *fd_out, struct problems *ps);
+    /* At least one number; recorded durably before the answer. */
+    int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out, struct problems *ps);
+    void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
+};
+
+struct pinned_table {
+    struct slice name;
+    char sha256[SHA256_HEX];
+    uint64_t rows;
+};
+
+struct skip_count {
+    struct slice code;
+    uint64_t count;
+};
+
+struct result {
+    int status;                     /* OK, STOP, TEMP */
+    struct slice code, text;        /* of STOP and TEMP: the first reason */
+    uint64_t messages, done, skipped, waiting, rejected, warnings, notes;
+    struct skip_count *skips;
+    size_t nskips;
+    struct output *outputs;
+    size_t noutputs;
+    struct problems problems;       /* groups by code and path, at most 50 */
+    struct pinned_table *tables;
+    size_t ntables;
+    struct lease_range *leases;     /* numbers really used, in order */
+    size_t nleases;
+    struct slice key_first, key_last; /* business keys, for people */
+};
+
+/* Private state of a worker that outlives jobs: loaded tables. */
+struct table_cache;
+struct table_cache *table_cache_new(const struct site *site);
+void table_cache_free(struct table_cache *c);
+
+int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a, struct result *out);
+
+#endif

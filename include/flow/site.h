@@ -1,0 +1,233 @@
+/*
+ * site - one directory tree with a site.conf: its flows, folders, tables, settings
+ *
+ *     struct site *site;
+ *     rc = site_load(arena, &env, "shop", &site, problems);         site.conf, every format and mapping it names
+ *     flow = site_flow(site, SLICE("articles"));
+ *
+ * Loading parses the whole grammar of LANGUAGE.md section 5, loads and compiles what the operations need, and reports all
+ * faults at once.  A flow that cannot be switched on (a required param without value, a feature that this version does not
+ * carry out) stays off: `flow->off` says why; the other flows work.
+ *
+ * Units:   durations in milliseconds.
+ * Owner:   everything lives in the arena given to site_load; immutable afterwards.
+ * Errors:  OK, or STOP when the site is wrong (SITE_…, CONF_…, FMT_…, MAP_…).  Problems of flows that merely stay off
+ *          are among the errors, but the result is OK then.
+ * Source:  LANGUAGE.md section 5, DESIGN.md sections 6 to 8.
+ */
+#ifndef WAYBILL_FLOW_SITE_H
+#define WAYBILL_FLOW_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/date.h"
+#include "base/limit.h"
+#include "base/map.h"
+#include "base/problem.h"
+#include "batch/batch.h"
+#include "conf/conf.h"
+#include "format/format.h"
+#include "mapping/mapping.h"
+
+struct setting {
+    struct slice name, value;
+    struct token token;             /* of the name */
+    bool used;                      /* some mapping declares a param of that name */
+};
+
+struct settings {
+    struct setting *list;
+    size_t n, cap;
+};
+
+enum site_table_kind { TABLE_FILE, TABLE_ROWS, TABLE_OF_FLOW, TABLE_OF_BATCH, TABLE_OF_OPEN };
+
+struct site_table {
+    struct slice name;
+    enum site_table_kind kind;
+    struct slice file;              /* TABLE_FILE: below the site */
+    const char *path;               /* the same, with the site's folder */
+    struct slice format_ref;
+    struct format *format;          /* NULL: none given */
+    struct slice *keys;             /* `key A, B`: in place of the format's own */
+    size_t nkeys;
+    struct slice *filled;           /* the flows that may write it */
+    size_t nfilled;
+    struct slice flow;              /* TABLE_OF_FLOW */
+    struct slice when;              /* a field that must have a value; n 0 = every message */
+    struct slice *keep;
+    size_t nkeep;
+    struct slice *columns;          /* TABLE_ROWS: heading, keys first */
+    size_t ncolumns;
+    struct slice **rows;
+    size_t nrows;
+    uint32_t index;                 /* in site->tables */
+    struct token token;
+};
+
+struct site_sequence {
+    struct slice name;
+    uint64_t from, to;              /* to 0 = no end */
+    uint32_t size;                  /* digits, padded with zeros; 0 = as they come */
+    struct token token;
+};
+
+struct party {
+    struct slice name, title;
+    bool self;
+    struct statement *block;        /* identities and agreements, for the EDI syntaxes */
+    struct token token;
+};
+
+/* Which field of a taken message the ledger keeps, because a table `of flow` asks for it. */
+struct kept_field {
+    struct slice name;
+    const struct field *field;
+};
+
+enum take_kind { TAKE_INBOX, TAKE_BATCH, TAKE_TABLE };
+
+struct companion {
+    struct slice name, pattern;     /* name n 0: files named by a field, for attachment() */
+};
+
+struct take {
+    enum take_kind kind;
+    struct slice folder;            /* as written: "inbox/orders" */
+    const char *path;
+    struct slice table;
+    bool ready_given, ready_name, ready_complete, newest;
+    int64_t stable;                 /* -1 = no such term */
+    struct slice done, manifest;    /* n 0 = no such term */
+    struct companion *companions;
+    size_t ncompanions;
+    struct slice type, from;
+    struct token token;
+};
+
+enum give_kind { GIVE_OUTBOX, GIVE_BATCH, GIVE_TABLE };
+
+struct name_part;                   /* flow/name.h */
+
+struct give {
+    enum give_kind kind;
+    uint32_t index;                 /* in its operation */
+    struct operation *operation;
+    struct slice folder;            /* GIVE_OUTBOX */
+    const char *path;
+    struct slice name;
+    struct name_part *name_parts;
+    size_t nname_parts;
+    struct token name_token;
+    struct site_table *table;       /* GIVE_TABLE */
+    struct slice table_name;
+    bool replace, new_batch;
+    struct slice map_ref;           /* n 0: the document goes as it is */
+    struct token map_token;
+    bool backward, original, report, each, empty_skip, on;
+    struct companion *companions;
+    size_t ncompanions;
+    bool answers;
+    struct mapping *mapping;        /* NULL: as it is */
+    bool *writes;                   /* GIVE_TABLE: by slot of the row, whether the mapping writes that column */
+    enum mapping_direction direction;
+    struct format *from, *to;
+    struct token token;
+};
+
+struct operation {
+    struct slice name, title;
+    struct flow *flow;
+    uint32_t index;                 /* in its flow */
+    bool on, manual, serial;
+    int64_t every;                  /* 0 = on a drop */
+    struct slice *after;
+    size_t nafter;
+    struct settings sets;
+    struct take take;
+    struct give **gives;
+    size_t ngives;
+    struct statement *done;
+    struct format *format;          /* of what it takes */
+    const struct group *message;    /* its first message group */
+    struct kept_field *kept;        /* for tables `of flow` */
+    size_t nkept;
+    /* What hinders running several of its files at the same time (each is delivered in order all the same). */
+    bool reads_itself, fills_table, numbers;
+    struct token token;
+};
+
+enum duplicate_what { DUPLICATE_CONTENT, DUPLICATE_REFERENCE, DUPLICATE_KEY, DUPLICATE_WHATS };
+
+struct flow {
+    struct slice name, title;
+    struct site *site;
+    uint32_t index;                 /* in site->flows */
+    bool on;
+    const char *off;                /* not NULL: why it stays off although it is `on yes` (a problem code) */
+    struct token on_token;          /* the statement `on yes`, or the flow's name */
+    struct slice partner;
+    struct settings sets;
+    int64_t every;                  /* default of its operations */
+    enum duplicate_policy duplicates[DUPLICATE_WHATS];
+    int64_t *retry;                 /* delays; the last repeats */
+    size_t nretry;
+    bool any_order;
+    struct slice batch_ref;
+    struct statement *track;
+    struct operation **operations;
+    size_t noperations;
+    struct token token;
+};
+
+struct site {
+    struct arena *arena;
+    const char *dir, *file;         /* the folder, and its site.conf */
+    struct conf *conf;
+    struct slice title, language, zone_name;
+    const struct zone *zone;
+    struct limits limits;
+    struct settings sets;
+    struct settings given;          /* --set */
+    int64_t keep_archive, keep_log; /* -1 = for ever */
+    struct map texts;               /* "LANGUAGE/CODE" -> struct slice * */
+    struct party *parties;
+    size_t nparties;
+    struct site_table **tables;
+    size_t ntables;
+    struct site_sequence *sequences;
+    size_t nsequences;
+    struct flow **flows;
+    size_t nflows;
+    char hash[65];                  /* SHA-256 of site.conf */
+    struct config_file *files;      /* formats and mappings that were opened */
+    size_t nfiles;
+};
+
+struct config_file {
+    const char *path;
+    char hash[65];
+};
+
+/* What `site_load` needs from outside. */
+struct site_env {
+    const char *const *roots;       /* more folders to look for formats and mappings, NULL-terminated; may be NULL */
+    const struct setting *given;    /* --set NAME=VALUE */
+    size_t ngiven;
+};
+
+/* `dir` is the site's folder or its site.conf. */
+int site_load(struct arena *a, const struct site_env *env, const char *dir, struct site **out, struct problems *ps);
+
+struct flow *site_flow(const struct site *s, struct slice name);            /* NULL = none of that name */
+struct operation *flow_operation(const struct flow *f, struct slice name);
+struct site_table *site_table(const struct site *s, struct slice name);
+struct site_sequence *site_sequence(const struct site *s, struct slice name);
+/* The value of a param for an operation: --set, operation, flow, site; slice_none() when nobody sets it. */
+struct slice site_setting(const struct operation *op, struct slice name);
+/* Another text for a CODE in the site's language, or slice_none(). */
+struct slice site_text(const struct site *s, const char *code);
+
+#endif

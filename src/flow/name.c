@@ -1,0 +1,126 @@
+#include "flow/name.h"
+
+#include "flow/site_parse.h"
+
+static const struct {
+    const char *word;
+    enum name_kind kind;
+} words[] = {
+    { "batch", NAME_BATCH }, { "file", NAME_FILE }, { "time", NAME_TIME }, { "date", NAME_DATE },
+    { "operation", NAME_OPERATION }, { "n", NAME_N },
+};
+
+/* Follows A/B/C from a message; false when it is not there or may occur several times. */
+static bool resolve(struct arena *a, const struct group *g, struct slice path, struct name_part *out)
+{
+    size_t cap = 0;
+    for (;;) {
+        const char *slash = memchr(path.p, '/', path.n);
+        struct slice step = slash ? slice_range(path.p, slash) : path;
+        if (!slash) {
+            out->field = group_field(g, step);
+            return out->field != NULL;
+        }
+        g = group_child(g, step);
+        if (!g || g->max_occurs != 1)
+            return false;
+        ARENA_PUSH(a, out->groups, out->ngroups, cap) = g;
+        path = slice_range(slash + 1, path.p + path.n);
+    }
+}
+
+static int field_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
+{
+    const struct group *m = g->operation->message;
+    out->kind = NAME_FIELD;
+    out->text = expr;
+    if (!g->each)
+        return site_problem(l, &g->name_token, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
+                            "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
+    if (m && !resolve(l->arena, m, expr, out))
+        return site_problem(l, &g->name_token, "SITE_NAME", "a field of the message that is taken, or {batch} {file} {time} {date} {operation} {n}",
+                            "no single field %.*s in %.*s", SLICE_ARG(expr), SLICE_ARG(m->name));
+    return OK;
+}
+
+static int one_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (slice_is(expr, words[i].word)) {
+            out->kind = words[i].kind;
+            return OK;
+        }
+    return field_part(l, g, expr, out);
+}
+
+static void add_part(struct site_loading *l, struct give *g, const struct name_part *part, size_t *cap)
+{
+    ARENA_PUSH(l->arena, g->name_parts, g->nname_parts, *cap) = *part;
+}
+
+int name_compile(struct site_loading *l, struct give *g)
+{
+    const char *p = g->name.p, *end = p + g->name.n;
+    size_t cap = 0;
+    bool unique = false;
+    int rc = OK;
+    while (p < end && rc == OK) {
+        struct name_part part = { .kind = NAME_TEXT };
+        const char *open = memchr(p, '{', (size_t)(end - p));
+        if (!open || open > p) {
+            part.text = slice_range(p, open ? open : end);
+            p = open ? open : end;
+        } else {
+            const char *close = memchr(open, '}', (size_t)(end - open));
+            if (!close)
+                return site_problem(l, &g->name_token, "SITE_NAME", "`{batch}`", "a `{` without its `}`");
+            rc = one_part(l, g, slice_trim(slice_range(open + 1, close)), &part);
+            p = close + 1;
+        }
+        unique = unique || part.kind == NAME_BATCH || part.kind == NAME_TIME || part.kind == NAME_FIELD || part.kind == NAME_FILE;
+        add_part(l, g, &part, &cap);
+    }
+    if (rc == OK && !unique && !g->operation->manual)
+        site_warning(l, &g->name_token, "SITE_NAME_SAME", "put {batch} in it", "every file of this outbox wants the same name");
+    return rc;
+}
+
+static const struct value *part_value(const struct name_part *part, const struct node *message)
+{
+    for (size_t i = 0; message && i < part->ngroups; i++)
+        message = node_list(message, part->groups[i])->first;
+    return message && message->group == part->field->group ? node_value(message, part->field) : NULL;
+}
+
+/* 2026-11-22T10:15:00 as 20261122T101500; of a date the first ten characters as they are. */
+static void add_time(struct buf *out, struct slice time, bool date)
+{
+    size_t n = date ? 10 : 19;
+    for (size_t i = 0; i < n && i < time.n; i++)
+        if (date || (time.p[i] != '-' && time.p[i] != ':'))
+            buf_byte(out, time.p[i]);
+}
+
+int name_render(const struct name_part *parts, size_t n, const struct name_values *v, const struct node *message, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct name_part *p = &parts[i];
+        const struct value *value;
+        switch (p->kind) {
+        case NAME_TEXT: buf_add(out, p->text); break;
+        case NAME_BATCH: buf_add(out, v->batch); break;
+        case NAME_FILE: buf_add(out, v->file); break;
+        case NAME_TIME: add_time(out, v->time, false); break;
+        case NAME_DATE: add_time(out, v->time, true); break;
+        case NAME_OPERATION: buf_add(out, v->operation); break;
+        case NAME_N: buf_printf(out, "%llu", (unsigned long long)v->n); break;
+        case NAME_FIELD:
+            value = part_value(p, message);
+            if (!value || !value_is(value))
+                return SKIP;
+            buf_add(out, value_text(value));
+            break;
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,154 @@
+#include "base/file.h"
+#include "flow/site_parse.h"
+
+static struct slice suggest_flow(struct site_loading *l, struct slice name)
+{
+    struct slice *list = arena_alloc(l->arena, (l->site->nflows + 1) * sizeof *list);
+    for (size_t i = 0; i < l->site->nflows; i++)
+        list[i] = l->site->flows[i]->name;
+    return problem_suggest(l->arena, name, list, l->site->nflows);
+}
+
+static void check_flow_name(struct site_loading *l, const struct token *t, struct slice name)
+{
+    if (site_flow(l->site, name))
+        return;
+    struct slice near = suggest_flow(l, name);
+    site_problem(l, t, "SITE_NO_FLOW", near.p ? arena_cstr(l->arena, near) : NULL, "there is no flow %.*s", SLICE_ARG(name));
+}
+
+/* A table's file stays below the site: what a flow may write is jailed. */
+static bool inside(struct slice path)
+{
+    if (path.n == 0 || path.p[0] == '/')
+        return false;
+    for (size_t i = 0; i + 1 < path.n; i++)
+        if (path.p[i] == '.' && path.p[i + 1] == '.' && (i == 0 || path.p[i - 1] == '/') && (i + 2 == path.n || path.p[i + 2] == '/'))
+            return false;
+    return true;
+}
+
+static void check_table(struct site_loading *l, struct site_table *t)
+{
+    if (t->kind == TABLE_OF_FLOW)
+        check_flow_name(l, &t->token, t->flow);
+    for (size_t i = 0; i < t->nfilled; i++)
+        check_flow_name(l, &t->token, t->filled[i]);
+    if (t->kind != TABLE_FILE)
+        return;
+    t->path = file_join(l->arena, l->site->dir, arena_cstr(l->arena, t->file));
+    if (!inside(t->file))
+        site_problem(l, &t->token, "SITE_OUTSIDE", "a path below the site, without `..`", "table %.*s lies outside the site", SLICE_ARG(t->name));
+    if (!t->format_ref.n)
+        site_problem(l, &t->token, "SITE_TABLE", "add `format NAME`", "table %.*s has a file but no format", SLICE_ARG(t->name));
+    else if (site_format(l, t->format_ref, &t->token, &t->format) == OK && !t->format->nmessages)
+        site_problem(l, &t->token, "SITE_TABLE", "a format with one `message`", "the format of table %.*s has no rows", SLICE_ARG(t->name));
+}
+
+static void check_every(struct site_loading *l, const struct operation *op)
+{
+    if (op->every && op->every < 1000)
+        site_problem(l, &op->token, "SITE_EVERY", "at least 1s", "operation %.*s would run without a pause", SLICE_ARG(op->name));
+    if (op->take.kind == TAKE_INBOX && op->take.stable > 24LL * 3600 * 1000)
+        site_warning(l, &op->take.token, "SITE_STABLE", "5s or 10s are usual", "a file must be stable for more than a day");
+    for (size_t i = 0; i < op->nafter; i++)
+        if (!flow_operation(op->flow, op->after[i]))
+            site_problem(l, &op->token, "SITE_NO_OPERATION", NULL, "flow %.*s has no operation %.*s", SLICE_ARG(op->flow->name), SLICE_ARG(op->after[i]));
+}
+
+static void check_flow(struct site_loading *l, struct flow *f)
+{
+    bool known = !f->partner.n;
+    for (size_t i = 0; i < l->site->nparties; i++)
+        known = known || slice_equal(l->site->parties[i].name, f->partner);
+    if (!known)
+        site_problem(l, &f->token, "SITE_NO_PARTNER", "declare `partner NAME { … }`", "there is no partner %.*s", SLICE_ARG(f->partner));
+    if (!f->noperations)
+        site_problem(l, &f->token, "SITE_NO_OPERATION", "`operation convert { take … give … }`", "flow %.*s has no operation", SLICE_ARG(f->name));
+    for (size_t i = 0; i < f->noperations; i++) {
+        check_every(l, f->operations[i]);
+        operation_compile(l, f->operations[i]);
+    }
+}
+
+/* Two flows that take from one folder must say which files are theirs. */
+static void check_shared(struct site_loading *l, const struct operation *a, const struct operation *b)
+{
+    if (a->take.kind != TAKE_INBOX || b->take.kind != TAKE_INBOX || !slice_equal(a->take.folder, b->take.folder))
+        return;
+    if ((a->take.type.n && b->take.type.n) || a->manual || b->manual || a->take.from.n || b->take.from.n)
+        return;
+    site_problem(l, &b->take.token, "SITE_INBOX_SHARED", "add `type \"…\"` to both, or give each its own inbox",
+                 "%.*s/%.*s takes from the same inbox", SLICE_ARG(a->flow->name), SLICE_ARG(a->name));
+}
+
+static void check_inboxes(struct site_loading *l)
+{
+    struct site *s = l->site;
+    const struct operation **all;
+    size_t n = 0;
+    for (size_t i = 0; i < s->nflows; i++)
+        n += s->flows[i]->noperations;
+    all = arena_alloc(l->arena, (n + 1) * sizeof *all);
+    n = 0;
+    for (size_t i = 0; i < s->nflows; i++)
+        for (size_t k = 0; k < s->flows[i]->noperations; k++)
+            all[n++] = s->flows[i]->operations[k];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = i + 1; k < n; k++)
+            check_shared(l, all[i], all[k]);
+}
+
+static void check_folder(struct site_loading *l, struct slice folder, const struct token *t)
+{
+    if (folder.n && (slice_starts(folder, SLICE(".waybill")) || slice_starts(folder, SLICE("archive")) || slice_starts(folder, SLICE("error"))))
+        site_problem(l, t, "SITE_OUTSIDE", "a folder like \"inbox/orders\" or \"outbox/partner\"", "\"%.*s\" is waybill's own", SLICE_ARG(folder));
+}
+
+static void check_folders(struct site_loading *l)
+{
+    for (size_t i = 0; i < l->site->nflows; i++)
+        for (size_t k = 0; k < l->site->flows[i]->noperations; k++) {
+            const struct operation *op = l->site->flows[i]->operations[k];
+            check_folder(l, op->take.folder, &op->take.token);
+            for (size_t g = 0; g < op->ngives; g++)
+                check_folder(l, op->gives[g]->folder, &op->gives[g]->token);
+        }
+}
+
+static void check_sets(struct site_loading *l, const struct settings *sets)
+{
+    for (size_t i = 0; i < sets->n; i++)
+        if (!sets->list[i].used && sets->list[i].token.line)
+            site_warning(l, &sets->list[i].token, "SITE_SET_UNUSED", "look at its spelling in the mapping's `param`", "no mapping has a param %.*s",
+                         SLICE_ARG(sets->list[i].name));
+}
+
+static void check_all_sets(struct site_loading *l)
+{
+    check_sets(l, &l->site->sets);
+    for (size_t i = 0; i < l->site->nflows; i++) {
+        check_sets(l, &l->site->flows[i]->sets);
+        for (size_t k = 0; k < l->site->flows[i]->noperations; k++)
+            check_sets(l, &l->site->flows[i]->operations[k]->sets);
+    }
+}
+
+void site_check(struct site_loading *l)
+{
+    struct site *s = l->site;
+    if (!s->zone_name.n)
+        site_problem(l, &(struct token){ .line = 1, .column = 1, .width = 1 }, "SITE_ZONE", "add `zone \"Europe/Oslo\"`", "the site names no time zone");
+    for (size_t i = 0; i < s->ntables; i++)
+        check_table(l, s->tables[i]);
+    for (size_t i = 0; i < s->nflows; i++)
+        check_flow(l, s->flows[i]);
+    check_inboxes(l);
+    check_folders(l);
+    for (size_t i = 0; i < s->nflows; i++)
+        for (size_t k = 0; k < s->flows[i]->noperations; k++)
+            operation_bind(l, s->flows[i]->operations[k]);
+    for (size_t i = 0; i < s->nflows; i++)
+        site_later(l, s->flows[i]);
+    check_all_sets(l);
+}

@@ -1,0 +1,252 @@
+#include "flow/site_parse.h"
+#include "format/type.h"
+
+/* Loads the mapping of a give once per site. */
+static int load_mapping(struct site_loading *l, struct give *g)
+{
+    const char *path = finder_find(&l->finder, l->arena, g->map_ref, ".map", l->site->file);
+    if (!path)
+        return site_problem(l, &g->map_token, "SITE_NO_MAP", "it is looked up beside site.conf, then under mappings/", "no mapping \"%.*s\"",
+                            SLICE_ARG(g->map_ref));
+    g->mapping = map_get(&l->mappings, slice_of(path));
+    if (g->mapping)
+        return OK;
+    size_t errors = l->ps->errors;
+    int rc = mapping_load(l->arena, &l->mapping_env, g->map_ref, l->site->file, &g->mapping, l->ps);
+    if (rc != OK && rc != WARN) {
+        g->mapping = NULL;
+        return l->ps->errors > errors ? STOP
+                                      : site_problem(l, &g->map_token, "SITE_NO_MAP", NULL, "the mapping %.*s cannot be used", SLICE_ARG(g->map_ref));
+    }
+    map_put(&l->mappings, slice_of(path), g->mapping);
+    return OK;
+}
+
+static int direct_mapping(struct site_loading *l, struct give *g)
+{
+    const struct mapping *m = g->mapping;
+    g->direction = g->backward ? MAPPING_BACKWARD : MAPPING_FORWARD;
+    g->from = g->backward ? m->right : m->left;
+    g->to = g->backward ? m->left : m->right;
+    if (g->backward && m->arrow == ARROW_RIGHT)
+        return site_problem(l, &g->map_token, "SITE_MAP_WAY", "leave out `backward`, or write its header with `<=>`", "%.*s goes from left to right only",
+                            SLICE_ARG(m->name));
+    if (!g->backward && m->arrow == ARROW_LEFT)
+        return site_problem(l, &g->map_token, "SITE_MAP_WAY", "add `backward`", "%.*s goes from right to left only", SLICE_ARG(m->name));
+    return OK;
+}
+
+static int find_table(struct site_loading *l, struct give *g)
+{
+    const struct flow *f = g->operation->flow;
+    struct token *t = &g->token;
+    struct site_table *table = g->table = site_table(l->site, g->table_name);
+    if (!table)
+        return site_problem(l, t, "SITE_NO_TABLE", "declare it: `table NAME \"file\" format F filled by …`", "no table %.*s", SLICE_ARG(g->table_name));
+    if (table->kind != TABLE_FILE || !table->format)
+        return site_problem(l, t, "SITE_TABLE", "only a table with a file and a format can be filled", "table %.*s has no file", SLICE_ARG(table->name));
+    for (size_t i = 0; i < table->nfilled; i++)
+        if (slice_equal(table->filled[i], f->name))
+            return OK;
+    return site_problem(l, t, "SITE_FILLED", arena_cstr(l->arena, arena_printf(l->arena, "add `filled by %.*s` to the table", SLICE_ARG(f->name))),
+                        "flow %.*s may not fill table %.*s", SLICE_ARG(f->name), SLICE_ARG(table->name));
+}
+
+/* The format of what the operation takes: all its mappings must read the same. */
+static int agree(struct site_loading *l, struct operation *op, struct give *g, struct format *from)
+{
+    if (!op->format)
+        op->format = from;
+    if (op->format == from)
+        return OK;
+    return site_problem(l, &g->map_token, "SITE_FORMATS", "all mappings of one operation read the same format",
+                        "this gives from %.*s, the operation takes %.*s", SLICE_ARG(from->name), SLICE_ARG(op->format->name));
+}
+
+static int compile_give(struct site_loading *l, struct operation *op, struct give *g)
+{
+    if (g->kind == GIVE_TABLE && find_table(l, g) != OK)
+        return STOP;
+    if (!g->map_ref.n)
+        return OK;
+    if (load_mapping(l, g) != OK || direct_mapping(l, g) != OK || agree(l, op, g, g->from) != OK)
+        return STOP;
+    if (g->table && g->to != g->table->format)
+        return site_problem(l, &g->map_token, "SITE_FORMATS", "the mapping must write the table's format", "%.*s writes %.*s, table %.*s has %.*s",
+                            SLICE_ARG(g->mapping->name), SLICE_ARG(g->to->name), SLICE_ARG(g->table->name), SLICE_ARG(g->table->format->name));
+    return OK;
+}
+
+/* Gives without a mapping pass the document on as it is. */
+static int compile_plain(struct site_loading *l, struct operation *op, struct give *g)
+{
+    if (g->map_ref.n)
+        return OK;
+    if (g->table && agree(l, op, g, g->table->format) != OK)
+        return STOP;
+    if (!op->format)
+        return site_problem(l, &g->token, "SITE_FORMATS", "name a `map`", "nothing says which format operation %.*s takes", SLICE_ARG(op->name));
+    g->from = g->to = op->format;
+    return OK;
+}
+
+/* Which columns of the table's rows a mapping writes: the others are kept when rows are merged. */
+static void find_writes(struct site_loading *l, struct give *g)
+{
+    const struct group *row = g->to->nmessages ? g->to->messages[0] : NULL;
+    struct correspondence *list = NULL;
+    if (!row)
+        return;
+    g->writes = arena_zero(l->arena, row->nfields + 1);
+    if (!g->mapping) {
+        memset(g->writes, true, row->nfields);
+        return;
+    }
+    size_t n = mapping_correspondences(l->arena, g->mapping, &list);
+    for (size_t i = 0; i < n; i++) {
+        const struct field *f = g->backward ? list[i].left_field : list[i].right_field;
+        if (f && f->group == row)
+            g->writes[f->slot] = true;
+    }
+}
+
+static bool usable(const struct operation *op)
+{
+    return op->take.kind == TAKE_INBOX;
+}
+
+int operation_compile(struct site_loading *l, struct operation *op)
+{
+    size_t errors = l->ps->errors;
+    for (size_t i = 0; i < op->ngives; i++)
+        if (op->gives[i]->kind != GIVE_BATCH)
+            compile_give(l, op, op->gives[i]);
+    for (size_t i = 0; i < op->ngives && l->ps->errors == errors; i++)
+        if (op->gives[i]->kind != GIVE_BATCH && usable(op))
+            compile_plain(l, op, op->gives[i]);
+    if (op->format && op->format->nmessages)
+        op->message = op->format->messages[0];
+    for (size_t i = 0; i < op->ngives && l->ps->errors == errors; i++) {
+        struct give *g = op->gives[i];
+        if (g->kind == GIVE_OUTBOX)
+            name_compile(l, g);
+        if (g->kind == GIVE_TABLE && g->to) {
+            find_writes(l, g);
+            op->fills_table = true;
+        }
+    }
+    return l->ps->errors > errors ? STOP : OK;
+}
+
+static void bind_param(struct site_loading *l, struct operation *op, struct mapping_param *p)
+{
+    struct slice text = site_setting(op, p->name);
+    struct value v = { 0 };
+    struct fault fault = { 0 };
+    if (!text.p) {
+        if (p->required && !p->has_default)
+            site_keep_off(l, op->flow, &op->flow->on_token, "SITE_PARAM",
+                          arena_cstr(l->arena, arena_printf(l->arena, "add `set %.*s \"…\"`; the flow stays off until then", SLICE_ARG(p->name))),
+                          "flow %.*s: param %.*s is required and has no value", SLICE_ARG(op->flow->name), SLICE_ARG(p->name));
+        return;
+    }
+    if (type_read(p->field, text, l->arena, &v, &fault) != OK)
+        site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL, "param %.*s: \"%.*s\" %.*s",
+                     SLICE_ARG(p->name), SLICE_ARG(text), SLICE_ARG(fault.text));
+}
+
+static void mark_used(struct settings *sets, struct slice name)
+{
+    for (size_t i = 0; i < sets->n; i++)
+        if (slice_equal(sets->list[i].name, name))
+            sets->list[i].used = true;
+}
+
+static void use_param(struct operation *op, struct slice name)
+{
+    mark_used(&op->sets, name);
+    mark_used(&op->flow->sets, name);
+    mark_used(&op->flow->site->sets, name);
+    mark_used(&op->flow->site->given, name);
+}
+
+/* The ledger of a flow keeps each field that a table over it asks for. */
+static void keep_field(struct site_loading *l, struct flow *f, struct slice name, const struct token *t, const struct site_table *table)
+{
+    bool found = false;
+    for (size_t i = 0; i < f->noperations; i++) {
+        struct operation *op = f->operations[i];
+        const struct field *field = op->message ? group_field(op->message, name) : NULL;
+        bool known = false;
+        for (size_t k = 0; field && k < op->nkept; k++)
+            known = known || op->kept[k].field == field;
+        found = found || field || !op->message;
+        size_t cap = op->nkept;
+        if (field && !known)
+            ARENA_PUSH(l->arena, op->kept, op->nkept, cap) = (struct kept_field){ name, field };
+    }
+    if (!found)
+        site_problem(l, t, "SITE_COLUMN", "a field of the messages that the flow takes", "table %.*s: flow %.*s takes no field %.*s",
+                     SLICE_ARG(table->name), SLICE_ARG(f->name), SLICE_ARG(name));
+}
+
+static bool has_column(const struct site_table *t, const struct operation *op, struct slice name)
+{
+    const struct group *row = t->kind == TABLE_OF_BATCH ? op->message : t->format && t->format->nmessages ? t->format->messages[0] : NULL;
+    if (t->kind == TABLE_ROWS) {
+        for (size_t i = 0; i < t->ncolumns; i++)
+            if (slice_equal(t->columns[i], name))
+                return true;
+        return false;
+    }
+    return !row || group_field(row, name) != NULL;
+}
+
+static void bind_columns(struct site_loading *l, struct operation *op, struct give *g, struct site_table *t, const struct slice *names, size_t n)
+{
+    struct flow *of = t->kind == TABLE_OF_FLOW ? site_flow(l->site, t->flow) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (of && !of->batch_ref.n)
+            keep_field(l, of, names[i], &t->token, t);
+        else if (!of && !has_column(t, op, names[i]))
+            site_problem(l, &g->map_token, "SITE_COLUMN", NULL, "mapping %.*s needs column %.*s, table %.*s has none",
+                         SLICE_ARG(g->mapping->name), SLICE_ARG(names[i]), SLICE_ARG(t->name));
+    }
+}
+
+static void bind_table(struct site_loading *l, struct operation *op, struct give *g, const struct mapping_table *m)
+{
+    struct site_table *t = site_table(l->site, m->name);
+    if (!t) {
+        if (!m->optional)
+            site_problem(l, &g->map_token, "SITE_NO_TABLE",
+                         arena_cstr(l->arena, arena_printf(l->arena, "declare `table %.*s …` in the site", SLICE_ARG(m->name))),
+                         "mapping %.*s needs table %.*s", SLICE_ARG(g->mapping->name), SLICE_ARG(m->name));
+        return;
+    }
+    bind_columns(l, op, g, t, m->keys, m->nkeys);
+    bind_columns(l, op, g, t, m->columns, m->ncolumns);
+    if (t->kind == TABLE_OF_FLOW && slice_equal(t->flow, op->flow->name))
+        op->reads_itself = true;
+    if (t->kind == TABLE_OF_OPEN)
+        site_keep_off(l, op->flow, &t->token, "SITE_LATER", "staged batches come with a later version", "table %.*s `of open` is not carried out yet",
+                      SLICE_ARG(t->name));
+}
+
+void operation_bind(struct site_loading *l, struct operation *op)
+{
+    for (size_t i = 0; i < op->ngives; i++) {
+        struct give *g = op->gives[i];
+        if (!g->mapping)
+            continue;
+        for (size_t k = 0; k < g->mapping->nparams; k++) {
+            use_param(op, g->mapping->params[k].name);
+            if (g->on && op->on)
+                bind_param(l, op, &g->mapping->params[k]);
+        }
+        for (size_t k = 0; k < g->mapping->ntables; k++)
+            if (!g->mapping->tables[k].local)
+                bind_table(l, op, g, &g->mapping->tables[k]);
+    }
+    op->numbers = l->site->nsequences > 0;
+}
