@@ -2,7 +2,9 @@
  * charset - from a file's bytes to UTF-8 and back, strictly
  *
  * Nothing is ever replaced silently: bytes that the charset does not define and characters that it cannot spell are faults.
- * Single-byte sets go through 256-entry tables (built once, from glibc's iconv, immutable), UTF-16 through our own loop.
+ * Single-byte sets go through constant tables (written from glibc's iconv by tests/tools/charset_tables.py), UTF-16 through
+ * our own loop.  windows-1255 and -1258 are read and written mark by mark: an accented letter that Unicode composes into one
+ * character, and windows-1258 spells as two bytes, cannot be written.
  *
  * Units:   bytes.
  * Owner:   the caller's buffers.
@@ -19,7 +21,9 @@
 #include "base/slice.h"
 
 enum charset {
-    CHARSET_UNKNOWN, CHARSET_UTF_8, CHARSET_UTF_16 /* by its BOM, else LE */, CHARSET_UTF_16LE, CHARSET_UTF_16BE, CHARSET_US_ASCII,
+    CHARSET_UNKNOWN, CHARSET_UTF_8,
+    CHARSET_UTF_16,                 /* by its BOM, else LE: who reads in pieces asks charset_bom first; written as LE without BOM */
+    CHARSET_UTF_16LE, CHARSET_UTF_16BE, CHARSET_US_ASCII,
     CHARSET_ISO_8859_1, CHARSET_ISO_8859_2, CHARSET_ISO_8859_3, CHARSET_ISO_8859_4, CHARSET_ISO_8859_5, CHARSET_ISO_8859_6,
     CHARSET_ISO_8859_7, CHARSET_ISO_8859_8, CHARSET_ISO_8859_9, CHARSET_ISO_8859_10, CHARSET_ISO_8859_13, CHARSET_ISO_8859_14,
     CHARSET_ISO_8859_15, CHARSET_ISO_8859_16,
@@ -33,7 +37,7 @@ enum charset {
 enum charset charset_find(struct slice name);
 /* The name as IANA has it, for declarations: "UTF-8", "windows-1250". */
 const char *charset_name(enum charset c);
-extern const struct slice charset_names[];      /* all, for suggestions; charset_names_count of them */
+extern const struct slice *const charset_names; /* all, for suggestions; charset_names_count of them */
 extern const size_t charset_names_count;
 
 /* The number of bytes of a BOM at the head of the text (0, 2, 3) and the charset that it means. */
@@ -41,6 +45,8 @@ size_t charset_bom(struct slice head, enum charset *out);
 
 /* How many leading bytes are valid UTF-8 (fast for ASCII); == text.n when all. Overlong forms, surrogates, > U+10FFFF are not valid. */
 size_t utf8_valid(struct slice text);
+/* How many leading bytes are below 0x80. */
+size_t utf8_ascii(struct slice text);
 
 /* Appends text as UTF-8; returns the number of bytes taken. Less than text.n: a fault at that offset, or, for the last bytes of
    a multi-byte set, an unfinished character (`*unfinished`). */

@@ -5,9 +5,10 @@
 #define HIGH_BITS 0x8080808080808080
 
 /* Leading bytes below 0x80, a few words at a time. */
-static size_t ascii_run(const char *p, size_t n)
+size_t utf8_ascii(struct slice text)
 {
-    size_t i = 0;
+    const char *p = text.p;
+    size_t i = 0, n = text.n;
     for (; i + 32 <= n; i += 32) {
         uint64_t w[4];
         memcpy(w, p + i, sizeof w);
@@ -52,7 +53,7 @@ size_t utf8_valid(struct slice text)
     size_t i = 0;
     while (i < text.n) {
         if ((signed char)text.p[i] >= 0) {
-            i += ascii_run(text.p + i, text.n - i);
+            i += utf8_ascii((struct slice){ text.p + i, text.n - i });
             continue;
         }
         size_t length = character_length((const unsigned char *)text.p + i, text.n - i);
