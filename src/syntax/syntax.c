@@ -58,7 +58,7 @@ int syntax_problem(const struct format *f, const struct token *t, const char *co
 static int check_options(const struct format *f, const struct syntax *sx, struct problems *ps)
 {
     int rc = OK;
-    struct slice names[32];
+    struct slice names[32] = { 0 };
     size_t n = 0;
     for (const char *const *o = sx->options; o && *o && n < 32; o++)
         names[n++] = slice_of(*o);
@@ -77,7 +77,7 @@ int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
 {
     const struct syntax *sx = syntax_find(f->syntax);
     if (!sx) {
-        struct slice names[32];
+        struct slice names[32] = { 0 };
         size_t n = 0;
         while (n < 32 && syntax_table[n]) {
             names[n] = slice_of(syntax_table[n]->name);
