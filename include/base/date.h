@@ -29,13 +29,19 @@ int64_t date_days(int32_t year, int32_t month, int32_t day);
 void date_from_days(int64_t days, int32_t *year, int32_t *month, int32_t *day);
 int date_compare_text(struct slice a, struct slice b);                  /* a date is its midnight; zones are reckoned with */
 
+/* Seconds since 1970-01-01T00:00:00Z: offset counted, a date is its midnight, a time alone is of 1970-01-01. */
+int64_t date_seconds(const struct date_parts *p);
+/* Date, time and offset (minutes east) of an instant. */
+void date_from_seconds(int64_t seconds, int32_t offset, struct date_parts *out);
+
 /* A time zone by IANA name, read from the system's tzdata (TZif, RFC 8536); program lifetime. */
 struct zone;
 const struct zone *zone_load(struct arena *a, const char *name);        /* NULL = unknown */
 int32_t zone_offset(const struct zone *z, int64_t utc_seconds);         /* minutes east */
 /* "2026-11-22T10:00:00+01:00" */
 struct slice zone_stamp(struct arena *a, const struct zone *z, int64_t utc_seconds);
-/* Local time without zone to UTC: 1 = one answer, 0 = in a gap of summer time, 2 = in an overlap (out is the earlier). */
+/* Local time without zone to UTC: 1 = one answer, 0 = in a gap of summer time, 2 = in an overlap (out is the earlier).
+   In a gap out is reckoned with the offset before it; a local time that names its offset is taken by that. */
 int zone_to_utc(const struct zone *z, const struct date_parts *local, int64_t *out);
 
 /* The wall clock in seconds and nanoseconds, or what the environment's WAYBILL_CLOCK says ("2026-01-02T03:04:05Z"), read once by the caller. */
