@@ -13,6 +13,9 @@
  * entry and acceptance are one critical section under the shard's lock (RELIABILITY 0.2 (c)).  An entry whose batch does not
  * exist anywhere (`known` says no) is left from an attempt that died and is taken over.
  *
+ * In a group (store.h) one process takes many files at once, two of them perhaps of one shard: seen_lock gives no lock (-1) then, the
+ * site's lease is the lock, and `known` must say yes for batches of the same wave.
+ *
  * Owner:   seen_lock gives a descriptor; seen_unlock closes it.
  * Errors:  OK, SKIP (somebody else's), TEMP with SYS_….
  * Limits:  batch ids up to 63 bytes.

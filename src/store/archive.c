@@ -1,0 +1,338 @@
+#include "store/archive.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/date.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "store/zip_read.h"
+
+enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
+
+/* --- paths ------------------------------------------------------------------------------------------------------------ */
+
+/* yyyymmdd-hhmmss- in front. */
+static bool dated(const char *batch)
+{
+    for (int i = 0; i < 16; i++) {
+        if (i == 8 || i == 15 ? batch[i] != '-' : !isdigit((unsigned char)batch[i]))
+            return false;
+    }
+    for (const char *c = batch + 16; *c; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '-')
+            return false;
+    }
+    return batch[16] != '\0' && strlen(batch) < 64;
+}
+
+bool archived_path(const char *batch, char out[ARCHIVED_PATH])
+{
+    if (!dated(batch))
+        return false;
+    snprintf(out, ARCHIVED_PATH, "archive/%.4s/%.2s/%.2s/%.6s_%s.zip", batch, batch + 4, batch + 6, batch + 9, batch);
+    return true;
+}
+
+bool archived_exists(const struct store *s, const char *batch)
+{
+    char path[ARCHIVED_PATH];
+    struct stat st;
+    return archived_path(batch, path) && fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* The time that members carry: that of the batch's id, so that the same batch gives the same bytes. */
+static time_t member_time(const char *batch)
+{
+    int year, month, day, hour, minute, second;
+    if (sscanf(batch, "%4d%2d%2d-%2d%2d%2d", &year, &month, &day, &hour, &minute, &second) != 6)
+        return 0;
+    return (time_t)(date_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second);
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------------- */
+
+struct zip_writer {
+    struct archive *zip;
+    struct archive_entry *entry;
+    const char *path;               /* for messages */
+    time_t time;
+    struct buf manifest;
+    struct problems *ps;
+};
+
+static int zip_fail(struct zip_writer *w, const char *what)
+{
+    int err = archive_errno(w->zip);
+    const char *text = archive_error_string(w->zip);
+    if (err > 0 && err != EILSEQ)
+        return problem_system(w->ps, w->path, what, err);
+    problem_addf(w->ps, PROBLEM_ERROR, "SYS_IO", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET }, "%s: %s", what,
+                 text ? text : "unknown error");
+    return TEMP;
+}
+
+static int zip_begin(struct zip_writer *w, const char *name, uint64_t size)
+{
+    archive_entry_clear(w->entry);
+    archive_entry_set_pathname(w->entry, name);
+    archive_entry_set_size(w->entry, (la_int64_t)size);
+    archive_entry_set_filetype(w->entry, AE_IFREG);
+    archive_entry_set_perm(w->entry, 0600);
+    archive_entry_set_mtime(w->entry, w->time, 0);
+    return archive_write_header(w->zip, w->entry) == ARCHIVE_OK ? OK : zip_fail(w, "cannot write the archive");
+}
+
+static int zip_data(struct zip_writer *w, struct slice bytes)
+{
+    while (bytes.n) {
+        la_ssize_t n = archive_write_data(w->zip, bytes.p, bytes.n);
+        if (n <= 0)
+            return zip_fail(w, "cannot write the archive");
+        bytes.p += n;
+        bytes.n -= (size_t)n;
+    }
+    return OK;
+}
+
+/* Copies exactly `size` bytes of a file; a file that shrinks or grows meanwhile is not the one that was to be kept. */
+static int zip_file(struct zip_writer *w, int fd, uint64_t size, struct sha256 *hash)
+{
+    char bytes[BLOCK];
+    uint64_t left = size;
+    for (;;) {
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || (uint64_t)n > left || (n == 0 && left > 0))
+            return problem_system(w->ps, w->path, "cannot read what goes into the archive", n < 0 ? errno : EIO);
+        if (n == 0)
+            return OK;
+        struct slice part = { bytes, (size_t)n };
+        left -= (uint64_t)n;
+        sha256_add(hash, part);
+        int rc = zip_data(w, part);
+        if (rc != OK)
+            return rc;
+    }
+}
+
+static void add_to_manifest(struct zip_writer *w, const struct archived_member *m, uint64_t size, const char *sha256)
+{
+    struct buf *b = &w->manifest;
+    buf_text(b, b->n ? ",\n" : "{\"version\":1,\"members\":[\n");
+    struct buf one = { 0 };
+    json_open(&one, '{');
+    json_text(&one, "name", slice_of(m->name));
+    if (m->original.p) {
+        struct buf shown = { 0 };
+        buf_add_shown(&shown, m->original, 0);
+        json_text(&one, "original", buf_slice(&shown));
+        buf_release(&shown);
+    }
+    json_number(&one, "size", (int64_t)size);
+    json_text(&one, "sha256", slice_of(sha256));
+    json_close(&one, '}');
+    buf_add(b, buf_slice(&one));
+    buf_release(&one);
+}
+
+static int zip_member(struct zip_writer *w, const struct archived_member *m)
+{
+    struct sha256 hash;
+    char sha256[SHA256_HEX];
+    struct stat st = { .st_size = (off_t)m->bytes.n };
+    int fd = -1;
+    sha256_init(&hash);
+    if (m->path) {
+        fd = openat(m->dir, m->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) != 0) {
+            int err = errno;
+            if (fd >= 0)
+                close(fd);
+            return problem_system(w->ps, m->path, "cannot open what goes into the archive", err);
+        }
+    }
+    int rc = zip_begin(w, m->name, (uint64_t)st.st_size);
+    if (rc == OK && fd >= 0)
+        rc = zip_file(w, fd, (uint64_t)st.st_size, &hash);
+    if (rc == OK && fd < 0) {
+        sha256_add(&hash, m->bytes);
+        rc = zip_data(w, m->bytes);
+    }
+    if (fd >= 0)
+        close(fd);
+    sha256_hex(&hash, sha256);
+    if (rc == OK && m->sha256 && m->sha256[0] && strcmp(m->sha256, sha256) != 0) {
+        problem_addf(w->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET },
+                     "%s changed since the waybill was written: it has SHA-256 %s, not %s", m->name, sha256, m->sha256);
+        rc = STOP;
+    }
+    if (rc == OK)
+        add_to_manifest(w, m, (uint64_t)st.st_size, sha256);
+    return rc;
+}
+
+static int zip_all(struct zip_writer *w, int fd, const struct archived_member *members, size_t n)
+{
+    if (archive_write_set_format_zip(w->zip) != ARCHIVE_OK ||
+        archive_write_set_options(w->zip, "zip:compression=deflate,zip:compression-level=1") != ARCHIVE_OK ||
+        archive_write_set_bytes_in_last_block(w->zip, 1) != ARCHIVE_OK || archive_write_open_fd(w->zip, fd) != ARCHIVE_OK)
+        return zip_fail(w, "cannot begin the archive");
+    int rc = OK;
+    for (size_t i = 0; i < n && rc == OK; i++)
+        rc = zip_member(w, &members[i]);
+    if (rc != OK)
+        return rc;
+    if (w->manifest.n == 0)
+        buf_text(&w->manifest, "{\"version\":1,\"members\":[\n");
+    buf_text(&w->manifest, "\n]}\n");
+    rc = zip_begin(w, "manifest.json", w->manifest.n);
+    if (rc == OK)
+        rc = zip_data(w, buf_slice(&w->manifest));
+    if (rc == OK && archive_write_close(w->zip) != ARCHIVE_OK)
+        rc = zip_fail(w, "cannot end the archive");
+    return rc;
+}
+
+static bool clean_name(const char *name)
+{
+    size_t n = strlen(name);
+    if (n == 0 || n > NAME_MAX_BYTES || name[0] == '.' || strcmp(name, "manifest.json") == 0)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members, size_t n,
+                     struct problems *ps)
+{
+    struct zip_writer w = { .path = path, .time = member_time(batch), .ps = ps };
+    int rc, fd = openat(s->root, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return problem_system(ps, path, "cannot write", errno);
+    w.zip = archive_write_new();
+    w.entry = archive_entry_new();
+    if (w.zip == NULL || w.entry == NULL)
+        rc = problem_system(ps, path, "cannot begin the archive", ENOMEM);
+    else
+        rc = zip_all(&w, fd, members, n);
+    archive_entry_free(w.entry);
+    archive_write_free(w.zip);
+    buf_release(&w.manifest);
+    if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
+        rc = problem_system(ps, path, "cannot write to disk", errno);
+    if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
+        rc = zip_check_fd(fd, path, ps);
+    if (close(fd) != 0 && rc == OK)
+        rc = problem_system(ps, path, "cannot write", errno);
+    return rc;
+}
+
+static int sync_folder(const struct store *s, const char *path, struct problems *ps)
+{
+    int rc = OK;
+    if (!s->durable || s->group)
+        return OK;
+    int fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+        rc = problem_system(ps, path, "cannot write to disk", errno);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* archive/2026/11/22, each level made durable in the one above when it is new. */
+static int make_folders(const struct store *s, const char *path, struct problems *ps)
+{
+    static const size_t cuts[] = { 12, 15, 18 };       /* archive/yyyy  /mm  /dd */
+    char folder[ARCHIVED_PATH], above[ARCHIVED_PATH] = "archive";
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(folder, sizeof folder, "%.*s", (int)cuts[i], path);
+        if (mkdirat(s->root, folder, 0700) == 0) {
+            int rc = sync_folder(s, above, ps);
+            if (rc != OK)
+                return rc;
+        } else if (errno != EEXIST) {
+            return problem_system(ps, folder, "cannot make the folder", errno);
+        }
+        memcpy(above, folder, sizeof above);
+    }
+    return OK;
+}
+
+int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n, struct problems *ps)
+{
+    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
+    bool good = archived_path(batch, path) && n <= MEMBERS_MAX;
+    for (size_t i = 0; good && i < n; i++)
+        good = clean_name(members[i].name);
+    if (!good) {
+        problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_NAME", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "the batch %s cannot be archived: its id or a member's name is none of ours, or there are too many", batch);
+        return STOP;
+    }
+    if (archived_exists(s, batch) && zip_good(s, path))
+        return OK;
+    int rc = make_folders(s, path, ps);
+    if (rc != OK)
+        return rc;
+    snprintf(fresh, sizeof fresh, "%.18s/.%s.new", path, path + 19);
+    rc = write_new(s, batch, fresh, members, n, ps);
+    if (rc == OK && renameat(s->root, fresh, s->root, path) != 0)
+        rc = problem_system(ps, path, "cannot rename", errno);
+    if (rc != OK) {
+        unlinkat(s->root, fresh, 0);
+        return rc;
+    }
+    char folder[ARCHIVED_PATH];
+    snprintf(folder, sizeof folder, "%.18s", path);
+    return sync_folder(s, folder, ps);
+}
+
+/* --- config ----------------------------------------------------------------------------------------------------------- */
+
+int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX], struct problems *ps)
+{
+    struct stat st;
+    sha256_of(bytes, hash);
+    int dir = openat(s->root, "archive/config", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return problem_system(ps, "archive/config", "cannot open the folder", errno);
+    int rc = OK;
+    if (fstatat(dir, hash, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_size != bytes.n)
+        rc = file_replace(dir, hash, bytes, 0600, s->durable, ps);
+    close(dir);
+    return rc;
+}
+
+int config_get(const struct store *s, const char *hash, struct arena *a, struct slice *out, struct problems *ps)
+{
+    char found[SHA256_HEX];
+    if (strlen(hash) != SHA256_HEX - 1 || strspn(hash, "0123456789abcdef") != SHA256_HEX - 1 ||
+        faccessat(s->root, file_join(a, "archive/config", hash), R_OK, 0) != 0) {
+        problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_MISSING", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "archive/config has nothing with the SHA-256 %s", hash);
+        return STOP;
+    }
+    const char *path = file_join(a, file_join(a, s->path, "archive/config"), hash);
+    int rc = file_read(a, path, 0, out, ps);
+    if (rc != OK)
+        return rc;
+    sha256_of(*out, found);
+    if (strcmp(found, hash) == 0)
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = path, .offset = PLACE_NO_OFFSET },
+                 "the file has SHA-256 %s, not the one that is its name", found);
+    return STOP;
+}

@@ -1,0 +1,77 @@
+#include "store/ledger_index.h"
+
+#include "base/map.h"
+
+enum { SLOTS_MIN = 64, TEXTS_MAX = 64 };
+
+uint64_t ledger_index_hash(const struct slice *texts, size_t n)
+{
+    uint64_t parts[2 * TEXTS_MAX];
+    if (n > TEXTS_MAX)
+        n = TEXTS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        parts[2 * i] = texts[i].n;
+        parts[2 * i + 1] = map_hash(texts[i]);
+    }
+    uint64_t hash = map_hash((struct slice){ (const char *)parts, 2 * n * sizeof *parts });
+    return hash ? hash : 1;
+}
+
+/* The slot of a hash, or the free one where it belongs. */
+static size_t slot_of(const struct ledger_index *x, uint64_t hash)
+{
+    size_t mask = x->nslots - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        if (x->slots[i] == 0 || x->hashes[x->slots[i] - 1] == hash)
+            return i;
+    }
+}
+
+static void widen(struct arena *a, struct ledger_index *x)
+{
+    uint32_t *old = x->slots;
+    size_t n = x->nslots;
+    x->nslots = n ? 2 * n : SLOTS_MIN;
+    x->slots = arena_zero(a, x->nslots * sizeof *x->slots);
+    for (size_t i = 0; i < n; i++) {
+        if (old[i])
+            x->slots[slot_of(x, x->hashes[old[i] - 1])] = old[i];
+    }
+}
+
+static void room(struct arena *a, struct ledger_index *x)
+{
+    if (x->rows < x->cap)
+        return;
+    size_t cap = x->cap ? 2 * x->cap : SLOTS_MIN;
+    uint32_t *older = arena_alloc(a, cap * sizeof *older);
+    uint64_t *hashes = arena_alloc(a, cap * sizeof *hashes);
+    if (x->rows) {
+        memcpy(older, x->older, x->rows * sizeof *older);
+        memcpy(hashes, x->hashes, x->rows * sizeof *hashes);
+    }
+    x->older = older;
+    x->hashes = hashes;
+    x->cap = cap;
+}
+
+void ledger_index_take(struct arena *a, struct ledger_index *x, uint64_t hash)
+{
+    room(a, x);
+    if (2 * (x->used + 1) > x->nslots)
+        widen(a, x);
+    size_t row = x->rows++;
+    x->older[row] = 0;
+    x->hashes[row] = hash;
+    if (hash == 0)
+        return;
+    size_t at = slot_of(x, hash);
+    x->older[row] = x->slots[at];
+    x->used += x->slots[at] == 0;
+    x->slots[at] = (uint32_t)row + 1;
+}
+
+uint32_t ledger_index_first(const struct ledger_index *x, uint64_t hash)
+{
+    return x->nslots ? x->slots[slot_of(x, hash)] : 0;
+}

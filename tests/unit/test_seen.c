@@ -1,0 +1,135 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/wait.h>
+
+#include "store/seen.h"
+#include "unit/tempdir.h"
+
+static char dir[256];
+static struct arena arena;
+static struct problems problems;
+static struct store store;
+static const char *alive[4];
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, 0);
+    problems_init(&problems, &arena, 0);
+    memset(alive, 0, sizeof alive);
+    assert_non_null(tempdir_make(dir));
+    return store_open(&store, &arena, dir, true, &problems);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    store_close(&store);
+    tempdir_remove(dir);
+    arena_release(&arena);
+    return 0;
+}
+
+static bool known(void *owner, const char *batch)
+{
+    (void)owner;
+    for (size_t i = 0; i < 4; i++) {
+        if (alive[i] && strcmp(alive[i], batch) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int put(const char *key, const char *batch, char other[SEEN_BATCH])
+{
+    int lock, rc = seen_lock(&store, SEEN_CONTENT, key, &lock, &problems);
+    assert_int_equal(rc, OK);
+    rc = seen_put(&store, SEEN_CONTENT, key, batch, known, NULL, other, &problems);
+    seen_unlock(lock);
+    return rc;
+}
+
+static void keys_keep_their_parts_apart(void **state)
+{
+    (void)state;
+    char a[SHA256_HEX], b[SHA256_HEX], c[SHA256_HEX];
+    seen_key(a, (struct slice[]){ SLICE("ab"), SLICE("c") }, 2);
+    seen_key(b, (struct slice[]){ SLICE("a"), SLICE("bc") }, 2);
+    seen_key(c, (struct slice[]){ SLICE("ab"), SLICE("c") }, 2);
+    assert_string_not_equal(a, b);
+    assert_string_equal(a, c);
+}
+
+static void the_second_is_told_of_the_first(void **state)
+{
+    (void)state;
+    char key[SHA256_HEX], other[SEEN_BATCH];
+    seen_key(key, (struct slice[]){ SLICE("x") }, 1);
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), END);
+    assert_int_equal(put(key, "b1", other), OK);
+    alive[0] = "b1";
+    assert_int_equal(put(key, "b1", other), OK);
+    assert_int_equal(put(key, "b2", other), SKIP);
+    assert_string_equal(other, "b1");
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), OK);
+    assert_string_equal(other, "b1");
+    assert_int_equal(seen_get(&store, SEEN_REFERENCE, key, other, &problems), END);
+}
+
+static void an_entry_of_a_dead_attempt_is_taken_over(void **state)
+{
+    (void)state;
+    char key[SHA256_HEX], other[SEEN_BATCH];
+    seen_key(key, (struct slice[]){ SLICE("x") }, 1);
+    assert_int_equal(put(key, "dead", other), OK);
+    assert_int_equal(put(key, "b2", other), OK);
+    alive[0] = "b2";
+    assert_int_equal(put(key, "b3", other), SKIP);
+    assert_int_equal(seen_remove(&store, SEEN_CONTENT, key, "b3", &problems), OK);
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), OK);
+    assert_int_equal(seen_remove(&store, SEEN_CONTENT, key, "b2", &problems), OK);
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), END);
+}
+
+static bool anybody(void *owner, const char *batch)
+{
+    (void)owner, (void)batch;
+    return true;
+}
+
+static void of_several_processes_one_wins(void **state)
+{
+    (void)state;
+    char key[SHA256_HEX];
+    seen_key(key, (struct slice[]){ SLICE("race") }, 1);
+    int won = 0;
+    for (int p = 0; p < 6; p++) {
+        if (fork() == 0) {
+            char name[16], other[SEEN_BATCH];
+            int lock;
+            snprintf(name, sizeof name, "p%d", p);
+            if (seen_lock(&store, SEEN_CONTENT, key, &lock, &problems) != OK)
+                _exit(2);
+            _exit(seen_put(&store, SEEN_CONTENT, key, name, anybody, NULL, other, &problems) == OK ? 0 : 1);
+        }
+    }
+    int status;
+    while (wait(&status) > 0)
+        won += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    assert_int_equal(won, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(keys_keep_their_parts_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_second_is_told_of_the_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_entry_of_a_dead_attempt_is_taken_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_several_processes_one_wins, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
