@@ -11,7 +11,7 @@
  *
  * Owner:   everything lives in the arena given to format_load; immutable afterwards and free to share between threads.
  * Errors:  OK or STOP; all faults of the file are reported with place, caret and suggestion (FMT_…).
- * Limits:  4,096 fields and 1,024 groups per format.
+ * Limits:  32,768 fields and 16,384 groups per format (a full EDIFACT message has some 3,000 and 1,000).
  */
 #ifndef WAYBILL_FORMAT_FORMAT_H
 #define WAYBILL_FORMAT_FORMAT_H
@@ -58,7 +58,7 @@ struct spelling {
     uint32_t from, to;              /* AT_POSITION: from; AT_RANGE: both */
     bool absolute;                  /* AT_PATH that begins with "/" */
     struct step *steps;
-    size_t nsteps;
+    size_t nsteps;                  /* AT_NONE: one step all the same, made of the member's name (`cbc:ID` with its namespace) */
     struct token token;             /* where it is written; of the member when there is no `at` */
 };
 
@@ -93,6 +93,14 @@ struct field {
     struct pattern *pattern;        /* compiled; NULL = the type's canonical spelling */
     struct slice pattern_text;
     struct token token;             /* of its name in the format file */
+    /* Computed by field_finish(): the fast paths of format/type.h. */
+    uint8_t read_fast;              /* enum type_fast */
+    uint8_t write_fast;
+    uint32_t fast_max;              /* bytes that surely keep to `max` */
+    struct slice *nothing_canonical; /* the placeholders that fit the type, canonical: "0" means 0.00 too */
+    size_t nnothing_canonical;
+    struct map *code_map;           /* of long code lists */
+    const char *file;               /* that declares it, for hints: the format or one that it includes */
 };
 
 struct group {
@@ -113,10 +121,17 @@ struct group {
     /* The members in the order of the file: field or group, as writers need them. */
     struct member { struct field *field; struct group *group; } *members;
     size_t nmembers;
-    struct keypart { struct slice path; struct group *group; struct field *field; } *keys; /* `key A, B/C`: resolved; group = holder below this one */
+    struct keypart { struct slice path; struct group *group; struct field *field; } *keys; /* `key A, B/C`: resolved; group = holder below this one,
+                                       NULL when the field is its own */
     size_t nkeys;
     struct slice companion, join;   /* `file lines join OrderNo` */
     struct token token;
+    /* Computed by format_finish(): what node_check() looks at. */
+    struct field **checked;         /* required or unused fields */
+    size_t nchecked;
+    struct group **bounded;         /* child groups with a least or most number, or with something to check below */
+    size_t nbounded;
+    const char *file;               /* that declares it, for hints */
 };
 
 struct namespace {
@@ -131,6 +146,21 @@ struct header {                     /* a header of the syntax: `delimiter ";"` *
 
 struct replacement {
     struct slice from, to;
+};
+
+/* One line of a guide that speaks of some instances only: `Party["BY"]/NAD/C082 1`.  Lines without keys change the tree itself. */
+struct guide_rule {
+    struct guide_step {
+        struct group *group;
+        struct slice *keys;         /* texts in brackets, as many as the group has key parts; NULL = every instance */
+        size_t nkeys;
+    } *steps;                       /* from below the message down to the last group */
+    size_t nsteps;
+    struct field *field;            /* a restricted copy of the field; NULL: the rule is about the last group */
+    uint32_t min_occurs, max_occurs;
+    struct group *message;
+    struct slice path, title;       /* as written; the remark behind it */
+    struct token token;
 };
 
 struct format {
@@ -153,6 +183,11 @@ struct format {
     struct conf *conf;
     struct slice text_hash_source;  /* the bytes of the file and its includes, for the hash that a batch pins */
     void *plan[2];                  /* compiled by the syntax: [0] to read, [1] to write */
+    struct slice guide_of;          /* the standard that this guide restricts; slice_none() = no guide */
+    struct guide_rule *rules;
+    size_t nrules;
+    struct arena *arena;            /* that it was compiled in */
+    struct slice charset_text;      /* the charset as its author spells it: `utf-8`; n 0 = not given */
 };
 
 /* Finds files by reference: beside `from`, then in each root.  Layer format, mapping and flow share it. */
@@ -183,5 +218,11 @@ struct slice group_path(struct arena *a, const struct group *g);
 struct group *format_new(struct arena *a, const char *name, const char *syntax, struct format **out);
 struct group *group_add(struct arena *a, struct group *parent, const char *name, uint32_t min, uint32_t max);
 struct field *group_add_field(struct arena *a, struct group *g, const char *name, enum type type);
+/* Recomputes what depends on the attributes: after a field made by hand got some. OK, or STOP with a fault (struct fault of
+   format/type.h) when they do not fit. */
+struct fault;
+int field_finish(struct arena *a, struct field *f, struct fault *fault);
+/* Numbers the groups and collects what node_check() looks at: after the last group of a format made by hand was added. */
+void format_finish(struct arena *a, struct format *f);
 
 #endif

@@ -27,6 +27,36 @@ struct fault {
     struct slice hint;              /* "expected a number like 12,50" */
 };
 
+/* How the usual spellings of a field are read and written without looking at its attributes one by one. */
+enum type_fast {
+    TYPE_SLOW,
+    TYPE_FAST_TEXT,                 /* any text (of at most fast_max bytes) is itself */
+    TYPE_FAST_TEXT_BLANK,           /* the same when it does not begin with white space: `nothing blank` */
+    TYPE_FAST_INTEGER, TYPE_FAST_DECIMAL, TYPE_FAST_DATE, TYPE_FAST_DATETIME /* in canonical spelling */
+};
+
+/* Reads a text field without attributes in place; false = call type_read(). For the loops of readers. */
+static inline bool type_read_fast(const struct field *f, struct slice raw, struct value *v)
+{
+    if (f->read_fast != TYPE_FAST_TEXT && (f->read_fast != TYPE_FAST_TEXT_BLANK || raw.n == 0 || (unsigned char)raw.p[0] <= ' '))
+        return false;
+    if (raw.n > f->fast_max)
+        return false;
+    v->p = raw.p;
+    v->n = (uint32_t)raw.n;
+    v->state = raw.n ? VALUE_PRESENT : VALUE_EMPTY;
+    return true;
+}
+
+/* Writes a present value whose canonical text is its spelling; false = call type_write(). For the loops of writers. */
+static inline bool type_write_fast(const struct field *f, const struct value *v, struct buf *out)
+{
+    if (f->write_fast != TYPE_FAST_TEXT || v->state != VALUE_PRESENT || v->n > f->fast_max)
+        return false;
+    buf_add(out, (struct slice){ v->p, v->n });
+    return true;
+}
+
 /*
  * Checks and normalises `raw` (decoded UTF-8, unescaped) for the field; sets v->p, v->n, v->state and VALUE_LAX, leaves the
  * place alone.  A value of a lax field that does not fit becomes empty with VALUE_LAX, p and n the raw text; result OK.
@@ -43,6 +73,11 @@ int pattern_write(const struct pattern *p, struct slice canonical, struct buf *o
 int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault);
 /* Holds all parts of a value of that type, so that reading back loses nothing. */
 bool pattern_is_exact(const struct pattern *p, enum type type);
+
+/* Whether a canonical text keeps to the field's limits, codes and pattern: for rules about single instances (guides). */
+int type_check(const struct field *f, struct slice canonical, struct arena *a, struct fault *fault);
+/* Canonical text of a type from its canonical spelling (but "+5", "007" and "1.": a person's or an expression's text). */
+int type_parse(enum type type, struct slice text, struct arena *a, struct slice *canonical_out, struct fault *fault);
 
 /* Equal by type: 1.0 and 1.00 are; absent and empty are. */
 bool type_equal(enum type type, const struct value *a, const struct value *b);

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/problem.h"
 #include "format/format.h"
 #include "message/value.h"
 
@@ -70,5 +71,12 @@ void node_dump(struct buf *out, const struct node *n);
 bool node_is_void(const struct node *n);
 /* The key of the node as one text (parts joined by \x1f), canonical so that equal keys are equal bytes; n 0 when a part is nothing. */
 struct slice node_key(struct arena *a, const struct node *n);
+/* The value of one part of the key; NULL when its holder is not there. */
+const struct value *node_key_value(const struct node *n, const struct keypart *part);
+/*
+ * What must be there and is not, what stands too often, what a guide forbids: problems REQUIRED, OCCURS, GUIDE_… with path and,
+ * for a tree that was read, place.  For a message or the file node (then its own fields, not its messages).  OK or SKIP.
+ */
+int node_check(const struct node *n, struct arena *a, struct problems *ps);
 
 #endif
