@@ -2,7 +2,8 @@
  * replay - runs a fuzz harness over saved inputs: fuzz_NAME FILE|FOLDER…
  *
  * Linked instead of libFuzzer, so that every input that ever crashed is tried again by `make check` with any compiler.
- * Prints "ok NAME: N inputs" at the end; a fault ends the process and the file that was at work is named on standard error.
+ * Prints "ok NAME: N inputs" at the end; a fault ends the process and the file that was at work is named on standard
+ * error.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -72,7 +73,8 @@ static int run_path(const char *path)
     int n = scandir(path, &list, NULL, alphasort), bad = n < 0;
     for (int i = 0; i < n; i++) {
         char below[4096];
-        if (list[i]->d_name[0] != '.' && snprintf(below, sizeof below, "%s/%s", path, list[i]->d_name) < (int)sizeof below)
+        if (list[i]->d_name[0] != '.' && snprintf(below, sizeof below, "%s/%s", path, list[i]->d_name)
+            < (int)sizeof below)
             bad |= run_path(below);
         free(list[i]);
     }
