@@ -32,10 +32,10 @@ static struct statement *new_statement(struct parser *p, bool link)
 {
     struct statement *s = arena_zero(p->arena, sizeof *s);
     s->n = p->n;
-    s->tokens = arena_alloc(p->arena, p->n * sizeof *s->tokens);
-    memcpy(s->tokens, p->tokens, p->n * sizeof *s->tokens);
     s->parent = p->parent;
     if (p->n) {
+        s->tokens = arena_alloc(p->arena, p->n * sizeof *s->tokens);
+        memcpy(s->tokens, p->tokens, p->n * sizeof *s->tokens);
         const struct token *last = &p->tokens[p->n - 1];
         s->end = (struct token){ .kind = TOKEN_OP, .text = SLICE(""), .offset = last->offset + last->length,
                                  .line = last->line, .column = last->column + last->width, .width = 1 };

@@ -213,7 +213,7 @@ static size_t gap(const struct layout *l, const struct row *r, size_t i)
 
 static void add_row(struct layout *l, const struct row *r, struct buf *out)
 {
-    size_t start = out->n;
+    size_t start = (size_t)(buf_room(out, 1) - out->p);
     bool closer = r->n && (token_op(token(l, r, 0), OP_RPAREN) || token_op(token(l, r, 0), OP_RBRACK));
     add_blanks(out, INDENT * (r->depth + (r->continued && !closer)));
     if (r->closes)
