@@ -59,6 +59,7 @@ struct drop {
     uint64_t size, dev, ino;
     int64_t mtime_ns, ctime_ns;
     bool has_done;                  /* the marker goes with it */
+    char manifest[256];             /* it is the last file of this manifest, which goes with it; "" = none */
 };
 
 struct inbox;
@@ -78,7 +79,8 @@ bool inbox_same(const struct inbox *in);
 struct claim {
     char batch[BATCH_ID_SIZE];
     char name[256];
-    const char *inbox;              /* path as given to inbox_open; after a restart from claim/<batch>/.from; NULL = not known */
+    char inbox[512];                /* path as given to inbox_open, kept in claim/<batch>/.from over a restart; "" = not known */
+    int inbox_fd;                   /* of the inbox, borrowed; -1 after a restart */
     uint64_t size, dev, ino;
     int64_t mtime_ns;
     int dir;                        /* claim/<batch> */

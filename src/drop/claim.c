@@ -1,0 +1,510 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "drop/inbox_private.h"
+
+enum { BLOCK = 65536, WITH_MAX = 10000 };
+
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct place at(const char *file)
+{
+    return (struct place){ .file = file, .offset = PLACE_NO_OFFSET };
+}
+
+/* The name of a dropped file for a message. */
+static struct slice shown(struct arena *a, const char *name)
+{
+    struct buf b = { 0 };
+    buf_add_shown(&b, slice_of(name), 200);
+    struct slice text = arena_copy(a, buf_slice(&b));
+    buf_release(&b);
+    return text;
+}
+
+/* Never over an existing file; where the file system knows no such flag the target is in a folder of ours that is empty. */
+static int rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+    if (faccessat(to_dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return EEXIST;
+    return renameat(from_dir, from, to_dir, to) == 0 ? 0 : errno;
+}
+
+static int fsync_dir(const struct spool *s, int fd, const char *name, struct problems *ps)
+{
+    return spool_sync_dir(s, fd, name, ps);
+}
+
+/* --- taking ----------------------------------------------------------------------------------------------------------- */
+
+/* claim/<batch>, durable before a file moves into it: otherwise a power cut could lose the folder with the file. */
+static int make_claim(struct spool *s, const struct inbox *in, const char *batch, struct claim *c, struct problems *ps)
+{
+    if (mkdirat(s->claim, batch, 0700) != 0)
+        return problem_system(ps, batch, "cannot make the folder of a claim", errno);
+    c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (c->dir < 0 || symlinkat(inbox_path(in), c->dir, ".from") != 0)
+        return problem_system(ps, batch, "cannot open the folder of a claim", errno);
+    return fsync_dir(s, s->claim, "claim", ps);
+}
+
+static int open_claimed(struct claim *c, struct stat *st)
+{
+    c->fd = openat(c->dir, c->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (c->fd < 0 || fstat(c->fd, st) != 0)
+        return errno;
+    c->size = (uint64_t)st->st_size;
+    c->dev = st->st_dev;
+    c->ino = st->st_ino;
+    c->mtime_ns = nanoseconds(st->st_mtim);
+    return 0;
+}
+
+static void unmake(struct spool *s, struct claim *c)
+{
+    if (c->dir >= 0)
+        unlinkat(c->dir, ".from", 0);
+    unlinkat(s->claim, c->batch, AT_REMOVEDIR);
+    claim_close(c);
+}
+
+/* It is not what was looked at: back to the sender's folder, where the next pass judges it anew. */
+static int put_back(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
+{
+    if (err && err != ELOOP && err != ENXIO)
+        problem_system(ps, inbox_path(in), shown(ps->arena, c->name).p, err);
+    if (rename_new(c->dir, c->name, inbox_fd(in), c->name) == 0)
+        unmake(s, c);
+    else
+        claim_close(c);
+    return SKIP;
+}
+
+/* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
+static int rename_failed(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
+{
+    unmake(s, c);
+    if (err == ENOENT)
+        return END;
+    if (err == EXDEV) {
+        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)), "files of this inbox cannot be renamed into .waybill/claim");
+        return STOP;
+    }
+    problem_system(ps, inbox_path(in), arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, c->name))).p, err);
+    return err == EPERM || err == EACCES ? SKIP : TEMP;
+}
+
+int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps)
+{
+    struct stat st;
+    if (strchr(name, '/') || name[0] == '\0' || name[0] == '.' || fstatat(inbox_fd(in), name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(st.st_mode))
+        return END;
+    if (mkdirat(c->dir, ".with", 0700) != 0 && errno != EEXIST)
+        return problem_system(ps, c->batch, "cannot make the folder of companions", errno);
+    int with = openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (with < 0)
+        return problem_system(ps, c->batch, "cannot open the folder of companions", errno);
+    int rc = fsync_dir(s, c->dir, c->batch, ps);
+    int err = rc == OK ? rename_new(inbox_fd(in), name, with, name) : 0;
+    close(with);
+    if (err == ENOENT)
+        return END;
+    if (err)
+        return problem_system(ps, inbox_path(in), arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p, err);
+    return rc;
+}
+
+/* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing. */
+static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c, struct problems *ps)
+{
+    char marker[512];
+    int rc = OK;
+    if (d->has_done) {
+        snprintf(marker, sizeof marker, "%s%s", d->name, inbox_done(in));
+        rc = claim_with(s, in, marker, c, ps);
+    }
+    if (d->manifest[0] && (rc == OK || rc == END))
+        rc = claim_with(s, in, d->manifest, c, ps);
+    return rc == END ? OK : rc;
+}
+
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out, struct problems *ps)
+{
+    struct stat st;
+    *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
+    snprintf(out->batch, sizeof out->batch, "%s", batch);
+    memcpy(out->name, d->name, sizeof out->name);
+    snprintf(out->inbox, sizeof out->inbox, "%s", inbox_path(in));
+    int rc = make_claim(s, in, batch, out, ps);
+    if (rc != OK) {
+        unmake(s, out);
+        return rc;
+    }
+    int err = rename_new(inbox_fd(in), d->name, out->dir, d->name);
+    if (err && (err == ENOENT || faccessat(out->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
+        return rename_failed(s, in, out, err, ps);
+    err = open_claimed(out, &st);
+    if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
+        return put_back(s, in, out, err, ps);
+    return take_markers(s, in, d, out, ps);
+}
+
+void claim_close(struct claim *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    if (c->dir >= 0)
+        close(c->dir);
+    c->fd = c->dir = -1;
+}
+
+/* --- finding again ---------------------------------------------------------------------------------------------------- */
+
+/* The names in a folder, sorted, without those that begin with a dot. */
+static size_t names_in(int dirfd, const char *name, struct arena *a, struct slice **out)
+{
+    size_t n = 0, cap = 0;
+    *out = NULL;
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    for (struct dirent *e; n < WITH_MAX && (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] != '.')
+            ARENA_PUSH(a, *out, n, cap) = arena_copy(a, slice_of(e->d_name));
+    }
+    closedir(dir);
+    return n;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+static size_t sorted_names(int dirfd, const char *name, struct arena *a, struct slice **out)
+{
+    size_t n = names_in(dirfd, name, a, out);
+    if (n)
+        qsort(*out, n, sizeof **out, by_name);
+    return n;
+}
+
+/* error/<batch>-late receives what came too late or belongs to nothing any more: bytes of a sender are never thrown away. */
+static int keep_late(struct spool *s, const char *batch, int dirfd, const char *name, struct problems *ps)
+{
+    char folder[BATCH_ID_SIZE + 8];
+    snprintf(folder, sizeof folder, "%s-late", batch);
+    if (mkdirat(s->error, folder, 0700) != 0 && errno != EEXIST)
+        return problem_system(ps, folder, "cannot make the folder", errno);
+    int fd = openat(s->error, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return problem_system(ps, folder, "cannot open the folder", errno);
+    int rc = fsync_dir(s, s->error, "error", ps);
+    int err = rc == OK ? rename_new(dirfd, name, fd, name) : 0;
+    if (rc == OK && err == 0)
+        rc = fsync_dir(s, fd, folder, ps);
+    close(fd);
+    if (err && err != ENOENT)
+        return problem_system(ps, folder, "cannot keep a file that changed", err);
+    return rc;
+}
+
+/* Companions whose file never came along. */
+static int keep_companions(struct spool *s, const char *batch, int dirfd, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names;
+    int rc = OK;
+    arena_init(&a, 0);
+    size_t n = names_in(dirfd, ".with", &a, &names);
+    int with = n ? openat(dirfd, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    for (size_t i = 0; i < n && rc == OK && with >= 0; i++)
+        rc = keep_late(s, batch, with, names[i].p, ps);
+    if (with >= 0)
+        close(with);
+    arena_release(&a);
+    return rc;
+}
+
+static int open_folder(struct spool *s, const char *batch, struct claim *c, struct problems *ps)
+{
+    *c = (struct claim){ .fd = -1, .inbox_fd = -1 };
+    snprintf(c->batch, sizeof c->batch, "%s", batch);
+    c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (c->dir < 0)
+        return errno == ENOENT ? END : problem_system(ps, batch, "cannot open the folder of a claim", errno);
+    ssize_t n = readlinkat(c->dir, ".from", c->inbox, sizeof c->inbox - 1);
+    c->inbox[n > 0 ? n : 0] = '\0';
+    struct arena a;
+    struct slice *names;
+    arena_init(&a, 0);
+    if (sorted_names(c->dir, ".", &a, &names) > 0)
+        snprintf(c->name, sizeof c->name, "%s", names[0].p);
+    arena_release(&a);
+    return OK;
+}
+
+int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps)
+{
+    struct stat st;
+    int rc = open_folder(s, batch, out, ps);
+    if (rc != OK)
+        return rc;
+    if (out->name[0] == '\0') {
+        rc = keep_companions(s, batch, out->dir, ps);
+        claim_close(out);
+        if (rc == OK)
+            rc = spool_remove(s->claim, batch, ps);
+        return rc == OK ? END : rc;
+    }
+    int err = open_claimed(out, &st);
+    if (err == 0 && S_ISREG(st.st_mode))
+        return OK;
+    if (err && err != ELOOP && err != ENXIO) {
+        claim_close(out);
+        return problem_system(ps, batch, "cannot open a claimed file", err);
+    }
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(batch), "%.*s was claimed and is no regular file; it was put into error/%s-late",
+                 SLICE_ARG(shown(ps->arena, out->name)), batch);
+    rc = keep_late(s, batch, out->dir, out->name, ps);
+    claim_close(out);
+    return rc == OK ? claim_open(s, batch, out, ps) : rc;
+}
+
+int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names;
+    int rc = OK;
+    (void)ps;
+    arena_init(&a, 0);
+    size_t n = sorted_names(s->claim, ".", &a, &names);
+    for (size_t i = 0; i < n && rc == OK; i++) {
+        if (spool_id_valid(names[i].p))
+            rc = each(owner, names[i].p);
+    }
+    arena_release(&a);
+    return rc;
+}
+
+/* --- copying ---------------------------------------------------------------------------------------------------------- */
+
+/* The claim is durable before anything refers to it: else a power cut could bring the file back into the inbox, accepted twice. */
+static int settle(struct spool *s, const struct claim *c, struct problems *ps)
+{
+    if (!s->durable || s->group)
+        return OK;
+    int rc = fsync_dir(s, c->dir, c->batch, ps);
+    if (rc == OK)
+        rc = fsync_dir(s, s->claim, "claim", ps);
+    if (rc != OK || c->inbox[0] == '\0')
+        return rc;
+    if (c->inbox_fd >= 0)
+        return fsync_dir(s, c->inbox_fd, c->inbox, ps);
+    int fd = openat(s->root, c->inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return OK;                              /* an inbox that is gone brings nothing back */
+    rc = fsync_dir(s, fd, c->inbox, ps);
+    close(fd);
+    return rc;
+}
+
+struct copy {
+    int from, to;
+    uint64_t max, bytes;
+    struct sha256 hash;
+};
+
+static int too_large(const char *name, uint64_t max, struct problems *ps)
+{
+    problem_addf(ps, PROBLEM_ERROR, "INBOX_LARGE", at(shown(ps->arena, name).p), "the file is longer than %llu bytes", (unsigned long long)max);
+    return STOP;
+}
+
+static int copy_bytes(struct copy *c, const char *name, struct problems *ps)
+{
+    char bytes[BLOCK];
+    sha256_init(&c->hash);
+    for (;;) {
+        ssize_t n = read(c->from, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return problem_system(ps, shown(ps->arena, name).p, "cannot read", errno);
+        if (n == 0)
+            return OK;
+        c->bytes += (uint64_t)n;
+        if (c->max && c->bytes > c->max)
+            return too_large(name, c->max, ps);
+        sha256_add(&c->hash, (struct slice){ bytes, (size_t)n });
+        int err = file_write_all(c->to, (struct slice){ bytes, (size_t)n });
+        if (err)
+            return problem_system(ps, shown(ps->arena, name).p, "cannot copy into .waybill", err);
+    }
+}
+
+/* A private inode: whoever still has the dropped file open cannot change what was accepted. */
+static int copy_file(struct spool *s, struct copy *c, int dir, const char *to, const char *name, struct problems *ps)
+{
+    c->to = openat(dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    if (c->to < 0)
+        return problem_system(ps, to, "cannot write", errno);
+    int rc = lseek(c->from, 0, SEEK_SET) == 0 ? copy_bytes(c, name, ps) : problem_system(ps, to, "cannot read", errno);
+    if (rc == OK && s->durable && !s->group && fsync(c->to) != 0)
+        rc = problem_system(ps, to, "cannot write to disk", errno);
+    if (close(c->to) != 0 && rc == OK)
+        rc = problem_system(ps, to, "cannot write", errno);
+    return rc;
+}
+
+static int copy_companion(struct spool *s, int with, struct slice name, int tmp, size_t n, uint64_t max, struct problems *ps)
+{
+    char to[32];
+    struct stat st;
+    struct copy c = { .max = max };
+    snprintf(to, sizeof to, "with.%zu", n);
+    c.from = openat(with, name.p, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (c.from < 0 && errno != ELOOP && errno != ENXIO)
+        return problem_system(ps, shown(ps->arena, name.p).p, "cannot open", errno);
+    int rc = OK;
+    if (c.from >= 0 && fstat(c.from, &st) == 0 && S_ISREG(st.st_mode))
+        rc = copy_file(s, &c, tmp, to, name.p, ps);
+    else
+        problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(name.p), "a companion is no regular file and was left out");
+    if (c.from >= 0)
+        close(c.from);
+    return rc;
+}
+
+static int copy_companions(struct spool *s, const struct claim *c, int tmp, uint64_t max, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names;
+    int rc = OK;
+    arena_init(&a, 0);
+    size_t n = sorted_names(c->dir, ".with", &a, &names);
+    int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    for (size_t i = 0; i < n && rc == OK && with >= 0; i++)
+        rc = copy_companion(s, with, names[i], tmp, i + 1, max, ps);
+    if (with >= 0)
+        close(with);
+    arena_release(&a);
+    return rc;
+}
+
+/* Whether the file stayed as it was while it was copied; a sender that still writes is waited for. */
+static int check_same(struct claim *c, struct problems *ps)
+{
+    struct stat st;
+    if (fstat(c->fd, &st) != 0)
+        return problem_system(ps, c->batch, "cannot look at a claimed file", errno);
+    bool same = (uint64_t)st.st_size == c->size && nanoseconds(st.st_mtim) == c->mtime_ns && c->bytes == c->size;
+    c->size = (uint64_t)st.st_size;
+    c->mtime_ns = nanoseconds(st.st_mtim);
+    if (same)
+        return OK;
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, c->name).p), "the file changed while it was taken: it is taken again later");
+    return SKIP;
+}
+
+int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps)
+{
+    struct copy copy = { .from = c->fd, .max = max };
+    int tmp = -1, rc = settle(s, c, ps);
+    if (rc == OK)
+        rc = spool_remove(s->tmp, c->batch, ps);
+    if (rc == OK && mkdirat(s->tmp, c->batch, 0700) != 0)
+        rc = problem_system(ps, c->batch, "cannot make the folder", errno);
+    if (rc != OK)
+        return rc;
+    tmp = openat(s->tmp, c->batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno) : copy_file(s, &copy, tmp, "in", c->name, ps);
+    if (rc == OK) {
+        c->bytes = copy.bytes;
+        sha256_hex(&copy.hash, c->sha256);
+        rc = copy_companions(s, c, tmp, max, ps);
+    }
+    if (rc == OK)
+        rc = check_same(c, ps);
+    if (tmp >= 0)
+        close(tmp);
+    if (rc != OK)
+        spool_remove(s->tmp, c->batch, ps);
+    return rc;
+}
+
+int claim_companion(struct spool *s, const struct claim *c, size_t n, struct claim_companion *out, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names, bytes;
+    char path[BATCH_ID_SIZE + 32];
+    int rc = END;
+    *out = (struct claim_companion){ .size = 0 };
+    arena_init(&a, 0);
+    if (n >= 1 && n <= sorted_names(c->dir, ".with", &a, &names)) {
+        snprintf(out->name, sizeof out->name, "%s", names[n - 1].p);
+        snprintf(path, sizeof path, "%s/with.%zu", c->batch, n);
+        int fd = openat(s->tmp, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        rc = fd >= 0 ? OK : errno == ENOENT ? SKIP : problem_system(ps, path, "cannot open", errno);
+        struct sha256 hash;
+        char block[BLOCK];
+        ssize_t got = 0;
+        sha256_init(&hash);
+        while (fd >= 0 && (got = file_read_full(fd, block, sizeof block)) > 0) {
+            bytes = (struct slice){ block, (size_t)got };
+            sha256_add(&hash, bytes);
+            out->size += bytes.n;
+        }
+        if (got < 0)
+            rc = problem_system(ps, path, "cannot read", errno);
+        sha256_hex(&hash, out->sha256);
+        if (fd >= 0)
+            close(fd);
+    }
+    arena_release(&a);
+    return rc;
+}
+
+/* --- accepting and disposing ------------------------------------------------------------------------------------------- */
+
+int claim_accept(struct spool *s, const char *batch, struct problems *ps)
+{
+    if (renameat2(s->tmp, batch, s->work, batch, RENAME_NOREPLACE) != 0)
+        return problem_system(ps, batch, "cannot accept", errno);
+    return fsync_dir(s, s->work, "work", ps);
+}
+
+int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps)
+{
+    struct claim c;
+    struct stat st;
+    int rc = open_folder(s, batch, &c, ps);
+    if (rc != OK)
+        return rc == END ? OK : rc;
+    if (c.name[0] && fstatat(c.dir, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        ((uint64_t)st.st_size != size || nanoseconds(st.st_mtim) != mtime_ns)) {
+        problem_addf(ps, PROBLEM_WARNING, "INBOX_LATE", at(shown(ps->arena, c.name).p),
+                     "the file changed after it was accepted; what it is now was put into error/%s-late", batch);
+        rc = keep_late(s, batch, c.dir, c.name, ps);
+    }
+    claim_close(&c);
+    return rc == OK ? spool_remove(s->claim, batch, ps) : rc;
+}

@@ -1,0 +1,207 @@
+#include "drop/spool.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "base/date.h"
+
+static int open_folder(int at, const char *name, bool make)
+{
+    if (make && mkdirat(at, name, 0700) != 0 && errno != EEXIST)
+        return -1;
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (make ? O_NOFOLLOW : 0));
+}
+
+int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps)
+{
+    *s = (struct spool){ .path = arena_cstr(a, slice_of(site)), .top = -1, .claim = -1, .tmp = -1, .work = -1, .error = -1,
+                         .durable = durable };
+    int rc = OK;
+    s->root = open_folder(AT_FDCWD, site, false);
+    if (s->root < 0)
+        rc = problem_system(ps, s->path, "cannot open the site", errno);
+    struct { int *fd, *at; const char *name; } folders[] = {
+        { &s->top, &s->root, ".waybill" }, { &s->claim, &s->top, "claim" }, { &s->tmp, &s->top, "tmp" },
+        { &s->work, &s->top, "work" }, { &s->error, &s->root, "error" },
+    };
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && rc == OK; i++) {
+        *folders[i].fd = open_folder(*folders[i].at, folders[i].name, true);
+        if (*folders[i].fd < 0)
+            rc = problem_system(ps, folders[i].name, "cannot open the folder", errno);
+    }
+    if (rc == OK)
+        rc = spool_sync(s, ps);
+    if (rc != OK)
+        spool_close(s);
+    return rc;
+}
+
+void spool_close(struct spool *s)
+{
+    int *fds[] = { &s->error, &s->work, &s->tmp, &s->claim, &s->top, &s->root };
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+int spool_sync(const struct spool *s, struct problems *ps)
+{
+    if (s->durable && syncfs(s->root) != 0)
+        return problem_system(ps, s->path, "cannot write to disk", errno);
+    return OK;
+}
+
+int spool_sync_dir(const struct spool *s, int dirfd, const char *name, struct problems *ps)
+{
+    if (!s->durable || s->group || fsync(dirfd) == 0 || errno == EINVAL)
+        return OK;
+    return problem_system(ps, name, "cannot write to disk", errno);
+}
+
+/* --- batch ids -------------------------------------------------------------------------------------------------------- */
+
+void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE])
+{
+    int32_t year, month, day;
+    int64_t days = local_seconds / 86400, rest = local_seconds % 86400;
+    if (rest < 0) {
+        rest += 86400;
+        days--;
+    }
+    date_from_days(days, &year, &month, &day);
+    snprintf(out, BATCH_ID_SIZE, "%04d%02d%02d-%02d%02d%02d-%llu-%llu", year, month, day, (int)(rest / 3600), (int)(rest / 60 % 60),
+             (int)(rest % 60), (unsigned long long)s->epoch, (unsigned long long)++s->counter);
+}
+
+bool spool_id_valid(const char *id)
+{
+    size_t n = strlen(id);
+    if (n < 18 || n >= BATCH_ID_SIZE)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool hyphen = id[i] == '-';
+        if (i == 8 || i == 15 ? !hyphen : !isdigit((unsigned char)id[i]) && (i < 16 || !hyphen))
+            return false;
+    }
+    return isdigit((unsigned char)id[16]) && isdigit((unsigned char)id[n - 1]);
+}
+
+/* --- what lies below -------------------------------------------------------------------------------------------------- */
+
+/* ext2, ext3 and ext4 have one magic number: the mount table tells them apart. */
+static bool mounted_as(int fd, const char *type)
+{
+    struct statx sx;
+    char line[1024], want[64];
+    bool found = false;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) != 0)
+        return false;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (f == NULL)
+        return false;
+    snprintf(want, sizeof want, "%llu ", (unsigned long long)sx.stx_mnt_id);
+    while (!found && fgets(line, sizeof line, f)) {
+        const char *dash = strstr(line, " - ");
+        found = strncmp(line, want, strlen(want)) == 0 && dash && strncmp(dash + 3, type, strlen(type)) == 0 && dash[3 + strlen(type)] == ' ';
+    }
+    fclose(f);
+    return found;
+}
+
+static const char *bad_file_system(int fd)
+{
+    struct statfs fs;
+    if (fstatfs(fd, &fs) != 0)
+        return NULL;
+    switch ((unsigned)fs.f_type) {
+    case NFS_SUPER_MAGIC: return "NFS";
+    case SMB_SUPER_MAGIC: case 0xFF534D42u: case 0xFE534D42u: return "SMB";
+    case FUSE_SUPER_MAGIC: return "FUSE";
+    case MSDOS_SUPER_MAGIC: case 0x2011BAB0u: return "FAT";
+    case EXT2_SUPER_MAGIC: return mounted_as(fd, "ext2") ? "ext2" : NULL;
+    default: return NULL;
+    }
+}
+
+int spool_check(const struct spool *s, bool anyway, struct problems *ps)
+{
+    const char *name = bad_file_system(s->top);
+    if (name == NULL)
+        return OK;
+    problem_add(ps, &(struct problem){ .severity = anyway ? PROBLEM_WARNING : PROBLEM_ERROR, .code = "SPOOL_FS",
+        .place = { .file = s->path, .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(ps->arena, "the site lies on %s, where a rename is not safe against a power cut", name),
+        .hint = SLICE("keep the site on a local ext4 or XFS file system; inboxes may lie elsewhere") });
+    return anyway ? WARN : STOP;
+}
+
+/* One mount: two bind mounts of one file system have one device, yet renames between them fail. */
+static bool same_mount(int a, int b)
+{
+    struct statx x, y;
+    if (statx(a, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &x) != 0 || statx(b, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &y) != 0)
+        return false;
+    if (x.stx_dev_major != y.stx_dev_major || x.stx_dev_minor != y.stx_dev_minor)
+        return false;
+    return !(x.stx_mask & y.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == y.stx_mnt_id;
+}
+
+int spool_reaches(const struct spool *s, const char *folder, struct problems *ps)
+{
+    int fd = openat(s->root, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return problem_system(ps, folder, "cannot open the folder", errno);
+    bool same = same_mount(fd, s->claim);
+    close(fd);
+    if (same)
+        return OK;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SPOOL_OTHER_FS",
+        .place = { .file = folder, .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(ps->arena, "the folder is on another file system or mount than %s/.waybill, so files cannot be renamed between them",
+                             s->path),
+        .hint = SLICE("keep inboxes, outboxes and .waybill under one mount point") });
+    return STOP;
+}
+
+/* --- removing --------------------------------------------------------------------------------------------------------- */
+
+static int remove_in(int dirfd, const char *name, int levels, struct problems *ps)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, name, "cannot open the folder", errno);
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        close(fd);
+        return problem_system(ps, name, "cannot open the folder", errno);
+    }
+    int rc = OK;
+    for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+            continue;
+        int err = errno;
+        if ((err == EISDIR || err == EPERM) && levels > 0)
+            rc = remove_in(fd, e->d_name, levels - 1, ps);
+        else
+            rc = problem_system(ps, e->d_name, "cannot remove", err);
+    }
+    closedir(dir);
+    if (rc == OK && unlinkat(dirfd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        rc = problem_system(ps, name, "cannot remove the folder", errno);
+    return rc;
+}
+
+int spool_remove(int dirfd, const char *name, struct problems *ps)
+{
+    return remove_in(dirfd, name, 2, ps);
+}
