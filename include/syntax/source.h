@@ -41,13 +41,20 @@ struct source {
     uint64_t line_offset, line_number;
     enum charset charset;           /* set by the reader, for columns and source lines of problems; UNKNOWN counts as UTF-8 */
     off_t start;                    /* where the file began in fd; -1: a pipe, what left the window is gone */
+    /* A source made of another (decoded text): gives up to n more bytes, 0 at the end. */
+    ssize_t (*more)(struct source *s, char *p, size_t n);
+    void *owner;
 };
 
 #define SOURCE_WINDOW (256 * 1024)
 
 void source_open_fd(struct source *s, int fd, const char *name, const struct limits *limits);
 void source_open_text(struct source *s, struct slice text, const char *name, const struct limits *limits);
+void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner, const char *name,
+                        const struct limits *limits);
 void source_close(struct source *s);
+/* Bytes of the file again, for patching: out of the window, or read anew where the input is no pipe. slice_none() otherwise. */
+struct slice source_again(const struct source *s, uint64_t at, uint64_t n, struct arena *a);
 /* Moves the bytes from `keep` (<= at) to the front of the window and reads more behind `end`; grows the window when it is full.
    `keep` and `at` are moved with them.  False when nothing more came: end of file, error, or the window is at its limit
    (then `eof` is false and `error` 0). */

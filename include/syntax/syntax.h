@@ -47,7 +47,16 @@ struct reader {
     bool places;                    /* update mode: byte ranges are needed (a reader may give them always) */
     const struct syntax *syntax;
     struct arena *arena;
-    void *state;
+    void *state;                    /* stays readable after reader_close: patching asks it for the dialect and the columns */
+    struct companion_file *companions;   /* files of `group … file NAME join COLUMN`, set before reader_open */
+    size_t ncompanions;
+};
+
+/* A file that holds the rows of one group of another file. */
+struct companion_file {
+    struct slice name;              /* as in the format: `lines` */
+    struct source *source;          /* to read */
+    struct sink *sink;              /* to write */
 };
 
 struct writer {
@@ -59,6 +68,8 @@ struct writer {
     const struct syntax *syntax;
     struct arena *arena;            /* of the writer; reset by nobody */
     void *state;
+    struct companion_file *companions;   /* as for readers; the caller closes their sinks */
+    size_t ncompanions;
 };
 
 /* Byte edits that patch_run applies: sorted by `at`, not overlapping. */
@@ -93,6 +104,8 @@ struct syntax {
     int (*write_close)(struct writer *w, struct problems *ps);
     /* Turns one edit of the tree into byte edits (patcher_put). SKIP when this value cannot be spelled there. */
     int (*patch)(struct patcher *p, const struct edit *e, struct problems *ps);
+    /* Adds JSON members without braces or comma at either end: "encoding":…, then its own (csv: "delimiter","columns","rows").
+       The caller prints "file" and "syntax" before them and "problems" behind. */
     int (*inspect)(struct source *s, struct buf *json, struct problems *ps);
 };
 

@@ -26,9 +26,20 @@ void source_open_text(struct source *s, struct slice text, const char *name, con
                           .limits = limits ? limits : &limits_default, .line_number = 1 };
 }
 
+void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner, const char *name,
+                        const struct limits *limits)
+{
+    *s = (struct source){ .fd = -1, .name = name, .limits = limits ? limits : &limits_default, .line_number = 1, .start = -1,
+                          .more = more, .owner = owner };
+    struct buf b = { 0 };
+    buf_grow(&b, SOURCE_WINDOW);
+    s->buffer = s->at = s->end = b.p;
+    s->cap = b.cap;
+}
+
 void source_close(struct source *s)
 {
-    if (s->fd >= 0 && s->buffer) {
+    if ((s->fd >= 0 || s->more) && s->buffer) {
         struct buf b = { .p = s->buffer, .cap = s->cap };
         buf_release(&b);
     }
@@ -52,7 +63,7 @@ static uint64_t count_lines(const char *p, const char *end, int next)
 /* Bytes leave the window.  A pipe cannot be read again, so its lines are counted now. */
 static void forget(struct source *s, const char *keep)
 {
-    if (s->start < 0 && keep > s->buffer) {
+    if (s->start < 0 && !s->more && keep > s->buffer) {
         s->line_number += count_lines(s->buffer, keep, keep < s->end ? (unsigned char)*keep : -1);
         s->line_offset = source_offset(s, keep);
     }
@@ -88,16 +99,17 @@ static bool window_grow(struct source *s)
 
 bool source_fill(struct source *s, char **keep)
 {
-    if (s->eof || s->error || s->fd < 0)
+    if (s->eof || s->error || (s->fd < 0 && !s->more))
         return false;
     window_move(s, keep ? *keep : s->at);
-    bool grown = s->end < s->buffer + s->cap || window_grow(s);
+    size_t least = s->more ? 64 : 1;            /* a filter needs room for whole characters */
+    bool grown = (size_t)(s->buffer + s->cap - s->end) >= least || window_grow(s);
     if (keep)
         *keep = s->buffer;
     if (!grown)
         return false;
     size_t room = (size_t)(s->buffer + s->cap - s->end);
-    ssize_t n = file_read_full(s->fd, s->end, room);
+    ssize_t n = s->more ? s->more(s, s->end, room) : file_read_full(s->fd, s->end, room);
     if (n < 0) {
         s->error = errno;
         return false;
@@ -105,7 +117,7 @@ bool source_fill(struct source *s, char **keep)
     if (s->hash && n > 0)
         sha256_add(s->hash, (struct slice){ s->end, (size_t)n });
     s->end += n;
-    s->eof = (size_t)n < room;
+    s->eof = s->more ? n == 0 : (size_t)n < room;
     return n > 0;
 }
 
@@ -122,6 +134,20 @@ static size_t bytes_at(const struct source *s, uint64_t offset, char *into, size
         return 0;
     ssize_t got = pread(s->fd, into, n, s->start + (off_t)offset);
     return got > 0 ? (size_t)got : 0;
+}
+
+struct slice source_again(const struct source *s, uint64_t at, uint64_t n, struct arena *a)
+{
+    if (n > SIZE_MAX - 16)
+        return slice_none();
+    char *p = arena_alloc(a, (size_t)n ? (size_t)n : 1);
+    for (uint64_t got = 0; got < n;) {
+        size_t now = bytes_at(s, at + got, p + got, (size_t)(n - got));
+        if (!now)
+            return slice_none();
+        got += now;
+    }
+    return (struct slice){ p, (size_t)n };
 }
 
 static unsigned unit_width(enum charset c)

@@ -1,7 +1,12 @@
 #include "syntax/syntax.h"
 
+extern const struct syntax syntax_csv;
+extern const struct syntax syntax_xml;
+
 /* A new syntax is one line here. */
 const struct syntax *const syntax_table[] = {
+    &syntax_csv,
+    &syntax_xml,
     NULL,
 };
 
@@ -68,7 +73,7 @@ static int check_options(const struct format *f, const struct syntax *sx, struct
             continue;
         struct slice hint = problem_suggest(ps->arena, o->name, names, n);
         struct slice text = arena_printf(ps->arena, "%s has no option \"%.*s\"", sx->name, SLICE_ARG(o->name));
-        rc = syntax_problem(f, &o->token, "FMT_OPTION", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
+        rc = syntax_problem(f, &o->token, "SYNTAX_OPTION", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
     }
     return rc;
 }
@@ -132,7 +137,6 @@ void reader_close(struct reader *r)
 {
     if (r->syntax && r->syntax->read_close)
         r->syntax->read_close(r);
-    r->state = NULL;
 }
 
 int writer_open(struct writer *w, struct arena *a, struct problems *ps)

@@ -1,0 +1,378 @@
+#include "syntax/csv.h"
+
+/* --- where an edit falls ------------------------------------------------------------------------------------------------- */
+
+/* The kind of row that a node belongs to, with the columns that the file has for it. */
+struct spot {
+    const struct flat *flat;
+    const struct live *live;
+    size_t level;
+    const struct node *node;        /* instance of the level that holds the edit's node */
+    uint32_t holder;                /* as flat_column.holder, of the edit's node inside the level */
+};
+
+static bool find_in(const struct flat *flat, const struct live *live, const struct node *n, struct spot *out)
+{
+    for (size_t l = 0; l < flat->nlevels; l++)
+        if (flat->levels[l].group == n->group) {
+            *out = (struct spot){ flat, live, l, n, 0 };
+            return true;
+        }
+    for (size_t h = 0; h < flat->nholders; h++) {
+        if (flat->holders[h].group != n->group)
+            continue;
+        const struct node *up = n;
+        while (up && up->group != flat->levels[flat->holders[h].level].group)
+            up = up->parent;
+        *out = (struct spot){ flat, live, flat->holders[h].level, up, (uint32_t)h + 1 };
+        return up != NULL;
+    }
+    return false;
+}
+
+static bool find_spot(const struct flat_reader *st, const struct node *n, struct spot *out)
+{
+    if (!st->flat->d.tag)
+        return find_in(st->flat, &st->live, n, out);
+    for (size_t i = 0; i < st->flat->nrecords; i++)
+        if (find_in(st->flat->records[i], &st->records[i], n, out))
+            return true;
+    return false;
+}
+
+static int refuse(const struct node *n, const struct field *f, const char *text, struct patcher *p, struct problems *ps)
+{
+    uint64_t at = n ? n->at : VALUE_NO_PLACE;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "CSV_PATCH", .text = slice_of(text), .path = n ? node_path(p->arena, n, f) : slice_none(),
+                                       .place = { .offset = at == VALUE_NO_PLACE ? PLACE_NO_OFFSET : at } });
+    return SKIP;
+}
+
+static size_t column_of(const struct spot *s, const struct field *f)
+{
+    for (size_t i = 0; i < s->flat->ncols; i++)
+        if (s->flat->cols[i].field == f)
+            return i;
+    return SIZE_MAX;
+}
+
+/* --- rows of the original, once more ------------------------------------------------------------------------------------- */
+
+struct old_rows {
+    struct source source;
+    struct rows rows;
+};
+
+static bool old_open(struct old_rows *o, const struct patcher *p, uint64_t at, uint64_t end)
+{
+    const struct flat_reader *st = p->reader->state;
+    struct slice bytes = source_again(p->reader->source, at, end - at, p->arena);
+    if (!bytes.p)
+        return false;
+    source_open_text(&o->source, bytes, p->reader->source->name, p->reader->limits);
+    o->source.base = at;
+    rows_start(&o->rows, &o->source, &st->rows.d, p->arena);
+    return true;
+}
+
+static bool old_next(struct old_rows *o)
+{
+    while (rows_next(&o->rows, 0, 0) == OK)
+        if (!o->rows.fault.code)
+            return true;
+    return false;
+}
+
+static bool is_wide(enum charset c)
+{
+    return c == CHARSET_UTF_16 || c == CHARSET_UTF_16LE || c == CHARSET_UTF_16BE;
+}
+
+/* Bytes for the file out of bytes that cell_write made (which leaves UTF-16 to us). */
+static struct slice file_bytes(const struct patcher *p, struct slice text)
+{
+    const struct flat_reader *st = p->reader->state;
+    if (!is_wide(st->rows.d.charset))
+        return text;
+    struct buf b = { 0 };
+    struct fault fault;
+    syntax_encode(st->rows.d.charset, text, &b, &fault);
+    struct slice bytes = arena_copy(p->arena, buf_slice(&b));
+    buf_release(&b);
+    return bytes;
+}
+
+/* --- a changed value ----------------------------------------------------------------------------------------------------- */
+
+static int put_cell(struct patcher *p, const struct node *n, const struct field *f, const struct value *v, uint64_t at, uint64_t len, bool quoted,
+                    struct problems *ps)
+{
+    const struct flat_reader *st = p->reader->state;
+    struct buf b = { 0 };
+    int rc = cell_write(&st->rows.d, n, f, v, quoted, &b, p->arena, ps);
+    if (rc == OK)
+        patcher_put(p, at, len, file_bytes(p, buf_slice(&b)));
+    buf_release(&b);
+    return rc;
+}
+
+/* A field of an outer level stands in every row below its node. */
+static int put_all_rows(struct patcher *p, const struct spot *s, size_t cell, const struct node *n, const struct field *f, const struct value *v,
+                        struct problems *ps)
+{
+    struct old_rows o;
+    if (!old_open(&o, p, s->node->at, s->node->end))
+        return refuse(n, f, "the original cannot be read again", p, ps);
+    int rc = OK;
+    while (rc == OK && old_next(&o)) {
+        if (cell >= o.rows.n)
+            continue;
+        struct slice raw = rows_raw(&o.rows, cell);
+        bool quoted = raw.n && o.rows.d.quoting && (unsigned char)raw.p[0] == o.rows.d.quote;
+        uint64_t at = rows_place(&o.rows, raw.p);
+        rc = put_cell(p, n, f, v, at, rows_place(&o.rows, raw.p + raw.n) - at, quoted, ps);
+    }
+    rows_close(&o.rows);
+    return rc;
+}
+
+static int patch_value(struct patcher *p, const struct node *n, const struct field *f, const struct value *v, struct problems *ps)
+{
+    const struct flat_reader *st = p->reader->state;
+    struct spot s;
+    if (!find_spot(st, n, &s))
+        return refuse(n, f, "values of a companion file cannot be changed in this file", p, ps);
+    size_t column = column_of(&s, f), cell = column == SIZE_MAX ? SIZE_MAX : s.live->cell_of[column];
+    if (cell == SIZE_MAX)
+        return refuse(n, f, "the file has no column for this value", p, ps);
+    const struct value *old = node_value(n, f);
+    bool one = s.level + 1 == s.flat->nlevels && old->at != VALUE_NO_PLACE;
+    return one ? put_cell(p, n, f, v, old->at, old->len, (old->form & VALUE_QUOTED) != 0, ps) : put_all_rows(p, &s, cell, n, f, v, ps);
+}
+
+/* --- new rows ------------------------------------------------------------------------------------------------------------ */
+
+struct new_row {
+    struct patcher *p;
+    const struct spot *s;
+    const struct node *node[FLAT_LEVELS];
+    struct old_rows *sibling;       /* a row with the same outer fields; NULL: a whole new message */
+    struct buf out;
+    struct slice newline;
+};
+
+static int new_cell(struct new_row *r, size_t cell, struct problems *ps)
+{
+    const struct spot *s = r->s;
+    const struct flat_reader *st = r->p->reader->state;
+    for (size_t i = 0; i < s->flat->ncols; i++) {
+        const struct flat_column *c = &s->flat->cols[i];
+        if (s->live->cell_of[i] != cell)
+            continue;
+        if (c->level < s->level && r->sibling && cell < r->sibling->rows.n) {
+            buf_add(&r->out, rows_raw(&r->sibling->rows, cell));
+            return OK;
+        }
+        const struct node *n = r->node[c->level];
+        const struct value *v = n ? column_value(s->flat, c, n) : NULL;
+        return v ? cell_write(&st->rows.d, n, c->field, v, false, &r->out, r->p->arena, ps) : OK;
+    }
+    return OK;
+}
+
+static int add_row(struct new_row *r, struct problems *ps)
+{
+    const struct flat_reader *st = r->p->reader->state;
+    size_t width = r->sibling ? r->sibling->rows.n : r->s->live->width, start = r->out.n;
+    int rc = OK;
+    for (size_t i = 0; i < width; i++) {
+        if (i > 0)
+            buf_byte(&r->out, (char)st->rows.d.delimiter);
+        if (r->s->flat->tag.n && i + 1 == st->rows.d.tag)
+            buf_add(&r->out, r->s->flat->tag);
+        else
+            rc = new_cell(r, i, ps) > rc ? SKIP : rc;
+    }
+    if (r->out.n == start && st->rows.d.quoting)
+        buf_text(&r->out, "\"\"");
+    buf_add(&r->out, r->newline);
+    return rc;
+}
+
+static int add_rows(struct new_row *r, size_t level, const struct node *n, struct problems *ps)
+{
+    r->node[level] = n;
+    if (level + 1 == r->s->flat->nlevels)
+        return add_row(r, ps);
+    const struct node *child = n ? node_list(n, r->s->flat->levels[level + 1].group)->first : NULL;
+    int rc = child ? OK : add_rows(r, level + 1, NULL, ps);
+    for (; child; child = child->next)
+        rc = add_rows(r, level + 1, child, ps) > rc ? SKIP : rc;
+    return rc;
+}
+
+static bool ends_line(const struct patcher *p, uint64_t at)
+{
+    const struct flat_reader *st = p->reader->state;
+    size_t width = is_wide(st->rows.d.charset) ? 2 : 1;
+    if (at < width || at <= 3)
+        return true;
+    struct slice last = source_again(p->reader->source, at - width, width, p->arena);
+    return !last.p || memchr(last.p, '\n', last.n) || memchr(last.p, '\r', last.n);
+}
+
+/* Behind a last row without line end: the line end goes before the new rows. */
+static void put_rows(struct new_row *r, uint64_t at)
+{
+    struct slice rows = buf_slice(&r->out);
+    if (!ends_line(r->p, at)) {
+        struct buf b = { 0 };
+        buf_add(&b, r->newline);
+        buf_add(&b, (struct slice){ rows.p, rows.n - r->newline.n });
+        patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
+        buf_release(&b);
+        return;
+    }
+    patcher_put(r->p, at, 0, file_bytes(r->p, rows));
+}
+
+static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps);
+
+/* A new first row below a node that had none: its void cells are there already. */
+static int fill_void(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent, struct problems *ps)
+{
+    struct old_rows o;
+    if (!old_open(&o, p, parent->at, parent->end))
+        return refuse(n, NULL, "the original cannot be read again", p, ps);
+    bool there = old_next(&o);
+    int rc = OK;
+    for (size_t i = 0; there && i < s->flat->ncols; i++) {
+        const struct flat_column *c = &s->flat->cols[i];
+        size_t cell = s->live->cell_of[i];
+        const struct value *v = c->level == s->level ? column_value(s->flat, c, n) : NULL;
+        if (!v || cell >= o.rows.n || !value_is(v))
+            continue;
+        struct slice raw = rows_raw(&o.rows, cell);
+        uint64_t at = rows_place(&o.rows, raw.p);
+        rc = put_cell(p, n, c->field, v, at, rows_place(&o.rows, raw.p + raw.n) - at, false, ps) > rc ? SKIP : rc;
+    }
+    rows_close(&o.rows);
+    return rc;
+}
+
+static int insert_rows(struct patcher *p, const struct spot *s, const struct edit *e, uint64_t at, struct problems *ps)
+{
+    const struct flat_reader *st = p->reader->state;
+    struct old_rows sibling;
+    bool below = s->level > 0 && e->parent->at != VALUE_NO_PLACE;
+    struct new_row r = { .p = p, .s = s, .newline = st->rows.newline.n ? st->rows.newline : st->rows.d.newline };
+    if (below && (!old_open(&sibling, p, e->parent->at, e->parent->end) || !old_next(&sibling)))
+        return refuse(e->node, NULL, "the original cannot be read again", p, ps);
+    r.sibling = below ? &sibling : NULL;
+    const struct node *up = e->parent;
+    for (size_t l = s->level; l-- > 0 && up; up = up->parent)
+        r.node[l] = up;
+    int rc = add_rows(&r, s->level, e->node, ps);
+    if (rc == OK)
+        put_rows(&r, at);
+    if (below)
+        rows_close(&sibling.rows);
+    buf_release(&r.out);
+    return rc;
+}
+
+static int patch_insert(struct patcher *p, const struct edit *e, struct problems *ps)
+{
+    const struct flat_reader *st = p->reader->state;
+    struct spot s;
+    if (!find_spot(st, e->node, &s)) {
+        const struct node *n = e->node;
+        while (n && !find_spot(st, n, &s))
+            n = n->parent;
+        return refuse(n, NULL, "rows of a companion file cannot be added to this file", p, ps);
+    }
+    if (s.holder)
+        return set_all(p, e->node, e->parent, ps);
+    bool message = s.level == 0 && !s.flat->parent;
+    if (!message && !st->flat->d.tag && node_list(e->parent, e->node->group)->n == 0 && e->parent->at != VALUE_NO_PLACE && s.level + 1 == s.flat->nlevels)
+        return fill_void(p, &s, e->node, e->parent, ps);
+    uint64_t at = e->after ? e->after->end : message ? p->reader->tail_at : e->parent->end;
+    if (at == VALUE_NO_PLACE)
+        return refuse(e->node, NULL, "there is no place for this row in the original", p, ps);
+    return insert_rows(p, &s, e, at, ps);
+}
+
+/* --- rows that go -------------------------------------------------------------------------------------------------------- */
+
+/* Bytes of the parent's range that earlier edits took away. */
+static uint64_t taken_away(const struct patcher *p, uint64_t at, uint64_t end)
+{
+    uint64_t n = 0;
+    for (size_t i = p->n; i-- > 0 && p->list[i].at >= at && p->list[i].at < end;)
+        n += p->list[i].put.n ? 0 : p->list[i].len;
+    return n;
+}
+
+static int blank_level(struct patcher *p, const struct spot *s, struct problems *ps)
+{
+    static const struct value nothing = { .state = VALUE_ABSENT };
+    struct old_rows o;
+    if (!old_open(&o, p, s->node->at, s->node->end) || !old_next(&o))
+        return refuse(s->node, NULL, "the original cannot be read again", p, ps);
+    int rc = OK;
+    for (size_t i = 0; i < s->flat->ncols && rc == OK; i++) {
+        size_t cell = s->live->cell_of[i];
+        if (s->flat->cols[i].level < s->level || cell >= o.rows.n || rows_raw(&o.rows, cell).n == 0)
+            continue;
+        struct slice raw = rows_raw(&o.rows, cell);
+        uint64_t at = rows_place(&o.rows, raw.p);
+        rc = put_cell(p, s->node, s->flat->cols[i].field, &nothing, at, rows_place(&o.rows, raw.p + raw.n) - at, false, ps);
+    }
+    rows_close(&o.rows);
+    return rc;
+}
+
+static int patch_delete(struct patcher *p, const struct edit *e, struct problems *ps)
+{
+    const struct flat_reader *st = p->reader->state;
+    const struct node *n = e->node, *parent = n->parent;
+    struct spot s;
+    if (!find_spot(st, n, &s))
+        return refuse(n, NULL, "rows of a companion file cannot be taken out of this file", p, ps);
+    if (s.holder)
+        return set_all(p, NULL, n, ps);
+    bool below = s.level > 0 && parent && parent->at != VALUE_NO_PLACE;
+    if (below && taken_away(p, parent->at, parent->end) + (n->end - n->at) >= parent->end - parent->at)
+        return blank_level(p, &s, ps);     /* the last row of its parent keeps the parent's fields */
+    patcher_put(p, n->at, n->end - n->at, slice_none());
+    return OK;
+}
+
+/* A group that occurs once inside a row comes (n: its values; `at`: the node it comes under) or goes (n NULL, `at` itself). */
+static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps)
+{
+    static const struct value nothing = { .state = VALUE_ABSENT };
+    const struct flat_reader *st = p->reader->state;
+    const struct group *g = n ? n->group : at->group;
+    struct spot s;
+    if (!find_spot(st, at, &s))
+        return refuse(at, NULL, "there is no row for these values", p, ps);
+    int rc = OK;
+    for (size_t i = 0; i < g->nfields; i++) {
+        size_t column = column_of(&s, g->fields[i]), cell = column == SIZE_MAX ? SIZE_MAX : s.live->cell_of[column];
+        const struct value *v = n ? node_value(n, g->fields[i]) : &nothing;
+        if (cell != SIZE_MAX && (!n || value_is(v)))
+            rc = put_all_rows(p, &s, cell, n ? n : at, g->fields[i], v, ps) > rc ? SKIP : rc;
+    }
+    return rc;
+}
+
+int flat_patch(struct patcher *p, const struct edit *e, struct problems *ps)
+{
+    switch (e->kind) {
+    case EDIT_SET: return patch_value(p, e->node, e->field, &e->value, ps);
+    case EDIT_INSERT: return patch_insert(p, e, ps);
+    case EDIT_DELETE: return patch_delete(p, e, ps);
+    }
+    return OK;
+}

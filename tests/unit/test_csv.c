@@ -1,0 +1,277 @@
+/* Reading and writing CSV: dialects, grouping by key, wrong rows. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "csvkit.h"
+
+static const char orders[] = "syntax csv delimiter \";\"\nencoding utf-8\n"
+                             "message Order key No {\n    No text required\n    Buyer text\n    Date date pattern \"dd.MM.yyyy\"\n"
+                             "    group Line 0..* {\n        Item text\n        Qty decimal mark \",\"\n    }\n}\n";
+
+static void reads(const char *format, const char *text, const char *want)
+{
+    struct kit k;
+    kit_open(&k, format, text, strlen(text));
+    kit_dump(&k);
+    if (strcmp(k.out.p ? k.out.p : "", want) != 0)
+        print_error("got:\n%s\nwant:\n%s\n", k.out.p ? k.out.p : "", want);
+    assert_string_equal(k.out.p ? k.out.p : "", want);
+    kit_close(&k);
+}
+
+static void groups_rows(void **state)
+{
+    (void)state;
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;01.02.2026;i1;1,5\nA;X;01.02.2026;i2;2\nB;Y;;i3;\n",
+          "[0 23..65]\nNo=A Buyer=X Date=2026-02-01 Line{Item=i1 Qty=1.5} Line{Item=i2 Qty=2}\n[0 65..74]\nNo=B Buyer=Y Line{Item=i3}\n");
+}
+
+static void line_ends(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage M {\n A text\n B text\n}\n";
+    reads(f, "A,B\r\n1,2\r\n\r\n3,4\n5,6\r7,8",
+          "[0 5..10]\nA=1 B=2\n[0 12..16]\nA=3 B=4\n[0 16..20]\nA=5 B=6\n[0 20..23]\nA=7 B=8\n");
+}
+
+static void quotes(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage M {\n A text\n B text\n}\n";
+    reads(f, "A,B\n\"a\"\"b\",\"x\ny\"\n\"\", z \n,\"1,2\"\n",
+          "[0 4..17]\nA=a\"b B=x\\x0Ay\n[0 17..24]\nA= B= z \n[0 24..31]\nB=1,2\n");
+}
+
+static void sep_bom_order(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage M {\n A text\n B text\n}\n";
+    reads(f, "\xEF\xBB\xBFsep=;\r\nX;B;A;\r\n1;2;3;\r\n", "[0 18..26]\nA=3 B=2\n");
+    reads("syntax csv delimiter tab header no\nmessage M {\n A text at 2\n B text\n}\n", "x\ty\tz\n", "[0 0..6]\nA=y B=z\n");
+    reads("syntax csv delimiter none\nmessage M {\n A text\n}\n", "a,b\n\n\"c\n", "[0 0..4]\nA=a,b\n[0 4..5]\n\n[0 5..8]\nA=\"c\n");
+}
+
+static void deep_levels(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage O key No {\n No text\n group L 0..* key Nr {\n Nr text\n group B 0..* {\n X text\n }\n }\n}\n";
+    reads(f, "No,Nr,X\nA,1,a\nA,1,b\nA,2,c\nB,2,\n",
+          "[0 8..26]\nNo=A L{Nr=1 B{X=a} B{X=b}} L{Nr=2 B{X=c}}\n[0 26..31]\nNo=B L{Nr=2}\n");
+}
+
+static void mixed_columns(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage O key No {\n No text\n By text\n group L 1..* key Nr {\n Nr text\n X text\n }\n}\n";
+    reads(f, "No,Nr,By,X\nA,1,u,a\nA,2,u,b\n\"A\",3,u,c\n",
+          "[0 11..37]\nNo=A By=u L{Nr=1 X=a} L{Nr=2 X=b} L{Nr=3 X=c}\n");
+}
+
+static void tags(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv delimiter \";\" header no tag 1\ngroup Head 1 at \"F\" {\n Id text\n}\n"
+                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at \"N\" {\n T text\n }\n }\n}\n";
+    reads(f, "F;x\nH;1\nL;a\nN;n1\nL;b\nH;2\nQ;z\nH;3\n",
+          "[0 4..21]\nNo=1 L{Item=a N{T=n1}} L{Item=b}\n[3 21..29]\n[CSV_TAG 7:1]\n[0 29..33]\nNo=3\n");
+}
+
+static void charsets(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nencoding windows-1250\nmessage M {\n A text\n B text\n}\n";
+    reads(f, "A,B\n\x9Crodek,\"\xB9\"\n", "[0 4..15]\nA=środek B=ą\n");
+    reads(f, "A,B\n\x81,1\n", "[3 4..8]\n[ENCODING_BAD 2:1]\n");
+    reads("syntax csv\nmessage M {\n A text\n}\n", "A\n\xE9\xE9l\nok\n", "[3 2..6]\n[ENCODING_BAD 2:1]\n[0 6..9]\nA=ok\n");
+}
+
+static void utf16(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nencoding utf-8\nmessage M {\n A text\n B text\n}\n";
+    static const char text[] = "\xFF\xFE" "A\0,\0B\0\n\0\x41\x01,\0\"\0x\0\"\0\n\0";
+    struct kit k;
+    kit_open(&k, f, text, sizeof text - 1);
+    kit_dump(&k);
+    assert_string_equal(k.out.p, "[0 10..22]\nA=Ł B=x\n");
+    kit_close(&k);
+}
+
+static void wrong_rows(void **state)
+{
+    (void)state;
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;01.02.2026;i1;1,x\nA;X;01.02.2026;i2;2\nB;Y;;i3\nC;Z;;i4;1\n",
+          "[3 23..65]\n[NUM_BAD 2:19]\n[3 65..73]\n[ROW_SHORT 4:1]\n[0 73..83]\nNo=C Buyer=Z Line{Item=i4 Qty=1}\n");
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nA;X;;i2;1;9\nB\"x;1;1;1;1\nC;;;;\n",
+          "[3 23..45]\n[ROW_LONG 3:11]\n[3 45..57]\n[CSV_STRAY_QUOTE 4:2]\n[0 57..63]\nNo=C\n");
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nB;\"open;1\n", "[4]\n[CSV_QUOTE 3:3]\n");
+    reads(orders, "No;Buyr;Date;Item;Qty;No\n", "[4]\n[CSV_HEADER_TWICE 1:23]\n");
+    reads(orders, "N;Buyer;Date;Item;Qty\n", "[4]\n[CSV_COLUMN 1:1]\n");
+    reads(orders, "", "[4]\n[EMPTY_FILE 1:1]\n");
+    reads(orders, "No;Buyer;Date;Item;Qty\n", "");
+    reads(orders, "No;Buyer;Date;Item;Qty\n;X;;i;1\n", "[3 23..31]\n[REQUIRED 2:1]\n");
+}
+
+static void nul_bytes(void **state)
+{
+    (void)state;
+    static const char text[] = "A\n1\0002\n3\n\"\0\"\n";
+    struct kit k;
+    kit_open(&k, "syntax csv\nmessage M {\n A text\n}\n", text, sizeof text - 1);
+    kit_dump(&k);
+    assert_string_equal(k.out.p, "[3 2..6]\n[CSV_NUL 2:2]\n[0 6..8]\nA=3\n[3 8..12]\n[CSV_NUL 4:2]\n");
+    kit_close(&k);
+}
+
+static void keys_split(void **state)
+{
+    (void)state;
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nB;X;;i1;1\nA;X;;i2;1\n",
+          "[0 23..33]\nNo=A Buyer=X Line{Item=i1 Qty=1}\n[0 33..43]\nNo=B Buyer=X Line{Item=i1 Qty=1}\n[4]\n[KEY_SPLIT 4:1]\n");
+    reads("syntax csv\nmessage M key A again {\n A text\n group L 0..* {\n B text\n }\n}\n", "A,B\n1,a\n2,b\n1,c\n",
+          "[0 4..8]\nA=1 L{B=a}\n[0 8..12]\nA=2 L{B=b}\n[0 12..16]\nA=1 L{B=c}\n");
+    reads("syntax csv\nmessage M key A {\n A text\n B text\n}\n", "A,B\n1,a\n1,b\n2,c\n",
+          "[0 4..8]\nA=1 B=a\n[3 8..12]\n[KEY_SPLIT 3:1]\n[0 12..16]\nA=2 B=c\n");
+}
+
+static void disagreement(void **state)
+{
+    (void)state;
+    reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nA;Y;;i2;1\nA;Y;;i3;1\n",
+          "[2 23..53]\n[ROWS_DISAGREE 3:3]\nNo=A Buyer=X Line{Item=i1 Qty=1} Line{Item=i2 Qty=1} Line{Item=i3 Qty=1}\n");
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    size_t n = 40u << 20;
+    char *text = malloc(n);
+    memset(text, 'x', n);
+    memcpy(text, "A,B\n", 4);
+    struct kit k;
+    kit_open(&k, "syntax csv\nmessage M {\n A text\n B text\n}\n", text, n);
+    kit_dump(&k);
+    assert_non_null(strstr(k.out.p, "LIMIT_FIELD 2:1"));
+    kit_close(&k);
+    memset(text + 4, ',', n - 4);
+    kit_open(&k, "syntax csv\nmessage M {\n A text\n B text\n}\n", text, n);
+    kit_dump(&k);
+    assert_non_null(strstr(k.out.p, "LIMIT_"));
+    kit_close(&k);
+    free(text);
+}
+
+/* The same through a file whose window is crossed in the middle of messages. */
+static void windows(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    buf_text(&text, "No;Buyer;Date;Item;Qty\n");
+    for (int o = 0; o < 300; o++)
+        for (int l = 0; l < 100; l++)
+            buf_printf(&text, "order %d;\"buyer \"\"%d\"\"\";01.02.2026;item %d;%d,5\n", o, o, l, l);
+    struct kit a, b;
+    kit_open(&a, orders, text.p, text.n);
+    kit_dump(&a);
+    kit_open_file(&b, orders, text.p, text.n);
+    kit_dump(&b);
+    assert_true(a.out.n > 100000);
+    assert_int_equal(a.out.n, b.out.n);
+    assert_memory_equal(a.out.p, b.out.p, a.out.n);
+    kit_close(&a);
+    kit_close(&b);
+    buf_release(&text);
+}
+
+static void round_trip(const char *format, const char *text, const char *want)
+{
+    struct kit k;
+    kit_open(&k, format, text, strlen(text));
+    kit_rewrite(&k);
+    if (strcmp(k.out.p ? k.out.p : "", want) != 0)
+        print_error("got:\n%s\nwant:\n%s\n", k.out.p ? k.out.p : "", want);
+    assert_string_equal(k.out.p ? k.out.p : "", want);
+    kit_close(&k);
+}
+
+static void writes(void **state)
+{
+    (void)state;
+    static const char text[] = "No;Buyer;Date;Item;Qty\nA;\"X;Y\";01.02.2026;i1;1,5\nA;\"X;Y\";01.02.2026;\" i2\";2\nB;Y;;\"say \"\"hi\"\"\";\nC;;;;\n";
+    round_trip(orders, text, text);
+    static const char win[] = "syntax csv delimiter \"|\" newline crlf bom yes\nmessage M {\n A text always\n B text always nothing \"0\"\n}\n";
+    round_trip(win, "A|B\n1|2\n|\n", "\xEF\xBB\xBF" "A|B\r\n1|2\r\n\"\"|0\r\n");
+    round_trip("syntax csv\nmessage M {\n A text\n}\n", "A\n\"\"\nx\n", "A\n\"\"\nx\n");
+}
+
+static void never_quotes(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv delimiter \"|\" quote none header no\nreplace \"x\" \"y\"\nmessage M {\n A text\n}\n";
+    round_trip(f, "axa\n\"q\n", "aya\n\"q\n");
+    static const char g[] = "syntax csv delimiter \",\" quote all newline lf\nmessage M {\n A text\n B text\n}\n";
+    round_trip(g, "A,B\n1,\n", "\"A\",\"B\"\n\"1\",\n");
+}
+
+static void wrong_formats(void **state)
+{
+    (void)state;
+    static const struct { const char *format, *code; } bad[] = {
+        { "syntax csv delimiter \";;\"\nmessage M {\n A text\n}\n", "CSV_OPTION" },
+        { "syntax csv header maybe\nmessage M {\n A text\n}\n", "CSV_OPTION" },
+        { "syntax csv indent 2\nmessage M {\n A text\n}\n", "SYNTAX_OPTION" },
+        { "syntax csv\nmessage M {\n group A 0..* {\n X text\n }\n group B 0..* {\n Y text\n }\n}\n", "CSV_TREE" },
+        { "syntax csv header no\nmessage M {\n A text at \"x\"\n}\n", "CSV_AT" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct kit k;
+        assert_false(kit_format(&k, bad[i].format));
+        assert_non_null(k.problems.first);
+        assert_string_equal(k.problems.first->code, bad[i].code);
+        arena_release(&k.arena);
+    }
+}
+
+static void inspects(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *want; } files[] = {
+        { "a;b;c\n1;2;3\n1,5;2;3\n", "\"encoding\":\"UTF-8\",\"delimiter\":\";\",\"columns\":3,\"rows\":3" },
+        { "a\tb\n\n\"x\ny\"\t2\n", "\"encoding\":\"UTF-8\",\"delimiter\":\"\\t\",\"columns\":2,\"rows\":2" },
+        { "sep=|\na|b\n", "\"encoding\":\"UTF-8\",\"delimiter\":\"|\",\"columns\":2,\"rows\":1" },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct source s;
+        struct arena a;
+        struct problems ps;
+        struct buf json = { 0 };
+        arena_init(&a, 0);
+        problems_init(&ps, &a, 10);
+        source_open_text(&s, slice_of(files[i].text), "x.csv", NULL);
+        assert_true(syntax_find(SLICE("csv"))->bid(slice_of(files[i].text)) > 0);
+        assert_int_equal(syntax_find(SLICE("csv"))->inspect(&s, &json, &ps), OK);
+        buf_byte(&json, 0);
+        assert_string_equal(json.p, files[i].want);
+        buf_release(&json);
+        arena_release(&a);
+    }
+    assert_int_equal(syntax_find(SLICE("csv"))->bid(SLICE("<a/>")), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_rows), cmocka_unit_test(line_ends), cmocka_unit_test(quotes), cmocka_unit_test(sep_bom_order),
+        cmocka_unit_test(deep_levels), cmocka_unit_test(mixed_columns), cmocka_unit_test(tags), cmocka_unit_test(charsets),
+        cmocka_unit_test(utf16), cmocka_unit_test(wrong_rows), cmocka_unit_test(nul_bytes), cmocka_unit_test(keys_split),
+        cmocka_unit_test(disagreement), cmocka_unit_test(limits), cmocka_unit_test(windows), cmocka_unit_test(writes),
+        cmocka_unit_test(never_quotes), cmocka_unit_test(wrong_formats), cmocka_unit_test(inspects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
