@@ -40,6 +40,12 @@ static inline struct slice slice_range(const char *from, const char *to)
     return (struct slice){ from, (size_t)(to - from) };
 }
 
+/* Behind the last byte; NULL for slice_none(), to which C adds nothing, not even 0. */
+static inline const char *slice_end(struct slice a)
+{
+    return a.n ? a.p + a.n : a.p;
+}
+
 static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

@@ -79,7 +79,7 @@ static bool is_hidden(uint32_t c)
 
 void buf_add_shown(struct buf *b, struct slice text, size_t limit)
 {
-    const char *end = text.p + text.n;
+    const char *end = slice_end(text);
     size_t shown = 0;
     for (const char *p = text.p; p < end; shown++) {
         if (limit && shown == limit) {

@@ -38,7 +38,7 @@ static uint32_t char_fold(uint32_t c)
 
 static void map_text(struct slice text, struct buf *out, uint32_t (*map)(uint32_t))
 {
-    const char *end = text.p + text.n;
+    const char *end = slice_end(text);
     for (const char *p = text.p; p < end;)
         buf_char(out, map(utf8_next(&p, end)));
 }
@@ -55,7 +55,7 @@ void text_upper(struct slice text, struct buf *out)
 
 void text_fold(struct slice text, struct buf *out)
 {
-    const char *end = text.p + text.n;
+    const char *end = slice_end(text);
     for (const char *p = text.p; p < end;) {
         uint32_t c = char_fold(utf8_next(&p, end));
         if (c == 0xDF || c == 0x1E9E)

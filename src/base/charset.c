@@ -186,7 +186,7 @@ size_t charset_decode(enum charset c, struct slice text, struct buf *out, bool *
     if (c == CHARSET_UTF_16) {
         size_t mark = charset_bom(text, &marked);
         mark = marked == CHARSET_UTF_8 ? 0 : mark;
-        return mark + decode_utf16(marked == CHARSET_UTF_16BE, slice_range(text.p + mark, text.p + text.n), out, unfinished);
+        return mark + decode_utf16(marked == CHARSET_UTF_16BE, mark ? slice_range(text.p + mark, text.p + text.n) : text, out, unfinished);
     }
     if (c == CHARSET_UTF_16LE || c == CHARSET_UTF_16BE)
         return decode_utf16(c == CHARSET_UTF_16BE, text, out, unfinished);
@@ -237,7 +237,7 @@ static void add_unit(struct buf *out, bool big, uint32_t unit)
 static size_t encode_utf16(bool big, struct slice utf8, struct buf *out)
 {
     size_t valid = utf8_valid(utf8);
-    const char *end = utf8.p + valid;
+    const char *end = slice_end((struct slice){ utf8.p, valid });
     for (const char *p = utf8.p; p < end;) {
         uint32_t c = utf8_next(&p, end);
         if (c >= 0x10000) {

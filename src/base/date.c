@@ -103,7 +103,7 @@ static bool parse_offset(const char **p, const char *end, struct date_parts *out
 
 bool date_parse(struct slice canonical, struct date_parts *out)
 {
-    const char *p = canonical.p, *end = p + canonical.n;
+    const char *p = canonical.p, *end = slice_end(canonical);
     *out = (struct date_parts){ 0 };
     if (canonical.n >= 3 && p[2] == ':')
         return parse_time(&p, end, out) && p == end && date_check(out);

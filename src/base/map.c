@@ -41,7 +41,7 @@ uint64_t map_hash(struct slice key)
 {
     uint64_t v[4] = { hash_key[0] ^ 0x736f6d6570736575, hash_key[1] ^ 0x646f72616e646f6d,
                       hash_key[0] ^ 0x6c7967656e657261, hash_key[1] ^ 0x7465646279746573 };
-    const char *p = key.p, *end = key.p + (key.n & ~(size_t)7);
+    const char *p = key.p, *end = slice_end((struct slice){ key.p, key.n & ~(size_t)7 });
     uint64_t word;
     for (; p < end; p += 8) {
         memcpy(&word, p, 8);

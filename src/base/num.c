@@ -83,7 +83,7 @@ static bool parse_decimals(const char *p, const char *end, struct num *n)
 
 bool num_parse(struct slice canonical, struct num *out)
 {
-    const char *p = canonical.p, *end = p + canonical.n;
+    const char *p = canonical.p, *end = slice_end(canonical);
     struct num n = { 0 };
     bool negative = p < end && *p == '-';
     p += negative;
@@ -284,7 +284,7 @@ static struct lexeme take_apart(struct slice text)
         text.p++;
         text.n--;
     }
-    const char *point = text.n ? memchr(text.p, '.', text.n) : NULL, *end = text.p + text.n;
+    const char *point = text.n ? memchr(text.p, '.', text.n) : NULL, *end = slice_end(text);
     x.whole = slice_range(text.p, point ? point : end);
     x.decimals = point ? slice_range(point + 1, end) : slice_range(end, end);
     while (x.whole.n && x.whole.p[0] == '0') {

@@ -36,7 +36,7 @@ static struct slice cut(struct slice text, size_t max)
 /* Keeps the stretch of a long source line around the column. */
 static void cut_source(struct problem *p)
 {
-    const char *at = p->source.p, *end = p->source.p + p->source.n;
+    const char *at = p->source.p, *end = slice_end(p->source);
     uint32_t skip = p->place.column > KEEP_AHEAD ? p->place.column - KEEP_AHEAD : 0;
     if (p->source.n <= KEEP_SOURCE)
         return;
