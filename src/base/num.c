@@ -25,14 +25,14 @@ static bool fits(num_int value)
     return value > -BOUND && value < BOUND;
 }
 
-/* value * 10^n, when it fits. */
+/* value * 10^n, when it fits; else *out stays. */
 static bool widen(num_int value, int32_t n, num_int *out)
 {
-    if (value == 0) {
-        *out = 0;
-        return true;
-    }
-    return n <= DIGITS && !__builtin_mul_overflow(value, powers[n], out) && fits(*out);
+    num_int wider = 0;
+    if (value != 0 && (n > DIGITS || __builtin_mul_overflow(value, powers[n], &wider) || !fits(wider)))
+        return false;
+    *out = wider;
+    return true;
 }
 
 struct num num_normal(struct num a)
