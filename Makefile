@@ -15,7 +15,7 @@ SOVERSION = 0
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-WERROR ?= $(shell $(CC) --version 2>/dev/null | head -1 | grep -qE '\) 12\.|clang version 14' && echo -Werror)
+WERROR ?= $(shell $(CC) --version 2>/dev/null | head -1 | grep -qE '^gcc.* 12\.|clang version 14' && echo -Werror)
 CLANG ?= $(shell for c in clang clang-14 clang-19 clang-18 clang-17 clang-16; do command -v $$c && break; done)
 # Parallel by default where many jobs are made at once; a -j on the command line wins.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
