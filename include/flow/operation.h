@@ -29,7 +29,7 @@ struct lease_range {
 struct job {
     const struct operation *operation;
     struct slice batch, file;       /* id; the name that the sender gave */
-    int64_t time;                   /* batch time, UTC seconds */
+    struct slice time;              /* batch time, RFC 3339 with the zone's offset */
     uint64_t size;                  /* of the input, bytes */
     int fd;                         /* the input */
     uint32_t attempt;
@@ -59,6 +59,8 @@ struct port {
     void *owner;
     /* A new, empty file for the output (number, kind, give, name set); *fd_out is the worker's to close. OK or TEMP. */
     int (*open)(void *owner, struct output *o, int *fd_out, struct problems *ps);
+    /* The output is complete: bytes, messages, sha256 are set, the descriptor was written to its end. */
+    int (*closed)(void *owner, const struct output *o, struct problems *ps);
     /* At least one number; recorded durably before the answer. */
     int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out, struct problems *ps);
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
@@ -81,14 +83,11 @@ struct result {
     uint64_t messages, done, skipped, waiting, rejected, warnings, notes;
     struct skip_count *skips;
     size_t nskips;
-    struct output *outputs;
-    size_t noutputs;
     struct problems problems;       /* groups by code and path, at most 50 */
     struct pinned_table *tables;
     size_t ntables;
     struct lease_range *leases;     /* numbers really used, in order */
     size_t nleases;
-    struct slice key_first, key_last; /* business keys, for people */
 };
 
 /* Private state of a worker that outlives jobs: loaded tables. */

@@ -89,7 +89,7 @@ struct kept_field {
 
 enum take_kind { TAKE_INBOX, TAKE_BATCH, TAKE_TABLE };
 
-struct companion {
+struct site_companion {
     struct slice name, pattern;     /* name n 0: files named by a field, for attachment() */
 };
 
@@ -101,7 +101,7 @@ struct take {
     bool ready_given, ready_name, ready_complete, newest;
     int64_t stable;                 /* -1 = no such term */
     struct slice done, manifest;    /* n 0 = no such term */
-    struct companion *companions;
+    struct site_companion *companions;
     size_t ncompanions;
     struct slice type, from;
     struct token token;
@@ -127,7 +127,7 @@ struct give {
     struct slice map_ref;           /* n 0: the document goes as it is */
     struct token map_token;
     bool backward, original, report, each, empty_skip, on;
-    struct companion *companions;
+    struct site_companion *companions;
     size_t ncompanions;
     bool answers;
     struct mapping *mapping;        /* NULL: as it is */
@@ -156,6 +156,7 @@ struct operation {
     size_t nkept;
     /* What hinders running several of its files at the same time (each is delivered in order all the same). */
     bool reads_itself, fills_table, numbers;
+    bool duplicates_key;            /* a business key that came before is told: the ledger keeps the keys */
     struct token token;
 };
 

@@ -23,11 +23,13 @@ struct supervisor_options {
     unsigned workers;               /* 0 = one per core */
     bool durable;                   /* false: no fsync, for tests */
     bool quiet;                     /* no log lines but problems */
-    int events;                     /* descriptor for one JSON object per event and line; -1 = none */
+    int events;                     /* descriptor that tells of changed files as `inotifywait` does (drop/watch.h); -1 = inotify */
     const struct operation *only;   /* `do`: this operation alone, manual or not */
     struct clock clock;
     /* Reads the site again after SIGHUP; the new site lives in the arena given. */
     int (*reload)(void *owner, struct arena *a, struct site **out, struct problems *ps);
+    /* How far the work on a file is; called some times a second while it lasts.  May be NULL. */
+    void (*progress)(void *owner, struct slice file, uint64_t done, uint64_t total);
     void *owner;
 };
 

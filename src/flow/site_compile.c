@@ -233,6 +233,28 @@ static void bind_table(struct site_loading *l, struct operation *op, struct give
                       SLICE_ARG(t->name));
 }
 
+/* `duplicates key reject`: the ledger keeps the key fields, and messages look themselves up in it. */
+static void bind_key(struct site_loading *l, struct operation *op)
+{
+    const struct group *g = op->message;
+    if (op->flow->duplicates[DUPLICATE_KEY] == DUPLICATE_PROCESS || !g)
+        return;
+    if (!g->nkeys) {
+        site_warning(l, &op->flow->token, "SITE_NO_KEY", "add `key …` to its `message`", "%.*s has no key, so `duplicates key` finds nothing",
+                     SLICE_ARG(op->format->name));
+        return;
+    }
+    size_t cap = op->nkept;
+    for (size_t i = 0; i < g->nkeys; i++) {
+        bool known = g->keys[i].group != NULL;
+        for (size_t k = 0; k < op->nkept; k++)
+            known = known || op->kept[k].field == g->keys[i].field;
+        if (!known)
+            ARENA_PUSH(l->arena, op->kept, op->nkept, cap) = (struct kept_field){ g->keys[i].field->name, g->keys[i].field };
+    }
+    op->duplicates_key = op->reads_itself = true;
+}
+
 void operation_bind(struct site_loading *l, struct operation *op)
 {
     for (size_t i = 0; i < op->ngives; i++) {
@@ -248,5 +270,6 @@ void operation_bind(struct site_loading *l, struct operation *op)
             if (!g->mapping->tables[k].local)
                 bind_table(l, op, g, &g->mapping->tables[k]);
     }
+    bind_key(l, op);
     op->numbers = l->site->nsequences > 0;
 }

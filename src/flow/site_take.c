@@ -48,9 +48,9 @@ static int parse_ready(struct cursor *c, struct take *t)
 }
 
 /* `companion lines "lines*.csv"` or `companion "pdf/{PDF}"`. */
-static int parse_companion(struct cursor *c, struct companion **list, size_t *n)
+static int parse_companion(struct cursor *c, struct site_companion **list, size_t *n)
 {
-    struct companion one = { .name = { "", 0 } };
+    struct site_companion one = { .name = { "", 0 } };
     size_t cap = *n;
     int rc = OK;
     if (cursor_token(c)->kind == TOKEN_NAME)

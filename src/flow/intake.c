@@ -1,0 +1,282 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/sniff.h"
+#include "flow/super.h"
+
+#define READY_MAX 4096              /* files that one look remembers, oldest first; the rest comes with the next */
+#define INCOMPLETE_MS (3600 * 1000LL) /* so long after its last change a file is taken without its end: the reader says what is missing */
+#define LATER INT64_MAX
+
+static bool runs(const struct supervisor *s, const struct operation *op)
+{
+    if (op->take.kind != TAKE_INBOX || !op->format)
+        return false;
+    if (s->o->only)
+        return op == s->o->only;
+    return op->flow->on && !op->flow->off && op->on && !op->manual;
+}
+
+static bool waits_for_end(const struct take *t, const struct format *f)
+{
+    return t->ready_given ? t->ready_complete : slice_is(f->syntax, "xml");
+}
+
+/* In `run` a file that has not changed for long enough is stable at once, so the folder's own watching is not asked. */
+static struct ready ready_terms(const struct supervisor *s, const struct operation *op)
+{
+    const struct take *t = &op->take;
+    int64_t stable = t->ready_given ? t->stable : 10000;
+    struct ready r = { .terms = READY_NAME, .max_size = s->site->limits.file };
+    if (stable > 0 && s->o->watch) {
+        r.terms |= READY_STABLE;
+        r.stable_ms = stable;
+    }
+    if (t->done.n) {
+        r.terms |= READY_DONE;
+        r.done = arena_cstr(s->site_arena, t->done);
+    }
+    if (t->manifest.n) {
+        r.terms |= READY_MANIFEST;
+        r.manifest = arena_cstr(s->site_arena, t->manifest);
+    }
+    return r;
+}
+
+static int open_intake(struct supervisor *s, const struct operation *op)
+{
+    struct ready ready = ready_terms(s, op);
+    struct intake *in = &s->intakes[s->nintakes];
+    *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch ? op->every : 0 };
+    int rc = file_make_dirs(op->take.path, 0770, s->ps);
+    if (rc <= WARN && s->watch)
+        in->watch = watch_add(s->watch, op->take.path, s->ps);
+    if (rc <= WARN)
+        rc = inbox_open(&s->arena, &s->spool, op->take.path, &ready, &in->inbox, s->ps);
+    if (rc <= WARN)
+        s->nintakes++;
+    return rc;
+}
+
+int intakes_open(struct supervisor *s)
+{
+    size_t n = 0;
+    int rc = OK;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        n += s->site->flows[i]->noperations;
+    s->intakes = arena_zero(&s->arena, (n + 1) * sizeof *s->intakes);
+    s->nintakes = 0;
+    for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++)
+        for (size_t k = 0; k < s->site->flows[i]->noperations && rc <= WARN; k++)
+            if (runs(s, s->site->flows[i]->operations[k]))
+                rc = open_intake(s, s->site->flows[i]->operations[k]);
+    return rc;
+}
+
+void intakes_close(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        inbox_close(s->intakes[i].inbox);
+    s->nintakes = 0;
+}
+
+void intake_wake(struct supervisor *s, int watch)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].watch == watch && !s->intakes[i].every)
+            s->intakes[i].due = 0;
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct drop *x = a, *y = b;
+    if (x->mtime_ns != y->mtime_ns)
+        return x->mtime_ns < y->mtime_ns ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int64_t age_ms(const struct drop *d)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 - d->mtime_ns / 1000000;
+}
+
+/* Of `run`: milliseconds until the file counts as stable; 0 = it does.  A time in the future is told by waiting once. */
+static int64_t stable_in(const struct supervisor *s, const struct intake *in, const struct drop *d)
+{
+    const struct take *t = &in->op->take;
+    int64_t stable = t->ready_given ? t->stable : 10000, age = age_ms(d);
+    if (s->o->watch || stable <= 0 || age >= stable)
+        return 0;
+    return age < 0 ? stable : stable - age;
+}
+
+static bool content_fits(struct supervisor *s, struct intake *in, const struct drop *d)
+{
+    const struct take *t = &in->op->take;
+    bool end = waits_for_end(t, in->op->format);
+    if (!end && !t->type.n)
+        return true;
+    const char *path = file_join(&s->arena, inbox_path(in->inbox), d->name);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return true;                                /* the claim will tell */
+    bool fits = !t->type.n || sniff_type(fd, in->op->format, t->type);
+    if (fits && end)
+        fits = sniff_complete(fd, d->size, in->op->format) || age_ms(d) > INCOMPLETE_MS;
+    close(fd);
+    return fits;
+}
+
+/* One look at the folder. */
+static int look(struct supervisor *s, struct intake *in, int64_t now)
+{
+    int64_t wake = -1, rest;
+    struct drop d;
+    int rc;
+    if (!in->ready)
+        in->ready = arena_alloc(&s->arena, READY_MAX * sizeof *in->ready);
+    in->nready = in->at = 0;
+    in->more = in->waiting = false;
+    inbox_begin(in->inbox, now);
+    while ((rc = inbox_next(in->inbox, &d, s->ps)) == OK || rc == SKIP) {
+        if (rc == SKIP)
+            continue;
+        if ((rest = stable_in(s, in, &d)) > 0) {
+            in->waiting = true;
+            wake = wake < 0 || rest < wake ? rest : wake;
+        } else if (in->nready == READY_MAX)
+            in->more = true;
+        else
+            in->ready[in->nready++] = d;
+    }
+    if (s->o->watch) {
+        in->waiting = inbox_waiting(in->inbox, &rest) > 0;
+        wake = rest;
+    }
+    qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
+    int64_t again = in->every ? in->every : s->watch ? watch_rescan_ms(s->watch) : LATER - now;
+    in->due = now + (wake >= 0 && wake < again ? wake + 1 : again);
+    return rc == END ? OK : rc;
+}
+
+/* A claim becomes a batch; what was taken but not accepted is tried again later. */
+static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c)
+{
+    struct batch_accept how = { .flow = op->flow->name, .operation = op->name, .content = op->flow->duplicates[DUPLICATE_CONTENT],
+                                .max_size = s->site->limits.file };
+    struct trip *t = trip_new(s);
+    int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);
+    if (rc <= WARN) {
+        trip_add(s, t, op);
+        s->report->batches++;
+        notice(s, "accepted", t);
+        notice_problems(s, s->ps);
+        return OK;
+    }
+    if (rc == SKIP && t->b) {                       /* a duplicate: in error/ already */
+        s->report->batches++;
+        s->report->rejected++;
+        t->op = NULL;
+        notice(s, "duplicate", t);
+    }
+    notice_problems(s, s->ps);
+    if (rc > SKIP)
+        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+    trip_free(s, t);
+    return rc == SKIP ? OK : rc;
+}
+
+static int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
+{
+    char id[BATCH_ID_SIZE];
+    struct claim c;
+    batch_new_id(&s->places, id);
+    int rc = claim_take(&s->spool, in->inbox, d, id, &c, s->ps);
+    if (rc <= WARN && rc != END) {
+        rc = accept_claim(s, in->op, &c);
+        claim_close(&c);
+        return rc;
+    }
+    notice_problems(s, s->ps);
+    return rc == END || rc == SKIP ? OK : rc;
+}
+
+static size_t room(const struct supervisor *s, const struct intake *in)
+{
+    size_t n = s->flows[in->op->flow->index].n;
+    return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
+}
+
+int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
+{
+    int rc = OK;
+    for (size_t i = 0; i < s->nintakes && rc <= WARN && !s->ending; i++) {
+        struct intake *in = &s->intakes[i];
+        if (in->at == in->nready && (in->due <= now || in->more))
+            rc = look(s, in, now);
+        for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
+            const struct drop *d = &in->ready[in->at++];
+            if (content_fits(s, in, d))
+                rc = claim_one(s, in, d);
+        }
+        if (in->due != LATER && in->due - now < *wait)
+            *wait = in->due - now;
+    }
+    notice_problems(s, s->ps);
+    return rc;
+}
+
+bool intake_idle(const struct supervisor *s, int64_t now)
+{
+    (void)now;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].at < s->intakes[i].nready || s->intakes[i].more || s->intakes[i].waiting)
+            return false;
+    return true;
+}
+
+bool intake_pending(const struct supervisor *s, const struct flow *f)
+{
+    for (size_t i = 0; i < s->nintakes; i++) {
+        const struct intake *in = &s->intakes[i];
+        if (in->op->flow == f && (in->at < in->nready || in->more || in->waiting))
+            return true;
+    }
+    return false;
+}
+
+/* Whose claim is it?  The inbox is not known any more after a restart: the only operation, or the first that fits. */
+static const struct operation *owner_of(struct supervisor *s, const struct claim *c)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (c->inbox[0] && strcmp(c->inbox, s->intakes[i].op->take.path) == 0)
+            return s->intakes[i].op;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (sniff_type(c->fd, s->intakes[i].op->format, slice_none()))
+            return s->intakes[i].op;
+    return NULL;
+}
+
+int claim_again(struct supervisor *s, const char *id)
+{
+    struct claim c;
+    int rc = claim_open(&s->spool, id, &c, s->ps);
+    if (rc > WARN || rc == END)
+        return rc == END ? OK : rc;
+    const struct operation *op = owner_of(s, &c);
+    if (op)
+        rc = accept_claim(s, op, &c);
+    else
+        problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "the claimed file in .waybill/claim/%s belongs to no flow that is on; it stays there", id);
+    claim_close(&c);
+    notice_problems(s, s->ps);
+    return rc;
+}

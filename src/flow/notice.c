@@ -1,0 +1,76 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "flow/super.h"
+
+static struct slice outputs_of(struct arena *a, const struct waybill *w)
+{
+    struct buf b = { 0 };
+    for (const struct waybill_output *o = w->outputs; o; o = o->next)
+        buf_printf(&b, "%s%.*s/%.*s", b.n ? " " : "", SLICE_ARG(o->outbox), SLICE_ARG(o->name));
+    struct slice text = b.n ? arena_copy(a, buf_slice(&b)) : slice_none();
+    buf_release(&b);
+    return text;
+}
+
+void notice(struct supervisor *s, const char *event, const struct trip *t)
+{
+    const struct waybill *w = t->b ? t->b->w : NULL;
+    if (s->o->quiet || !w)
+        return;
+    bool bad = strcmp(event, "error") == 0 || strcmp(event, "duplicate") == 0;
+    struct log l = log_begin(bad ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, event);
+    log_text(&l, "batch", w->batch);
+    log_text(&l, "flow", w->flow);
+    log_text(&l, "operation", w->operation);
+    log_text(&l, "file", w->name);
+    if (t->result && strcmp(event, "written") == 0) {
+        log_number(&l, "messages", (int64_t)t->result->messages);
+        log_number(&l, "done", (int64_t)t->result->done);
+        log_number(&l, "skipped", (int64_t)t->result->skipped);
+        log_number(&l, "rejected", (int64_t)t->result->rejected);
+    }
+    if (strcmp(event, "delivered") == 0)
+        log_text(&l, "outputs", outputs_of(&s->arena, w));
+    if (bad)
+        log_text(&l, "code", w->error_code);
+    if (w->duplicate_of.n)
+        log_text(&l, "duplicate_of", w->duplicate_of);
+    if (strcmp(event, "retry") == 0)
+        log_text(&l, "cause", w->retry.cause);
+    log_end(&l);
+}
+
+/* On a watcher's log one line per problem; whoever runs the site by hand reads them as the checks show them. */
+void notice_problems(struct supervisor *s, const struct problems *ps)
+{
+    struct buf out = { 0 };
+    for (const struct problem *p = ps->first; p; p = p->next) {
+        if (s->o->watch) {
+            enum log_level levels[] = { LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+            struct log l = log_begin(levels[p->severity], "problem");
+            log_problem(&l, p);
+            if (p->count > 1)
+                log_number(&l, "count", (int64_t)p->count);
+            log_end(&l);
+        } else if (p->severity != PROBLEM_NOTE) {
+            problem_show(&out, p);
+            if (p->count > 1)
+                buf_printf(&out, "    … %llu of this kind\n", (unsigned long long)p->count);
+        }
+    }
+    if (out.n)
+        fwrite(out.p, 1, out.n, stderr);
+    buf_release(&out);
+    if (ps == s->ps) {
+        arena_reset(&s->said_arena);
+        problems_init(s->ps, &s->said_arena, 200);
+    }
+}
+
+void notice_progress(struct supervisor *s, const struct trip *t)
+{
+    if (s->o->progress)
+        s->o->progress(s->o->owner, t->b->w->name, t->done_bytes, t->b->w->bytes);
+}

@@ -1,0 +1,209 @@
+#include "flow/operation.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/work.h"
+
+/* Who reads this file first: the way of one document through a worker.
+   operation_run → read_messages → step_check, step_map (→ lane_write), step_report, step_note → lane_end, step_set_aside. */
+
+struct output *work_output(struct work *w, enum output_kind kind, const struct give *g)
+{
+    struct output *o = arena_zero(w->arena, sizeof *o);
+    o->kind = kind;
+    o->give = g;
+    return o;
+}
+
+void work_fault(struct work *w, int status)
+{
+    struct result *r = w->result;
+    const struct problem *p = w->now.first;
+    if (status <= SKIP || r->status != OK)
+        return;
+    r->status = status;
+    while (p && p->severity != PROBLEM_ERROR)
+        p = p->next;
+    r->code = p ? arena_copy(w->arena, slice_of(p->code)) : status == TEMP ? SLICE("SYS_IO") : SLICE("FILE_REFUSED");
+    r->text = p ? arena_copy(w->arena, p->text) : SLICE("the file cannot be used");
+}
+
+/* Problems of the message at hand: a fresh collection that knows the file. */
+static void begin_message(struct work *w)
+{
+    problems_init(&w->now, &w->message, 100);
+    w->now.file = w->source.name;
+    source_locate(&w->source, &w->now);
+}
+
+static int open_lane(struct work *w, struct lane *l, const struct give *g)
+{
+    *l = (struct lane){ .give = g, .fd = -1 };
+    arena_init(&l->arena, 0);
+    if (!g->mapping)
+        return OK;
+    l->run = run_new(w->arena, g->mapping, g->direction, &w->outside, &w->now);
+    if (!l->run)
+        return STOP;
+    run_source_file(l->run, w->reader.file);
+    if (g->report && !w->outcomes)
+        w->outcomes = outcome_format(w->arena);
+    return OK;
+}
+
+static int open_lanes(struct work *w)
+{
+    int rc = OK;
+    w->lanes = arena_zero(w->arena, (w->op->ngives + 1) * sizeof *w->lanes);
+    for (size_t i = 0; i < w->op->ngives; i++)
+        w->lanes[i].fd = -1;
+    for (size_t i = 0; i < w->op->ngives && rc <= WARN; i++)
+        if (w->op->gives[i]->on)
+            rc = open_lane(w, &w->lanes[i], w->op->gives[i]);
+    return rc;
+}
+
+/* A message that the reader could not use: its problems are its outcome, so that reports tell of it. */
+static void refuse(struct work *w, struct outcome *o)
+{
+    o->kind = OUTCOME_REJECT;
+    for (const struct problem *p = w->now.first; p; p = p->next) {
+        if (p->severity != PROBLEM_ERROR)
+            continue;
+        struct finding *f = arena_zero(&w->message, sizeof *f);
+        struct slice other = site_text(w->site, p->code);
+        *f = (struct finding){ .kind = OUTCOME_REJECT, .code = slice_of(p->code), .field = p->path, .value = p->value };
+        f->text = other.p ? other : p->text;
+        if (!other.p && p->path.n)
+            f->text = arena_printf(&w->message, "%.*s: %.*s", SLICE_ARG(p->path), SLICE_ARG(p->text));
+        if (o->last)
+            o->last->next = f;
+        else
+            o->first = f;
+        o->last = f;
+        o->n++;
+    }
+}
+
+static void tell(struct work *w)
+{
+    int64_t now = clock_monotonic_ms();
+    if (now - w->told < 200)
+        return;
+    w->told = now;
+    w->port->progress(w->port->owner, source_offset(&w->source, w->source.at), w->reader.messages);
+}
+
+/* One message through check, map, report, note. */
+static int take_message(struct work *w, int read, struct node *msg)
+{
+    struct outcome outcome = { 0 };
+    int rc = read;
+    w->now.message = w->reader.messages;
+    if (read == SKIP)
+        refuse(w, &outcome);
+    else {
+        rc = step_check(w, msg, &outcome);
+        if (rc <= WARN)
+            rc = step_map(w, msg, &outcome);
+        if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
+            refuse(w, &outcome);
+    }
+    if (rc >= STOP)
+        return rc;
+    if (!msg)
+        msg = node_new(&w->message, w->op->message, w->reader.file);
+    rc = step_report(w, msg, &outcome);
+    if (rc < STOP)
+        rc = step_note(w, msg, &outcome);
+    return rc >= STOP ? rc : OK;
+}
+
+static int read_messages(struct work *w)
+{
+    for (;;) {
+        struct node *msg = NULL;
+        begin_message(w);
+        int rc = reader_read(&w->reader, &w->message, &msg, &w->now);
+        if (rc < STOP && rc != END)
+            rc = take_message(w, rc, msg);
+        if (rc >= STOP)
+            work_fault(w, rc);
+        groups_fold(w);
+        if (rc == END || rc >= STOP)
+            return rc == END ? OK : rc;
+        arena_reset(&w->message);
+        tell(w);
+    }
+}
+
+static int end_lanes(struct work *w)
+{
+    int rc = OK;
+    begin_message(w);
+    for (size_t i = 0; i < w->op->ngives && rc < STOP; i++)
+        if (w->lanes[i].give)
+            rc = lane_end(w, &w->lanes[i]);
+    if (rc < STOP)
+        rc = step_set_aside(w);
+    if (rc < STOP)
+        rc = step_note_end(w);
+    work_fault(w, rc);
+    groups_fold(w);
+    return rc;
+}
+
+static void release(struct work *w)
+{
+    for (size_t i = 0; w->lanes && i < w->op->ngives; i++)
+        if (w->lanes[i].give) {
+            lane_abandon(&w->lanes[i]);
+            if (w->lanes[i].run)
+                run_free(w->lanes[i].run);
+            arena_release(&w->lanes[i].arena);
+        }
+    lookup_end(w);
+    arena_release(&w->message);
+}
+
+static int work_open(struct work *w)
+{
+    struct buf shown = { 0 };
+    buf_add_shown(&shown, w->job->file, 200);
+    const char *name = arena_cstr(w->arena, buf_slice(&shown));
+    buf_release(&shown);
+    source_open_fd(&w->source, w->job->fd, name, &w->site->limits);
+    begin_message(w);
+    if (w->op->duplicates_key)
+        w->own = cache_ledger(w->cache, w->op->flow, &w->now);
+    w->reader = (struct reader){ .source = &w->source, .format = w->op->format, .limits = &w->site->limits };
+    int rc = reader_open(&w->reader, w->arena, &w->now);
+    if (rc <= WARN)
+        rc = open_lanes(w);
+    work_fault(w, rc);
+    groups_fold(w);
+    return rc;
+}
+
+int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a, struct result *out)
+{
+    struct work w = { .job = job, .port = port, .cache = tables, .arena = a, .result = out, .op = job->operation };
+    w.site = w.op->flow->site;
+    memset(out, 0, sizeof *out);
+    problems_init(&out->problems, a, 0);
+    arena_init(&w.message, w.site->limits.message);
+    w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
+    work_outside(&w);
+    int rc = work_open(&w);
+    if (rc <= WARN) {
+        rc = read_messages(&w);
+        if (rc <= WARN)
+            rc = end_lanes(&w);
+        out->messages = w.reader.messages;
+        reader_close(&w.reader);
+    }
+    source_close(&w.source);
+    release(&w);
+    return out->status;
+}

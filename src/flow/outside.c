@@ -1,0 +1,309 @@
+#include "flow/work.h"
+#include "store/ledger.h"
+
+static struct slice find_param(void *owner, struct slice name)
+{
+    const struct work *w = owner;
+    return site_setting(w->op, name);
+}
+
+static struct slice find_text(void *owner, const char *code)
+{
+    const struct work *w = owner;
+    return site_text(w->site, code);
+}
+
+/* The columns that the mapping asks for, keys first; types come from the fields where there are any. */
+static void declared_columns(struct lookup *l, const struct mapping_table *m, const struct operation *op)
+{
+    struct arena *a = l->work->arena;
+    struct slice *names = arena_alloc(a, (m->nkeys + m->ncolumns + 1) * sizeof *names);
+    enum type *types = arena_zero(a, (m->nkeys + m->ncolumns + 1) * sizeof *types);
+    l->fields = arena_zero(a, (m->nkeys + m->ncolumns + 1) * sizeof *l->fields);
+    for (size_t i = 0; i < m->nkeys + m->ncolumns; i++) {
+        names[i] = i < m->nkeys ? m->keys[i] : m->columns[i - m->nkeys];
+        l->fields[i] = op && op->message ? group_field(op->message, names[i]) : NULL;
+        types[i] = l->fields[i] ? l->fields[i]->type : TYPE_TEXT;
+    }
+    l->columns = names;
+    l->types = types;
+    l->ncolumns = m->nkeys + m->ncolumns;
+}
+
+static struct table *declared_table(struct lookup *l, const struct mapping_table *m)
+{
+    struct table_shape shape = { .name = m->name, .columns = l->columns, .types = l->types, .ncolumns = l->ncolumns,
+                                 .limit = l->work->site->limits.table };
+    return table_new(l->work->arena, &shape);
+}
+
+static struct table *table_of_rows(struct lookup *l, struct problems *ps)
+{
+    const struct site_table *t = l->site;
+    struct arena *a = l->work->arena;
+    enum type *types = arena_zero(a, (t->ncolumns + 1) * sizeof *types);
+    struct table_shape shape = { .name = t->name, .columns = t->columns, .types = types, .ncolumns = t->ncolumns };
+    struct table *table = table_new(a, &shape);
+    struct value *values = arena_zero(a, (t->ncolumns + 1) * sizeof *values);
+    for (size_t i = 0; i < t->nrows; i++) {
+        for (size_t c = 0; c < t->ncolumns; c++)
+            values[c] = (struct value){ .p = t->rows[i][c].p, .n = (uint32_t)t->rows[i][c].n, .at = VALUE_NO_PLACE,
+                                        .state = t->rows[i][c].n ? VALUE_PRESENT : VALUE_EMPTY };
+        table_add(table, values, TABLE_REFUSE, (struct place){ .offset = PLACE_NO_OFFSET }, ps);
+    }
+    return table;
+}
+
+static void pin(struct work *w, const struct site_table *t, const char *sha256, uint64_t rows)
+{
+    struct result *r = w->result;
+    size_t cap = r->ntables;
+    for (size_t i = 0; i < r->ntables; i++)
+        if (slice_equal(r->tables[i].name, t->name))
+            return;
+    struct pinned_table p = { .name = t->name, .rows = rows };
+    memcpy(p.sha256, sha256, SHA256_HEX);
+    ARENA_PUSH(w->arena, r->tables, r->ntables, cap) = p;
+}
+
+static struct table *table_of_file(struct lookup *l, struct problems *ps)
+{
+    char sha256[SHA256_HEX];
+    uint64_t rows;
+    struct table *t = cache_table(l->work->cache, l->site, &l->work->site->limits, sha256, &rows, ps);
+    if (t)
+        pin(l->work, l->site, sha256, rows);
+    return t;
+}
+
+/* The operation of a flow whose messages are the rows: the first that takes from an inbox. */
+static const struct operation *rows_of(const struct flow *f)
+{
+    for (size_t i = 0; i < f->noperations; i++)
+        if (f->operations[i]->message)
+            return f->operations[i];
+    return NULL;
+}
+
+static int open_lookup(struct lookup *l, const struct mapping_table *m, struct problems *ps)
+{
+    struct work *w = l->work;
+    enum site_table_kind kind = l->site ? l->site->kind : TABLE_ROWS;
+    if (!l->site || kind == TABLE_OF_OPEN) {
+        declared_columns(l, m, NULL);
+        l->table = declared_table(l, m);
+    } else if (kind == TABLE_FILE)
+        l->table = table_of_file(l, ps);
+    else if (kind == TABLE_ROWS)
+        l->table = table_of_rows(l, ps);
+    else if (kind == TABLE_OF_BATCH) {
+        declared_columns(l, m, w->op);
+        l->table = declared_table(l, m);
+    } else {
+        l->flow = site_flow(w->site, l->site->flow);
+        declared_columns(l, m, rows_of(l->flow));
+        l->ledger = cache_ledger(w->cache, l->flow, ps);
+        if (l->flow == w->op->flow)
+            w->own = l->ledger;
+    }
+    return l->table || l->ledger ? OK : STOP;
+}
+
+/* A two-way row finds its row by a column, which must tell the rows apart. */
+static int check_unique(struct lookup *l, const struct mapping_table *m, struct problems *ps)
+{
+    size_t first, second;
+    int column = l->table && m->unique && m->unique_column.n ? table_column(l->table, m->unique_column) : -1;
+    if (column < 0 || m->prefer.n || table_unique(l->table, &column, 1, &first, &second))
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "TABLE_NOT_UNIQUE", (struct place){ .file = l->site ? l->site->path : NULL, .offset = PLACE_NO_OFFSET },
+                 "table %.*s: rows %zu and %zu have the same %.*s, so the way back cannot choose", SLICE_ARG(m->name), first + 1, second + 1,
+                 SLICE_ARG(m->unique_column));
+    return STOP;
+}
+
+static void *table_bind(void *owner, const struct mapping_table *m, struct problems *ps)
+{
+    struct work *w = owner;
+    struct lookup *l = arena_zero(w->arena, sizeof *l);
+    l->work = w;
+    l->site = site_table(w->site, m->name);
+    if (open_lookup(l, m, ps) != OK || check_unique(l, m, ps) != OK)
+        return NULL;
+    l->prefer = l->table && m->prefer.n ? table_column(l->table, m->prefer) : -1;
+    l->next = w->lookups;
+    w->lookups = l;
+    return l;
+}
+
+static int column_of(void *owner, void *table, struct slice column, enum type *type_out)
+{
+    const struct lookup *l = table;
+    (void)owner;
+    if (l->table) {
+        int i = table_column(l->table, column);
+        if (i >= 0)
+            *type_out = l->table->shape.types[i];
+        return i;
+    }
+    for (size_t i = 0; i < l->ncolumns; i++)
+        if (slice_equal(l->columns[i], column)) {
+            *type_out = l->types[i];
+            return (int)i;
+        }
+    return -1;
+}
+
+/* What an earlier message had; of several the newest counts. */
+static int find_in_ledger(struct lookup *l, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+{
+    struct arena *a = &l->work->message;
+    struct slice *names = arena_alloc(a, (n + 1) * sizeof *names);
+    struct ledger_record record;
+    for (size_t i = 0; i < n; i++)
+        names[i] = l->columns[cols[i]];
+    if (ledger_find(l->ledger, names, keys, n, SLICE("done"), a, &record) == 0)
+        return 0;
+    if (l->site->when.n && !ledger_value(&record, l->site->when).n)
+        return 0;
+    struct value *row = arena_zero(a, (l->ncolumns + 1) * sizeof *row);
+    for (size_t i = 0; i < l->ncolumns; i++) {
+        struct slice text = ledger_value(&record, l->columns[i]);
+        row[i] = (struct value){ .p = text.p, .n = (uint32_t)text.n, .at = VALUE_NO_PLACE,
+                                 .state = text.p && text.n ? VALUE_PRESENT : VALUE_ABSENT };
+    }
+    *row_out = row;
+    return 1;
+}
+
+/* Of several rows the one whose preferred column is true. */
+static int find_preferred(struct lookup *l, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+{
+    int found = 0;
+    for (size_t i = table_next(l->table, cols, keys, n, TABLE_NONE); i != TABLE_NONE; i = table_next(l->table, cols, keys, n, i)) {
+        const struct value *row = table_row(l->table, i);
+        struct slice mark = value_text(&row[l->prefer]);
+        if (slice_is(mark, "true") || slice_is(mark, "yes") || slice_is(mark, "1")) {
+            if (found == 0)
+                *row_out = row;
+            found++;
+        }
+    }
+    return found > 2 ? 2 : found;
+}
+
+static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+{
+    struct lookup *l = table;
+    (void)owner;
+    if (l->ledger)
+        return find_in_ledger(l, cols, keys, n, row_out);
+    int found = table_find(l->table, cols, keys, n, row_out);
+    if (found > 1 && l->prefer >= 0)
+        return find_preferred(l, cols, keys, n, row_out);
+    return found > 1 && l->site && l->site->kind == TABLE_OF_BATCH ? 1 : found;
+}
+
+static struct numbers *find_numbers(struct work *w, struct slice name)
+{
+    const struct site_sequence *q = site_sequence(w->site, name);
+    for (struct numbers *n = w->numbers; n; n = n->next)
+        if (slice_equal(n->sequence->name, name))
+            return n;
+    if (!q)
+        return NULL;
+    struct numbers *n = arena_zero(w->arena, sizeof *n);
+    n->sequence = q;
+    n->rule = (struct sequence){ .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+    n->want = 1;
+    n->next = w->numbers;
+    w->numbers = n;
+    return n;
+}
+
+/* First the numbers that an earlier attempt of this batch leased, then new ones: 1, 2, 4 … 64 at a time. */
+static int more_numbers(struct work *w, struct numbers *n, struct problems *ps)
+{
+    uint64_t from, to;
+    for (; n->next_known < w->job->nleases; n->next_known++) {
+        const struct lease_range *r = &w->job->leases[n->next_known];
+        if (slice_equal(r->sequence, n->sequence->name)) {
+            n->lease = (struct sequence_lease){ (int64_t)r->from, (int64_t)r->to + 1 };
+            n->next_known++;
+            return OK;
+        }
+    }
+    int rc = w->port->lease(w->port->owner, n->sequence->name, n->want, &from, &to, ps);
+    n->lease = (struct sequence_lease){ (int64_t)from, (int64_t)to + 1 };
+    n->want = n->want < 64 ? n->want * 2 : 64;
+    return rc;
+}
+
+static int sequence_number(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    struct work *w = owner;
+    struct numbers *n = find_numbers(w, name);
+    if (!n) {
+        problem_addf(ps, PROBLEM_ERROR, "SITE_NO_SEQUENCE", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "the site declares no sequence %.*s", SLICE_ARG(name));
+        return STOP;
+    }
+    if (n->lease.first >= n->lease.end) {
+        int rc = more_numbers(w, n, ps);
+        if (rc > WARN)
+            return rc;
+    }
+    return sequence_next(&n->rule, &n->lease, a, out, ps);
+}
+
+void work_outside(struct work *w)
+{
+    w->outside = (struct outside){
+        .owner = w, .param = find_param, .table_open = table_bind, .table_column = column_of, .table_find = find_row,
+        .sequence_next = sequence_number, .text = find_text,
+        .batch_id = w->job->batch, .file_name = w->job->file, .batch_time = w->batch_time,
+    };
+}
+
+static void add_earlier(struct lookup *l, const struct node *message)
+{
+    struct problems unused;
+    struct value *values = arena_zero(l->work->arena, (l->ncolumns + 1) * sizeof *values);
+    problems_init(&unused, &l->work->message, 1);
+    for (size_t i = 0; i < l->ncolumns; i++)
+        if (l->fields[i] && l->fields[i]->group == message->group)
+            values[i] = *node_value(message, l->fields[i]);
+    table_add(l->table, values, TABLE_REFUSE, (struct place){ .offset = PLACE_NO_OFFSET }, &unused);
+}
+
+struct ledger_field *kept_fields(struct arena *a, const struct operation *op, const struct node *message)
+{
+    struct ledger_field *fields = arena_alloc(a, (op->nkept + 1) * sizeof *fields);
+    for (size_t i = 0; i < op->nkept; i++)
+        fields[i] = (struct ledger_field){ op->kept[i].name, value_text(node_value(message, op->kept[i].field)) };
+    return fields;
+}
+
+static void add_to_ledger(struct work *w, const struct node *message)
+{
+    const struct operation *op = w->op;
+    struct ledger_record r = { .batch = w->job->batch, .part = op->name, .message = w->reader.messages, .outcome = SLICE("done"),
+                               .code = slice_none(), .fields = kept_fields(&w->message, op, message), .nfields = op->nkept };
+    ledger_add(w->own, &r);
+}
+
+void lookup_message(struct work *w, const struct node *message)
+{
+    for (struct lookup *l = w->lookups; l; l = l->next)
+        if (l->site && l->site->kind == TABLE_OF_BATCH)
+            add_earlier(l, message);
+    if (w->own && message->group == w->op->message)
+        add_to_ledger(w, message);
+}
+
+/* The supervisor enters this job's records when they are delivered; until then nobody else may see them. */
+void lookup_end(struct work *w)
+{
+    if (w->own)
+        ledger_drop(w->own);
+}

@@ -1,0 +1,415 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "batch/lines.h"
+#include "flow/super.h"
+#include "flow/wire.h"
+#include "store/sequence.h"
+
+static int start_helper(struct supervisor *s, struct helper *h)
+{
+    int pair[2], room = WIRE_MAX * 2;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return problem_system(s->ps, NULL, "no socket for a worker", errno);
+    for (int i = 0; i < 2; i++)
+        setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        int err = errno;
+        close(pair[0]);
+        close(pair[1]);
+        return problem_system(s->ps, NULL, "no process for a worker", err);
+    }
+    if (pid == 0)
+        worker_main(s->site, pair[1]);
+    close(pair[1]);
+    *h = (struct helper){ .pid = pid, .socket = pair[0] };
+    return OK;
+}
+
+/* One that is free; a new one only when all that are there have work. */
+struct helper *pool_idle(struct supervisor *s)
+{
+    struct helper *unused = NULL;
+    for (unsigned i = 0; i < s->nhelpers; i++) {
+        struct helper *h = &s->helpers[i];
+        if (h->pid && !h->trip && !h->ending)
+            return h;
+        if (!h->pid && !unused)
+            unused = h;
+    }
+    if (unused && start_helper(s, unused) != OK) {
+        notice_problems(s, s->ps);
+        return NULL;
+    }
+    return unused;
+}
+
+size_t pool_busy(const struct supervisor *s)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < s->nhelpers; i++)
+        n += s->helpers[i].pid && s->helpers[i].trip;
+    return n;
+}
+
+static int64_t cpu_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void job_of(struct trip *t, struct job *j)
+{
+    struct arena *a = &t->arena;
+    const struct waybill *w = t->b->w;
+    size_t n = 0;
+    *j = (struct job){ .operation = t->op, .batch = w->batch, .file = w->name, .time = w->batch_time, .size = w->bytes,
+                       .attempt = w->retry.attempts + 1 };
+    for (const struct waybill_lease *l = w->leases; l; l = l->next)
+        j->nleases++;
+    j->leases = arena_zero(a, (j->nleases + 1) * sizeof *j->leases);
+    for (const struct waybill_lease *l = w->leases; l; l = l->next)
+        j->leases[n++] = (struct lease_range){ l->sequence, (uint64_t)l->first, (uint64_t)l->end - 1 };
+}
+
+static void pin_config(struct supervisor *s, struct trip *t)
+{
+    const struct site *site = s->site;
+    if (t->b->w->pins)
+        return;
+    waybill_pin(t->b->w, "site", SLICE("site.conf"), site->hash);
+    for (size_t i = 0; i < site->nfiles; i++) {
+        const char *path = site->files[i].path, *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+        bool used = false;
+        for (size_t g = 0; g < t->op->ngives; g++) {
+            const struct give *give = t->op->gives[g];
+            used = used || (give->mapping && strcmp(give->mapping->file, path) == 0) || (give->from && strcmp(give->from->file, path) == 0) ||
+                   (give->to && strcmp(give->to->file, path) == 0);
+        }
+        if (used)
+            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(slash ? slash + 1 : path), site->files[i].hash);
+    }
+}
+
+static void note_params(struct trip *t)
+{
+    struct waybill *w = t->b->w;
+    if (w->params)
+        return;
+    for (size_t g = 0; g < t->op->ngives; g++) {
+        const struct mapping *m = t->op->gives[g]->mapping;
+        for (size_t i = 0; m && i < m->nparams; i++) {
+            struct slice value = site_setting(t->op, m->params[i].name);
+            bool known = !value.p;
+            for (const struct waybill_param *p = w->params; p && !known; p = p->next)
+                known = slice_equal(p->name, m->params[i].name);
+            if (!known)
+                waybill_param(&w->params, w->arena, m->params[i].name, value);
+        }
+    }
+}
+
+/* A file that was in a worker's hands when the whole program died is counted before it starts again. */
+static int count_start(struct supervisor *s, struct trip *t)
+{
+    struct waybill *w = t->b->w;
+    if (!t->recovered)
+        return OK;
+    t->recovered = false;
+    if (w->retry.attempts >= RESTARTS_MAX)
+        return SKIP;
+    w->retry.attempts++;
+    return batch_save(t->b, s->ps);
+}
+
+int pool_start(struct supervisor *s, struct trip *t)
+{
+    struct helper *h = pool_idle(s);
+    struct buf packet = { 0 };
+    struct job job;
+    if (!h)
+        return END;
+    batch_restart(t->b);
+    pin_config(s, t);
+    note_params(t);
+    int rc = count_start(s, t);
+    if (rc == SKIP)
+        return step_reject(s, t, "WORKER_DIED", SLICE("the program died again and again while this file was worked on"));
+    if (rc <= WARN)
+        rc = batch_input(t->b, &job.fd, s->ps);
+    if (rc > WARN) {
+        trip_retry(s, t, "SYS_IO");
+        return OK;
+    }
+    int fd = job.fd;
+    job_of(t, &job);
+    wire_job(&packet, &job);
+    int err = wire_send(h->socket, &packet, fd);
+    close(fd);
+    buf_release(&packet);
+    t->state = TRIP_RUNNING;
+    t->helper = h;
+    h->trip = t;
+    h->cpu_ms = cpu_of(h->pid);
+    h->since = clock_monotonic_ms();
+    if (err)
+        pool_read(s, h);                            /* it died: read on to its end */
+    return OK;
+}
+
+/* What the worker asks. */
+
+static void reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers, size_t n, int fd)
+{
+    struct buf b = { 0 };
+    const struct problem *p = ps->last;
+    wire_number(&b, kind);
+    wire_number(&b, (uint64_t)status);
+    wire_text(&b, status > WARN && p ? slice_of(p->code) : slice_none());
+    wire_text(&b, status > WARN && p ? p->text : slice_none());
+    for (size_t i = 0; i < n; i++)
+        wire_number(&b, numbers[i]);
+    wire_send(h->socket, &b, fd);                   /* a dead worker is noticed by its silence */
+    buf_release(&b);
+}
+
+static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
+{
+    f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in work/", errno) : OK;
+}
+
+static int open_rejects(struct trip *t, struct trip_file *f, struct slice wanted, struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE];
+    outbox_name(wanted, name);
+    if (mkdirat(t->b->dir, "rejects", 0700) != 0 && errno != EEXIST)
+        return problem_system(ps, "rejects", "cannot be created in work/", errno);
+    f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "rejects/%s", name));
+    return open_plain(t, f, ps);
+}
+
+static int open_file(struct trip *t, struct trip_file *f, const struct output *o, struct problems *ps)
+{
+    switch (o->kind) {
+    case OUTPUT_FILE:
+        if (o->give->kind != GIVE_OUTBOX)
+            return STOP;
+        return batch_output(t->b, arena_cstr(&t->arena, o->give->folder), o->name, &f->n, &f->fd, ps);
+    case OUTPUT_TABLE:
+        if (o->give->kind != GIVE_TABLE)
+            return STOP;
+        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "table.%.*s", SLICE_ARG(o->give->table->name)));
+        return open_plain(t, f, ps);
+    case OUTPUT_REJECTED:
+        return open_rejects(t, f, o->name, ps);
+    case OUTPUT_LINES:
+        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "%s.lines.%u.jsonl", t->b->id, lines_next(t->b->w)));
+        return open_plain(t, f, ps);
+    default:
+        f->name = "ledger.1";
+        return open_plain(t, f, ps);
+    }
+}
+
+static void asked_open(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct output o;
+    struct trip_file *f = arena_zero(&t->arena, sizeof *f);
+    int rc = wire_get_output(w, t->op, &o);
+    *f = (struct trip_file){ .kind = o.kind, .number = o.number, .give = o.give, .fd = -1 };
+    if (rc == OK)
+        rc = open_file(t, f, &o, s->ps);
+    if (rc <= WARN) {
+        f->next = t->files;
+        t->files = f;
+    }
+    reply(h, WIRE_OPENED, rc, s->ps, NULL, 0, f->fd);
+    notice_problems(s, s->ps);
+}
+
+/* The numbers are in the waybill, on the disk, before the worker sees them. */
+static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct slice name = wire_get_text(w);
+    uint64_t want = wire_get_number(w), numbers[2] = { 0, 0 };
+    const struct site_sequence *q = w->bad ? NULL : site_sequence(s->site, name);
+    struct sequence_lease lease = { 0, 0 };
+    int rc = q && want > 0 && want <= 1000 ? OK : STOP;
+    if (rc == OK) {
+        struct sequence rule = { .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+        rc = sequence_lease(&s->store, &rule, (int64_t)want, &lease, s->ps);
+    }
+    if (rc <= WARN) {
+        waybill_lease(t->b->w, q->name, lease.first, lease.end);
+        rc = batch_save(t->b, s->ps);
+    }
+    numbers[0] = (uint64_t)lease.first;
+    numbers[1] = (uint64_t)lease.end - 1;
+    reply(h, WIRE_LEASED, rc, s->ps, numbers, 2, -1);
+    notice_problems(s, s->ps);
+}
+
+static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
+{
+    static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines" };
+    int rc = OK;
+    if (s->o->durable && fsync(f->fd) != 0)
+        rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
+    if (close(f->fd) != 0 && rc == OK)
+        rc = problem_system(s->ps, f->name, "cannot be closed", errno);
+    f->fd = -1;
+    if (rc == OK && (o->kind == OUTPUT_REJECTED || o->kind == OUTPUT_LINES)) {
+        struct waybill_file *file = waybill_file(t->b->w, kinds[o->kind], f->name);
+        file->size = o->bytes;
+        file->count = o->messages;
+        memcpy(file->sha256, o->sha256, SHA256_HEX);
+    }
+    return rc;
+}
+
+static int told_closed(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct output o;
+    if (wire_get_output(w, t->op, &o) != OK)
+        return STOP;
+    struct trip_file *f = trip_file(t, o.kind, o.number, o.give);
+    if (!f || f->fd < 0)
+        return STOP;
+    if (o.kind != OUTPUT_FILE)
+        return note_file(s, t, f, &o);
+    int fd = f->fd;
+    f->fd = -1;
+    return batch_output_done(t->b, f->n, fd, o.sha256, s->ps);
+}
+
+/* The end of a job. */
+
+static void finish(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct result *r = arena_zero(&t->arena, sizeof *r);
+    w->arena = &t->arena;
+    int rc = wire_get_result(w, r);
+    h->trip = NULL;
+    t->helper = NULL;
+    t->result = r;
+    if (rc != OK) {
+        trip_retry(s, t, "WORKER_DIED");
+        return;
+    }
+    notice_problems(s, &r->problems);
+    if (r->status == TEMP)
+        trip_retry(s, t, r->code.n ? arena_cstr(&t->arena, r->code) : "SYS_IO");
+    else if (r->status > WARN)
+        step_reject(s, t, arena_cstr(&t->arena, r->code), r->text);
+    else
+        step_written(s, t);
+}
+
+static void bury(struct supervisor *s, struct helper *h)
+{
+    struct trip *t = h->trip;
+    int status = 0;
+    bool over = h->over_cpu, ending = h->ending || s->ending;
+    kill(h->pid, SIGKILL);
+    while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    close(h->socket);
+    *h = (struct helper){ 0 };
+    if (!t)
+        return;
+    t->helper = NULL;
+    trip_close_files(t);
+    if (over)
+        step_reject(s, t, "LIMIT_CPU", SLICE("the file takes more processor time than its size allows"));
+    else if (ending)
+        t->state = TRIP_QUEUED;                     /* we ended it: that is no fault of the file */
+    else
+        trip_retry(s, t, "WORKER_DIED");
+}
+
+static void hear(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    uint64_t kind = wire_get_number(w);
+    struct trip *t = h->trip;
+    int rc = OK;
+    if (w->bad || !t)
+        rc = STOP;
+    else if (kind == WIRE_OPEN)
+        asked_open(s, h, w);
+    else if (kind == WIRE_LEASE)
+        asked_lease(s, h, w);
+    else if (kind == WIRE_CLOSED)
+        rc = told_closed(s, h, w);
+    else if (kind == WIRE_PROGRESS) {
+        t->done_bytes = wire_get_number(w);
+        notice_progress(s, t);
+    } else if (kind == WIRE_RESULT)
+        finish(s, h, w);
+    else
+        rc = STOP;
+    if (rc > WARN) {
+        notice_problems(s, s->ps);
+        bury(s, h);
+    }
+}
+
+void pool_read(struct supervisor *s, struct helper *h)
+{
+    struct buf packet = { 0 };
+    struct arena a;
+    int fd;
+    arena_init(&a, 0);
+    ssize_t n = wire_receive(h->socket, buf_room(&packet, WIRE_MAX * 2), WIRE_MAX * 2, &fd);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        bury(s, h);
+    else
+        hear(s, h, &(struct wire){ .at = { packet.p, (size_t)n }, .arena = &a });
+    arena_release(&a);
+    buf_release(&packet);
+}
+
+/* CPU by size: a file that takes more is stopped, whatever its worker does at the moment. */
+void pool_watch(struct supervisor *s, int64_t now)
+{
+    const struct limits *l = &s->site->limits;
+    for (unsigned i = 0; i < s->nhelpers; i++) {
+        struct helper *h = &s->helpers[i];
+        if (!h->pid || !h->trip || now - h->since < 1000)
+            continue;
+        uint64_t allowed = l->cpu_base + l->cpu_mb * (h->trip->b->w->bytes >> 20);
+        if (!h->over_cpu && (uint64_t)(cpu_of(h->pid) - h->cpu_ms) > allowed) {
+            h->over_cpu = true;
+            kill(h->pid, SIGKILL);
+        }
+    }
+}
+
+void pool_end(struct supervisor *s, bool kill_them)
+{
+    for (unsigned i = 0; i < s->nhelpers; i++) {
+        struct helper *h = &s->helpers[i];
+        if (!h->pid || (h->trip && !kill_them))
+            continue;
+        h->ending = true;
+        bury(s, h);
+    }
+}

@@ -1,0 +1,97 @@
+#include "flow/super.h"
+
+/* Which operation a batch belongs to, by the names in its waybill. */
+static const struct operation *operation_of(const struct supervisor *s, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    return f ? flow_operation(f, w->operation) : NULL;
+}
+
+static void strange(struct supervisor *s, const struct waybill *w)
+{
+    problem_addf(s->ps, PROBLEM_WARNING, "BATCH_STRANGE", (struct place){ .offset = PLACE_NO_OFFSET },
+                 "batch %.*s belongs to %.*s/%.*s, which the site does not have (any more): it stays in work/", SLICE_ARG(w->batch),
+                 SLICE_ARG(w->flow), SLICE_ARG(w->operation));
+}
+
+static int take_up(struct supervisor *s, const struct recovery *r)
+{
+    struct trip *t = trip_new(s);
+    int rc = batch_open(&s->places, &t->arena, r->batch, &t->b, s->ps);
+    const struct operation *op = rc == OK ? operation_of(s, t->b->w) : NULL;
+    if (!op || (s->o->only && op != s->o->only)) {
+        if (rc == OK && !op)
+            strange(s, t->b->w);
+        trip_free(s, t);
+        return rc == END ? OK : rc;
+    }
+    if (r->next == NEXT_WAIT)
+        t->due = s->o->watch ? clock_monotonic_ms() + (r->due_ms > 0 ? r->due_ms : 0) : 0;
+    t->recovered = true;
+    t->delivered = t->b->w->place == PLACE_DELIVERED;
+    t->state = t->b->w->place == PLACE_ACCEPTED ? TRIP_QUEUED : TRIP_WRITTEN;
+    trip_add(s, t, op);
+    s->report->batches++;
+    notice(s, "resumed", t);
+    return OK;
+}
+
+static int set_aside_again(struct supervisor *s, const char *id)
+{
+    struct trip *t = trip_new(s);
+    int rc = batch_open(&s->places, &t->arena, id, &t->b, s->ps);
+    if (rc == OK)
+        rc = batch_set_aside(t->b, arena_cstr(&t->arena, t->b->w->error_code), t->b->w->error_text, s->ps);
+    trip_free(s, t);
+    return rc == SKIP || rc == END ? OK : rc;
+}
+
+/* A batch or claim that was found; its next step follows from what is on the disk alone. */
+static int resume_one(void *owner, struct recovery *r, struct problems *ps)
+{
+    struct supervisor *s = owner;
+    switch (r->next) {
+    case NEXT_CONVERT: case NEXT_DELIVER: case NEXT_ARCHIVE:
+        return take_up(s, r);
+    case NEXT_WAIT:
+        return r->due_ms >= 0 ? take_up(s, r) : OK;
+    case NEXT_OPERATION:
+        return take_up(s, r);
+    case NEXT_SET_ASIDE:
+        return set_aside_again(s, r->batch);
+    case NEXT_DAMAGED:
+        return recover_damaged(&s->places, r->batch, ps);
+    case NEXT_ACCEPT:
+        return claim_again(s, r->batch);
+    case NEXT_DISPOSE:
+        return recover_dispose(&s->places, r->batch, ps);
+    case NEXT_NOTHING:
+        return recover_leftover(&s->places, r->batch, ps);
+    }
+    return OK;
+}
+
+int step_resume(struct supervisor *s)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    int rc = recover_clean(&s->places, s->ps);
+    if (rc <= WARN)
+        rc = recover_each(&s->places, &a, resume_one, s, s->ps);
+    arena_release(&a);
+    notice_problems(s, s->ps);
+    return rc == SKIP || rc == END ? OK : rc;
+}
+
+/* After a reload: the same operation of the new site. */
+void resume_operation(struct supervisor *s, struct trip *t)
+{
+    const struct operation *op = operation_of(s, t->b->w);
+    if (!op) {
+        strange(s, t->b->w);
+        t->op = NULL;
+        trip_free(s, t);
+        return;
+    }
+    trip_add(s, t, op);
+}

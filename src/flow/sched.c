@@ -1,0 +1,110 @@
+#include "flow/super.h"
+
+static bool fills(const struct site_table *t, const struct flow *f)
+{
+    for (size_t i = 0; i < t->nfilled; i++)
+        if (slice_equal(t->filled[i], f->name))
+            return true;
+    return t->kind == TABLE_OF_FLOW && slice_equal(t->flow, f->name);
+}
+
+static bool reads(const struct flow *f, const struct flow *other)
+{
+    const struct site *s = f->site;
+    for (size_t i = 0; i < f->noperations; i++)
+        for (size_t g = 0; g < f->operations[i]->ngives; g++) {
+            const struct mapping *m = f->operations[i]->gives[g]->mapping;
+            for (size_t k = 0; m && k < m->ntables; k++) {
+                const struct site_table *t = m->tables[k].local ? NULL : site_table(s, m->tables[k].name);
+                if (t && fills(t, other))
+                    return true;
+            }
+        }
+    return false;
+}
+
+/* A flow waits for those above it in site.conf that fill its tables and have work in hand: so what is dropped together is
+   handled in the order that the site gives.  Only upwards: there is no circle. */
+void ties_find(struct supervisor *s)
+{
+    size_t n = s->site->nflows;
+    s->ties = arena_zero(&s->arena, n * n + 1);
+    for (size_t f = 0; f < n; f++)
+        for (size_t other = 0; other < f; other++)
+            s->ties[f * n + other] = reads(s->site->flows[f], s->site->flows[other]);
+}
+
+static bool tied(const struct supervisor *s, const struct flow *f)
+{
+    size_t n = s->site->nflows;
+    for (size_t other = 0; other < f->index; other++) {
+        if (!s->ties[f->index * n + other])
+            continue;
+        for (const struct trip *t = s->flows[other].first; t; t = t->next)
+            if (t->due == 0)
+                return true;
+        if (!s->o->watch && intake_pending(s, s->site->flows[other]))
+            return true;
+    }
+    return false;
+}
+
+static bool gives_table(const struct operation *op, const struct site_table *table)
+{
+    for (size_t i = 0; i < op->ngives; i++)
+        if (op->gives[i]->on && op->gives[i]->table == table)
+            return true;
+    return false;
+}
+
+/* Two jobs that rewrite one table would lose rows of the first. */
+static bool table_taken(const struct supervisor *s, const struct trip *t)
+{
+    for (size_t g = 0; g < t->op->ngives; g++) {
+        const struct give *give = t->op->gives[g];
+        if (!give->table || !give->on)
+            continue;
+        for (size_t i = 0; i < s->site->nflows; i++)
+            for (const struct trip *o = s->flows[i].first; o; o = o->next)
+                if (o != t && o->state != TRIP_QUEUED && gives_table(o->op, give->table))
+                    return true;
+    }
+    return false;
+}
+
+static bool alone(const struct operation *op)
+{
+    return op->reads_itself || op->fills_table || op->numbers;
+}
+
+static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int64_t now)
+{
+    if (!s->flows[f->index].first || tied(s, f))
+        return NULL;
+    for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
+        if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t) && (!alone(t->op) || t == s->flows[f->index].first))
+            return t;
+        if (t->due > now && !f->any_order && alone(t->op))
+            return NULL;
+    }
+    return NULL;
+}
+
+/* The flows take turns, so that none waits for the queue of another. */
+struct trip *sched_next(struct supervisor *s, int64_t now)
+{
+    size_t n = s->site->nflows;
+    for (size_t i = 0; i < n; i++) {
+        struct trip *t = next_of_flow(s, s->site->flows[(s->turn + i) % n], now);
+        if (t) {
+            s->turn = (t->op->flow->index + 1) % n;
+            return t;
+        }
+    }
+    return NULL;
+}
+
+bool sched_may_deliver(const struct supervisor *s, const struct trip *t)
+{
+    return t->op->flow->any_order || s->flows[t->op->flow->index].first == t;
+}

@@ -1,0 +1,105 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "flow/super.h"
+#include "flow/wire.h"
+
+#define LEDGER_MAX (512ULL << 20)
+
+static struct ledger *ledger_of(struct supervisor *s, const struct flow *f)
+{
+    struct ledger **l = &s->ledgers[f->index];
+    if (*l)
+        return *l;
+    arena_init(&s->ledger_arenas[f->index], 0);
+    if (ledger_open(&s->ledger_arenas[f->index], &s->store, arena_cstr(&s->arena, f->name), l, s->ps) > WARN)
+        *l = NULL;
+    return *l;
+}
+
+static void add_record(struct ledger *l, struct wire *w, const struct ledger_record *of)
+{
+    struct ledger_record r = *of;
+    r.message = wire_get_number(w);
+    r.outcome = wire_get_text(w);
+    r.code = wire_get_text(w);
+    uint64_t n = wire_get_number(w);
+    if (n > 64)
+        w->bad = true;
+    if (w->bad)
+        return;
+    r.fields = arena_zero(w->arena, (n + 1) * sizeof *r.fields);
+    r.nfields = (size_t)n;
+    for (size_t i = 0; i < n; i++) {
+        r.fields[i].name = wire_get_text(w);
+        r.fields[i].value = wire_get_text(w);
+    }
+    if (!w->bad)
+        ledger_add(l, &r);
+}
+
+/* What the worker left in work/<batch>/ledger.1; a file that does not add up is left out, which the ledger's own line says. */
+static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, const struct ledger_record *of)
+{
+    struct slice bytes = slice_none();
+    struct arena a;
+    off_t end;
+    int fd = openat(t->b->dir, "ledger.1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = OK;
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(s->ps, "ledger.1", "cannot be read", errno);
+    arena_init(&a, 0);
+    end = lseek(fd, 0, SEEK_END);
+    if (end > 0 && (uint64_t)end <= LEDGER_MAX) {
+        char *p = arena_alloc(&a, (size_t)end);
+        ssize_t n = pread(fd, p, (size_t)end, 0);
+        bytes = (struct slice){ p, n > 0 ? (size_t)n : 0 };
+        if (n != end)
+            rc = problem_system(s->ps, "ledger.1", "cannot be read", n < 0 ? errno : EIO);
+    }
+    struct wire w = { .at = bytes, .arena = &a };
+    while (rc == OK && w.at.n && !w.bad)
+        add_record(l, &w, of);
+    close(fd);
+    arena_release(&a);
+    return rc;
+}
+
+static int enter_ledger(struct supervisor *s, struct trip *t)
+{
+    struct ledger *l = ledger_of(s, t->op->flow);
+    struct ledger_record batch = { .batch = t->b->w->batch, .part = t->op->name, .time = batch_stamp(&s->places, &t->arena),
+                                   .outcome = SLICE("delivered"), .code = slice_none() };
+    if (!l)
+        return TEMP;
+    if (ledger_has(l, batch.batch, batch.part))
+        return OK;
+    int rc = add_messages(s, t, l, &batch);
+    if (rc > WARN) {
+        ledger_drop(l);
+        return rc;
+    }
+    ledger_add(l, &batch);
+    return ledger_commit(l, s->ps);
+}
+
+/* Ledger, refused messages, zip: what follows once the outputs are visible. */
+int step_archive(struct supervisor *s, struct trip *t)
+{
+    int rc = enter_ledger(s, t);
+    if (rc <= WARN && unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
+        rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
+    if (rc <= WARN && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        rc = batch_rejects(t->b, s->ps);
+    if (rc <= WARN)
+        rc = batch_archive(t->b, s->ps);
+    if (rc > WARN) {
+        notice_problems(s, s->ps);
+        trip_retry(s, t, "SYS_IO");
+        return END;
+    }
+    s->report->delivered++;
+    notice(s, "archived", t);
+    trip_free(s, t);
+    return OK;
+}

@@ -1,0 +1,113 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/super.h"
+
+static void add_totals(struct waybill *w, const struct result *r)
+{
+    static const char *const names[] = { "done", "skipped", "waiting", "rejected" };
+    const uint64_t counts[] = { r->done, r->skipped, r->waiting, r->rejected };
+    w->messages = r->messages;
+    for (size_t i = 0; i < 4; i++)
+        if (counts[i] || i == 0)
+            waybill_total(w, &w->totals, names[i], counts[i]);
+    for (size_t i = 0; i < r->ntables; i++)
+        waybill_pin(w, "table", r->tables[i].name, r->tables[i].sha256);
+}
+
+/* The result is in the waybill and everything that it names is on the disk. */
+int step_written(struct supervisor *s, struct trip *t)
+{
+    const struct result *r = t->result;
+    trip_close_files(t);
+    add_totals(t->b->w, r);
+    batch_problems(t->b, &r->problems);
+    int rc = batch_written(t->b, s->ps);
+    notice_problems(s, s->ps);
+    if (rc > WARN) {
+        trip_retry(s, t, "SYS_IO");
+        return OK;
+    }
+    s->report->messages += r->messages;
+    s->report->refused += r->rejected;
+    t->state = TRIP_WRITTEN;
+    t->delivered = t->b->w->place == PLACE_DELIVERED;
+    notice(s, "written", t);
+    return OK;
+}
+
+static const struct outbox *find_outbox(void *owner, struct slice folder)
+{
+    struct supervisor *s = owner;
+    for (struct open_outbox *o = s->outboxes; o; o = o->next)
+        if (slice_equal(o->folder, folder))
+            return &o->box;
+    struct open_outbox *o = arena_zero(&s->arena, sizeof *o);
+    const char *path = file_join(&s->arena, s->site->dir, arena_cstr(&s->arena, folder));
+    if (outbox_open(&o->box, &s->spool, &s->arena, path, s->ps) > WARN)
+        return NULL;
+    o->folder = arena_copy(&s->arena, folder);
+    o->next = s->outboxes;
+    s->outboxes = o;
+    return &o->box;
+}
+
+/* The new content of a table takes the place of the old one. */
+static int publish_table(struct supervisor *s, struct trip *t, const char *name)
+{
+    const struct site_table *table = site_table(s->site, slice_of(name + 6));
+    if (!table || table->kind != TABLE_FILE)
+        return OK;
+    struct slice folder = file_dir(&t->arena, table->path);
+    const char *dir = folder.n ? arena_cstr(&t->arena, folder) : ".";
+    int rc = file_make_dirs(dir, 0770, s->ps);
+    if (rc > WARN)
+        return rc;
+    if (renameat(t->b->dir, name, AT_FDCWD, table->path) != 0)
+        return errno == ENOENT ? OK : problem_system(s->ps, table->path, "the table cannot be replaced", errno);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return problem_system(s->ps, dir, "cannot be opened", errno);
+    rc = spool_sync_dir(&s->spool, fd, dir, s->ps);
+    close(fd);
+    return rc;
+}
+
+/* Gone from work/ means published before: after a crash this is simply done again. */
+static int publish_tables(struct supervisor *s, struct trip *t)
+{
+    int rc = OK, fd = openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    if (!dir)
+        return problem_system(s->ps, t->b->id, "the batch's folder cannot be read", errno);
+    while (rc <= WARN && (e = readdir(dir)))
+        if (strncmp(e->d_name, "table.", 6) == 0)
+            rc = publish_table(s, t, e->d_name);
+    closedir(dir);
+    return rc;
+}
+
+int step_deliver(struct supervisor *s, struct trip *t)
+{
+    int rc = publish_tables(s, t);
+    if (rc <= WARN && !t->delivered)
+        rc = batch_deliver(t->b, find_outbox, s, s->ps);
+    if (rc <= WARN) {
+        t->delivered = true;
+        notice(s, "delivered", t);
+        return OK;
+    }
+    const struct problem *p = s->ps->last;
+    const char *cause = p ? arena_cstr(&t->arena, slice_of(p->code)) : "SYS_IO";
+    notice_problems(s, s->ps);
+    if (rc == STOP)
+        step_reject(s, t, cause, SLICE("the outputs cannot be delivered"));
+    else
+        trip_retry(s, t, cause);
+    return END;                                     /* the trip may be gone */
+}

@@ -1,0 +1,37 @@
+#include <errno.h>
+#include <unistd.h>
+
+#include "flow/super.h"
+
+/* What the job staged is not wanted any more; the input, the waybill and the lines are. */
+static void drop_outputs(struct supervisor *s, struct trip *t)
+{
+    for (struct trip_file *f = t->files; f; f = f->next) {
+        if (f->kind == OUTPUT_FILE) {
+            batch_output_drop(t->b, f->n, f->fd, s->ps);
+            f->fd = -1;
+        } else if (f->kind == OUTPUT_TABLE || f->kind == OUTPUT_LEDGER)
+            unlinkat(t->b->dir, f->name, 0);
+    }
+    trip_close_files(t);
+}
+
+/* The whole file goes to error/, with the reason. */
+int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text)
+{
+    drop_outputs(s, t);
+    if (t->result) {
+        t->b->w->messages = t->result->messages;
+        batch_problems(t->b, &t->result->problems);
+    }
+    int rc = batch_set_aside(t->b, code, text, s->ps);
+    notice_problems(s, s->ps);
+    if (rc > SKIP) {
+        trip_retry(s, t, "SYS_IO");
+        return OK;
+    }
+    s->report->rejected++;
+    notice(s, "error", t);
+    trip_free(s, t);
+    return OK;
+}

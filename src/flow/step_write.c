@@ -1,0 +1,136 @@
+#include <unistd.h>
+
+#include "flow/name.h"
+#include "flow/work.h"
+
+/* The name that an output wants; the supervisor cleans it and makes it unique within the batch. */
+static int wanted_name(struct work *w, struct lane *l, const struct node *message, struct slice *out)
+{
+    struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name, .time = w->batch_time,
+                             .n = l->output ? l->output->number + 1 : 1 };
+    struct buf name = { 0 };
+    int rc = name_render(l->give->name_parts, l->give->nname_parts, &v, message, &name);
+    if (rc != OK)
+        problem_addf(&w->now, PROBLEM_ERROR, "NAME_EMPTY", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "a field in the name of the output has no value: %.*s", SLICE_ARG(l->give->name));
+    *out = arena_copy(w->arena, buf_slice(&name));
+    buf_release(&name);
+    return rc;
+}
+
+static int open_writer(struct work *w, struct lane *l)
+{
+    const struct limits *limits = &w->site->limits;
+    sha256_init(&l->hash);
+    sink_open_fd(&l->sink, l->fd, arena_cstr(w->arena, l->output->name));
+    l->sink.hash = &l->hash;
+    l->sink.max = limits->output_times * w->job->size + limits->output_base;
+    l->writer = (struct writer){ .sink = &l->sink, .format = l->give->to, .limits = limits,
+                                 .file = l->run ? run_file(l->run) : w->reader.file };
+    return writer_open(&l->writer, &l->arena, &w->now);
+}
+
+static int open_output(struct work *w, struct lane *l, const struct node *message)
+{
+    struct output *o = work_output(w, l->rows ? OUTPUT_TABLE : OUTPUT_FILE, l->give);
+    int rc = l->rows ? OK : wanted_name(w, l, message, &o->name);
+    if (rc != OK)
+        return rc;
+    o->number = l->output ? l->output->number + 1 : 1;
+    rc = w->port->open(w->port->owner, o, &l->fd, &w->now);
+    if (rc > WARN)
+        return rc;
+    l->output = o;
+    return open_writer(w, l);
+}
+
+static int close_output(struct work *w, struct lane *l)
+{
+    int rc = writer_close(&l->writer, &w->now);
+    int closed = sink_close(&l->sink, &w->now);
+    struct output *o = l->output;
+    o->bytes = sink_total(&l->sink);
+    o->messages = l->writer.messages;
+    sha256_hex(&l->hash, o->sha256);
+    sink_release(&l->sink);
+    close(l->fd);
+    l->fd = -1;
+    if (closed > rc)
+        rc = closed;
+    return rc <= WARN ? w->port->closed(w->port->owner, o, &w->now) : rc;
+}
+
+static int add_row(struct work *w, struct lane *l, struct node *target)
+{
+    int rc = OK;
+    if (!l->rows) {
+        l->rows = rows_new(w->arena, l->give);
+        if (!l->give->replace)
+            rc = rows_load(l->rows, &w->site->limits, &w->now);
+    }
+    return rc <= WARN ? rows_add(l->rows, target, &w->site->limits, &w->now) : rc;
+}
+
+int lane_write(struct work *w, struct lane *l, struct node *target, const struct node *message)
+{
+    int rc = OK;
+    if (l->give->kind == GIVE_TABLE)
+        return add_row(w, l, target);
+    if (l->fd < 0)
+        rc = open_output(w, l, message);
+    if (rc <= WARN)
+        rc = writer_write(&l->writer, target, &w->now);
+    if (rc <= WARN)
+        l->messages++;
+    if (l->sink.error)
+        return TEMP;
+    if (l->give->each && l->fd >= 0) {
+        int end = close_output(w, l);
+        arena_reset(&l->arena);
+        l->targets_cap = 0;                         /* the list lay in that arena */
+        return end > rc ? end : rc;
+    }
+    sink_turn(&l->sink);
+    return rc;
+}
+
+/* A table is written when all its rows are known; an unchanged one is left alone. */
+static int end_table(struct work *w, struct lane *l)
+{
+    int rc = OK;
+    if (!l->rows && l->give->replace && !l->give->empty_skip)
+        l->rows = rows_new(w->arena, l->give);
+    else if (!l->rows || !rows_changed(l->rows))
+        return OK;
+    rc = open_output(w, l, NULL);
+    for (size_t i = 0; i < rows_count(l->rows) && rc <= WARN; i++) {
+        rc = writer_write(&l->writer, rows_at(l->rows, i), &w->now);
+        sink_turn(&l->sink);
+    }
+    if (rc == SKIP)                                 /* half a table helps nobody */
+        rc = STOP;
+    return rc <= WARN ? close_output(w, l) : rc;
+}
+
+int lane_end(struct work *w, struct lane *l)
+{
+    int rc = lane_finish(w, l);
+    if (rc > WARN)
+        return rc;
+    if (l->give->kind == GIVE_TABLE)
+        return end_table(w, l);
+    if (l->fd < 0 && !l->give->each && !l->give->empty_skip && !l->messages)
+        rc = open_output(w, l, NULL);
+    if (rc <= WARN && l->fd >= 0)
+        rc = close_output(w, l);
+    return rc;
+}
+
+void lane_abandon(struct lane *l)
+{
+    if (l->fd < 0)
+        return;
+    sink_release(&l->sink);
+    close(l->fd);
+    l->fd = -1;
+}

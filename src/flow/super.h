@@ -1,0 +1,172 @@
+/*
+ * super - the supervisor's state, shared by its files (private to flow)
+ *
+ *     intake  one inbox of one operation: what is ready, in order; claims as there is room
+ *     trip    one batch in hand, from acceptance to archive or error
+ *     helper  one worker process and the trip that it works on
+ *
+ * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → (delivered, archived: gone), or HELD until `due`.
+ * The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties them
+ * together, but are delivered in that order (unless `order any`).
+ */
+#ifndef WAYBILL_FLOW_SUPER_H
+#define WAYBILL_FLOW_SUPER_H
+
+#include <sys/types.h>
+
+#include "batch/recover.h"
+#include "drop/lease.h"
+#include "drop/watch.h"
+#include "flow/operation.h"
+#include "flow/supervisor.h"
+#include "store/ledger.h"
+
+#define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
+#define WORKERS_MAX 64
+#define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
+#define POISON 3                    /* deaths of workers over one file */
+#define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */
+
+enum trip_state { TRIP_QUEUED, TRIP_RUNNING, TRIP_WRITTEN };
+
+/* A file that a worker writes for the trip. */
+struct trip_file {
+    enum output_kind kind;
+    uint32_t number;                /* as the worker says it: of its give; 0 for the others */
+    const struct give *give;
+    unsigned n;                     /* of OUTPUT_FILE: work/<batch>/out.<n> */
+    int fd;
+    const char *name;               /* in the batch's folder, of the other kinds */
+    struct trip_file *next;
+};
+
+struct trip {
+    struct arena arena;
+    struct batch *b;
+    const struct operation *op;
+    enum trip_state state;
+    int64_t due;                    /* monotonic ms before which nothing is tried; 0 = now */
+    bool recovered;                 /* found after a restart: its start is counted before it happens */
+    bool delivered;
+    struct trip_file *files;
+    struct helper *helper;
+    struct result *result;
+    uint64_t done_bytes;
+    struct trip *next;
+};
+
+struct trips {
+    struct trip *first, *last;
+    size_t n;
+};
+
+struct helper {
+    pid_t pid;                      /* 0 = not started */
+    int socket;
+    struct trip *trip;
+    int64_t cpu_ms;                 /* at the start of the job */
+    int64_t since;                  /* monotonic ms */
+    bool over_cpu, ending;
+};
+
+struct intake {
+    const struct operation *op;
+    struct inbox *inbox;
+    int watch;                      /* number of the folder; -1 */
+    int64_t due;                    /* next look, monotonic ms; INT64_MAX = only when woken */
+    int64_t every;
+    struct drop *ready;             /* in order; [at] is the next */
+    size_t nready, at, cap;
+    bool more;                      /* the last look found more than it could remember */
+    bool waiting;                   /* files that may become ready by time alone */
+};
+
+struct open_outbox {
+    struct slice folder;
+    struct outbox box;
+    struct open_outbox *next;
+};
+
+struct supervisor {
+    struct site *site, *next_site;
+    struct arena *site_arena, *next_arena;
+    const struct supervisor_options *o;
+    struct supervisor_report *report;
+    struct problems *ps;            /* = said; shown and emptied by notice_problems */
+    struct problems said;
+    struct arena said_arena;
+    struct arena arena;             /* as long as the site: intakes, outboxes */
+    struct spool spool;
+    struct store store;
+    struct lease lease;
+    struct batch_site places;
+    struct watch *watch;
+    struct intake *intakes;
+    size_t nintakes;
+    struct open_outbox *outboxes;
+    struct trips *flows;            /* by flow.index */
+    struct ledger **ledgers;        /* by flow.index; opened when needed */
+    struct arena *ledger_arenas;
+    bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
+    struct helper helpers[WORKERS_MAX];
+    unsigned nhelpers;
+    size_t turn;                    /* flow whose turn it is */
+    int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
+    int signals;                    /* signalfd */
+    bool ending;
+    int64_t ending_since;
+};
+
+/* intake.c */
+int intakes_open(struct supervisor *s);
+void intakes_close(struct supervisor *s);
+void intake_wake(struct supervisor *s, int watch);
+/* Looks and claims what has room; the ms until something changes by time alone go into *wait. */
+int step_claim(struct supervisor *s, int64_t now, int64_t *wait);
+bool intake_idle(const struct supervisor *s, int64_t now);
+/* Whether a flow has files that this run will still take. */
+bool intake_pending(const struct supervisor *s, const struct flow *f);
+int claim_again(struct supervisor *s, const char *id);
+
+/* trip.c */
+struct trip *trip_new(struct supervisor *s);
+void trip_add(struct supervisor *s, struct trip *t, const struct operation *op);
+void trip_free(struct supervisor *s, struct trip *t);
+size_t trips_in_hand(const struct supervisor *s);
+struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t number, const struct give *give);
+void trip_close_files(struct trip *t);
+
+/* resume.c: what lies in work/ and claim/ from before. */
+int step_resume(struct supervisor *s);
+void resume_operation(struct supervisor *s, struct trip *t);
+
+/* sched.c */
+void ties_find(struct supervisor *s);
+struct trip *sched_next(struct supervisor *s, int64_t now);
+bool sched_may_deliver(const struct supervisor *s, const struct trip *t);
+
+/* pool.c: workers as the supervisor sees them. */
+int pool_start(struct supervisor *s, struct trip *t);
+struct helper *pool_idle(struct supervisor *s);
+void pool_read(struct supervisor *s, struct helper *h);
+void pool_watch(struct supervisor *s, int64_t now);
+void pool_end(struct supervisor *s, bool kill_them);
+size_t pool_busy(const struct supervisor *s);
+/* worker.c: the life of a worker process; does not return. */
+void worker_main(const struct site *site, int socket) __attribute__((noreturn));
+
+/* step_write_down.c: the result of a job becomes place written. */
+int step_written(struct supervisor *s, struct trip *t);
+/* step_deliver.c, step_archive.c, step_reject.c: what is left of a trip's way. TEMP holds it. */
+int step_deliver(struct supervisor *s, struct trip *t);
+int step_archive(struct supervisor *s, struct trip *t);
+int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text);
+/* A fault of the world: later again; the trip goes when its time is up. */
+void trip_retry(struct supervisor *s, struct trip *t, const char *cause);
+
+/* notice.c: what people and programs are told. */
+void notice(struct supervisor *s, const char *event, const struct trip *t);
+void notice_problems(struct supervisor *s, const struct problems *ps);
+void notice_progress(struct supervisor *s, const struct trip *t);
+
+#endif

@@ -1,0 +1,368 @@
+#include "flow/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/super.h"
+#include "store/archive.h"
+
+#define END_MS 4000                 /* after TERM running jobs may go on so long */
+#define FOR_EVER (3600 * 1000LL)
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
+/* Formats, mappings and site.conf are kept by their hash, so that a batch can be done again years later. */
+static void keep_config(struct supervisor *s)
+{
+    char hash[SHA256_HEX];
+    config_put(&s->store, s->site->conf->text, hash, s->ps);
+    for (size_t i = 0; i < s->site->nfiles; i++) {
+        struct arena a;
+        struct slice bytes;
+        arena_init(&a, 0);
+        if (file_read(&a, s->site->files[i].path, 0, &bytes, s->ps) == OK)
+            config_put(&s->store, bytes, hash, s->ps);
+        arena_release(&a);
+    }
+}
+
+/* All that depends on the site: again after a reload. */
+static int open_site(struct supervisor *s)
+{
+    size_t n = s->site->nflows;
+    arena_init(&s->arena, 0);
+    s->flows = arena_zero(&s->arena, (n + 1) * sizeof *s->flows);
+    s->ledgers = arena_zero(&s->arena, (n + 1) * sizeof *s->ledgers);
+    s->ledger_arenas = arena_zero(&s->arena, (n + 1) * sizeof *s->ledger_arenas);
+    s->outboxes = NULL;
+    s->intakes = NULL;
+    s->nintakes = 0;
+    s->turn = 0;
+    s->places.zone = s->site->zone;
+    ties_find(s);
+    keep_config(s);
+    int rc = s->o->watch ? watch_open(&s->arena, s->o->events, &s->watch, s->ps) : OK;
+    return rc <= WARN ? intakes_open(s) : rc;
+}
+
+static void close_site(struct supervisor *s)
+{
+    if (!s->flows)
+        return;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        if (s->ledgers[i]) {
+            ledger_close(s->ledgers[i]);
+            arena_release(&s->ledger_arenas[i]);
+        }
+    for (struct open_outbox *o = s->outboxes; o; o = o->next)
+        outbox_close(&o->box);
+    intakes_close(s);
+    if (s->watch)
+        watch_close(s->watch);
+    s->watch = NULL;
+    s->flows = NULL;
+    arena_release(&s->arena);
+}
+
+static int open_signals(struct supervisor *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? problem_system(s->ps, NULL, "signals cannot be received", errno) : OK;
+}
+
+static int open_all(struct supervisor *s)
+{
+    struct arena *a = s->site->arena;
+    int rc = spool_open(&s->spool, a, s->site->dir, s->o->durable, s->ps);
+    if (rc > WARN)
+        return rc;
+    s->lease.fd = -1;
+    rc = lease_take(&s->lease, &s->spool, s->ps);
+    if (rc <= WARN && s->o->durable)
+        rc = spool_check(&s->spool, true, s->ps);
+    if (rc <= WARN)
+        rc = store_open(&s->store, a, s->site->dir, s->o->durable, s->ps);
+    s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock, .zone = s->site->zone };
+    if (rc <= WARN)
+        rc = open_signals(s);
+    if (rc <= WARN)
+        rc = open_site(s);
+    return rc <= WARN ? step_resume(s) : rc;
+}
+
+/* Signals. */
+
+static void reload(struct supervisor *s)
+{
+    struct arena *a = s->next_arena ? s->next_arena : NULL;
+    struct site *next = NULL;
+    if (!s->o->reload || a)
+        return;                                     /* one reload at a time */
+    s->next_arena = arena_zero(&s->arena, sizeof *s->next_arena);
+    arena_init(s->next_arena, 0);
+    int rc = s->o->reload(s->o->owner, s->next_arena, &next, s->ps);
+    if (rc <= WARN) {
+        s->next_site = next;
+    } else {
+        problem_addf(s->ps, PROBLEM_ERROR, "SITE_KEPT", (struct place){ .file = s->site->file, .offset = PLACE_NO_OFFSET },
+                     "the new site.conf is wrong: the site goes on as it was");
+        arena_release(s->next_arena);
+        s->next_arena = NULL;
+    }
+    notice_problems(s, s->ps);
+}
+
+static void read_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo got;
+    while (read(s->signals, &got, sizeof got) == sizeof got) {
+        if (got.ssi_signo == SIGHUP) {
+            reload(s);
+        } else if (!s->ending) {
+            s->ending = true;
+            s->ending_since = clock_monotonic_ms();
+        }
+    }
+}
+
+/* When no job is under way the new site takes over; batches in hand find their operation by name. */
+static int change_site(struct supervisor *s)
+{
+    struct trip *all = NULL, **last = &all;
+    struct arena kept = *s->next_arena;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next) {
+            *last = t;
+            last = &t->next;
+            if (!t->next)
+                break;
+        }
+    *last = NULL;
+    pool_end(s, true);
+    close_site(s);
+    s->site = s->next_site;
+    s->site->arena = s->site_arena = arena_zero(&kept, sizeof *s->site_arena);
+    *s->site_arena = kept;
+    s->next_site = NULL;
+    s->next_arena = NULL;
+    int rc = open_site(s);
+    while (rc <= WARN && all) {
+        struct trip *t = all;
+        all = t->next;
+        t->next = NULL;
+        resume_operation(s, t);
+    }
+    notice_problems(s, s->ps);
+    return rc;
+}
+
+/* The loop. */
+
+static void start_work(struct supervisor *s, int64_t now)
+{
+    struct trip *t;
+    if (s->ending || s->next_site)
+        return;
+    while (pool_busy(s) < s->nhelpers && (t = sched_next(s, now)))
+        if (pool_start(s, t) == END)
+            return;
+}
+
+static struct trip *deliverable(struct supervisor *s, int64_t now)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->state == TRIP_WRITTEN && t->due <= now && sched_may_deliver(s, t))
+                return t;
+    return NULL;
+}
+
+static void deliver_work(struct supervisor *s)
+{
+    struct trip *t;
+    while ((t = deliverable(s, clock_monotonic_ms())))
+        if (step_deliver(s, t) == OK)
+            step_archive(s, t);
+}
+
+static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->due > now && t->due - now < wait)
+                wait = t->due - now;
+    if (pool_busy(s) && wait > 1000)
+        wait = 1000;                                /* the CPU watchdog */
+    return wait;
+}
+
+static void woken(void *owner, int id)
+{
+    intake_wake(owner, id);
+}
+
+static void listen_for(struct supervisor *s, int64_t wait)
+{
+    struct pollfd fds[WORKERS_MAX + 2];
+    struct helper *who[WORKERS_MAX + 2] = { 0 };
+    nfds_t n = 0;
+    fds[n++] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+    fds[n++] = (struct pollfd){ .fd = s->watch ? watch_fd(s->watch) : -1, .events = POLLIN };
+    for (unsigned i = 0; i < s->nhelpers; i++)
+        if (s->helpers[i].pid) {
+            who[n] = &s->helpers[i];
+            fds[n++] = (struct pollfd){ .fd = s->helpers[i].socket, .events = POLLIN };
+        }
+    if (poll(fds, n, wait < 0 ? 0 : wait > FOR_EVER ? (int)FOR_EVER : (int)wait) <= 0)
+        return;
+    if (fds[0].revents)
+        read_signals(s);
+    if (fds[1].revents)
+        watch_read(s->watch, woken, s, s->ps);
+    for (nfds_t i = 2; i < n; i++)
+        if (fds[i].revents && who[i]->pid)
+            pool_read(s, who[i]);
+    notice_problems(s, s->ps);
+}
+
+/* `run`: nothing in hand but what waits for a later day, nothing to take. */
+static bool finished(const struct supervisor *s, int64_t now)
+{
+    if (s->o->watch || !intake_idle(s, now))
+        return false;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->due <= now || t->state == TRIP_RUNNING)
+                return false;
+    return true;
+}
+
+/* Before `run` ends it looks again: an outbox may be the inbox of another flow. */
+static bool look_again(struct supervisor *s, uint64_t *last)
+{
+    if (*last == s->report->batches)
+        return false;
+    *last = s->report->batches;
+    for (size_t i = 0; i < s->nintakes; i++)
+        s->intakes[i].due = 0;
+    return true;
+}
+
+static int claims_again(void *owner, const char *id)
+{
+    struct supervisor *s = owner;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (strcmp(t->b->id, id) == 0)
+                return OK;
+    return claim_again(s, id);
+}
+
+static int turn(struct supervisor *s, int64_t *wait)
+{
+    int64_t now = clock_monotonic_ms();
+    int rc = OK;
+    if (s->next_site && pool_busy(s) == 0)
+        rc = change_site(s);
+    *wait = FOR_EVER;
+    if (rc <= WARN && s->claims_due <= now && !s->ending) {
+        s->claims_due = INT64_MAX;
+        claim_each(&s->spool, claims_again, s, s->ps);
+    }
+    if (rc <= WARN && !s->next_site)
+        rc = step_claim(s, now, wait);
+    if (rc == TEMP) {                               /* a full disk: the files stay in the inbox, later again */
+        rc = s->o->watch ? OK : TEMP;
+        *wait = *wait > 5000 ? 5000 : *wait;
+    }
+    start_work(s, now);
+    deliver_work(s);
+    pool_watch(s, now);
+    return rc;
+}
+
+static int loop(struct supervisor *s)
+{
+    uint64_t last = 0;
+    int64_t wait;
+    int rc = OK;
+    for (;;) {
+        rc = turn(s, &wait);
+        int64_t now = clock_monotonic_ms();
+        if (rc > WARN || (s->ending && (pool_busy(s) == 0 || now - s->ending_since > END_MS)))
+            return rc;
+        if (finished(s, now) && pool_busy(s) == 0 && !look_again(s, &last))
+            return OK;
+        start_work(s, now);
+        bool ready = finished(s, now);
+        listen_for(s, ready ? 0 : next_due(s, now, s->ending ? 200 : wait));
+    }
+}
+
+static void count_waiting(struct supervisor *s)
+{
+    for (size_t i = 0; s->flows && i < s->site->nflows; i++) {
+        for (const struct trip *t = s->flows[i].first; t; t = t->next) {
+            s->report->waiting++;
+            s->report->temporary += t->b->w->retry.cause.n > 0;
+        }
+        while (s->flows[i].first)
+            trip_free(s, s->flows[i].first);
+    }
+}
+
+static void close_all(struct supervisor *s)
+{
+    pool_end(s, true);
+    count_waiting(s);
+    close_site(s);
+    if (s->signals >= 0)
+        close(s->signals);
+    if (s->store.path)
+        store_close(&s->store);
+    if (s->lease.fd >= 0)
+        lease_give(&s->lease);
+    if (s->spool.path)
+        spool_close(&s->spool);
+}
+
+/* What stopped us is the caller's to show. */
+static void hand_over(struct supervisor *s, struct problems *ps)
+{
+    for (const struct problem *p = s->said.first; p; p = p->next)
+        problem_add(ps, p);
+    arena_release(&s->said_arena);
+}
+
+int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out, struct problems *ps)
+{
+    struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1, .claims_due = INT64_MAX,
+                            .lease.fd = -1 };
+    memset(out, 0, sizeof *out);
+    arena_init(&s.said_arena, 0);
+    problems_init(&s.said, &s.said_arena, 200);
+    s.ps = &s.said;
+    s.nhelpers = o->workers == 0 ? cores() : o->workers > WORKERS_MAX ? WORKERS_MAX : o->workers;
+    int rc = open_all(&s);
+    if (rc <= WARN)
+        rc = loop(&s);
+    close_all(&s);
+    hand_over(&s, ps);
+    return rc;
+}

@@ -1,0 +1,187 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow/work.h"
+#include "store/ledger.h"
+
+/* A table's file as it was when it was read: another file under the name, or a changed one, is read again. */
+struct cached {
+    const struct site_table *site;
+    struct arena arena;
+    struct table *table;
+    struct stat was;
+    char sha256[SHA256_HEX];
+    bool there;
+};
+
+struct opened_ledger {
+    struct ledger *ledger;
+    struct arena arena;
+};
+
+struct table_cache {
+    const struct site *site;
+    struct arena arena;
+    struct cached *tables;          /* by site_table.index */
+    struct opened_ledger *ledgers;  /* by flow.index */
+    struct store store;
+    bool store_open;
+};
+
+struct table_cache *table_cache_new(const struct site *site)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    struct table_cache *c = arena_zero(&a, sizeof *c);
+    c->site = site;
+    c->tables = arena_zero(&a, (site->ntables + 1) * sizeof *c->tables);
+    c->ledgers = arena_zero(&a, (site->nflows + 1) * sizeof *c->ledgers);
+    c->arena = a;
+    return c;
+}
+
+void table_cache_free(struct table_cache *c)
+{
+    struct arena a = c->arena;
+    for (size_t i = 0; i < c->site->ntables; i++)
+        if (c->tables[i].table)
+            arena_release(&c->tables[i].arena);
+    for (size_t i = 0; i < c->site->nflows; i++)
+        if (c->ledgers[i].ledger) {
+            ledger_close(c->ledgers[i].ledger);
+            arena_release(&c->ledgers[i].arena);
+        }
+    if (c->store_open)
+        store_close(&c->store);
+    arena_release(&a);
+}
+
+static int read_all_rows(struct reader *r, struct arena *message, int (*each)(void *, struct node *, struct problems *), void *owner,
+                         struct problems *ps)
+{
+    for (;;) {
+        struct node *row = NULL;
+        int rc = reader_read(r, message, &row, ps);
+        if (rc == END)
+            return OK;
+        if (rc <= WARN)
+            rc = each(owner, row, ps);
+        if (rc >= STOP)
+            return rc;
+        arena_reset(message);
+    }
+}
+
+int read_rows(const char *path, const struct format *f, const struct limits *limits, struct sha256 *hash,
+              int (*each)(void *owner, struct node *row, struct problems *ps), void *owner, struct problems *ps)
+{
+    struct arena own, message;
+    struct source source;
+    struct reader r = { .source = &source, .format = f, .limits = limits };
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? END : problem_system(ps, path, "the table cannot be read", errno);
+    arena_init(&own, 0);
+    arena_init(&message, limits->message);
+    source_open_fd(&source, fd, path, limits);
+    source.hash = hash;
+    source_locate(&source, ps);
+    int rc = reader_open(&r, &own, ps);
+    if (rc <= WARN)
+        rc = read_all_rows(&r, &message, each, owner, ps);
+    reader_close(&r);
+    source_close(&source);
+    ps->locate = NULL;
+    arena_release(&message);
+    arena_release(&own);
+    close(fd);
+    return rc;
+}
+
+static int add_row(void *owner, struct node *row, struct problems *ps)
+{
+    struct cached *c = owner;
+    const struct format *f = c->site->format;
+    if (row->group != f->messages[0])
+        return OK;
+    return table_add(c->table, row->values, TABLE_REFUSE, (struct place){ .offset = row->at }, ps);
+}
+
+static struct table *new_table(struct cached *c, const struct limits *limits)
+{
+    const struct group *g = c->site->format->messages[0];
+    struct slice *names = arena_alloc(&c->arena, (g->nfields + 1) * sizeof *names);
+    enum type *types = arena_alloc(&c->arena, (g->nfields + 1) * sizeof *types);
+    for (size_t i = 0; i < g->nfields; i++) {
+        names[i] = g->fields[i]->name;
+        types[i] = g->fields[i]->type;
+    }
+    struct table_shape shape = { .name = c->site->name, .columns = names, .types = types, .ncolumns = g->nfields, .limit = limits->table };
+    return table_new(&c->arena, &shape);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static int load(struct cached *c, const struct limits *limits, struct problems *ps)
+{
+    struct sha256 hash;
+    sha256_init(&hash);
+    if (c->table)
+        arena_release(&c->arena);
+    arena_init(&c->arena, 0);
+    c->table = new_table(c, limits);
+    int rc = read_rows(c->site->path, c->site->format, limits, &hash, add_row, c, ps);
+    sha256_hex(&hash, c->sha256);
+    if (rc == END) {
+        problem_addf(ps, PROBLEM_WARNING, "TABLE_NONE_YET", (struct place){ .file = c->site->path, .offset = PLACE_NO_OFFSET },
+                     "table %.*s has no file yet, it counts as empty", SLICE_ARG(c->site->name));
+        return OK;
+    }
+    if (rc >= STOP) {
+        arena_release(&c->arena);
+        c->table = NULL;
+    }
+    return rc >= STOP ? rc : OK;
+}
+
+struct table *cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits, char sha256[SHA256_HEX],
+                          uint64_t *rows, struct problems *ps)
+{
+    struct cached *c = &cache->tables[t->index];
+    struct stat st;
+    memset(&st, 0, sizeof st);
+    bool there = stat(t->path, &st) == 0;
+    c->site = t;
+    if (!c->table || !there || !c->there || !same_file(&st, &c->was))
+        if (load(c, limits, ps) != OK)
+            return NULL;
+    c->was = st;
+    c->there = there;
+    memcpy(sha256, c->sha256, SHA256_HEX);
+    *rows = c->table->count;
+    return c->table;
+}
+
+struct ledger *cache_ledger(struct table_cache *c, const struct flow *f, struct problems *ps)
+{
+    struct opened_ledger *l = &c->ledgers[f->index];
+    if (!c->store_open) {
+        if (store_open(&c->store, &c->arena, c->site->dir, false, ps) != OK)
+            return NULL;
+        c->store_open = true;
+    }
+    if (l->ledger)
+        return ledger_refresh(l->ledger, ps) <= WARN ? l->ledger : NULL;
+    arena_init(&l->arena, 0);
+    if (ledger_open(&l->arena, &c->store, arena_cstr(&l->arena, f->name), &l->ledger, ps) > WARN) {
+        arena_release(&l->arena);
+        l->ledger = NULL;
+    }
+    return l->ledger;
+}

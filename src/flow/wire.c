@@ -1,0 +1,316 @@
+#include "flow/wire.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define TEXT_MAX 480                /* bytes of one text of a problem: 50 of them with 5 texts each fit a packet */
+#define LIST_MAX 100000
+
+void wire_number(struct buf *b, uint64_t n)
+{
+    memcpy(buf_room(b, sizeof n), &n, sizeof n);
+    b->n += sizeof n;
+}
+
+void wire_text(struct buf *b, struct slice text)
+{
+    wire_number(b, text.p ? text.n : UINT64_MAX);
+    buf_add(b, text);
+}
+
+uint64_t wire_get_number(struct wire *w)
+{
+    uint64_t n = 0;
+    if (w->at.n < sizeof n)
+        w->bad = true;
+    if (w->bad)
+        return 0;
+    memcpy(&n, w->at.p, sizeof n);
+    w->at = slice_range(w->at.p + sizeof n, w->at.p + w->at.n);
+    return n;
+}
+
+struct slice wire_get_text(struct wire *w)
+{
+    uint64_t n = wire_get_number(w);
+    if (w->bad || n == UINT64_MAX)
+        return slice_none();
+    if (n > w->at.n) {
+        w->bad = true;
+        return slice_none();
+    }
+    struct slice text = { w->at.p, (size_t)n };
+    w->at = slice_range(w->at.p + n, w->at.p + w->at.n);
+    return arena_copy(w->arena, text);
+}
+
+int wire_send(int socket, const struct buf *b, int fd)
+{
+    struct iovec io = { b->p, b->n };
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof fd)];
+    } control;
+    struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
+    ssize_t n;
+    if (fd >= 0) {
+        memset(&control, 0, sizeof control);
+        m.msg_control = control.room;
+        m.msg_controllen = sizeof control.room;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    }
+    do
+        n = sendmsg(socket, &m, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? errno : 0;
+}
+
+ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out)
+{
+    struct iovec io = { p, n };
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
+    ssize_t got;
+    *fd_out = -1;
+    do
+        got = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return got;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            memcpy(fd_out, CMSG_DATA(c), sizeof *fd_out);
+    return got;
+}
+
+void wire_job(struct buf *b, const struct job *j)
+{
+    wire_number(b, WIRE_JOB);
+    wire_number(b, j->operation->flow->index);
+    wire_number(b, j->operation->index);
+    wire_text(b, j->batch);
+    wire_text(b, j->file);
+    wire_text(b, j->time);
+    wire_number(b, j->size);
+    wire_number(b, j->attempt);
+    wire_number(b, j->nleases);
+    for (size_t i = 0; i < j->nleases; i++) {
+        wire_text(b, j->leases[i].sequence);
+        wire_number(b, j->leases[i].from);
+        wire_number(b, j->leases[i].to);
+    }
+}
+
+static size_t get_count(struct wire *w)
+{
+    uint64_t n = wire_get_number(w);
+    if (n > LIST_MAX)
+        w->bad = true;
+    return w->bad ? 0 : (size_t)n;
+}
+
+static void get_leases(struct wire *w, struct lease_range **list, size_t *n)
+{
+    *n = get_count(w);
+    *list = arena_zero(w->arena, (*n + 1) * sizeof **list);
+    for (size_t i = 0; i < *n; i++) {
+        (*list)[i].sequence = wire_get_text(w);
+        (*list)[i].from = wire_get_number(w);
+        (*list)[i].to = wire_get_number(w);
+    }
+}
+
+int wire_get_job(struct wire *w, const struct site *site, struct job *j)
+{
+    uint64_t flow = wire_get_number(w), operation = wire_get_number(w);
+    if (w->bad || flow >= site->nflows || operation >= site->flows[flow]->noperations)
+        return STOP;
+    j->operation = site->flows[flow]->operations[operation];
+    j->batch = wire_get_text(w);
+    j->file = wire_get_text(w);
+    j->time = wire_get_text(w);
+    j->size = wire_get_number(w);
+    j->attempt = (uint32_t)wire_get_number(w);
+    get_leases(w, &j->leases, &j->nleases);
+    return w->bad ? STOP : OK;
+}
+
+void wire_output(struct buf *b, const struct output *o)
+{
+    wire_number(b, o->kind);
+    wire_number(b, o->give ? o->give->index : UINT64_MAX);
+    wire_text(b, o->name);
+    wire_number(b, o->number);
+    wire_number(b, o->bytes);
+    wire_number(b, o->messages);
+    wire_text(b, slice_of(o->sha256));
+}
+
+int wire_get_output(struct wire *w, const struct operation *op, struct output *o)
+{
+    *o = (struct output){ .kind = (enum output_kind)wire_get_number(w) };
+    uint64_t give = wire_get_number(w);
+    o->name = wire_get_text(w);
+    o->number = (uint32_t)wire_get_number(w);
+    o->bytes = wire_get_number(w);
+    o->messages = wire_get_number(w);
+    struct slice hex = wire_get_text(w);
+    if (hex.n >= SHA256_HEX)
+        w->bad = true;
+    else if (hex.n)
+        memcpy(o->sha256, hex.p, hex.n);
+    if (give != UINT64_MAX && give >= op->ngives)
+        w->bad = true;
+    o->give = !w->bad && give != UINT64_MAX ? op->gives[give] : NULL;
+    if (o->kind > OUTPUT_LEDGER || ((o->kind == OUTPUT_FILE || o->kind == OUTPUT_TABLE) && !o->give))
+        w->bad = true;
+    return w->bad ? STOP : OK;
+}
+
+/* Not more than fits, and not in the middle of a character. */
+static struct slice shortened(struct slice text)
+{
+    if (text.n <= TEXT_MAX)
+        return text;
+    size_t n = TEXT_MAX;
+    while (n && ((unsigned char)text.p[n] & 0xC0) == 0x80)
+        n--;
+    return (struct slice){ text.p, n };
+}
+
+static void wire_problem(struct buf *b, const struct problem *p)
+{
+    wire_number(b, p->severity);
+    wire_text(b, slice_of(p->code));
+    wire_text(b, slice_of(p->place.file));
+    wire_number(b, p->place.line);
+    wire_number(b, p->place.column);
+    wire_number(b, p->place.width);
+    wire_number(b, p->message);
+    wire_number(b, p->count);
+    wire_text(b, shortened(p->path));
+    wire_text(b, shortened(p->value));
+    wire_text(b, shortened(p->text));
+    wire_text(b, shortened(p->hint));
+    wire_text(b, shortened(p->source));
+}
+
+static void get_problem(struct wire *w, struct problems *ps)
+{
+    struct problem *p = arena_zero(w->arena, sizeof *p);
+    struct slice file;
+    uint64_t severity = wire_get_number(w);
+    p->severity = severity < PROBLEM_ERROR ? (enum severity)severity : PROBLEM_ERROR;
+    p->code = arena_cstr(w->arena, wire_get_text(w));
+    file = wire_get_text(w);
+    p->place.file = file.p ? arena_cstr(w->arena, file) : NULL;
+    p->place.offset = PLACE_NO_OFFSET;
+    p->place.line = (uint32_t)wire_get_number(w);
+    p->place.column = (uint32_t)wire_get_number(w);
+    p->place.width = (uint32_t)wire_get_number(w);
+    p->message = wire_get_number(w);
+    p->count = wire_get_number(w);
+    p->path = wire_get_text(w);
+    p->value = wire_get_text(w);
+    p->text = wire_get_text(w);
+    p->hint = wire_get_text(w);
+    p->source = wire_get_text(w);
+    if (ps->last)
+        ps->last->next = p;
+    else
+        ps->first = p;
+    ps->last = p;
+    ps->n++;
+}
+
+static void wire_counts(struct buf *b, const struct result *r)
+{
+    const uint64_t counts[] = { r->messages, r->done, r->skipped, r->waiting, r->rejected, r->warnings, r->notes };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        wire_number(b, counts[i]);
+    wire_number(b, r->nskips);
+    for (size_t i = 0; i < r->nskips; i++) {
+        wire_text(b, r->skips[i].code);
+        wire_number(b, r->skips[i].count);
+    }
+}
+
+void wire_result(struct buf *b, const struct result *r)
+{
+    wire_number(b, WIRE_RESULT);
+    wire_number(b, (uint64_t)r->status);
+    wire_text(b, r->code);
+    wire_text(b, shortened(r->text));
+    wire_counts(b, r);
+    wire_number(b, r->ntables);
+    for (size_t i = 0; i < r->ntables; i++) {
+        wire_text(b, r->tables[i].name);
+        wire_text(b, slice_of(r->tables[i].sha256));
+        wire_number(b, r->tables[i].rows);
+    }
+    wire_number(b, r->nleases);
+    for (size_t i = 0; i < r->nleases; i++) {
+        wire_text(b, r->leases[i].sequence);
+        wire_number(b, r->leases[i].from);
+        wire_number(b, r->leases[i].to);
+    }
+    wire_number(b, r->problems.errors);
+    wire_number(b, r->problems.warnings);
+    wire_number(b, r->problems.notes);
+    wire_number(b, r->problems.n);
+    for (const struct problem *p = r->problems.first; p; p = p->next)
+        wire_problem(b, p);
+}
+
+static void get_counts(struct wire *w, struct result *r)
+{
+    uint64_t *counts[] = { &r->messages, &r->done, &r->skipped, &r->waiting, &r->rejected, &r->warnings, &r->notes };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        *counts[i] = wire_get_number(w);
+    r->nskips = get_count(w);
+    r->skips = arena_zero(w->arena, (r->nskips + 1) * sizeof *r->skips);
+    for (size_t i = 0; i < r->nskips; i++) {
+        r->skips[i].code = wire_get_text(w);
+        r->skips[i].count = wire_get_number(w);
+    }
+}
+
+static void get_tables(struct wire *w, struct result *r)
+{
+    r->ntables = get_count(w);
+    r->tables = arena_zero(w->arena, (r->ntables + 1) * sizeof *r->tables);
+    for (size_t i = 0; i < r->ntables; i++) {
+        r->tables[i].name = wire_get_text(w);
+        struct slice hex = wire_get_text(w);
+        if (hex.n < SHA256_HEX)
+            memcpy(r->tables[i].sha256, hex.n ? hex.p : "", hex.n);
+        r->tables[i].rows = wire_get_number(w);
+    }
+}
+
+/* The outputs themselves were told one by one (WIRE_OPEN, and again when they were complete). */
+int wire_get_result(struct wire *w, struct result *r)
+{
+    r->status = (int)wire_get_number(w);
+    r->code = wire_get_text(w);
+    r->text = wire_get_text(w);
+    get_counts(w, r);
+    get_tables(w, r);
+    get_leases(w, &r->leases, &r->nleases);
+    problems_init(&r->problems, w->arena, 0);
+    r->problems.errors = wire_get_number(w);
+    r->problems.warnings = wire_get_number(w);
+    r->problems.notes = wire_get_number(w);
+    size_t n = get_count(w);
+    for (size_t i = 0; i < n && !w->bad; i++)
+        get_problem(w, &r->problems);
+    return w->bad || r->status < OK || r->status > TEMP ? STOP : OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * wire - what supervisor and worker say to each other (private to flow)
+ *
+ * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.  Both
+ * ends are one program; the supervisor still checks every length, because the worker has read hostile input.
+ *
+ * Limits:  a packet has at most WIRE_MAX bytes.
+ */
+#ifndef WAYBILL_FLOW_WIRE_H
+#define WAYBILL_FLOW_WIRE_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "flow/operation.h"
+
+#define WIRE_MAX (192 * 1024)
+
+enum wire_kind {
+    WIRE_JOB = 1,                   /* to the worker, with the input's descriptor */
+    WIRE_OPEN,                      /* to the supervisor: a new output, please */
+    WIRE_OPENED,                    /* to the worker: status, number, text; with its descriptor */
+    WIRE_CLOSED,                    /* to the supervisor: this output is complete */
+    WIRE_LEASE, WIRE_LEASED,
+    WIRE_PROGRESS,
+    WIRE_RESULT,
+};
+
+/* Reads a packet from the front; `bad` stays set once something does not fit. */
+struct wire {
+    struct slice at;
+    bool bad;
+    struct arena *arena;            /* texts are copied into it */
+};
+
+void wire_number(struct buf *b, uint64_t n);
+void wire_text(struct buf *b, struct slice text);
+uint64_t wire_get_number(struct wire *w);
+struct slice wire_get_text(struct wire *w);
+
+/* 0 or errno. fd -1 = none goes along. */
+int wire_send(int socket, const struct buf *b, int fd);
+/* Bytes read; 0 = the other end is gone; -1 with errno. *fd_out -1 = none came. */
+ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out);
+
+void wire_job(struct buf *b, const struct job *j);
+int wire_get_job(struct wire *w, const struct site *site, struct job *j);
+void wire_output(struct buf *b, const struct output *o);
+int wire_get_output(struct wire *w, const struct operation *op, struct output *o);
+void wire_result(struct buf *b, const struct result *r);
+int wire_get_result(struct wire *w, struct result *r);
+
+#endif

@@ -1,0 +1,160 @@
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "flow/super.h"
+#include "flow/wire.h"
+
+/* The far end of the port: sentences to the supervisor over one socket, answered in turn. */
+struct desk {
+    const struct site *site;
+    int socket;
+    struct buf in, out;
+    struct arena answer;
+};
+
+/* The supervisor is gone or talks nonsense: nothing is left to work for. */
+static void give_up(void)
+{
+    _exit(0);
+}
+
+static void send_packet(struct desk *d, int fd)
+{
+    if (wire_send(d->socket, &d->out, fd) != 0)
+        give_up();
+    d->out.n = 0;
+}
+
+static struct wire receive_packet(struct desk *d, enum wire_kind wanted, int *fd_out)
+{
+    ssize_t n = wire_receive(d->socket, buf_room(&d->in, WIRE_MAX), WIRE_MAX, fd_out);
+    if (n <= 0)
+        give_up();
+    struct wire w = { .at = { d->in.p, (size_t)n }, .arena = &d->answer };
+    if (wire_get_number(&w) != (uint64_t)wanted || w.bad)
+        give_up();
+    return w;
+}
+
+static int answered(struct wire *w, struct problems *ps)
+{
+    int status = (int)wire_get_number(w);
+    struct slice code = wire_get_text(w), text = wire_get_text(w);
+    if (status > WARN)
+        problem_addf(ps, PROBLEM_ERROR, arena_cstr(ps->arena, code), (struct place){ .offset = PLACE_NO_OFFSET }, "%.*s", SLICE_ARG(text));
+    return status;
+}
+
+static int port_open(void *owner, struct output *o, int *fd_out, struct problems *ps)
+{
+    struct desk *d = owner;
+    wire_number(&d->out, WIRE_OPEN);
+    wire_output(&d->out, o);
+    send_packet(d, -1);
+    struct wire w = receive_packet(d, WIRE_OPENED, fd_out);
+    int rc = answered(&w, ps);
+    if (rc <= WARN && *fd_out < 0)
+        give_up();
+    arena_reset(&d->answer);
+    return rc;
+}
+
+static int port_closed(void *owner, const struct output *o, struct problems *ps)
+{
+    struct desk *d = owner;
+    (void)ps;
+    wire_number(&d->out, WIRE_CLOSED);
+    wire_output(&d->out, o);
+    send_packet(d, -1);
+    return OK;
+}
+
+static int port_lease(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out, struct problems *ps)
+{
+    struct desk *d = owner;
+    int fd;
+    wire_number(&d->out, WIRE_LEASE);
+    wire_text(&d->out, sequence);
+    wire_number(&d->out, want);
+    send_packet(d, -1);
+    struct wire w = receive_packet(d, WIRE_LEASED, &fd);
+    int rc = answered(&w, ps);
+    *from_out = wire_get_number(&w);
+    *to_out = wire_get_number(&w);
+    if (w.bad)
+        give_up();
+    arena_reset(&d->answer);
+    return rc;
+}
+
+static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
+{
+    struct desk *d = owner;
+    wire_number(&d->out, WIRE_PROGRESS);
+    wire_number(&d->out, bytes);
+    wire_number(&d->out, messages);
+    send_packet(d, -1);
+}
+
+static void work_one(struct desk *d, struct wire *w, int fd, struct table_cache *tables)
+{
+    struct arena a;
+    struct job job = { .fd = fd };
+    struct result result;
+    struct port port = { d, port_open, port_closed, port_lease, port_progress };
+    arena_init(&a, 0);
+    w->arena = &a;
+    if (wire_get_job(w, d->site, &job) != OK || fd < 0)
+        give_up();
+    operation_run(&job, &port, tables, &a, &result);
+    close(fd);
+    wire_result(&d->out, &result);
+    send_packet(d, -1);
+    arena_release(&a);
+}
+
+/* Nothing of the supervisor's may live on here: above all not the lock of the site. */
+static int only_socket(int socket)
+{
+    if (socket != 3) {
+        if (dup2(socket, 3) < 0)
+            _exit(1);
+        socket = 3;
+    }
+    if (close_range(4, ~0u, 0) != 0)
+        for (int fd = 4; fd < 1024; fd++)
+            close(fd);
+    return socket;
+}
+
+static void confine(void)
+{
+    static const struct rlimit none = { 0, 0 };
+    sigset_t all;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);                        /* the terminal sends it to all: the supervisor decides */
+    sigemptyset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void worker_main(const struct site *site, int socket)
+{
+    struct desk d = { .site = site };
+    struct table_cache *tables = table_cache_new(site);
+    confine();
+    if (getppid() == 1)
+        _exit(0);
+    d.socket = only_socket(socket);
+    arena_init(&d.answer, 0);
+    for (;;) {
+        int fd;
+        struct wire w = receive_packet(&d, WIRE_JOB, &fd);
+        work_one(&d, &w, fd, tables);
+    }
+}
