@@ -44,6 +44,8 @@ static long weigh(uint32_t before, uint32_t c, uint32_t after)
     long weight = 2;
     if ((left != SCRIPT_NONE && left != script) || (right != SCRIPT_NONE && right != script))
         weight -= 6;                /* two scripts in one word */
+    if (script == SCRIPT_LATIN && left == SCRIPT_LATIN && before >= 0x80)
+        weight -= 2;                /* Latin words have few accented letters side by side, Cyrillic ones nothing else */
     bool capital = char_lower(c) != c, small_before = left != SCRIPT_NONE && char_upper(before) != before;
     if (capital && small_before)
         weight -= 3;                /* aÄ */
