@@ -293,7 +293,7 @@ static void describe(const struct inbox *in, const char *name, const struct stat
 
 int inbox_next(struct inbox *in, struct drop *out, struct problems *ps)
 {
-    struct entry *e;
+    struct entry *e = NULL;
     struct stat st;
     int rc;
     while ((rc = next_entry(in, &e, ps)) == OK) {
