@@ -83,6 +83,7 @@ struct patcher {
     struct arena *arena;
     struct byte_edit *list;
     size_t n, cap;
+    void *state;                    /* of the syntax: what it knows of the message at hand */
 };
 
 /* What `inspect` tells of a file, without any format. */

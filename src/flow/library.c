@@ -19,7 +19,7 @@ struct given {
     struct given *next;
 };
 
-struct waybill {
+struct libwaybill {
     struct arena arena;             /* params, search folders */
     struct arena program;           /* the mapping; until the next load */
     struct arena run;               /* problems; until the next conversion */
@@ -31,26 +31,26 @@ struct waybill {
     struct mapping *mapping;
     struct binding *binding;
     struct given *given;
-    struct waybill_problem *list;
+    struct libwaybill_problem *list;
     size_t n;
     struct buf out;
 };
 
-const char *waybill_version(void)
+const char *libwaybill_version(void)
 {
     return WAYBILL_VERSION;
 }
 
 static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
 {
-    struct waybill *w = owner;
+    struct libwaybill *w = owner;
     return syntax_format(a, &w->finder, name, from, out, ps);
 }
 
-struct waybill *waybill_new(void)
+struct libwaybill *libwaybill_new(void)
 {
-    struct waybill *w = arena_malloc(sizeof *w);
-    *w = (struct waybill){ .limits = limits_default };
+    struct libwaybill *w = arena_malloc(sizeof *w);
+    *w = (struct libwaybill){ .limits = limits_default };
     arena_init(&w->arena, 0);
     arena_init(&w->program, 0);
     arena_init(&w->run, 0);
@@ -61,7 +61,7 @@ struct waybill *waybill_new(void)
     return w;
 }
 
-void waybill_free(struct waybill *w)
+void libwaybill_free(struct libwaybill *w)
 {
     if (!w)
         return;
@@ -73,7 +73,7 @@ void waybill_free(struct waybill *w)
 }
 
 /* The problems as the caller reads them. */
-static void keep_problems(struct waybill *w, const struct problems *ps)
+static void keep_problems(struct libwaybill *w, const struct problems *ps)
 {
     w->n = ps->n;
     w->list = arena_zero(&w->run, (ps->n + 1) * sizeof *w->list);
@@ -83,8 +83,8 @@ static void keep_problems(struct waybill *w, const struct problems *ps)
         problem_show(&shown, p);
         while (shown.n && shown.p[shown.n - 1] == '\n')
             shown.n--;
-        w->list[i++] = (struct waybill_problem){
-            .severity = (enum waybill_severity)p->severity, .code = p->code, .file = p->place.file ? p->place.file : "",
+        w->list[i++] = (struct libwaybill_problem){
+            .severity = (enum libwaybill_severity)p->severity, .code = p->code, .file = p->place.file ? p->place.file : "",
             .line = p->place.line, .column = p->place.column, .message = p->message, .path = arena_cstr(&w->run, p->path),
             .value = arena_cstr(&w->run, p->value), .text = arena_cstr(&w->run, p->text), .hint = arena_cstr(&w->run, p->hint),
             .shown = arena_cstr(&w->run, buf_slice(&shown)),
@@ -93,7 +93,7 @@ static void keep_problems(struct waybill *w, const struct problems *ps)
     }
 }
 
-static void begin(struct waybill *w, struct problems *ps)
+static void begin(struct libwaybill *w, struct problems *ps)
 {
     arena_reset(&w->run);
     w->n = 0;
@@ -101,16 +101,16 @@ static void begin(struct waybill *w, struct problems *ps)
     problems_init(ps, &w->run, 1000);
 }
 
-int waybill_search(struct waybill *w, const char *folder)
+int libwaybill_search(struct libwaybill *w, const char *folder)
 {
     if (w->nroots > SEARCH_MAX)
-        return WAYBILL_USAGE;
+        return LIBWAYBILL_USAGE;
     w->roots[w->nroots++] = arena_cstr(&w->arena, slice_of(folder));
     w->roots[w->nroots] = NULL;
-    return WAYBILL_OK;
+    return LIBWAYBILL_OK;
 }
 
-static void bind(struct waybill *w)
+static void bind(struct libwaybill *w)
 {
     w->binding = binding_new(&w->run, &w->env, &w->limits, w->mapping->file);
     for (const struct given *g = w->given; g; g = g->next) {
@@ -121,7 +121,7 @@ static void bind(struct waybill *w)
     }
 }
 
-int waybill_load(struct waybill *w, const char *mapping_path)
+int libwaybill_load(struct libwaybill *w, const char *mapping_path)
 {
     struct problems ps;
     begin(w, &ps);
@@ -132,12 +132,12 @@ int waybill_load(struct waybill *w, const char *mapping_path)
     keep_problems(w, &ps);
     if (rc > WARN) {
         w->mapping = NULL;
-        return WAYBILL_INVALID;
+        return LIBWAYBILL_INVALID;
     }
-    return WAYBILL_OK;
+    return LIBWAYBILL_OK;
 }
 
-static void add_given(struct waybill *w, const char *name, const char *value, const char *format, bool table)
+static void add_given(struct libwaybill *w, const char *name, const char *value, const char *format, bool table)
 {
     struct given *g = arena_zero(&w->arena, sizeof *g);
     *g = (struct given){ .table = table, .next = w->given };
@@ -147,56 +147,56 @@ static void add_given(struct waybill *w, const char *name, const char *value, co
     w->given = g;
 }
 
-int waybill_set(struct waybill *w, const char *name, const char *value)
+int libwaybill_set(struct libwaybill *w, const char *name, const char *value)
 {
     for (size_t i = 0; w->mapping && i < w->mapping->nparams; i++)
         if (slice_is(w->mapping->params[i].name, name)) {
             add_given(w, name, value, NULL, false);
-            return WAYBILL_OK;
+            return LIBWAYBILL_OK;
         }
-    return WAYBILL_USAGE;
+    return LIBWAYBILL_USAGE;
 }
 
-int waybill_table(struct waybill *w, const char *name, const char *path, const char *format)
+int libwaybill_table(struct libwaybill *w, const char *name, const char *path, const char *format)
 {
     for (size_t i = 0; w->mapping && i < w->mapping->ntables; i++)
         if (slice_is(w->mapping->tables[i].name, name) && !w->mapping->tables[i].local) {
             add_given(w, name, path, format, true);
-            return WAYBILL_OK;
+            return LIBWAYBILL_OK;
         }
-    return WAYBILL_USAGE;
+    return LIBWAYBILL_USAGE;
 }
 
 static int result_of(int rc)
 {
-    static const int results[] = { [OK] = WAYBILL_OK, [END] = WAYBILL_OK, [WARN] = WAYBILL_OK, [SKIP] = WAYBILL_REJECTED,
-                                   [STOP] = WAYBILL_INPUT, [TEMP] = WAYBILL_SYSTEM };
+    static const int results[] = { [OK] = LIBWAYBILL_OK, [END] = LIBWAYBILL_OK, [WARN] = LIBWAYBILL_OK, [SKIP] = LIBWAYBILL_REJECTED,
+                                   [STOP] = LIBWAYBILL_INPUT, [TEMP] = LIBWAYBILL_SYSTEM };
     return results[rc];
 }
 
 static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
 {
     (void)number;
-    struct waybill *w = owner;
+    struct libwaybill *w = owner;
     binding_message(w->binding, message, o);
 }
 
 /* What every conversion has in common. */
-static void prepare(struct waybill *w, struct conversion *c, struct outside *outside, enum waybill_direction d, const char *name)
+static void prepare(struct libwaybill *w, struct conversion *c, struct outside *outside, enum libwaybill_direction d, const char *name)
 {
     bind(w);
     binding_file(w->binding, slice_of(file_base(name)));
     binding_outside(w->binding, outside);
     *c = (struct conversion){ .mapping = w->mapping, .outside = outside, .limits = &w->limits, .judged = judged, .owner = w,
-                              .direction = d == WAYBILL_FORWARD ? MAPPING_FORWARD : MAPPING_BACKWARD };
+                              .direction = d == LIBWAYBILL_FORWARD ? MAPPING_FORWARD : MAPPING_BACKWARD };
 }
 
-static int convert_memory(struct waybill *w, enum waybill_direction d, struct slice in, const struct slice *original, const void **out, size_t *out_size)
+static int convert_memory(struct libwaybill *w, enum libwaybill_direction d, struct slice in, const struct slice *original, const void **out, size_t *out_size)
 {
     struct problems ps;
     begin(w, &ps);
     if (!w->mapping)
-        return WAYBILL_USAGE;
+        return LIBWAYBILL_USAGE;
     struct conversion c;
     struct outside outside;
     prepare(w, &c, &outside, d, "memory");
@@ -208,19 +208,19 @@ static int convert_memory(struct waybill *w, enum waybill_direction d, struct sl
     return result_of(rc);
 }
 
-int waybill_convert(struct waybill *w, enum waybill_direction d, const void *in, size_t in_size, const void **out, size_t *out_size)
+int libwaybill_convert(struct libwaybill *w, enum libwaybill_direction d, const void *in, size_t in_size, const void **out, size_t *out_size)
 {
     return convert_memory(w, d, (struct slice){ in, in_size }, NULL, out, out_size);
 }
 
-int waybill_update(struct waybill *w, const void *answer, size_t answer_size, const void *original, size_t original_size,
+int libwaybill_update(struct libwaybill *w, const void *answer, size_t answer_size, const void *original, size_t original_size,
                    const void **out, size_t *out_size)
 {
     struct slice old = { original, original_size };
-    return convert_memory(w, WAYBILL_BACKWARD, (struct slice){ answer, answer_size }, &old, out, out_size);
+    return convert_memory(w, LIBWAYBILL_BACKWARD, (struct slice){ answer, answer_size }, &old, out, out_size);
 }
 
-static int convert_files(struct waybill *w, enum waybill_direction d, const char *in_path, int in, const char *out_path, int out, struct problems *ps)
+static int convert_files(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, int in, const char *out_path, int out, struct problems *ps)
 {
     struct conversion c;
     struct outside outside;
@@ -238,7 +238,7 @@ static int convert_files(struct waybill *w, enum waybill_direction d, const char
 }
 
 /* The output gets its name when it is complete and usable. */
-static int convert_to(struct waybill *w, enum waybill_direction d, const char *in_path, const char *out_path, struct problems *ps)
+static int convert_to(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path, struct problems *ps)
 {
     int in = open(in_path, O_RDONLY | O_CLOEXEC);
     if (in < 0)
@@ -260,23 +260,23 @@ static int convert_to(struct waybill *w, enum waybill_direction d, const char *i
     return rc;
 }
 
-int waybill_convert_file(struct waybill *w, enum waybill_direction d, const char *in_path, const char *out_path)
+int libwaybill_convert_file(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path)
 {
     struct problems ps;
     begin(w, &ps);
     if (!w->mapping)
-        return WAYBILL_USAGE;
+        return LIBWAYBILL_USAGE;
     int rc = convert_to(w, d, in_path, out_path, &ps);
     keep_problems(w, &ps);
     return result_of(rc);
 }
 
-size_t waybill_problem_count(const struct waybill *w)
+size_t libwaybill_problem_count(const struct libwaybill *w)
 {
     return w->n;
 }
 
-const struct waybill_problem *waybill_problem(const struct waybill *w, size_t i)
+const struct libwaybill_problem *libwaybill_problem(const struct libwaybill *w, size_t i)
 {
     return i < w->n ? &w->list[i] : NULL;
 }
