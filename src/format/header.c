@@ -82,6 +82,7 @@ static int parse_encoding(struct cursor *c)
         return rc;
     l->format->charset = charset_find(name);
     l->format->charset_given = true;
+    l->format->charset_text = name;
     if (l->format->charset == CHARSET_UNKNOWN) {
         struct slice hint = problem_suggest(l->arena, name, charset_names, charset_names_count);
         return loader_bad(l, t, "FMT_ENCODING", hint.p, "the encoding `%.*s` is not known", SLICE_ARG(name));
