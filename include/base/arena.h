@@ -11,9 +11,9 @@
  * Three lifetimes exist: program (formats, mappings), batch (report), message (tree, texts).
  *
  * Owner:   the caller owns the struct; everything allocated lives until arena_reset or arena_release.
- * Errors:  allocation never returns NULL.  When the system has no memory the out-of-memory hook runs, which does not return
- *          (the default prints one line and aborts; a library's host may set its own).  `limit` is a soft bound: readers ask
- *          arena_full() and answer with the problem LIMIT_MESSAGE.
+ * Errors:  allocation never returns NULL.  When the system has no memory the out-of-memory hook runs, which does not
+ *          return (the default prints one line and aborts; a library's host may set its own).  `limit` is a soft
+ *          bound: readers ask arena_full() and answer with the problem LIMIT_MESSAGE.
  * Limits:  not for use by two threads at once.  Alignment is that of max_align_t (16 bytes).
  */
 #ifndef WAYBILL_BASE_ARENA_H

@@ -22,12 +22,14 @@ struct date_parts {
     uint8_t fraction;               /* digits after the second */
 };
 
-bool date_parse(struct slice canonical, struct date_parts *out);        /* date, time or datetime; checks the calendar */
+/* Date, time or datetime; checks the calendar. */
+bool date_parse(struct slice canonical, struct date_parts *out);
 bool date_check(const struct date_parts *p);
 struct slice date_text(struct arena *a, const struct date_parts *p);
 int64_t date_days(int32_t year, int32_t month, int32_t day);
 void date_from_days(int64_t days, int32_t *year, int32_t *month, int32_t *day);
-int date_compare_text(struct slice a, struct slice b);                  /* a date is its midnight; zones are reckoned with */
+/* A date is its midnight; zones are reckoned with. */
+int date_compare_text(struct slice a, struct slice b);
 
 /* Seconds since 1970-01-01T00:00:00Z: offset counted, a date is its midnight, a time alone is of 1970-01-01. */
 int64_t date_seconds(const struct date_parts *p);
@@ -44,7 +46,8 @@ struct slice zone_stamp(struct arena *a, const struct zone *z, int64_t utc_secon
    In a gap out is reckoned with the offset before it; a local time that names its offset is taken by that. */
 int zone_to_utc(const struct zone *z, const struct date_parts *local, int64_t *out);
 
-/* The wall clock in seconds and nanoseconds, or what the environment's WAYBILL_CLOCK says ("2026-01-02T03:04:05Z"), read once by the caller. */
+/* The wall clock in seconds and nanoseconds, or what the environment's WAYBILL_CLOCK says ("2026-01-02T03:04:05Z"),
+   read once by the caller. */
 struct clock {
     bool fixed;
     int64_t seconds;

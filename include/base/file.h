@@ -1,8 +1,8 @@
 /*
  * file - whole files and durable writes
  *
- * Errors:  OK, or TEMP / STOP with a problem (SYS_…); errno is told in it.  fsync is never called twice on one inode: after a
- *          failed one the caller makes a new file (RELIABILITY.md 2.9).
+ * Errors:  OK, or TEMP / STOP with a problem (SYS_…); errno is told in it.  fsync is never called twice on one inode:
+ *          after a failed one the caller makes a new file (RELIABILITY.md 2.9).
  */
 #ifndef WAYBILL_BASE_FILE_H
 #define WAYBILL_BASE_FILE_H
@@ -20,7 +20,8 @@ int file_read(struct arena *a, const char *path, uint64_t max, struct slice *out
 int file_write_all(int fd, struct slice bytes);
 /* Reads until `n` bytes are there or the file ends; -1 with errno on a fault. */
 ssize_t file_read_full(int fd, void *p, size_t n);
-/* NAME replaced by the bytes: temporary file beside it, fsync, rename, fsync of the folder (the last two fsyncs only if durable). */
+/* NAME replaced by the bytes: temporary file beside it, fsync, rename, fsync of the folder (the last two fsyncs only
+   if durable). */
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps);
 /* Folder and its parents. */
 int file_make_dirs(const char *path, unsigned mode, struct problems *ps);

@@ -7,8 +7,9 @@
  *     log_number(&l, "bytes", 1234);
  *     log_end(&l);                                     level=info event=deliver batch=b17 bytes=1234
  *
- * Under systemd the level is told by the prefix <6> instead (sd-daemon(3)).  Values are escaped (buf_add_shown) and quoted
- * where they hold a blank, a quotation mark or "="; a line is one write, so lines of several processes do not mix.
+ * Under systemd the level is told by the prefix <6> instead (sd-daemon(3)).  Values are escaped (buf_add_shown) and
+ * quoted where they hold a blank, a quotation mark or "="; a line is one write, so lines of several processes do not
+ * mix.
  *
  * Owner:   log_begin to log_end hold a buffer: always call both.
  * Errors:  none: a line that cannot be written is lost.
@@ -25,7 +26,9 @@
 #include "base/slice.h"
 
 /* The numbers of syslog. */
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+    LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7,
+};
 
 struct log {
     struct buf line;

@@ -1,8 +1,9 @@
 /*
  * num - exact decimals
  *
- * A number is canonical text `-?digits[.digits]` (format/type.h); copying keeps its lexeme at any length.  Arithmetic goes
- * through struct num: a coefficient of at most 38 digits and a scale, exact for + - *, 34 digits half even for div.
+ * A number is canonical text `-?digits[.digits]` (format/type.h); copying keeps its lexeme at any length.  Arithmetic
+ * goes through struct num: a coefficient of at most 38 digits and a scale, exact for + - *, 34 digits half even for
+ * div.
  *
  * Errors:  functions return false where the result does not fit 38 digits (NUM_RANGE), or divides by zero.
  */

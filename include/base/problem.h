@@ -10,12 +10,12 @@
  * Shown as  FILE:LINE:COLUMN: error: message 17, Line[2]/Qty: "12,5x" is not a decimal [NUM_BAD]
  * with the source line and a caret below it where the problem has them.
  *
- * Where a problem has a `value`, its text may leave it out: "is not a decimal" is shown as "12,5x" is not a decimal.  A text
- * that holds a quotation mark already is shown as it is.
+ * Where a problem has a `value`, its text may leave it out: "is not a decimal" is shown as "12,5x" is not a decimal.
+ * A text that holds a quotation mark already is shown as it is.
  *
  * Units:   line and column from 1, in characters; 0 = not known.  Offsets in bytes from 0.
- * Owner:   all texts of a problem live in the arena of its collection (problem_add copies what it is given, the code excepted;
- *          value and path up to 1 KiB, text and hint up to 4 KiB).
+ * Owner:   all texts of a problem live in the arena of its collection (problem_add copies what it is given, the code
+ *          excepted; value and path up to 1 KiB, text and hint up to 4 KiB).
  * Errors:  none.  Beyond `max` problems only the counters go up (and the groups of same code and path).
  */
 #ifndef WAYBILL_BASE_PROBLEM_H
@@ -37,7 +37,8 @@ enum severity { PROBLEM_NOTE, PROBLEM_WARNING, PROBLEM_ERROR };
 
 struct place {
     const char *file;               /* as the user named it; "-" = standard input; NULL = the run as a whole */
-    uint64_t offset;                /* of data: turned into line and column by the collection's locate(); PLACE_NO_OFFSET = use line, column */
+    /* of data: turned into line and column by the collection's locate(); PLACE_NO_OFFSET = use line, column */
+    uint64_t offset;
     uint32_t line, column;
     uint32_t width;                 /* characters under the caret; 0 = one */
 };
@@ -54,7 +55,8 @@ struct problem {
     struct slice source;            /* the source line to show, without line end; slice_none() = do not show */
     struct problem *next;
     uint64_t count;                 /* in a group list: how many of this code and path */
-    uint32_t source_skip;           /* characters left out at the head of `source`, which is cut around the column when long */
+    /* characters left out at the head of `source`, which is cut around the column when long */
+    uint32_t source_skip;
 };
 
 struct problem_groups;
@@ -75,20 +77,24 @@ struct problems {
 
 void problems_init(struct problems *ps, struct arena *arena, size_t max);
 void problem_add(struct problems *ps, const struct problem *p);
-void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place, const char *format, ...)
+void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,
+                  const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* The first problem of each code and path (numbers of instances left out: Line[2]/Qty and Line[3]/Qty are one) with its count,
-   in order of coming, beyond `max` of the list too; at most `max` are stored, the number of all is returned. */
+/* The first problem of each code and path (numbers of instances left out: Line[2]/Qty and Line[3]/Qty are one) with
+   its count, in order of coming, beyond `max` of the list too; at most `max` are stored, the number of all is
+   returned. */
 size_t problems_groups(const struct problems *ps, const struct problem **out, size_t max);
-/* A fault of the system: "what: strerror(err)"; code SYS_IO unless errno says better (SYS_FULL, SYS_DENIED, SYS_MISSING). Returns TEMP. */
+/* A fault of the system: "what: strerror(err)"; code SYS_IO unless errno says better (SYS_FULL, SYS_DENIED,
+   SYS_MISSING). Returns TEMP. */
 int problem_system(struct problems *ps, const char *file, const char *what, int err);
 
-/* The problem as its user reads it: one line, and source line with caret where known. Escaped, without colour. Ends in a newline. */
+/* The problem as its user reads it: one line, and source line with caret where known. Escaped, without colour. Ends
+   in a newline. */
 void problem_show(struct buf *out, const struct problem *p);
 /* Its text with the value, without place, path, code and hint; escaped. */
 void problem_text(struct buf *out, const struct problem *p);
-/* The problem as one JSON object: severity, code, file, line, column, offset, message, path, value, text, hint, count, those
-   which are known, in this order. */
+/* The problem as one JSON object: severity, code, file, line, column, offset, message, path, value, text, hint,
+   count, those which are known, in this order. */
 void problem_json(struct buf *out, const struct problem *p);
 
 /* "did you mean `x`?" for a name that is not in the list, or slice_none(). */

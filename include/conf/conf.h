@@ -6,8 +6,8 @@
  *     for (struct statement *s = c->first; s; s = s->next) ...
  *
  * Turns text into statements of tokens with places and knows no keyword.  Grammar: LANGUAGE.md section 1.
- * After a fault the parser goes on with the next line, so all faults of a file are reported at once; the statements that
- * could be read are given even then.
+ * After a fault the parser goes on with the next line, so all faults of a file are reported at once; the statements
+ * that could be read are given even then.
  *
  * Units:   line and column from 1, in characters; offset and length in bytes of the file's text.
  * Owner:   everything lives in the arena; tokens point into `text`, which is kept in the conf.
@@ -27,14 +27,16 @@
 enum token_kind { TOKEN_NAME, TOKEN_NUMBER, TOKEN_RANGE, TOKEN_STRING, TOKEN_OP };
 
 enum token_op {
-    OP_NONE, OP_BOTH /* <=> */, OP_RIGHT /* => */, OP_LEFT /* <= */, OP_EQ, OP_NE, OP_LT, OP_GT, OP_GE, OP_BAR, OP_SLASH,
-    OP_DOT, OP_DOTDOT, OP_AT, OP_DOLLAR, OP_STAR, OP_PLUS, OP_MINUS, OP_COMMA, OP_LPAREN, OP_RPAREN, OP_LBRACK, OP_RBRACK,
+    OP_NONE, OP_BOTH /* <=> */, OP_RIGHT /* => */, OP_LEFT /* <= */, OP_EQ, OP_NE, OP_LT, OP_GT, OP_GE,
+    OP_BAR, OP_SLASH, OP_DOT, OP_DOTDOT, OP_AT, OP_DOLLAR, OP_STAR, OP_PLUS, OP_MINUS, OP_COMMA,
+    OP_LPAREN, OP_RPAREN, OP_LBRACK, OP_RBRACK,
 };
 
 struct token {
     enum token_kind kind;
     enum token_op op;               /* of TOKEN_OP */
-    struct slice text;              /* as written; of a STRING: with the escapes resolved (`\{` stays `\{`: templates need it) */
+    /* as written; of a STRING: with the escapes resolved (`\{` stays `\{`: templates need it) */
+    struct slice text;
     uint32_t offset, length;        /* in the file, quotes included */
     uint32_t line, column, width;   /* width in characters */
     bool spaced;                    /* white space stands before it */
@@ -62,8 +64,8 @@ int conf_parse(struct arena *a, const char *file, struct slice text, struct conf
 int conf_load(struct arena *a, const char *path, struct conf **out, struct problems *ps);
 
 /* Adds a problem at a token: source line, caret and width come from the conf. `hint` may be NULL. Returns STOP. */
-int conf_problem(const struct conf *c, const struct token *t, enum severity severity, const char *code, struct problems *ps,
-                 const char *hint, const char *format, ...) __attribute__((format(printf, 7, 8)));
+int conf_problem(const struct conf *c, const struct token *t, enum severity severity, const char *code,
+                 struct problems *ps, const char *hint, const char *format, ...) __attribute__((format(printf, 7, 8)));
 
 /* The number of milliseconds of a DURATION token (500ms 5s 15m 2h 30d 2y), or -1. */
 int64_t conf_duration(const struct token *t);

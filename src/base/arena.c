@@ -17,7 +17,8 @@
 #define ARENA_KEEPS 1
 #endif
 
-/* Block sizes double from FIRST to LARGEST: short-lived small arenas stay small, a long file's message arena settles in one block. */
+/* Block sizes double from FIRST to LARGEST: short-lived small arenas stay small, a long file's message arena settles
+   in one block. */
 enum { BLOCK_FIRST = 4 << 10, BLOCK_LARGEST = 1 << 20 };
 
 struct arena_block {

@@ -5,17 +5,19 @@
 static const struct slice names[CHARSET_COUNT] = {
     NAME(CHARSET_UNKNOWN, "unknown"), NAME(CHARSET_UTF_8, "UTF-8"), NAME(CHARSET_UTF_16, "UTF-16"),
     NAME(CHARSET_UTF_16LE, "UTF-16LE"), NAME(CHARSET_UTF_16BE, "UTF-16BE"), NAME(CHARSET_US_ASCII, "US-ASCII"),
-    NAME(CHARSET_ISO_8859_1, "ISO-8859-1"), NAME(CHARSET_ISO_8859_2, "ISO-8859-2"), NAME(CHARSET_ISO_8859_3, "ISO-8859-3"),
-    NAME(CHARSET_ISO_8859_4, "ISO-8859-4"), NAME(CHARSET_ISO_8859_5, "ISO-8859-5"), NAME(CHARSET_ISO_8859_6, "ISO-8859-6"),
-    NAME(CHARSET_ISO_8859_7, "ISO-8859-7"), NAME(CHARSET_ISO_8859_8, "ISO-8859-8"), NAME(CHARSET_ISO_8859_9, "ISO-8859-9"),
-    NAME(CHARSET_ISO_8859_10, "ISO-8859-10"), NAME(CHARSET_ISO_8859_13, "ISO-8859-13"),
-    NAME(CHARSET_ISO_8859_14, "ISO-8859-14"), NAME(CHARSET_ISO_8859_15, "ISO-8859-15"),
-    NAME(CHARSET_ISO_8859_16, "ISO-8859-16"), NAME(CHARSET_WINDOWS_1250, "windows-1250"),
-    NAME(CHARSET_WINDOWS_1251, "windows-1251"), NAME(CHARSET_WINDOWS_1252, "windows-1252"),
-    NAME(CHARSET_WINDOWS_1253, "windows-1253"), NAME(CHARSET_WINDOWS_1254, "windows-1254"),
-    NAME(CHARSET_WINDOWS_1255, "windows-1255"), NAME(CHARSET_WINDOWS_1256, "windows-1256"),
-    NAME(CHARSET_WINDOWS_1257, "windows-1257"), NAME(CHARSET_WINDOWS_1258, "windows-1258"), NAME(CHARSET_IBM437, "IBM437"),
-    NAME(CHARSET_IBM850, "IBM850"), NAME(CHARSET_IBM852, "IBM852"), NAME(CHARSET_KOI8_R, "KOI8-R"),
+    NAME(CHARSET_ISO_8859_1, "ISO-8859-1"), NAME(CHARSET_ISO_8859_2, "ISO-8859-2"),
+    NAME(CHARSET_ISO_8859_3, "ISO-8859-3"), NAME(CHARSET_ISO_8859_4, "ISO-8859-4"),
+    NAME(CHARSET_ISO_8859_5, "ISO-8859-5"), NAME(CHARSET_ISO_8859_6, "ISO-8859-6"),
+    NAME(CHARSET_ISO_8859_7, "ISO-8859-7"), NAME(CHARSET_ISO_8859_8, "ISO-8859-8"),
+    NAME(CHARSET_ISO_8859_9, "ISO-8859-9"), NAME(CHARSET_ISO_8859_10, "ISO-8859-10"),
+    NAME(CHARSET_ISO_8859_13, "ISO-8859-13"), NAME(CHARSET_ISO_8859_14, "ISO-8859-14"),
+    NAME(CHARSET_ISO_8859_15, "ISO-8859-15"), NAME(CHARSET_ISO_8859_16, "ISO-8859-16"),
+    NAME(CHARSET_WINDOWS_1250, "windows-1250"), NAME(CHARSET_WINDOWS_1251, "windows-1251"),
+    NAME(CHARSET_WINDOWS_1252, "windows-1252"), NAME(CHARSET_WINDOWS_1253, "windows-1253"),
+    NAME(CHARSET_WINDOWS_1254, "windows-1254"), NAME(CHARSET_WINDOWS_1255, "windows-1255"),
+    NAME(CHARSET_WINDOWS_1256, "windows-1256"), NAME(CHARSET_WINDOWS_1257, "windows-1257"),
+    NAME(CHARSET_WINDOWS_1258, "windows-1258"), NAME(CHARSET_IBM437, "IBM437"), NAME(CHARSET_IBM850, "IBM850"),
+    NAME(CHARSET_IBM852, "IBM852"), NAME(CHARSET_KOI8_R, "KOI8-R"),
 };
 
 const struct slice *const charset_names = names + 1;
@@ -118,7 +120,8 @@ static bool is_unfinished(struct slice rest)
     size_t length = c < 0xC2 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 1;
     if (rest.n >= length)
         return false;
-    char whole[4] = { 0 };          /* some ending makes it valid: 0x80, 0x90 or 0xBF at the second byte, 0x80 after it */
+    /* some ending makes it valid: 0x80, 0x90 or 0xBF at the second byte, 0x80 after it */
+    char whole[4] = { 0 };
     static const char seconds[] = { '\x80', '\x90', '\xBF' };
     for (size_t i = 0; i < sizeof seconds; i++) {
         memset(whole, '\x80', sizeof whole);
@@ -186,7 +189,8 @@ size_t charset_decode(enum charset c, struct slice text, struct buf *out, bool *
     if (c == CHARSET_UTF_16) {
         size_t mark = charset_bom(text, &marked);
         mark = marked == CHARSET_UTF_8 ? 0 : mark;
-        return mark + decode_utf16(marked == CHARSET_UTF_16BE, mark ? slice_range(text.p + mark, text.p + text.n) : text, out, unfinished);
+        text = mark ? slice_range(text.p + mark, text.p + text.n) : text;
+        return mark + decode_utf16(marked == CHARSET_UTF_16BE, text, out, unfinished);
     }
     if (c == CHARSET_UTF_16LE || c == CHARSET_UTF_16BE)
         return decode_utf16(c == CHARSET_UTF_16BE, text, out, unfinished);

@@ -36,8 +36,9 @@ bool date_check(const struct date_parts *p)
     if (p->has_date && (p->year < 1 || p->year > 9999 || p->month < 1 || p->month > 12 || p->day < 1
                         || p->day > days_of_month(p->year, p->month)))
         return false;
-    if (p->has_time && (p->hour < 0 || p->hour > 23 || p->minute < 0 || p->minute > 59 || p->second < 0 || p->second > 59
-                        || p->nano < 0 || p->nano > 999999999))
+    bool in_day = p->hour >= 0 && p->hour <= 23 && p->minute >= 0 && p->minute <= 59 && p->second >= 0
+        && p->second <= 59;
+    if (p->has_time && (!in_day || p->nano < 0 || p->nano > 999999999))
         return false;
     if (p->has_offset && (p->offset <= -24 * 60 || p->offset >= 24 * 60))
         return false;
@@ -95,7 +96,8 @@ static bool parse_offset(const char **p, const char *end, struct date_parts *out
     if (skip(p, end, 'Z'))
         return true;
     bool west = skip(p, end, '-');
-    if ((!west && !skip(p, end, '+')) || !number(p, end, 2, &hours) || !skip(p, end, ':') || !number(p, end, 2, &minutes))
+    if ((!west && !skip(p, end, '+')) || !number(p, end, 2, &hours) || !skip(p, end, ':')
+        || !number(p, end, 2, &minutes))
         return false;
     out->offset = (west ? -1 : 1) * (hours * 60 + minutes);
     return minutes < 60;
@@ -108,8 +110,8 @@ bool date_parse(struct slice canonical, struct date_parts *out)
     if (canonical.n >= 3 && p[2] == ':')
         return parse_time(&p, end, out) && p == end && date_check(out);
     out->has_date = true;
-    if (!number(&p, end, 4, &out->year) || !skip(&p, end, '-') || !number(&p, end, 2, &out->month) || !skip(&p, end, '-')
-        || !number(&p, end, 2, &out->day))
+    if (!number(&p, end, 4, &out->year) || !skip(&p, end, '-') || !number(&p, end, 2, &out->month)
+        || !skip(&p, end, '-') || !number(&p, end, 2, &out->day))
         return false;
     if (skip(&p, end, 'T') && (!parse_time(&p, end, out) || (p < end && !parse_offset(&p, end, out))))
         return false;
@@ -176,8 +178,8 @@ void date_from_seconds(int64_t seconds, int32_t offset, struct date_parts *out)
 {
     int64_t local = seconds + (int64_t)offset * MINUTE, days = (local >= 0 ? local : local - (DAY - 1)) / DAY;
     int32_t rest = (int32_t)(local - days * DAY);
-    *out = (struct date_parts){ .hour = rest / HOUR, .minute = rest / MINUTE % 60, .second = rest % 60, .offset = offset,
-                                .has_date = true, .has_time = true, .has_offset = true };
+    *out = (struct date_parts){ .hour = rest / HOUR, .minute = rest / MINUTE % 60, .second = rest % 60,
+                                .offset = offset, .has_date = true, .has_time = true, .has_offset = true };
     date_from_days(days, &out->year, &out->month, &out->day);
 }
 

@@ -9,7 +9,8 @@ static const enum charset usual[] = {
     CHARSET_WINDOWS_1251, CHARSET_WINDOWS_1254, CHARSET_ISO_8859_9, CHARSET_WINDOWS_1253, CHARSET_ISO_8859_7,
     CHARSET_WINDOWS_1257, CHARSET_ISO_8859_13, CHARSET_IBM850, CHARSET_IBM852, CHARSET_IBM437, CHARSET_KOI8_R,
     CHARSET_ISO_8859_5, CHARSET_WINDOWS_1255, CHARSET_WINDOWS_1256, CHARSET_WINDOWS_1258, CHARSET_ISO_8859_8,
-    CHARSET_ISO_8859_6, CHARSET_ISO_8859_4, CHARSET_ISO_8859_10, CHARSET_ISO_8859_3, CHARSET_ISO_8859_14, CHARSET_ISO_8859_16,
+    CHARSET_ISO_8859_6, CHARSET_ISO_8859_4, CHARSET_ISO_8859_10, CHARSET_ISO_8859_3, CHARSET_ISO_8859_14,
+    CHARSET_ISO_8859_16,
 };
 
 enum { USUAL = sizeof usual / sizeof *usual };
@@ -69,8 +70,10 @@ static bool score(enum charset c, struct slice text, long *out)
         uint32_t here = character(c, text.p + i);
         if (here == 0)
             return false;
+        uint32_t before = i ? character(c, text.p + i - 1) : ' ';
+        uint32_t after = i + 1 < text.n ? character(c, text.p + i + 1) : ' ';
         if (i < SAMPLE)
-            sum += weigh(i ? character(c, text.p + i - 1) : ' ', here, i + 1 < text.n ? character(c, text.p + i + 1) : ' ');
+            sum += weigh(before, here, after);
     }
     *out = sum;
     return true;

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-/* Commas follow from what stands before: only after an opening bracket, a colon or nothing there is none.  (A text ends in a
-   quotation mark, so its own bytes are never taken for one of these.) */
+/* Commas follow from what stands before: only after an opening bracket, a colon or nothing there is none.  (A text
+   ends in a quotation mark, so its own bytes are never taken for one of these.) */
 static void comma(struct buf *b)
 {
     char last = b->n ? b->p[b->n - 1] : '\n';

@@ -137,7 +137,8 @@ void problem_add(struct problems *ps, const struct problem *given)
     count_in_group(ps, &p, kept);
 }
 
-void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place, const char *format, ...)
+void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,
+                  const char *format, ...)
 {
     char text[KEEP_TEXT];
     va_list ap;

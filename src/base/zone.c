@@ -1,4 +1,5 @@
-/* Time zones: TZif files (RFC 8536) with the rule in their footer (POSIX.1-2017 section 8.3, TZ) for times after the last entry. */
+/* Time zones: TZif files (RFC 8536) with the rule in their footer (POSIX.1-2017 section 8.3, TZ) for times after the
+   last entry. */
 #include "base/date.h"
 
 #include <fcntl.h>
@@ -141,7 +142,8 @@ static bool take_day(const char **p, struct rule_day *day)
         ++*p;
         day->time = take_time(p);
     }
-    return day->kind != RULE_MONTH || (day->month >= 1 && day->month <= 12 && day->week >= 1 && day->week <= 5 && day->day <= 6);
+    return day->kind != RULE_MONTH || (day->month >= 1 && day->month <= 12 && day->week >= 1 && day->week <= 5
+                                       && day->day <= 6);
 }
 
 /* "CET-1CEST,M3.5.0,M10.5.0/3"; offsets count west there. */
@@ -163,7 +165,8 @@ static bool read_rule(struct zone *z, const char *p)
 static bool read_zone(struct zone *z, struct arena *a, const unsigned char *p, size_t n)
 {
     struct header h;
-    if (!read_header(p, n, &h) || p[4] < '2')       /* version 1 has 32-bit times only; tzdata has written 2 since 2005 */
+    /* version 1 has 32-bit times only; tzdata has written 2 since 2005 */
+    if (!read_header(p, n, &h) || p[4] < '2')
         return false;
     size_t skip = HEADER + body_size(&h, 4);
     if (skip > n || !read_header(p + skip, n - skip, &h))
@@ -277,7 +280,8 @@ int zone_to_utc(const struct zone *z, const struct date_parts *local, int64_t *o
         return 1;
     /* No zone changes twice within two days, so the offsets of a day before and a day after are all there is. */
     int64_t early = seconds - offset_seconds(z, seconds - DAY), late = seconds - offset_seconds(z, seconds + DAY);
-    bool early_fits = early + offset_seconds(z, early) == seconds, late_fits = late + offset_seconds(z, late) == seconds;
+    bool early_fits = early + offset_seconds(z, early) == seconds;
+    bool late_fits = late + offset_seconds(z, late) == seconds;
     if (early == late) {
         *out = early;
         return 1;

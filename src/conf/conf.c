@@ -53,7 +53,8 @@ static struct statement *new_statement(struct parser *p, bool link)
 static bool open_block(struct parser *p, const struct token *brace, bool link)
 {
     if (p->depth == DEPTH_MAX) {
-        conf_problem(p->conf, brace, PROBLEM_ERROR, "CONF_DEPTH", p->problems, NULL, "more than 64 blocks inside each other");
+        conf_problem(p->conf, brace, PROBLEM_ERROR, "CONF_DEPTH", p->problems, NULL,
+                     "more than 64 blocks inside each other");
         return false;
     }
     struct statement *s = new_statement(p, link);
@@ -102,8 +103,8 @@ static bool end_line(struct parser *p, const char *brace)
 static bool take_open(struct parser *p, const struct token *brace)
 {
     if (p->n == 0) {
-        conf_problem(p->conf, brace, PROBLEM_ERROR, "CONF_BLOCK", p->problems, "write the statement before it on the same line",
-                     "a block needs a statement before it");
+        conf_problem(p->conf, brace, PROBLEM_ERROR, "CONF_BLOCK", p->problems,
+                     "write the statement before it on the same line", "a block needs a statement before it");
         return open_block(p, brace, false) && end_line(p, "{");
     }
     return open_block(p, brace, true) && end_line(p, "{");
@@ -144,7 +145,8 @@ static bool step(struct parser *p)
         kind = LEX_FAULT;
     }
     if (faults(p) >= FAULTS_MAX) {
-        conf_problem(p->conf, &t, PROBLEM_NOTE, "CONF_MANY", p->problems, NULL, "too many faults: the rest was not read");
+        conf_problem(p->conf, &t, PROBLEM_NOTE, "CONF_MANY", p->problems, NULL,
+                     "too many faults: the rest was not read");
         return false;
     }
     switch (kind) {
@@ -159,7 +161,8 @@ static bool step(struct parser *p)
     }
 }
 
-/* Characters that no line of a file may hold: what the eye does not see could hide from a reviewer what a mapping does. */
+/* Characters that no line of a file may hold: what the eye does not see could hide from a reviewer what a mapping
+   does. */
 static bool is_hidden(uint32_t c)
 {
     return (c < 0x20 && c != '\t') || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F
@@ -176,8 +179,8 @@ static void check_line(const struct conf *c, struct slice line, uint32_t number,
         uint32_t character = utf8_next(&p, end);
         at.offset = (uint32_t)(from - c->text.p);
         if (is_hidden(character)) {
-            conf_problem(c, &at, PROBLEM_ERROR, "CONF_HIDDEN", ps, "in a text write it as \\u{…}", "hidden character U+%04X",
-                         (unsigned)character);
+            conf_problem(c, &at, PROBLEM_ERROR, "CONF_HIDDEN", ps, "in a text write it as \\u{…}",
+                         "hidden character U+%04X", (unsigned)character);
             return;
         }
         at.column++;
@@ -261,8 +264,8 @@ static struct slice line_at(const struct conf *c, size_t offset)
     return line;
 }
 
-int conf_problem(const struct conf *c, const struct token *t, enum severity severity, const char *code, struct problems *ps,
-                 const char *hint, const char *format, ...)
+int conf_problem(const struct conf *c, const struct token *t, enum severity severity, const char *code,
+                 struct problems *ps, const char *hint, const char *format, ...)
 {
     struct buf text = { 0 };
     va_list ap;
@@ -270,8 +273,11 @@ int conf_problem(const struct conf *c, const struct token *t, enum severity seve
     buf_vprintf(&text, format, ap);
     va_end(ap);
     problem_add(ps, &(struct problem){
-        .severity = severity, .code = code, .text = buf_slice(&text), .hint = slice_of(hint), .source = line_at(c, t->offset),
-        .place = { .file = c->file, .offset = PLACE_NO_OFFSET, .line = t->line, .column = t->column, .width = t->width } });
+        .severity = severity, .code = code, .text = buf_slice(&text), .hint = slice_of(hint),
+        .source = line_at(c, t->offset),
+        .place = { .file = c->file, .offset = PLACE_NO_OFFSET, .line = t->line, .column = t->column,
+                   .width = t->width },
+    });
     buf_release(&text);
     return STOP;
 }
@@ -281,7 +287,9 @@ int64_t conf_duration(const struct token *t)
     static const struct {
         const char *unit;
         int64_t milliseconds;
-    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { "y", 31536000000 } };
+    } units[] = {
+        { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { "y", 31536000000 },
+    };
     int64_t n = 0;
     size_t i = 0;
     if (t->kind != TOKEN_NAME)

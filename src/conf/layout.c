@@ -1,7 +1,7 @@
 /*
- * How a file is laid out: four blanks per block; arrows of a block under each other, as long as their left sides are short;
- * rows of a table in columns; one blank line at most.  Blanks that the author put between other tokens stay: they may be
- * columns that only he can see.
+ * How a file is laid out: four blanks per block; arrows of a block under each other, as long as their left sides are
+ * short; rows of a table in columns; one blank line at most.  Blanks that the author put between other tokens stay:
+ * they may be columns that only he can see.
  */
 #include "conf/conf.h"
 
@@ -85,7 +85,8 @@ static bool read_row(struct layout *l, struct row *r)
     return !last;
 }
 
-/* A statement that begins with a keyword: a name and behind a blank something that is no operator.  Its `<=` is no arrow. */
+/* A statement that begins with a keyword: a name and behind a blank something that is no operator.  Its `<=` is no
+   arrow. */
 static bool has_keyword(const struct layout *l, const struct row *r)
 {
     static const char *const words[] = { "and", "or", "div", "mod" };
@@ -96,7 +97,8 @@ static bool has_keyword(const struct layout *l, const struct row *r)
         if (token_is(b, words[i]))
             return false;
     }
-    return b->kind != TOKEN_OP || b->op == OP_DOLLAR || b->op == OP_LPAREN || b->op == OP_DOT || b->op == OP_DOTDOT || b->op == OP_AT;
+    return b->kind != TOKEN_OP || b->op == OP_DOLLAR || b->op == OP_LPAREN || b->op == OP_DOT || b->op == OP_DOTDOT
+        || b->op == OP_AT;
 }
 
 static void find_arrow(const struct layout *l, struct row *r)

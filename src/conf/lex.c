@@ -42,13 +42,15 @@ static void take(struct lexer *l, struct token *t, const char *to)
 {
     struct slice text = slice_range(l->at, to);
     *t = (struct token){ .text = text, .offset = (uint32_t)(l->at - l->conf->text.p), .length = (uint32_t)text.n,
-                         .line = l->line, .column = l->column, .width = (uint32_t)slice_chars(text), .spaced = l->spaced };
+                         .line = l->line, .column = l->column, .width = (uint32_t)slice_chars(text),
+                         .spaced = l->spaced };
     l->column += t->width;
     l->at = to;
     l->spaced = false;
 }
 
-static enum lex_kind fault(struct lexer *l, const struct token *t, const char *code, const char *hint, struct slice text)
+static enum lex_kind fault(struct lexer *l, const struct token *t, const char *code, const char *hint,
+                           struct slice text)
 {
     if (l->problems)
         conf_problem(l->conf, t, PROBLEM_ERROR, code, l->problems, hint, "%.*s", SLICE_ARG(text));
@@ -241,8 +243,8 @@ static enum lex_kind close_bracket(struct lexer *l, const struct token *t)
         l->nesting--;
         return LEX_TOKEN;
     }
-    struct slice text = arena_printf(l->arena, "`%c` where `%c` of line %u, column %u must be closed first", c, *open->text.p,
-                                     open->line, open->column);
+    struct slice text = arena_printf(l->arena, "`%c` where `%c` of line %u, column %u must be closed first", c,
+                                     *open->text.p, open->line, open->column);
     return fault(l, t, "CONF_BRACKET", *open->text.p == '(' ? "expected `)`" : "expected `]`", text);
 }
 

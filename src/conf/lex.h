@@ -31,7 +31,8 @@ struct lexer {
 void lex_init(struct lexer *l, const struct conf *c, struct arena *a, struct problems *ps);
 /* The next piece; `t` has its place whatever its kind. */
 enum lex_kind lex_next(struct lexer *l, struct token *t);
-/* To the start of the next line; brackets are forgotten.  Gives the last character of what was skipped, blanks left out. */
+/* To the start of the next line; brackets are forgotten.  Gives the last character of what was skipped, blanks left
+   out. */
 char lex_skip_line(struct lexer *l);
 /* Says that the innermost bracket is not closed, and goes back to it. */
 void lex_unclosed(struct lexer *l);

@@ -11,9 +11,10 @@ static size_t decode_pieces(enum charset c, struct slice text, size_t n, struct 
     size_t at = 0, step = n;
     while (at < text.n) {
         bool unfinished;
-        size_t left = text.n - at, taken = charset_decode(c, (struct slice){ text.p + at, left < step ? left : step }, out, &unfinished);
+        size_t left = text.n - at, n_now = left < step ? left : step;
+        size_t taken = charset_decode(c, (struct slice){ text.p + at, n_now }, out, &unfinished);
         at += taken;
-        if (taken == (left < step ? left : step)) {
+        if (taken == n_now) {
             step = n;
             continue;
         }
@@ -43,7 +44,8 @@ static void check_texts(struct slice utf8)
     text_fold(utf8, &lower);
     text_upper(utf8, &upper);
     buf_add_shown(&shown, utf8, 1000);
-    if (utf8_valid(buf_slice(&lower)) != lower.n || utf8_valid(buf_slice(&upper)) != upper.n || utf8_valid(buf_slice(&shown)) != shown.n)
+    if (utf8_valid(buf_slice(&lower)) != lower.n || utf8_valid(buf_slice(&upper)) != upper.n
+        || utf8_valid(buf_slice(&shown)) != shown.n)
         abort();
     buf_release(&lower);
     buf_release(&upper);
@@ -61,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t taken = charset_decode(c, text, &whole, &unfinished);
     if (taken > text.n || utf8_valid(buf_slice(&whole)) != whole.n)
         abort();
-    if (c != CHARSET_UTF_16 && (decode_pieces(c, text, 1 + data[0] % 5, &pieces) != taken || !slice_equal(buf_slice(&whole), buf_slice(&pieces))))
+    if (c != CHARSET_UTF_16 && (decode_pieces(c, text, 1 + data[0] % 5, &pieces) != taken
+                                || !slice_equal(buf_slice(&whole), buf_slice(&pieces))))
         abort();
     if (charset_encode(c, buf_slice(&whole), &back) != whole.n)
         abort();

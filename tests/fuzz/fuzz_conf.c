@@ -1,4 +1,5 @@
-/* Any bytes as a .format, .map or site.conf: parse, show every problem, lay out, and laying out twice changes nothing. */
+/* Any bytes as a .format, .map or site.conf: parse, show every problem, lay out, and laying out twice changes
+   nothing. */
 #include <stdlib.h>
 
 #include "base/charset.h"

@@ -27,10 +27,12 @@ static void names(void **state)
         const char *name;
         enum charset charset;
     } usual[] = {
-        { "utf8", CHARSET_UTF_8 }, { "UTF_8", CHARSET_UTF_8 }, { "Latin-1", CHARSET_ISO_8859_1 }, { "latin 2", CHARSET_ISO_8859_2 },
+        { "utf8", CHARSET_UTF_8 }, { "UTF_8", CHARSET_UTF_8 }, { "Latin-1", CHARSET_ISO_8859_1 },
+        { "latin 2", CHARSET_ISO_8859_2 },
         { "cp1250", CHARSET_WINDOWS_1250 }, { "Windows1252", CHARSET_WINDOWS_1252 }, { "1252", CHARSET_WINDOWS_1252 },
         { "iso8859-15", CHARSET_ISO_8859_15 }, { "ISO_8859-1", CHARSET_ISO_8859_1 }, { "8859-1", CHARSET_ISO_8859_1 },
-        { "CP850", CHARSET_IBM850 }, { "ibm-437", CHARSET_IBM437 }, { "ascii", CHARSET_US_ASCII }, { "utf-16le", CHARSET_UTF_16LE },
+        { "CP850", CHARSET_IBM850 }, { "ibm-437", CHARSET_IBM437 }, { "ascii", CHARSET_US_ASCII },
+        { "utf-16le", CHARSET_UTF_16LE },
         { "koi8r", CHARSET_KOI8_R }, { "utf-7", CHARSET_UNKNOWN }, { "", CHARSET_UNKNOWN }, { "--", CHARSET_UNKNOWN },
         { "iso-8859-12", CHARSET_UNKNOWN }, { "a name that is longer than any charset", CHARSET_UNKNOWN },
     };
@@ -55,9 +57,9 @@ static void tables_are_those_of_iconv(void **state)
 {
     (void)state;
     for (enum charset c = CHARSET_US_ASCII; c < CHARSET_COUNT; c++) {
-        const char *name = c >= CHARSET_WINDOWS_1250 && c <= CHARSET_WINDOWS_1258 ? charset_name(c) + 8 : charset_name(c);
+        bool windows = c >= CHARSET_WINDOWS_1250 && c <= CHARSET_WINDOWS_1258;
         char full[32];
-        snprintf(full, sizeof full, "%s%s", name == charset_name(c) ? "" : "CP", name);
+        snprintf(full, sizeof full, "%s%s", windows ? "CP" : "", charset_name(c) + (windows ? strlen("windows-") : 0));
         iconv_t cd = iconv_open("UTF-8", full);
         assert_true(cd != (iconv_t)-1);
         for (int byte = 0; byte < 256; byte++) {
@@ -87,14 +89,16 @@ static void utf8_is_strict(void **state)
     (void)state;
     bool unfinished;
     assert_int_equal(utf8_valid(SLICE("aé€😀")), 10);
-    static const char *const bad[] = { "\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+    static const char *const bad[] = { "\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF",
+        "\xED\xA0\x80", "\xF0\x80\x80\x80",
                                        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3(", "\xE2\x82(" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(utf8_valid(slice_of(bad[i])), 0);
         assert_int_equal(decode(CHARSET_UTF_8, slice_of(bad[i]), &unfinished), 0);
         assert_false(unfinished);
     }
-    static const char *const begun[] = { "\xC3", "\xE2\x82", "\xE2", "\xF0\x9F\x98", "\xF0\x9F", "\xF0", "\xED", "\xF4\x8F", "\xE0\xA0" };
+    static const char *const begun[] = { "\xC3", "\xE2\x82", "\xE2", "\xF0\x9F\x98", "\xF0\x9F", "\xF0", "\xED",
+        "\xF4\x8F", "\xE0\xA0" };
     for (size_t i = 0; i < sizeof begun / sizeof *begun; i++) {
         assert_int_equal(decode(CHARSET_UTF_8, slice_of(begun[i]), &unfinished), 0);
         assert_true(unfinished);
@@ -209,7 +213,8 @@ static void cases(void **state)
     (void)state;
     assert_string_equal(mapped(text_upper, "aé ß ÿ łódź ж ώ ա ž 1"), "AÉ ß Ÿ ŁÓDŹ Ж Ώ Ա Ž 1");
     assert_string_equal(mapped(text_lower, "AÉ ẞ Ÿ ŁÓDŹ Ж Ώ Ա Ž İ 1"), "aé ß ÿ łódź ж ώ ա ž i 1");
-    assert_string_equal(mapped(text_fold, "STRASSE Straße ΣΊΣΥΦΟΣ σίσυφος ſ µ ẞ ı"), "strasse strasse σίσυφοσ σίσυφοσ s μ ss ı");
+    assert_string_equal(mapped(text_fold, "STRASSE Straße ΣΊΣΥΦΟΣ σίσυφος ſ µ ẞ ı"),
+                        "strasse strasse σίσυφοσ σίσυφοσ s μ ss ı");
     for (uint32_t c = 0; c < 0x11000; c++) {
         assert_int_equal(char_lower(char_lower(c)), char_lower(c));
         assert_int_equal(char_upper(char_upper(c)), char_upper(c));
@@ -233,7 +238,8 @@ static void characters_are_read_within_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names), TEST(tables_are_those_of_iconv), TEST(utf8_is_strict), TEST(utf16), TEST(what_cannot_be_spelled_is_told),
+        TEST(names), TEST(tables_are_those_of_iconv), TEST(utf8_is_strict), TEST(utf16),
+        TEST(what_cannot_be_spelled_is_told),
         TEST(boms), TEST(guesses), TEST(cases), TEST(characters_are_read_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,14 +176,16 @@ static void log_lines(void **state)
     log_text(&l, "x", SLICE("y"));
     log_end(&l);
     l = log_begin(LOG_LEVEL_ERROR, "problem");
-    log_problem(&l, &(struct problem){ .code = "X", .text = SLICE("is bad"), .value = SLICE("v"), .place = { .file = "f", .line = 3 } });
+    log_problem(&l, &(struct problem){ .code = "X", .text = SLICE("is bad"), .value = SLICE("v"),
+        .place = { .file = "f", .line = 3 } });
     log_end(&l);
     dup2(saved, STDERR_FILENO);
     close(saved);
     close(fd);
     struct slice text;
     assert_int_equal(file_read(&arena, path("log"), 0, &text, &ps), OK);
-    assert_string_equal(text.p, "level=info event=deliver batch=b17 file=\"a \\\"b\\\"\\\\\\x0A\\x1B=1\" empty=\"\" bytes=-5\n"
+    assert_string_equal(text.p, "level=info event=deliver batch=b17 file=\"a \\\"b\\\"\\\\\\x0A\\x1B=1\" empty=\"\" "
+                                "bytes=-5\n"
                                 "level=error event=problem code=X file=f line=3 text=\"\\\"v\\\" is bad\"\n");
 }
 
@@ -192,8 +194,8 @@ static void log_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(replaces_whole_files), TEST(a_folder_in_the_way_leaves_no_rest), TEST(refuses_what_is_no_file), TEST(makes_folders),
-        TEST(names), TEST(pipes_are_filled_and_read_whole), TEST(log_lines),
+        TEST(replaces_whole_files), TEST(a_folder_in_the_way_leaves_no_rest), TEST(refuses_what_is_no_file),
+        TEST(makes_folders), TEST(names), TEST(pipes_are_filled_and_read_whole), TEST(log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void shows_value_and_caret(void **state)
 {
     (void)state;
     problem_add(&ps, &(struct problem){
-        .severity = PROBLEM_ERROR, .code = "NUM_BAD", .message = 12, .path = SLICE("Line[2]/Quantity"), .value = SLICE("12,5x"),
+        .severity = PROBLEM_ERROR, .code = "NUM_BAD", .message = 12, .path = SLICE("Line[2]/Quantity"),
+        .value = SLICE("12,5x"),
         .text = SLICE("is not a decimal"), .hint = SLICE("expected a number like 12,50 (erp.format:14)"),
         .source = SLICE("7012;2;LG-12;12,5x"),
         .place = { .file = "in/orders.csv", .offset = PLACE_NO_OFFSET, .line = 18, .column = 14, .width = 5 } });
@@ -58,7 +59,8 @@ static void shows_without_place(void **state)
     problem_addf(&ps, PROBLEM_WARNING, "A_CODE", PLACE_NONE, "something %d", 7);
     expect(ps.first, "x.csv: warning: something 7 [A_CODE]\n");
     ps.file = NULL;
-    problem_add(&ps, &(struct problem){ .code = "B", .text = SLICE("t"), .place = PLACE_NONE, .hint = SLICE("do this") });
+    problem_add(&ps, &(struct problem){ .code = "B", .text = SLICE("t"), .place = PLACE_NONE,
+        .hint = SLICE("do this") });
     expect(ps.last, "note: t [B]\n    do this\n");
     problem_add(&ps, &(struct problem){ .code = "EDI_MISSING", .text = SLICE("segment is missing"), .message = 1,
                                         .path = SLICE("DTM[\"2\"]"), .severity = PROBLEM_ERROR,
@@ -70,8 +72,10 @@ static void hostile_text_is_escaped(void **state)
 {
     (void)state;
     problem_add(&ps, &(struct problem){
-        .severity = PROBLEM_ERROR, .code = "X", .value = SLICE("\x1b[2J\nrm"), .text = SLICE("is bad"), .path = SLICE("a\x07"),
-        .source = SLICE("\tab\x1b\xFFz"), .place = { .file = "f\n.csv", .offset = PLACE_NO_OFFSET, .line = 1, .column = 4, .width = 2 } });
+        .severity = PROBLEM_ERROR, .code = "X", .value = SLICE("\x1b[2J\nrm"), .text = SLICE("is bad"),
+        .path = SLICE("a\x07"),
+        .source = SLICE("\tab\x1b\xFFz"), .place = { .file = "f\n.csv", .offset = PLACE_NO_OFFSET, .line = 1,
+            .column = 4, .width = 2 } });
     expect(ps.first, "f\\x0A.csv:1:4: error: a\\x07: \"\\x1B[2J\\x0Arm\" is bad [X]\n"
                      "     ab\\x1B\\xFFz\n"
                      "       ^^^^^^^^\n");
@@ -109,7 +113,8 @@ static void long_values_are_cut(void **state)
     (void)state;
     static char value[100000];
     memset(value, 'v', sizeof value);
-    problem_add(&ps, &(struct problem){ .code = "X", .value = { value, sizeof value }, .text = SLICE("is long"), .place = PLACE_NONE });
+    problem_add(&ps, &(struct problem){ .code = "X", .value = { value, sizeof value }, .text = SLICE("is long"),
+        .place = PLACE_NONE });
     struct buf out = { 0 };
     problem_show(&out, ps.first);
     assert_true(out.n < 100);
@@ -143,10 +148,12 @@ static void beyond_max_only_counts(void **state)
     (void)state;
     problems_init(&ps, &arena, 3);
     for (int i = 0; i < 50; i++) {
-        problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = i % 2 ? "ODD" : "EVEN", .place = PLACE_NONE,
+        problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = i % 2 ? "ODD" : "EVEN",
+        .place = PLACE_NONE,
                                             .path = arena_printf(&arena, "Line[%d]/Qty", i), .text = SLICE("t") });
     }
-    problem_add(&ps, &(struct problem){ .code = "LATE", .place = PLACE_NONE, .path = SLICE("Party[\"BY\"]"), .text = SLICE("late") });
+    problem_add(&ps, &(struct problem){ .code = "LATE", .place = PLACE_NONE, .path = SLICE("Party[\"BY\"]"),
+        .text = SLICE("late") });
     assert_int_equal(ps.n, 3);
     assert_int_equal(ps.errors, 50);
     assert_int_equal(ps.notes, 1);
@@ -167,7 +174,8 @@ static void memory_of_many_is_bounded(void **state)
     for (int i = 0; i < 100000; i++) {
         char path[40];
         snprintf(path, sizeof path, "Party[\"%d\"]/Qty", i);
-        problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "X", .place = PLACE_NONE, .path = slice_of(path),
+        problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "X", .place = PLACE_NONE,
+            .path = slice_of(path),
                                             .text = SLICE("t") });
     }
     assert_int_equal(ps.errors, 100000);
@@ -191,12 +199,15 @@ static void system_faults(void **state)
 static void json(void **state)
 {
     (void)state;
-    problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "NUM_BAD", .message = 2, .path = SLICE("a/b"),
-        .value = SLICE("x\"y"), .text = SLICE("is bad"), .place = { .file = "f", .offset = PLACE_NO_OFFSET, .line = 1, .column = 2 } });
+    problem_add(&ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "NUM_BAD", .message = 2,
+        .path = SLICE("a/b"),
+        .value = SLICE("x\"y"), .text = SLICE("is bad"), .place = { .file = "f", .offset = PLACE_NO_OFFSET,
+            .line = 1, .column = 2 } });
     struct buf out = { 0 };
     problem_json(&out, ps.first);
     buf_byte(&out, '\0');
-    assert_string_equal(out.p, "{\"severity\":\"error\",\"code\":\"NUM_BAD\",\"file\":\"f\",\"line\":1,\"column\":2,\"message\":2,"
+    assert_string_equal(out.p,
+    "{\"severity\":\"error\",\"code\":\"NUM_BAD\",\"file\":\"f\",\"line\":1,\"column\":2,\"message\":2,"
                                "\"path\":\"a/b\",\"value\":\"x\\\"y\",\"text\":\"is bad\"}");
     buf_release(&out);
 }
@@ -232,7 +243,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(shows_value_and_caret), TEST(shows_without_place), TEST(hostile_text_is_escaped), TEST(long_lines_are_cut),
-        TEST(long_values_are_cut), TEST(offsets_are_located), TEST(beyond_max_only_counts), TEST(memory_of_many_is_bounded),
+        TEST(long_values_are_cut), TEST(offsets_are_located), TEST(beyond_max_only_counts),
+            TEST(memory_of_many_is_bounded),
         TEST(system_faults), TEST(json), TEST(suggests), TEST(codes_are_known_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
