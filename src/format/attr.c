@@ -392,19 +392,36 @@ static int canonical_codes(struct loader *l, struct field *f, const struct token
     return OK;
 }
 
+/* Padding must not look like a part of the number. */
+static bool can_pad_number(const struct field *f)
+{
+    unsigned char c = (unsigned char)f->pad.p[0], lower = c | 0x20;
+    struct slice mark = f->mark.n ? f->mark : SLICE(".");
+    if (f->flags & FIELD_LETTERS)
+        return c == ' ';
+    if (c == '0')
+        return f->pad_left;
+    bool letter = (lower >= 'a' && lower <= 'z') || c == '{' || c == '}';
+    return !letter && !(c >= '0' && c <= '9') && c != '-' && c != '+' && !char_of_set(mark, f->pad.p, f->pad.p + f->pad.n)
+           && !char_of_set(f->grouping, f->pad.p, f->pad.p + f->pad.n);
+}
+
 static int check_together(struct loader *l, const struct field *f, const struct token *t)
 {
-    for (const char *p = f->grouping.p, *end = p + f->grouping.n; p < end; p++)
-        if ((signed char)*p >= 0 && memchr(f->mark.n ? f->mark.p : ".", *p, f->mark.n ? f->mark.n : 1) && f->type == TYPE_DECIMAL)
-            return loader_bad(l, t, "FMT_ATTR", "state another `mark`, or no `grouping`", "`%c` cannot be decimal mark and grouping at once", *p);
+    struct slice mark = f->mark.n ? f->mark : SLICE(".");
+    for (size_t i = 0; i < f->grouping.n && f->type == TYPE_DECIMAL; i++)
+        if ((signed char)f->grouping.p[i] >= 0 && memchr(mark.p, f->grouping.p[i], mark.n))
+            return loader_bad(l, t, "FMT_ATTR", "state another `mark`, or no `grouping`",
+                              "`%c` cannot be decimal mark and grouping at once", f->grouping.p[i]);
     if (f->false_text.n && f->true_text.n == 0)
         return loader_bad(l, t, "FMT_ATTR", "add `true \"…\"`", "`false` without `true`");
     if (f->true_text.n && slice_equal(f->true_text, f->false_text))
         return loader_bad(l, t, "FMT_ATTR", NULL, "`true` and `false` are the same text");
     if (f->pad.n && f->size == 0)
         return loader_bad(l, t, "FMT_ATTR", "add `size N`", "`pad` without `size`");
-    if (f->pad.n && !f->pad_left && f->type != TYPE_TEXT && f->pad.p[0] >= '0' && f->pad.p[0] <= '9')
-        return loader_bad(l, t, "FMT_ATTR", NULL, "digits behind a number would change it");
+    if (f->pad.n && f->type != TYPE_TEXT && !can_pad_number(f))
+        return loader_bad(l, t, "FMT_ATTR", "pad with a blank, or with zeros on the left", "\"%.*s\" as padding would change the number",
+                          SLICE_ARG(f->pad));
     if (f->min && f->max && f->min > f->max)
         return loader_bad(l, t, "FMT_ATTR", NULL, "min %u is more than max %u", f->min, f->max);
     return OK;

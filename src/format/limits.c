@@ -36,7 +36,7 @@ static struct slice code_help(const struct field *f, struct slice text, struct a
     struct slice *values = arena_alloc(a, f->ncodes * sizeof *values);
     for (size_t i = 0; i < f->ncodes; i++)
         values[i] = f->codes[i].value;
-    struct slice suggestion = f->ncodes <= 1000 ? problem_suggest(a, text, values, f->ncodes) : slice_none();
+    struct slice suggestion = text.n >= 4 && f->ncodes <= 1000 ? problem_suggest(a, text, values, f->ncodes) : slice_none();
     if (suggestion.n)
         return suggestion;
     struct slice list = SLICE("");

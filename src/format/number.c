@@ -25,6 +25,8 @@ bool number_is_canonical(struct slice text, bool decimal)
 
 size_t char_of_set(struct slice set, const char *p, const char *end)
 {
+    if (set.n == 0)
+        return 0;
     const char *s = set.p, *set_end = s + set.n;
     while (s < set_end) {
         const char *from = s;
@@ -156,6 +158,8 @@ static bool take_apart(const struct field *f, struct slice raw, struct arena *a,
     struct slice mark = f->mark.n ? f->mark : SLICE(".");
     if (!take_whole(f, &p, end, arena_alloc(a, raw.n + 1), &d->whole))
         return false;
+    for (; slice_is(f->pad, "0") && d->whole.n > 1 && d->whole.p[0] == '0'; d->whole.n--)
+        d->whole.p++;               /* padding behind a sign does not count as digits */
     d->fraction = SLICE("");
     if (p < end && f->type == TYPE_DECIMAL && f->implied == 0) {
         size_t n = char_of_set(mark, p, end);

@@ -1,9 +1,8 @@
 /* Spelling to canonical text and back: one switch by type, with the usual spellings first. */
 #include "format/spell.h"
 
-#include <string.h>
-
 #include "base/date.h"
+#include "base/file.h"
 #include "base/num.h"
 
 const char *const type_names[] = { "text", "integer", "decimal", "date", "time", "datetime", "boolean", "binary" };
@@ -17,10 +16,9 @@ int fault_set(struct fault *fault, const char *code, struct slice text, struct s
 
 struct slice fault_expected(struct arena *a, const struct field *f, struct slice what)
 {
-    const char *file = f->file ? strrchr(f->file, '/') : NULL;
     if (!f->file || f->token.line == 0)
         return arena_printf(a, "expected %.*s", SLICE_ARG(what));
-    return arena_printf(a, "expected %.*s (%s:%u)", SLICE_ARG(what), file ? file + 1 : f->file, f->token.line);
+    return arena_printf(a, "expected %.*s (%s:%u)", SLICE_ARG(what), file_base(f->file), f->token.line);
 }
 
 /* ---- reading ---- */
@@ -198,7 +196,7 @@ int type_read(const struct field *f, struct slice raw, struct arena *a, struct v
     if (found == 1) {
         v->p = text.p;
         v->n = (uint32_t)text.n;
-        v->state = VALUE_PRESENT;
+        v->state = text.n ? VALUE_PRESENT : VALUE_EMPTY;        /* base64 of no bytes */
         return OK;
     }
     if (found == 0)

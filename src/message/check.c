@@ -1,6 +1,7 @@
 /* What a format demands of a tree: required fields, numbers of groups, the lines of a guide. */
 #include "message/node.h"
 
+#include "base/file.h"
 #include "format/type.h"
 
 struct check {
@@ -21,7 +22,7 @@ static struct slice says(struct check *c, const char *file, const struct token *
 {
     if (!file || t->line == 0)
         return slice_none();
-    return arena_printf(c->arena, "%s:%u says %s", file, t->line, what);
+    return arena_printf(c->arena, "%s:%u says %s", file_base(file), t->line, what);
 }
 
 static void complain(struct check *c, const char *code, struct place place, struct slice path, struct slice text, struct slice hint)
