@@ -2,9 +2,10 @@
  * csv - what the files of syntax csv share: dialect, rows, the flat plan
  *
  * bytes -> rows (csv_rows.c: cells and their places) -> messages (csv_read.c: grouping by keys, csv_tags.c: by record tags).
- * A row without quote character is split by our own scan.  From the first quote of a row on, the scan goes on by our rules for the byte
- * ranges, and what it found is laid before libcsv, strict, a physical line at a time (csv_authority.c): a row on which they
- * differ is refused.  The cells that a row has in common with the one before it, byte for byte, were judged there already.
+ * Cells ahead of the first quote of a row are split by our own scan.  From the first quoted cell on, the scan goes on by our rules for
+ * the byte ranges, and all that it found up to the end of the row is laid before libcsv, strict, a physical line at a time
+ * (csv_authority.c): a row on which they differ is refused.  (An unquoted delimiter puts libcsv into the state in which it begins a
+ * row, so it may begin there.)  The cells that a row has in common with the row before it, byte for byte, were judged there.
  *
  * Source:  RFC 4180; LANGUAGE.md section 2.
  */
@@ -67,6 +68,7 @@ struct rows {
     size_t n, len;                  /* cells; bytes without the line end */
     uint64_t at, end;               /* in the file, with the line end */
     bool quoted, high;              /* holds a quote character; holds a byte >= 0x80 */
+    bool doubtful;                  /* of the bytes >= 0x80 not all are seen to be UTF-8 */
     bool repeated;                  /* begins with the prefix that the caller gave */
     struct row_fault fault;
 
@@ -78,7 +80,7 @@ struct rows {
     size_t cap;                     /* of both arrays */
     struct buf kept;                /* the row before, once its window has moved on */
     struct slice newline;           /* the first line end that was met; n 0: none yet */
-    bool started;
+    bool trusting;                  /* asks neither charset nor libcsv: for the comparison of our scan with libcsv */
     uint64_t units_at;              /* UTF-16: place in the file of text->at */
     const char *units_from;
     struct row_fault broken;        /* the stream cannot be decoded beyond this place */
@@ -181,18 +183,21 @@ bool dialect_read(const struct format *f, struct dialect *out, struct problems *
 
 struct keyset;
 struct keyset *keyset_new(struct arena *a);
-/* False: the fingerprint was there already. */
-bool keyset_add(struct keyset *k, uint64_t fingerprint);
+/* False: its fingerprint was there already. */
+bool keyset_add(struct keyset *k, struct slice key);
 void keyset_free(struct keyset *k);
 
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
 
 struct live_column {                /* a column of the plan that this file has */
     const struct flat_column *column;
-    size_t cell;
+    const struct field *field;      /* its field and that one's slot, for the loop */
+    uint32_t cell, slot;
 };
 
 struct live_level {
+    struct node *pattern;           /* an empty instance of the level's group, to be copied */
+    size_t size;
     struct live_column *cols;       /* by cell */
     size_t ncols;
     size_t *keys;                   /* cells of the key, in the order of the key */
@@ -238,6 +243,8 @@ int live_match(struct live *l, const struct flat *flat, struct rows *w, struct a
 /* The same without heading: by position. */
 void live_positions(struct live *l, const struct flat *flat, struct arena *a);
 /* Fills a node of the level from the row; SKIP when a value is not what the format wants. */
+/* A new instance of the level's group, appended to `parent` when it is one of its lists. */
+struct node *live_node(const struct live *l, size_t level, struct node *parent, struct arena *a);
 int live_fill(const struct live *l, const struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps);
 
 /* Adds the problem of a value that does not fit its field. Returns SKIP. */

@@ -60,7 +60,7 @@ int key_check(struct reader *r, struct node *msg, struct problems *ps)
     if (msg->group->nkeys == 0 || msg->group->again)
         return OK;
     struct slice key = node_key(st->arena, msg);
-    if (key.n == 0 || keyset_add(st->keys, map_hash(key)))
+    if (key.n == 0 || keyset_add(st->keys, key))
         return OK;
     uint64_t first = 0;
     bool pipe = r->source->fd >= 0 && r->source->start < 0, sure = pipe || st->verified >= LOOK_AGAIN;

@@ -1,14 +1,17 @@
 #include "syntax/csv.h"
 
 /*
- * Fingerprints of the keys of closed messages: 64 bits of SipHash in open addressing, 8 bytes a slot, at most three quarters
- * full.  333,000 orders take 4 MiB.  A fingerprint that is there already is no verdict: the file is then read again up to
+ * Fingerprints of the keys of closed messages: 64 bits of SipHash.  While each key is greater than all before it (longer, or as long
+ * and greater by bytes: numbered orders) they are only listed; the first one that is not turns the list into open addressing, 8
+ * bytes a slot, at most three quarters full.  333,000 orders take 2.7 MB in the list, 4 MiB in the table.  A fingerprint that is there already is no verdict: the file is then read again up to
  * here to find the key itself (csv_read.c), so no collision can refuse a good file.  Only for pipes, which cannot be read again,
  * the fingerprint decides: with a million keys one good file in 37 million would be refused.
  */
 struct keyset {
     struct buf slots;               /* of uint64_t; 0 = free */
     size_t size, n;                 /* size: a power of two */
+    bool mixed;                     /* the keys do not ascend: the table counts */
+    struct buf list, last;          /* fingerprints, and the greatest key */
 };
 
 enum { KEYSET_FIRST = 1024 };
@@ -20,8 +23,11 @@ struct keyset *keyset_new(struct arena *a)
 
 void keyset_free(struct keyset *k)
 {
-    if (k)
-        buf_release(&k->slots);
+    if (!k)
+        return;
+    buf_release(&k->slots);
+    buf_release(&k->list);
+    buf_release(&k->last);
 }
 
 static uint64_t *slot_of(uint64_t *slots, size_t size, uint64_t fingerprint)
@@ -46,9 +52,8 @@ static void grow(struct keyset *k)
     k->size = size;
 }
 
-bool keyset_add(struct keyset *k, uint64_t fingerprint)
+static bool table_add(struct keyset *k, uint64_t fingerprint)
 {
-    fingerprint += fingerprint == 0;
     if (k->n + 1 > k->size / 4 * 3)
         grow(k);
     uint64_t *slot = slot_of((uint64_t *)(void *)k->slots.p, k->size, fingerprint);
@@ -57,4 +62,29 @@ bool keyset_add(struct keyset *k, uint64_t fingerprint)
     *slot = fingerprint;
     k->n++;
     return true;
+}
+
+static bool is_greater(struct slice key, struct slice last)
+{
+    return key.n != last.n ? key.n > last.n : memcmp(key.p, last.p, key.n) > 0;
+}
+
+bool keyset_add(struct keyset *k, struct slice key)
+{
+    uint64_t fingerprint = map_hash(key);
+    fingerprint += fingerprint == 0;
+    if (k->mixed)
+        return table_add(k, fingerprint);
+    if (is_greater(key, buf_slice(&k->last))) {
+        k->last.n = 0;
+        buf_add(&k->last, key);
+        buf_add(&k->list, (struct slice){ (const char *)&fingerprint, sizeof fingerprint });
+        return true;
+    }
+    k->mixed = true;
+    const uint64_t *listed = (const uint64_t *)(const void *)k->list.p;
+    for (size_t i = 0; i < k->list.n / sizeof *listed; i++)
+        table_add(k, listed[i]);
+    buf_release(&k->list);
+    return table_add(k, fingerprint);
 }

@@ -33,10 +33,12 @@ static void live_finish(struct live *l, struct arena *a)
     for (size_t level = 0; level < flat->nlevels; level++) {
         struct live_level *to = &l->levels[level];
         const struct flat_level *from = &flat->levels[level];
+        to->pattern = node_new(a, from->group, NULL);
+        to->size = sizeof *to->pattern + from->group->nfields * sizeof(struct value) + from->group->ngroups * sizeof(struct node_list);
         to->cols = arena_zero(a, (flat->ncols + 1) * sizeof *to->cols);
         for (size_t i = 0; i < flat->ncols; i++)
             if (flat->cols[i].level == level && l->cell_of[i] != SIZE_MAX)
-                to->cols[to->ncols++] = (struct live_column){ &flat->cols[i], l->cell_of[i] };
+                to->cols[to->ncols++] = (struct live_column){ &flat->cols[i], flat->cols[i].field, (uint32_t)l->cell_of[i], flat->cols[i].field->slot };
         by_cell(to);
         to->keys = arena_zero(a, (from->nkeys + 1) * sizeof *to->keys);
         for (size_t i = 0; i < from->nkeys; i++)
@@ -224,28 +226,38 @@ static int read_cell(const struct live *l, const struct rows *w, const struct li
     return live_problem(node, f, text, v->at, &fault, a, ps);
 }
 
+struct node *live_node(const struct live *l, size_t level, struct node *parent, struct arena *a)
+{
+    struct node *n = arena_alloc(a, l->levels[level].size);
+    memcpy(n, l->levels[level].pattern, l->levels[level].size);
+    if (level > 0)
+        node_append(parent, n);
+    else
+        n->parent = parent;
+    return n;
+}
+
 int live_fill(const struct live *l, const struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps)
 {
     const struct live_level *v = &l->levels[level];
-    bool simple = w->text == w->file && !w->quoted && (!w->high || w->d.charset == CHARSET_UTF_8);
-    int rc = OK;
+    bool simple = w->text == w->file && (!w->high || w->d.charset == CHARSET_UTF_8);
+    int quote = w->quoted ? w->d.quote : -1, rc = OK;
     if (l->flat->nholders)
         memset(l->holder, 0, (l->flat->nholders + 1) * sizeof *l->holder);
-    for (size_t i = 0; i < v->ncols; i++) {
-        const struct live_column *c = &v->cols[i];
-        if (!simple || c->column->holder) {
+    for (const struct live_column *c = v->cols, *end = c + v->ncols; c < end; c++) {
+        size_t from = cell_start(w->ends, c->cell);
+        struct slice raw = { w->p + from, w->ends[c->cell] - from };
+        if (!simple || c->column->holder || (raw.n && (unsigned char)*raw.p == quote)) {
             rc = read_cell(l, w, c, node, a, ps) == OK ? rc : SKIP;
             continue;
         }
-        struct value *to = &node->values[c->column->field->slot];
-        size_t from = cell_start(w->ends, c->cell);
-        struct slice raw = { w->p + from, w->ends[c->cell] - from };
+        struct value *to = &node->values[c->slot];
         to->at = w->at + from;
         to->len = (uint32_t)raw.n;
         struct fault fault;
-        if (raw.n == 0 || type_read_fast(c->column->field, raw, to) || type_read(c->column->field, raw, a, to, &fault) == OK)
+        if (raw.n == 0 || type_read_fast(c->field, raw, to) || type_read(c->field, raw, a, to, &fault) == OK)
             continue;
-        rc = live_problem(node, c->column->field, raw, to->at, &fault, a, ps);
+        rc = live_problem(node, c->field, raw, to->at, &fault, a, ps);
     }
     return rc;
 }

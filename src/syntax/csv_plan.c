@@ -20,14 +20,12 @@ static int bad_option(const struct format *f, const char *name, const char *text
 static int word_option(const struct format *f, const char *name, const char *otherwise, const char *const *words, struct problems *ps)
 {
     struct slice v = format_option(f, name, slice_of(otherwise));
-    struct buf b = { 0 };
-    for (int i = 0; words[i]; i++) {
+    for (int i = 0; words[i]; i++)
         if (slice_is(v, words[i]) || (v.n == 0 && i == 0))
             return i;
-        buf_printf(&b, "%s%s", i ? ", " : "", words[i]);
-    }
-    struct slice text = arena_printf(ps->arena, "\"%.*s\" is no value of %s: it is one of %.*s", SLICE_ARG(v), name, SLICE_ARG(buf_slice(&b)));
-    buf_release(&b);
+    struct slice text = arena_printf(ps->arena, "\"%.*s\" is no value of %s: it is one of", SLICE_ARG(v), name);
+    for (int i = 0; words[i]; i++)
+        text = arena_printf(ps->arena, "%.*s%s %s", SLICE_ARG(text), i ? "," : "", words[i]);
     bad_option(f, name, text.p, ps);
     return -1;
 }

@@ -93,7 +93,7 @@ static void open_levels(struct reader *r, size_t level, struct problems *ps)
         if (row && g->min_occurs == 0 && live_void(&st->live, w, level))
             return;
         if (level > 0) {
-            st->node[level] = node_add(st->arena, st->node[level - 1], g);
+            st->node[level] = live_node(&st->live, level, st->node[level - 1], st->arena);
             st->node[level]->at = w->at;
             st->node[level]->end = w->end;
         }

@@ -66,35 +66,54 @@ static bool cells_grow(struct rows *w)
     return true;
 }
 
+/*
+ * Are the characters beyond ASCII of a block, at the bits of `high`, well-formed?  Knows those of two bytes (Unicode 15, table 3-7:
+ * C2..DF 80..BF) that lie in the block; false = utf8_valid() must say.
+ */
+static inline bool plain_utf8(const char *p, uint64_t high)
+{
+    while (high) {
+        unsigned i = (unsigned)__builtin_ctzll(high);
+        unsigned char c = (unsigned char)p[i];
+        if (i == 63 || c < 0xc2 || c > 0xdf || ((unsigned char)p[i + 1] & 0xc0) != 0x80)
+            return false;
+        high &= high - 1;
+        high &= high - 1;
+    }
+    return true;
+}
+
 /* Splits [from, end) at delimiters up to the first byte that ends a plain row; returns that byte, or `end`.  NULL: too many cells. */
 static const char *split(struct rows *w, const char *row, const char *from, const char *end)
 {
     struct marks m = { w->d.split ? w->d.delimiter : '\n', w->d.quoting ? w->d.quote : '\n' };
     size_t n = w->n;
-    uint64_t high = 0;
+    const char *stop = end;
     for (const char *p = from; p < end; p += 64) {
 #if defined(__SSE2__)
         struct block b = end - p >= 64 ? block_at(p, m) : block_part(p, (size_t)(end - p), m);
 #else
         struct block b = block_part(p, end - p >= 64 ? 64 : (size_t)(end - p), m);
 #endif
-        uint64_t cells = b.stop ? b.delimiter & ((b.stop & (0 - b.stop)) - 1) : b.delimiter;
-        high |= b.high;
+        uint64_t before = b.stop ? (b.stop & (0 - b.stop)) - 1 : ~(uint64_t)0;
+        uint64_t cells = b.delimiter & before, high = b.high & before;
         uint32_t base = (uint32_t)(p - row);
+        if (high) {
+            w->high = true;
+            w->doubtful |= !plain_utf8(p, high);
+        }
         while (n + 64 > w->cap && n + (size_t)__builtin_popcountll(cells) >= w->cap)
             if (!cells_grow(w))
                 return NULL;
         for (; cells; cells &= cells - 1)
             w->ends[n++] = base + (uint32_t)__builtin_ctzll(cells);
         if (b.stop) {
-            w->n = n;
-            w->high |= high != 0;
-            return p + __builtin_ctzll(b.stop);
+            stop = p + __builtin_ctzll(b.stop);
+            break;
         }
     }
     w->n = n;
-    w->high |= high != 0;
-    return end;
+    return stop;
 }
 
 /* --- the end of a row ---------------------------------------------------------------------------------------------------- */
@@ -205,6 +224,13 @@ static bool row_quote(struct rows *w, const char *row, const char *open, const c
     *next = close + 1;
     if (*next == w->text->end && !w->text->eof)
         return false;
+    const char *nul = memchr(open, 0, (size_t)(close - open));
+    if (nul) {
+        fault_set(w, "CSV_NUL", SKIP, nul, "a NUL byte is no text", NULL);
+        *next = nul;
+        return true;
+    }
+    w->doubtful = w->doubtful || utf8_valid(slice_range(open, close)) != (size_t)(close - open);
     bool ends = *next == w->text->end || **next == '\n' || **next == '\r' || (w->d.split && (unsigned char)**next == w->d.delimiter);
     if (!ends)
         fault_set(w, "CSV_STRAY_QUOTE", SKIP, *next, "text stands behind a closing quote", "a quote inside a quoted text is doubled");
@@ -248,22 +274,19 @@ static void check_fields(struct rows *w)
     }
 }
 
-static void check_row(struct rows *w, size_t from, size_t from_cell, bool quoted)
+/* `from`: what is not repeated of the row before; `cell`: the first quoted one. */
+static void check_row(struct rows *w, size_t from, size_t cell, bool quoted)
 {
-    if (w->high)
+    bool utf8 = w->text != w->file || w->d.charset == CHARSET_UTF_8;
+    if (utf8 ? w->doubtful : w->high)
         check_charset(w, from);
     if (!w->fault.code && w->len > w->limits->field)
         check_fields(w);
     if (w->fault.code || !quoted)
         return;
-    const char *nul = memchr(w->p + from, 0, w->len - from);
-    if (nul) {
-        w->fault = (struct row_fault){ .code = "CSV_NUL", .rc = SKIP, .at = rows_place(w, nul), .text = "a NUL byte is no text" };
-        return;
-    }
     if (!w->authority)
         w->authority = authority_new(w->arena, w->d.split ? w->d.delimiter : '\n', w->d.quote);
-    if (!authority_agrees(w->authority, w, from_cell))
+    if (!authority_agrees(w->authority, w, cell))
         w->fault = (struct row_fault){ .code = "CSV_STRAY_QUOTE", .rc = SKIP, .at = w->at, .text = "the quotes of this row can be read in more than one way" };
 }
 
@@ -278,7 +301,8 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
     const char *from = row;
     bool quoted = false;
     w->n = 0;
-    w->high = false;
+    w->high = w->doubtful = false;
+    size_t first_quoted = 0;
     if (w->repeated) {
         memcpy(w->ends, w->before_ends, cells * sizeof *w->ends);
         w->n = cells;
@@ -291,6 +315,7 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
             return row_spoilt(w, row, p);
         }
         if (stop < end && w->d.quoting && (unsigned char)*stop == w->d.quote) {
+            first_quoted = quoted ? first_quoted : w->n;
             quoted = true;
             if (!row_quote(w, row, stop, &p))
                 return ROW_MORE;
@@ -305,8 +330,8 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
         if ((stop == end && !w->text->eof) || !row_end(w, row, stop))
             return ROW_MORE;
         w->ends[w->n++] = (uint32_t)(stop - row);
-        if (w->high || quoted || w->len > w->limits->field)
-            check_row(w, (size_t)(from - row), w->repeated ? cells : 0, quoted);
+        if (!w->trusting && (w->high || quoted || w->len > w->limits->field))
+            check_row(w, (size_t)(from - row), first_quoted, quoted);
         return ROW_DONE;
     }
 }

@@ -163,6 +163,23 @@ static bool line_end(const char *p, size_t n, unsigned width, char which)
     return n >= 2 && ((p[0] == which && p[1] == 0) || (p[1] == which && p[0] == 0));
 }
 
+/* Counts whole chunks that end well before `offset`, so that the exact walk has at most two chunks left; returns where it begins. */
+static uint64_t skip_lines(struct source *s, uint64_t offset, char *chunk)
+{
+    uint64_t from = s->line_offset;
+    while (offset - from > 2 * LOCATE_CHUNK) {
+        size_t n = bytes_at(s, from, chunk, LOCATE_CHUNK);
+        while (n > 0 && chunk[n - 1] != '\n')
+            n--;
+        if (n == 0)
+            break;
+        s->line_number += count_lines(chunk, chunk + n, -1);
+        from += n;
+        s->line_offset = from;
+    }
+    return from;
+}
+
 /* Moves (line_offset, line_number) to the beginning of the line that holds `offset`. */
 static void walk_lines(struct source *s, uint64_t offset, char *chunk)
 {
@@ -174,6 +191,8 @@ static void walk_lines(struct source *s, uint64_t offset, char *chunk)
         return;
     }
     uint64_t from = s->line_offset;
+    if (width == 1)
+        from = skip_lines(s, offset, chunk);
     while (from < offset) {
         size_t want = offset - from + width < LOCATE_CHUNK ? (size_t)(offset - from) + width : LOCATE_CHUNK;
         size_t n = bytes_at(s, from, chunk, want), i = 0;
