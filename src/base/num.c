@@ -25,6 +25,11 @@ static bool fits(num_int value)
     return value > -BOUND && value < BOUND;
 }
 
+static num_uint magnitude(num_int v)
+{
+    return v < 0 ? (num_uint)-v : (num_uint)v;
+}
+
 /* value * 10^n, when it fits; else *out stays. */
 static bool widen(num_int value, int32_t n, num_int *out)
 {
@@ -35,8 +40,21 @@ static bool widen(num_int value, int32_t n, num_int *out)
     return true;
 }
 
+/* 128-bit division is a call of 20 ns: nearly all numbers fit 64 bits. */
+static bool is_short(num_int value)
+{
+    return value == (int64_t)value;
+}
+
 struct num num_normal(struct num a)
 {
+    if (is_short(a.value)) {
+        int64_t v = (int64_t)a.value;
+        for (; a.scale > 0 && v % 10 == 0; a.scale--)
+            v /= 10;
+        a.value = v;
+        return a;
+    }
     while (a.scale > 0 && a.value % 10 == 0) {
         a.value /= 10;
         a.scale--;
@@ -99,15 +117,29 @@ bool num_parse(struct slice canonical, struct num *out)
     return true;
 }
 
+/* The last n digits before `at`. */
+static char *put_digits(char *at, uint64_t v, int n)
+{
+    for (; n > 0; n--, v /= 10)
+        *--at = (char)('0' + v % 10);
+    return at;
+}
+
 struct slice num_text(struct arena *a, struct num n)
 {
-    char room[2 * DIGITS + 4], *end = room + sizeof room, *p = end;
-    num_int v = n.value < 0 ? -n.value : n.value;
-    for (int32_t i = 0; i < n.scale || v != 0 || i == n.scale; i++) {
-        if (i == n.scale && n.scale > 0)
-            *--p = '.';
-        *--p = (char)('0' + (int)(v % 10));
-        v /= 10;
+    enum { CHUNK = 18 };
+    char room[4 * CHUNK + 4], *end = room + sizeof room, *p = end;
+    num_uint v = magnitude(n.value);
+    for (; v > (num_uint)E18; v /= (num_uint)E18)
+        p = put_digits(p, (uint64_t)(v % (num_uint)E18), CHUNK);
+    for (uint64_t rest = (uint64_t)v; rest != 0; rest /= 10)
+        *--p = (char)('0' + rest % 10);
+    while (end - p <= n.scale)      /* at least one digit before the point */
+        *--p = '0';
+    if (n.scale > 0) {
+        memmove(p - 1, p, (size_t)(end - p - n.scale));
+        p--;
+        end[-n.scale - 1] = '.';
     }
     if (n.value < 0)
         *--p = '-';
@@ -176,11 +208,6 @@ static int next_digit(num_uint *rest, num_uint b)
     }
     *rest = sum;
     return digit;
-}
-
-static num_uint magnitude(num_int v)
-{
-    return v < 0 ? (num_uint)-v : (num_uint)v;
 }
 
 bool num_div(struct num a, struct num b, struct num *out)
