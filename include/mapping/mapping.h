@@ -52,6 +52,7 @@ struct mapping_table {
     bool used;
     struct slice prefer;            /* `prefer COLUMN`: of several rows table_find gives the one where it is true; n 0 = none */
     struct slice unique_column;     /* with `unique`: the column */
+    bool included;                  /* declared in a file that the map includes */
 };
 
 struct mapping {
@@ -76,6 +77,9 @@ struct mapping_env {
 };
 
 int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps);
+
+/* The same from a parsed conf: for tests and for mappings made by the program. */
+int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps);
 
 /* One row of a table as the mapping sees it: values by the table's own column order. */
 struct table_row {
@@ -173,6 +177,8 @@ struct mutant {
 };
 size_t mapping_mutants(struct arena *a, const struct mapping *m, struct mutant **out);
 void run_coverage(const struct run *r, void (*each)(void *owner, uint32_t line, uint64_t times), void *owner);
+/* The same with the file of each statement: the map or one that it includes. */
+void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line, uint64_t times), void *owner);
 
 /* Field table of a mapping, for `describe`. */
 struct correspondence {

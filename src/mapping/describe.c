@@ -1,0 +1,68 @@
+/* describe - the rows of a mapping as a table, and the statements that `test --mutants` leaves out. */
+#include "mapping/mapping.h"
+
+#include "func.h"
+#include "program.h"
+
+size_t mapping_mutants(struct arena *a, const struct mapping *m, struct mutant **out)
+{
+    const struct program *p = m->program;
+    struct mutant *list = arena_alloc(a, (p->nmutants + 1) * sizeof *list);
+    if (p->nmutants)
+        memcpy(list, p->mutants, p->nmutants * sizeof *list);
+    *out = list;
+    return p->nmutants;
+}
+
+struct rows {
+    struct arena *arena;
+    struct correspondence *list;
+    size_t n, cap;
+};
+
+static const char *how_path(const struct expr *from, const struct expr *into)
+{
+    if (from->root == ROOT_PARAM)
+        return "param";
+    if (from->root == ROOT_TABLE || into->root == ROOT_TABLE)
+        return "table";
+    if (from->root == ROOT_LET)
+        return "let";
+    return from->root == ROOT_OLD ? "old value" : "copy";
+}
+
+static const char *how(const struct item *it)
+{
+    const struct expr *a = it->e[it->arrow == ARROW_LEFT], *b = it->e[it->arrow != ARROW_LEFT];
+    if (it->kind == ITEM_GROUP)
+        return it->e[0]->nsteps && it->e[0]->steps[it->e[0]->nsteps - 1].preds ? "group, selected" : "group";
+    if (expr_is_const(a) || expr_is_const(b))
+        return "constant";
+    const struct expr *e = a->kind == EXPR_PATH ? b : a;
+    if (e->kind == EXPR_CALL)
+        return e->func->name;
+    if (e->kind == EXPR_BINARY)
+        return e->op == BIN_ALT ? "fallback" : "computed";
+    return e->kind == EXPR_NEGATE ? "computed" : how_path(a, b);
+}
+
+static void add_scope(struct rows *r, const struct scope *s)
+{
+    for (const struct item *it = s->items; it; it = it->next) {
+        if (it->kind == ITEM_REQUIRE)
+            continue;
+        ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
+            .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how = slice_of(how(it)),
+            .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth };
+        if (it->inner)
+            add_scope(r, it->inner);
+    }
+}
+
+size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct correspondence **out)
+{
+    struct rows r = { .arena = a };
+    add_scope(&r, m->program->file);
+    *out = r.list;
+    return r.n;
+}

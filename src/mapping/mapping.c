@@ -1,0 +1,95 @@
+/* mapping - loads a .map file: parse, declare, resolve, check, compile. */
+#include "mapping/mapping.h"
+
+#include "load.h"
+
+const char *const outcome_names[] = { "", "note", "warn", "skip", "wait", "reject" };
+const char *const outcome_states[] = { "done", "done", "done", "skipped", "waiting", "rejected" };
+const char *const loss_names[] = { "dropped", "narrowed", "invented", "first of several" };
+
+static void loader_init(struct loader *l, struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct problems *ps)
+{
+    *l = (struct loader){ .arena = a, .env = env, .conf = c, .ps = ps };
+    l->mapping = arena_zero(a, sizeof *l->mapping);
+    l->program = arena_zero(a, sizeof *l->program);
+    l->mapping->name = arena_copy(a, name);
+    l->mapping->file = c->file;
+    l->mapping->conf = c;
+    l->mapping->program = l->program;
+    l->program->mapping = l->mapping;
+    l->program->scopes_tail = &l->program->scopes;
+}
+
+static void index_items(struct arena *a, struct program *p)
+{
+    p->items = arena_zero(a, (p->nitems + 1) * sizeof(struct item *));
+    p->lets = arena_zero(a, (p->nlets + 1) * sizeof(struct let *));
+    for (struct scope *s = p->scopes; s; s = s->next) {
+        for (struct item *it = s->items; it; it = it->next)
+            p->items[it->index] = it;
+        for (struct let *v = s->lets; v; v = v->next)
+            p->lets[v->index] = v;
+    }
+}
+
+static void warn_unused(struct loader *l)
+{
+    for (struct block *b = l->blocks; b; b = b->next)
+        if (!b->used && b->conf == l->mapping->conf)
+            conf_problem(b->conf, &b->st->tokens[1], PROBLEM_WARNING, "MAP_UNUSED", l->ps, NULL, "block %.*s is not used", SLICE_ARG(b->name));
+}
+
+static int load_conf(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps)
+{
+    struct loader l;
+    size_t before = ps->errors;
+    loader_init(&l, a, env, name, c, ps);
+    if (!c->first || !declare_header(&l, c->first))
+        return STOP;
+    struct mapping *m = l.mapping;
+    l.program->outcome = outcome_format(a);
+    declare_all(&l, c->first->next);
+    struct scope *file = scope_new(&l, NULL, NULL, m->left->file_group, m->right->file_group);
+    l.program->file = file;
+    for (size_t i = 0; i < l.npending; i++) {
+        l.conf = l.pending[i].conf;
+        load_statement(&l, file, l.pending[i].st);
+    }
+    index_items(a, l.program);
+    warn_unused(&l);
+    check_mapping(a, m, ps);
+    *out = m;
+    if (ps->errors > before)
+        return STOP;
+    compile_mapping(a, m);
+    return OK;
+}
+
+static const char *map_path(struct arena *a, const struct mapping_env *env, struct slice name, const char *from)
+{
+    const char *path = finder_find(env->finder, a, name, ".map", from);
+    return path;
+}
+
+int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps)
+{
+    struct conf *c;
+    const char *path = map_path(a, env, name, from);
+    *out = NULL;
+    if (!path) {
+        problem_addf(ps, PROBLEM_ERROR, "MAP_MISSING", (struct place){ .file = from, .offset = PLACE_NO_OFFSET }, "no mapping \"%.*s\"", SLICE_ARG(name));
+        return STOP;
+    }
+    int rc = conf_load(a, path, &c, ps);
+    if (rc != OK)
+        return rc;
+    if (env->finder && env->finder->opened)
+        env->finder->opened(env->finder->owner, path, c->text);
+    return load_conf(a, env, name, c, out, ps);
+}
+
+int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps)
+{
+    *out = NULL;
+    return load_conf(a, env, name, c, out, ps);
+}

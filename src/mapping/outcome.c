@@ -1,0 +1,86 @@
+/* outcome - the tree of $outcome that reports read. */
+#include "mapping/mapping.h"
+
+#include "program.h"
+
+enum { PROBLEM_OUTCOME, PROBLEM_CODE, PROBLEM_TEXT, PROBLEM_KEY, PROBLEM_LINE, PROBLEM_FIELD, PROBLEM_VALUE, PROBLEM_OPERATION, PROBLEM_TIME };
+
+struct format *outcome_format(struct arena *a)
+{
+    static const char *const texts[] = { "State", "Code", "Reason", "Text" };
+    static const char *const problem[] = { "Outcome", "Code", "Text", "Key", "Line", "Field", "Value", "Operation" };
+    static const char *const tried[] = { "Key", "Code", "Text" };
+    struct format *f;
+    struct group *file = format_new(a, "outcome", "none", &f);
+    struct group *o = group_add(a, file, "outcome", 0, OCCURS_MANY);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        group_add_field(a, o, texts[i], TYPE_TEXT);
+    struct group *p = group_add(a, o, "Problem", 0, OCCURS_MANY);
+    for (size_t i = 0; i < sizeof problem / sizeof *problem; i++)
+        group_add_field(a, p, problem[i], TYPE_TEXT);
+    group_add_field(a, p, "Time", TYPE_DATETIME);
+    struct group *t = group_add(a, o, "Tried", 0, OCCURS_MANY);
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
+        group_add_field(a, t, tried[i], TYPE_TEXT);
+    return f;
+}
+
+static void set(struct node *n, size_t slot, struct slice s)
+{
+    if (s.n)
+        n->values[slot] = (struct value){ .p = s.p, .n = (uint32_t)s.n, .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
+}
+
+static bool counts(const struct finding *f, const struct node *message)
+{
+    return f->kind != OUTCOME_SKIP || f->node == message || !f->node;
+}
+
+/* The finding that decides: the worst, the first of those. */
+static const struct finding *deciding(const struct outcome *o, const struct node *message)
+{
+    const struct finding *best = NULL;
+    for (const struct finding *f = o->first; f; f = f->next)
+        if (counts(f, message) && (!best || f->kind > best->kind))
+            best = f;
+    return best;
+}
+
+static struct slice joined_texts(struct arena *a, const struct outcome *o)
+{
+    struct slice out = SLICE("");
+    for (const struct finding *f = o->first; f; f = f->next)
+        if (f->text.n)
+            out = out.n ? arena_printf(a, "%.*s; %.*s", SLICE_ARG(out), SLICE_ARG(f->text)) : f->text;
+    return out;
+}
+
+static void add_problem(struct arena *a, struct node *o, const struct group *g, const struct finding *f, const struct node *message)
+{
+    struct node *p = node_add(a, o, g);
+    set(p, PROBLEM_OUTCOME, slice_of(outcome_names[f->kind]));
+    set(p, PROBLEM_CODE, f->code);
+    set(p, PROBLEM_TEXT, f->text);
+    set(p, PROBLEM_KEY, f->key);
+    if (f->node && f->node != message)
+        set(p, PROBLEM_LINE, node_key(a, f->node));
+    set(p, PROBLEM_FIELD, f->field);
+    set(p, PROBLEM_VALUE, f->value);
+}
+
+struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o)
+{
+    const struct group *g = f->file_group->groups[0];
+    struct node *n = node_new(a, g, message);
+    const struct finding *worst = deciding(o, message);
+    set(n, 0, slice_of(outcome_states[o->kind]));
+    if (worst) {
+        set(n, 1, worst->code);
+        set(n, 2, worst->code);
+    }
+    set(n, 3, joined_texts(a, o));
+    for (const struct finding *x = o->first; x; x = x->next)
+        add_problem(a, n, g->groups[0], x, message);
+    message->outcome = n;
+    return n;
+}

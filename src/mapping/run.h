@@ -1,0 +1,216 @@
+/*
+ * run (private) - the state of a running mapping
+ *
+ * Frames hold the instances at hand, by depth of their scope: both sides, and `old`, the aligned instance that update mode
+ * compares with.  Values point into the message arena, the trees, the program or bound tables.
+ *
+ * Errors:  evaluation never stops half-way: the first fault of a row is kept in run->fault, and who evaluates a row makes a
+ *          finding of it.
+ */
+#ifndef WAYBILL_MAPPING_RUN_H
+#define WAYBILL_MAPPING_RUN_H
+
+#include "format/type.h"
+#include "program.h"
+
+enum val_kind { VAL_NOTHING, VAL_DATA, VAL_NODE, VAL_ROW };
+
+struct val {
+    const char *p;
+    uint32_t n;
+    uint8_t kind, type;
+    uint32_t table;                 /* VAL_ROW */
+    const struct value *row;
+    const struct node *node;        /* VAL_NODE */
+};
+
+struct frame {
+    struct node *side[2];
+    struct node *old;
+    uint32_t position, last;
+    uint64_t id;                    /* a new one for each instance: lets of another are stale */
+};
+
+struct let_slot {
+    uint64_t id;                    /* of the frame that it was computed for; 0 = none */
+    const struct node *here;
+    struct val value;
+    const struct expr *missed;      /* a table had no row while it was computed under guard */
+};
+
+struct bound {
+    void *table;                    /* of outside; NULL for a local one */
+    struct map *index;              /* local: key text → row; NULL = not yet */
+    struct value **rows;            /* local: values by column */
+    int *columns;                   /* declared column → column of the bound table */
+    enum type *types;
+};
+
+struct run_fault {
+    const char *code;               /* NULL = none */
+    struct slice text;
+    const struct expr *at;
+    struct slice field, value;
+};
+
+struct created {                    /* a field that several <=> rows write */
+    struct node *node;
+    const struct field *field;
+    struct value value;
+    const struct item *item;
+    struct created *next;
+};
+
+struct buffered {
+    struct node *target;
+    struct val *keys;
+    size_t index;
+};
+
+struct run {
+    struct arena *arena;            /* of the batch */
+    struct arena *a;                /* of the message */
+    const struct mapping *mapping;
+    const struct program *program;
+    enum mapping_direction direction;
+    const struct outside *outside;
+    struct value *params;
+    struct bound *tables;
+    struct let_slot *lets;
+    struct node **regs;
+    uint64_t *counts;               /* by item */
+    struct frame frames[SCOPE_DEPTH_MAX + 1];
+    uint32_t depth;
+    const struct node *files[2];
+    struct node *file;              /* that is written */
+    uint64_t next_id, number;
+    int guard;
+    const struct expr *missed;
+    struct run_fault fault;
+    uint32_t position, last;        /* of the instance at hand, for position() and last() */
+    struct outcome *outcome;
+    struct problems *ps;
+    const struct node *message;     /* of the side read */
+    bool rows_only;                 /* second pass: requires were judged already */
+    bool judge_only;                /* first pass */
+    bool finishing, reporting;
+    int stop;                       /* STOP or TEMP came from outside */
+    struct created *created;
+    struct edits *edits;            /* update mode */
+    struct node *old_file;          /* update mode: of the original */
+    struct node **made;             /* update mode: new instances, not in the original's lists */
+    size_t nmade, cap_made;
+    struct num *totals;
+    bool *totals_set;
+    struct buffered *kept;
+    size_t nkept, cap_kept;
+    struct node **results;          /* messages made of the one at hand */
+    size_t nresults, cap_results;
+    bool file_judged;
+    int file_rc;
+};
+
+/* value.c */
+static inline struct val val_nothing(void)
+{
+    return (struct val){ .kind = VAL_NOTHING };
+}
+
+static inline struct val val_data(enum type type, struct slice s)
+{
+    return (struct val){ .p = s.p, .n = (uint32_t)s.n, .kind = s.n ? VAL_DATA : VAL_NOTHING, .type = (uint8_t)type };
+}
+
+static inline struct slice val_slice(const struct val *v)
+{
+    return v->kind == VAL_DATA ? (struct slice){ v->p, v->n } : (struct slice){ "", 0 };
+}
+
+struct val val_of(const struct value *v, enum type type);
+struct val val_bool(bool b);
+struct val val_num(struct run *r, struct num n, enum type type);
+bool val_is_nothing(const struct val *v);
+bool val_true(const struct val *v);
+/* <0, 0, >0; *comparable false when one is nothing or the types do not meet. */
+int val_compare(const struct val *a, const struct val *b, bool *comparable);
+bool val_equal(const struct val *a, const struct val *b);
+/* Equal as keys of alignment: numbers by value. */
+struct slice val_key_text(struct arena *a, const struct val *v);
+/* Puts a value into a field's canonical form; false with a fault when it does not convert. */
+bool val_convert(struct run *r, const struct val *v, const struct field *f, const struct expr *at, struct value *out);
+
+/* eval.c */
+void eval(struct run *r, const struct expr *e, const struct node *here, struct val *out);
+bool eval_true(struct run *r, const struct expr *e, const struct node *here);
+/* Each node (or value, f not NULL) that a path gives; stops when visit says false. */
+typedef bool path_visit(void *owner, const struct node *n, const struct field *f);
+bool path_each(struct run *r, const struct expr *e, const struct node *here, path_visit *visit, void *owner);
+/* The same for the steps of `e` from `at` on. */
+bool path_walk(struct run *r, const struct expr *e, size_t at, const struct node *n, path_visit *visit, void *owner);
+bool pred_holds(struct run *r, const struct pred *pr, const struct node *n, uint32_t position, uint32_t last);
+bool key_holds(const struct node *n, const struct pred *pr);
+/* The first value of a path as it lies in the tree (raw() needs it), or NULL. */
+const struct value *path_value(struct run *r, const struct expr *e, const struct node *here);
+void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+struct slice template_run(struct run *r, const struct template *t, const struct node *here);
+
+/* lookup.c */
+int lookup_bind(struct run *r, struct problems *ps);
+bool lookup_row(struct run *r, const struct expr *e, const struct node *here, struct val *out);
+/* The row whose column has that value: for `<=>` rows; 0, 1 or 2 found. */
+int lookup_back(struct run *r, const struct expr *e, struct slice value, const struct value **row_out);
+struct val lookup_column(const struct run *r, const struct val *row, uint32_t column);
+
+/* invert.c: writes the value through the expression, into the node at hand. */
+bool invert_write(struct run *r, const struct op *op, const struct expr *e, const struct val *v);
+
+/* write.c */
+struct node *dest_node(struct run *r, const struct dest *d);
+/* Where a dest stands now, without making it; NULL = it is not there. */
+struct node *dest_find(struct run *r, const struct dest *d);
+void write_value(struct run *r, const struct op *op, const struct dest *d, const struct field *f, const struct value *v);
+/* Sets what the predicate of a written group says on a new instance. */
+void construct(struct run *r, const struct pred *pr, struct node *n);
+
+/* judge.c */
+struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about, struct slice text);
+/* A fault that the engine found, as `reject`. */
+void finding_fault(struct run *r, const struct item *item, const struct node *n);
+/* The scope's requires for the instance at hand; the kind that stops it, or OUTCOME_NONE. */
+enum outcome_kind judge_scope(struct run *r, const struct scope *s, enum mapping_direction d);
+
+void finding_verdict(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about);
+void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f, const struct value *before,
+                      const struct value *after);
+void finding_engine(struct run *r, enum outcome_kind kind, const char *code, const struct node *n, struct slice text);
+
+/* update.c */
+/* A new instance below an old parent, as an edit; and an old value that changes. */
+struct node *update_insert(struct run *r, struct node *parent, const struct group *g, struct node *after);
+void update_set(struct run *r, struct node *n, const struct field *f, const struct value *v);
+bool node_is_new(const struct node *n);
+void node_mark_new(struct node *n);
+void update_scope(struct run *r, const struct scope *s);
+
+/* run.c */
+void run_scope(struct run *r, const struct scope *s);
+void run_op_value(struct run *r, const struct op *op, struct node *here);
+bool run_dead(const struct run *r);
+
+void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, struct problems *ps);
+bool path_any(struct run *r, const struct expr *e, const struct node *here);
+/* Does the first step of a top-level path take this message? */
+bool step_takes(struct run *r, const struct pstep *s, const struct node *n);
+
+/* runfile.c */
+int run_file_requires(struct run *r);
+void run_file_rows(struct run *r);
+void run_totals(struct run *r, const struct node *message);
+
+/* sort.c */
+void sort_list(struct run *r, const struct scope *s, struct node_list *list);
+void keep_sorted(struct run *r, struct node *target);
+int give_sorted(struct run *r, mapping_give *give, void *owner);
+
+#endif
