@@ -165,7 +165,7 @@ static bool convert_text(struct run *r, struct slice s, enum type to, struct val
 
 static const char *convert_code(enum type to)
 {
-    return to == TYPE_INTEGER || to == TYPE_DECIMAL ? "NUM_BAD" : to == TYPE_BOOLEAN ? "BOOL_BAD" : "DATE_BAD";
+    return to == TYPE_INTEGER || to == TYPE_DECIMAL ? "NUM_BAD" : to == TYPE_BOOLEAN ? "BOOLEAN_BAD" : "DATE_BAD";
 }
 
 bool val_convert(struct run *r, const struct val *v, const struct field *f, const struct expr *at, struct value *out)
