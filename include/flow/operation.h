@@ -30,6 +30,7 @@ struct job {
     const struct operation *operation;
     struct slice batch, file;       /* id; the name that the sender gave */
     struct slice time;              /* batch time, RFC 3339 with the zone's offset */
+    struct slice last_run;          /* batch time of the last batch of this operation that was delivered; n 0 = none */
     uint64_t size;                  /* of the input, bytes */
     int fd;                         /* the input */
     uint32_t attempt;

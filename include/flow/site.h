@@ -156,6 +156,7 @@ struct operation {
     size_t nkept;
     /* What hinders running several of its files at the same time (each is delivered in order all the same). */
     bool reads_itself, fills_table, numbers;
+    bool last_run;                  /* a param is `last-run`: the batch time of the newest batch that this operation delivered */
     bool duplicates_key;            /* a business key that came before is told: the ledger keeps the keys */
     struct token token;
 };

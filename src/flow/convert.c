@@ -33,14 +33,27 @@ static enum severity finding_severity(enum outcome_kind kind)
     return kind == OUTCOME_WARN ? PROBLEM_WARNING : PROBLEM_NOTE;
 }
 
+/* "Line[2]/Qty": the instance judged and the field that the condition is about. */
+static struct slice finding_path(struct problems *ps, const struct finding *f, const struct node *message)
+{
+    struct slice path = f->node && f->node != message ? node_path(ps->arena, f->node, NULL) : slice_none();
+    if (f->field.n)
+        path = path.n ? arena_printf(ps->arena, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(f->field)) : f->field;
+    return path;
+}
+
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number)
 {
     for (const struct finding *f = o->first; f; f = f->next) {
+        if (f->kind == OUTCOME_SKIP)
+            continue;
         const struct node *n = f->node ? f->node : message;
-        struct problem p = { .severity = finding_severity(f->kind), .message = number, .value = f->value, .text = f->text };
+        struct problem p = { .severity = finding_severity(f->kind), .message = number, .text = f->text };
+        if (!p.text.n)
+            p.text = f->kind == OUTCOME_REJECT ? SLICE("refused") : slice_of(outcome_names[f->kind]);
         p.code = arena_cstr(ps->arena, f->code);
         p.place.offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET;
-        p.path = n && n != message ? node_path(ps->arena, n, NULL) : slice_none();
+        p.path = finding_path(ps, f, message);
         problem_add(ps, &p);
     }
 }

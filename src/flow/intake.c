@@ -88,7 +88,7 @@ void intakes_close(struct supervisor *s)
 void intake_wake(struct supervisor *s, int watch)
 {
     for (size_t i = 0; i < s->nintakes; i++)
-        if (s->intakes[i].watch == watch && !s->intakes[i].every)
+        if (s->intakes[i].watch == watch)
             s->intakes[i].due = 0;
 }
 
@@ -161,7 +161,7 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
         wake = rest;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
-    int64_t again = in->every ? in->every : s->watch ? watch_rescan_ms(s->watch) : LATER - now;
+    int64_t again = in->every && (!s->watch || in->every < watch_rescan_ms(s->watch)) ? in->every : s->watch ? watch_rescan_ms(s->watch) : LATER - now;
     in->due = now + (wake >= 0 && wake < again ? wake + 1 : again);
     return rc == END ? OK : rc;
 }

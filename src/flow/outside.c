@@ -4,7 +4,11 @@
 static struct slice find_param(void *owner, struct slice name)
 {
     const struct work *w = owner;
-    return site_setting(w->op, name);
+    struct slice text = site_setting(w->op, name);
+    if (!slice_is(text, "last-run"))
+        return text;
+    const struct slice *time = &w->job->last_run;   /* canonical: local, without zone */
+    return time->n ? (struct slice){ time->p, time->n < 19 ? time->n : 19 } : slice_none();
 }
 
 static struct slice find_text(void *owner, const char *code)

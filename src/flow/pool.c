@@ -70,12 +70,13 @@ static int64_t cpu_of(pid_t pid)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void job_of(struct trip *t, struct job *j)
+static void job_of(struct supervisor *s, struct trip *t, struct job *j)
 {
     struct arena *a = &t->arena;
     const struct waybill *w = t->b->w;
     size_t n = 0;
     *j = (struct job){ .operation = t->op, .batch = w->batch, .file = w->name, .time = w->batch_time, .size = w->bytes,
+                       .last_run = last_run(s, t->op, a),
                        .attempt = w->retry.attempts + 1 };
     for (const struct waybill_lease *l = w->leases; l; l = l->next)
         j->nleases++;
@@ -103,7 +104,7 @@ static void pin_config(struct supervisor *s, struct trip *t)
     }
 }
 
-static void note_params(struct trip *t)
+static void note_params(struct supervisor *s, struct trip *t)
 {
     struct waybill *w = t->b->w;
     if (w->params)
@@ -115,7 +116,9 @@ static void note_params(struct trip *t)
             bool known = !value.p;
             for (const struct waybill_param *p = w->params; p && !known; p = p->next)
                 known = slice_equal(p->name, m->params[i].name);
-            if (!known)
+            if (slice_is(value, "last-run"))
+                value = last_run(s, t->op, &t->arena);
+            if (!known && value.p)
                 waybill_param(&w->params, w->arena, m->params[i].name, value);
         }
     }
@@ -143,7 +146,7 @@ int pool_start(struct supervisor *s, struct trip *t)
         return END;
     batch_restart(t->b);
     pin_config(s, t);
-    note_params(t);
+    note_params(s, t);
     int rc = count_start(s, t);
     if (rc == SKIP)
         return step_reject(s, t, "WORKER_DIED", SLICE("the program died again and again while this file was worked on"));
@@ -154,7 +157,7 @@ int pool_start(struct supervisor *s, struct trip *t)
         return OK;
     }
     int fd = job.fd;
-    job_of(t, &job);
+    job_of(s, t, &job);
     wire_job(&packet, &job);
     int err = wire_send(h->socket, &packet, fd);
     close(fd);

@@ -15,8 +15,6 @@ int parse_set(struct cursor *c, struct settings *sets)
     struct setting set = { .token = *cursor_token(c) };
     if (word_name(c, &set.name, "the name of a parameter") != OK)
         return STOP;
-    if (cursor_is(c, "last-run"))
-        site_warning(c->l, cursor_token(c), "SITE_LATER", "write a value, or give it with --set", "the watermark last-run is not kept yet");
     if (word_value(c, &set.value, "its value") != OK)
         return STOP;
     for (size_t i = 0; i < sets->n; i++)

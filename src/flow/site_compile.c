@@ -150,6 +150,10 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
                           "flow %.*s: param %.*s is required and has no value", SLICE_ARG(op->flow->name), SLICE_ARG(p->name));
         return;
     }
+    if (slice_is(text, "last-run")) {               /* the watermark: when this operation last delivered */
+        op->reads_itself = op->last_run = true;
+        return;
+    }
     if (type_read(p->field, text, l->arena, &v, &fault) != OK)
         site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL, "param %.*s: \"%.*s\" %.*s",
                      SLICE_ARG(p->name), SLICE_ARG(text), SLICE_ARG(fault.text));

@@ -65,11 +65,25 @@ static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, 
     return rc;
 }
 
+struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a)
+{
+    struct ledger *l = op->last_run ? ledger_of(s, op->flow) : NULL;
+    struct slice name = SLICE("$operation");
+    struct ledger_record r;
+    if (!l || ledger_find(l, &name, &op->name, 1, SLICE("delivered"), a, &r) == 0)
+        return slice_none();
+    return ledger_value(&r, SLICE("$batch-time"));
+}
+
 static int enter_ledger(struct supervisor *s, struct trip *t)
 {
     struct ledger *l = ledger_of(s, t->op->flow);
+    struct ledger_field fields[] = { { SLICE("$operation"), t->op->name }, { SLICE("$batch-time"), t->b->w->batch_time } };
     struct ledger_record batch = { .batch = t->b->w->batch, .part = t->op->name, .time = batch_stamp(&s->places, &t->arena),
                                    .outcome = SLICE("delivered"), .code = slice_none() };
+    struct ledger_record whole = batch;
+    whole.fields = fields;
+    whole.nfields = 2;
     if (!l)
         return TEMP;
     if (ledger_has(l, batch.batch, batch.part))
@@ -79,7 +93,7 @@ static int enter_ledger(struct supervisor *s, struct trip *t)
         ledger_drop(l);
         return rc;
     }
-    ledger_add(l, &batch);
+    ledger_add(l, &whole);
     return ledger_commit(l, s->ps);
 }
 

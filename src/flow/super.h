@@ -160,6 +160,8 @@ int step_written(struct supervisor *s, struct trip *t);
 /* step_deliver.c, step_archive.c, step_reject.c: what is left of a trip's way. TEMP holds it. */
 int step_deliver(struct supervisor *s, struct trip *t);
 int step_archive(struct supervisor *s, struct trip *t);
+/* Batch time of the newest batch that the operation delivered; n 0 = none. */
+struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a);
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text);
 /* A fault of the world: later again; the trip goes when its time is up. */
 void trip_retry(struct supervisor *s, struct trip *t, const char *cause);

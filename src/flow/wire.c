@@ -99,6 +99,7 @@ void wire_job(struct buf *b, const struct job *j)
     wire_text(b, j->batch);
     wire_text(b, j->file);
     wire_text(b, j->time);
+    wire_text(b, j->last_run);
     wire_number(b, j->size);
     wire_number(b, j->attempt);
     wire_number(b, j->nleases);
@@ -137,6 +138,7 @@ int wire_get_job(struct wire *w, const struct site *site, struct job *j)
     j->batch = wire_get_text(w);
     j->file = wire_get_text(w);
     j->time = wire_get_text(w);
+    j->last_run = wire_get_text(w);
     j->size = wire_get_number(w);
     j->attempt = (uint32_t)wire_get_number(w);
     get_leases(w, &j->leases, &j->nleases);

@@ -1,0 +1,165 @@
+#include "base/json.h"
+#include "cmd/commands.h"
+#include "cmd/places.h"
+#include "drop/lease.h"
+#include "store/archive.h"
+
+/* One batch that is not archived yet. */
+struct row {
+    struct waybill *w;
+    struct row *next;
+};
+
+struct telling {
+    struct cmd *cmd;
+    struct places places;
+    struct row *first, **last;
+    uint64_t archived;
+};
+
+static int add_row(void *owner, const char *id)
+{
+    struct telling *t = owner;
+    struct row *r = arena_zero(t->cmd->arena, sizeof *r);
+    if (batch_find(&t->places.site, t->cmd->arena, id, &r->w, t->cmd->problems) != OK)
+        return OK;                                  /* just now archived, or damaged: the problem says so */
+    *t->last = r;
+    t->last = &r->next;
+    return OK;
+}
+
+static int count_archived(void *owner, const char *id)
+{
+    struct telling *t = owner;
+    (void)id;
+    t->archived++;
+    return OK;
+}
+
+static void column(struct buf *out, struct slice text, size_t width)
+{
+    size_t before = out->n;
+    buf_add_shown(out, text, width);
+    for (size_t n = slice_chars((struct slice){ out->p + before, out->n - before }); n < width + 2; n++)
+        buf_byte(out, ' ');
+}
+
+static void show_row(struct buf *out, const struct waybill *w)
+{
+    column(out, w->batch, 24);
+    column(out, w->flow, 16);
+    column(out, slice_of(place_names[w->place]), 9);
+    column(out, w->name, 32);
+    if (w->place == PLACE_ERROR) {
+        buf_add_shown(out, w->error_code, 0);
+        buf_text(out, ": ");
+        buf_add_shown(out, w->error_text, 80);
+    } else if (w->retry.cause.n) {
+        buf_text(out, "again at ");
+        buf_add_shown(out, w->retry.next, 0);
+        buf_text(out, ": ");
+        buf_add_shown(out, w->retry.cause, 0);
+    } else if (w->waits.n) {
+        buf_text(out, "waits for ");
+        buf_add_shown(out, w->waits, 0);
+    }
+    buf_byte(out, '\n');
+}
+
+static void show(const struct telling *t, struct buf *out, long pid)
+{
+    if (pid)
+        buf_printf(out, "watched by process %ld\n", pid);
+    else
+        buf_text(out, "nobody watches this site at the moment\n");
+    buf_printf(out, "%llu batches archived\n", (unsigned long long)t->archived);
+    if (t->first) {
+        buf_byte(out, '\n');
+        column(out, SLICE("BATCH"), 24);
+        column(out, SLICE("FLOW"), 16);
+        column(out, SLICE("PLACE"), 9);
+        column(out, SLICE("FILE"), 32);
+        buf_text(out, "WHY\n");
+    }
+    for (const struct row *r = t->first; r; r = r->next)
+        show_row(out, r->w);
+}
+
+static void row_json(struct buf *out, const struct waybill *w)
+{
+    json_open(out, '{');
+    json_text(out, "batch", w->batch);
+    json_text(out, "flow", w->flow);
+    json_text(out, "operation", w->operation);
+    json_text(out, "place", slice_of(place_names[w->place]));
+    json_text(out, "file", w->name);
+    json_number(out, "messages", (int64_t)w->messages);
+    if (w->error_code.n) {
+        json_text(out, "code", w->error_code);
+        json_text(out, "text", w->error_text);
+    }
+    if (w->retry.cause.n) {
+        json_text(out, "cause", w->retry.cause);
+        json_number(out, "attempts", w->retry.attempts);
+        json_text(out, "next", w->retry.next);
+    }
+    json_close(out, '}');
+}
+
+static void show_json(const struct telling *t, struct buf *out, long pid)
+{
+    json_open(out, '{');
+    json_bool(out, "watched", pid != 0);
+    json_number(out, "process", pid);
+    json_number(out, "archived", (int64_t)t->archived);
+    json_key(out, "batches");
+    json_open(out, '[');
+    for (const struct row *r = t->first; r; r = r->next)
+        row_json(out, r->w);
+    json_close(out, ']');
+    json_close(out, '}');
+    buf_byte(out, '\n');
+}
+
+static int gather(struct telling *t, long *pid)
+{
+    struct problems *ps = t->cmd->problems;
+    int rc = batch_each(&t->places.site, false, add_row, t, ps);
+    if (rc <= WARN)
+        rc = batch_each(&t->places.site, true, add_row, t, ps);
+    if (rc <= WARN)
+        rc = archived_each(&t->places.store, count_archived, t, ps);
+    return rc <= WARN ? lease_holder(&t->places.spool, pid, ps) : rc;
+}
+
+static int run(struct cmd *c, int argc, char **argv)
+{
+    static const struct cmd_option options[] = { { 0 } };
+    struct telling t = { .cmd = c };
+    struct cmd_args args;
+    struct buf out = { 0 };
+    long pid = 0;
+    t.last = &t.first;
+    if (cmd_args(c, argc, argv, options, &args))
+        return EXIT_USAGE;
+    if (args.n > 1)
+        return cmd_usage(c, "one site at a time");
+    int rc = places_open(&t.places, c, args.n ? args.operand[0] : ".");
+    if (rc <= WARN)
+        rc = gather(&t, &pid);
+    if (rc <= WARN)
+        (c->json ? show_json : show)(&t, &out, pid);
+    places_close(&t.places);
+    cmd_flush(c);
+    int code = rc > STOP ? EXIT_SYSTEM : rc > WARN ? EXIT_INVALID : cmd_print(c, &out);
+    buf_release(&out);
+    return code;
+}
+
+const struct command command_status = {
+    .verb = "status",
+    .run = run,
+    .usage = "status [--json] [DIR]",
+    .summary = "where the batches of a site stand",
+    .help = "      --json      one JSON object\n\nBatches at work and set aside are listed, those in the archive counted.\n",
+};
