@@ -4,9 +4,9 @@
  *     struct format *f;
  *     int rc = format_load(arena, finder, "24so-orders", NULL, &f, problems);
  *
- * A format is a tree of groups and fields.  Every field of a group has a slot (index into node->values), every child group
- * a child index (index into node->children); an instance of a group is a struct node.  The root group `file` holds the
- * members that stand outside `message` and, as its first children, the messages in the order of the file.
+ * A format is a tree of groups and fields.  Every field of a group has a slot (index into node->values), every child
+ * group a child index (index into node->children); an instance of a group is a struct node.  The root group `file`
+ * holds the members that stand outside `message` and, as its first children, the messages in the order of the file.
  * Source: LANGUAGE.md section 2.  Syntaxes put what they need of their own (tries, tag texts) into `plan`.
  *
  * Owner:   everything lives in the arena given to format_load; immutable afterwards and free to share between threads.
@@ -40,7 +40,7 @@ enum field_flags {
     FIELD_BLANK_IS_NOTHING = 1 << 5,
     FIELD_RELAX    = 1 << 6,
     FIELD_UNUSED   = 1 << 7,
-    FIELD_PLAIN    = 1 << 8,        /* computed: canonical text is the spelling, so reading and writing need no conversion
+    FIELD_PLAIN    = 1 << 8,        /* computed: canonical text is the spelling, reading and writing need no conversion
                                        beyond checking (text without limits; see type_read, type_write) */
 };
 
@@ -58,7 +58,7 @@ struct spelling {
     uint32_t from, to;              /* AT_POSITION: from; AT_RANGE: both */
     bool absolute;                  /* AT_PATH that begins with "/" */
     struct step *steps;
-    size_t nsteps;                  /* AT_NONE: one step all the same, made of the member's name (`cbc:ID` with its namespace) */
+    size_t nsteps;                  /* AT_NONE: one step all the same, made of the name (`cbc:ID` with its namespace) */
     struct token token;             /* where it is written; of the member when there is no `at` */
 };
 
@@ -121,8 +121,8 @@ struct group {
     /* The members in the order of the file: field or group, as writers need them. */
     struct member { struct field *field; struct group *group; } *members;
     size_t nmembers;
-    struct keypart { struct slice path; struct group *group; struct field *field; } *keys; /* `key A, B/C`: resolved; group = holder below this one,
-                                       NULL when the field is its own */
+    /* `key A, B/C`: resolved; group = holder below this one, NULL when the field is its own */
+    struct keypart { struct slice path; struct group *group; struct field *field; } *keys;
     size_t nkeys;
     struct slice companion, join;   /* `file lines join OrderNo` */
     struct token token;
@@ -148,7 +148,7 @@ struct replacement {
     struct slice from, to;
 };
 
-/* One line of a guide that speaks of some instances only: `Party["BY"]/NAD/C082 1`.  Lines without keys change the tree itself. */
+/* A line of a guide about some instances only: `Party["BY"]/NAD/C082 1`.  Lines without keys change the tree. */
 struct guide_rule {
     struct guide_step {
         struct group *group;
@@ -199,12 +199,15 @@ struct finder {
 };
 
 /* The path of NAME with `suffix` (".format"), in the arena, or NULL. `from` is the referring file or NULL. */
-const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix, const char *from);
+const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
+                        const char *from);
 
 /* `from` is the referring file (may be NULL); a name that ends in ".format" or holds "/" may be a path too. */
-int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out, struct problems *ps);
+int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out,
+                struct problems *ps);
 /* The same from a parsed conf: for tests and for formats made by the program. */
-int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out, struct problems *ps);
+int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out,
+                   struct problems *ps);
 
 /* An option's value, or `otherwise` when it is not given. An option that stands alone gives the empty text. */
 struct slice format_option(const struct format *f, const char *name, struct slice otherwise);
@@ -214,15 +217,15 @@ struct group *group_child(const struct group *g, struct slice name);
 struct slice field_path(struct arena *a, const struct field *f);
 struct slice group_path(struct arena *a, const struct group *g);
 
-/* Adds a group or field by hand (formats made by the program, as $outcome). */
+/* Formats made by the program, as that of $outcome: the file group.  A message is a group below it with is_message. */
 struct group *format_new(struct arena *a, const char *name, const char *syntax, struct format **out);
 struct group *group_add(struct arena *a, struct group *parent, const char *name, uint32_t min, uint32_t max);
 struct field *group_add_field(struct arena *a, struct group *g, const char *name, enum type type);
-/* Recomputes what depends on the attributes: after a field made by hand got some. OK, or STOP with a fault (struct fault of
-   format/type.h) when they do not fit. */
+/* Recomputes what depends on the attributes: after a field made by hand got some. OK, or STOP with a fault
+   (format/type.h) when they do not fit. */
 struct fault;
 int field_finish(struct arena *a, struct field *f, struct fault *fault);
-/* Numbers the groups and collects what node_check() looks at: after the last group of a format made by hand was added. */
+/* Numbers the groups, collects what node_check() looks at: after the last group of a format made by hand was added. */
 void format_finish(struct arena *a, struct format *f);
 
 #endif

@@ -4,14 +4,14 @@
  * Inside waybill every value is canonical text, whatever the file spelled:
  *     text      as it is, UTF-8
  *     integer   -?digits, no leading zeros, no plus; "-0" becomes "0"
- *     decimal   -?digits[.digits], no leading zeros but one before the point; the decimals it came with are kept ("1.00")
+ *     decimal   -?digits[.digits], no leading zeros but one before the point, with the decimals it came with ("1.00")
  *     date      yyyy-MM-dd           time  HH:mm:ss[.SSS]           datetime  yyyy-MM-ddTHH:mm:ss[.SSS][Z|+hh:mm]
  *     boolean   true, false          binary  its bytes
- * So equal types compare and copy without a second look.  When the spelling is canonical already (the usual case) the value
- * points to the input and nothing is copied.
+ * So equal types compare and copy without a second look.  When the spelling is canonical already (the usual case) the
+ * value points to the input and nothing is copied.
  *
  * Owner:   results point into `raw` or live in the arena.
- * Errors:  OK or SKIP.  On SKIP nothing is added: `fault` says what is wrong and the caller adds it with place and path.
+ * Errors:  OK or SKIP.  On SKIP nothing is added: `fault` says what is wrong, the caller adds it with place and path.
  */
 #ifndef WAYBILL_FORMAT_TYPE_H
 #define WAYBILL_FORMAT_TYPE_H
@@ -38,7 +38,8 @@ enum type_fast {
 /* Reads a text field without attributes in place; false = call type_read(). For the loops of readers. */
 static inline bool type_read_fast(const struct field *f, struct slice raw, struct value *v)
 {
-    if (f->read_fast != TYPE_FAST_TEXT && (f->read_fast != TYPE_FAST_TEXT_BLANK || raw.n == 0 || (unsigned char)raw.p[0] <= ' '))
+    if (f->read_fast != TYPE_FAST_TEXT
+        && (f->read_fast != TYPE_FAST_TEXT_BLANK || raw.n == 0 || (unsigned char)raw.p[0] <= ' '))
         return false;
     if (raw.n > f->fast_max)
         return false;
@@ -58,25 +59,27 @@ static inline bool type_write_fast(const struct field *f, const struct value *v,
 }
 
 /*
- * Checks and normalises `raw` (decoded UTF-8, unescaped) for the field; sets v->p, v->n, v->state and VALUE_LAX, leaves the
- * place alone.  A value of a lax field that does not fit becomes empty with VALUE_LAX, p and n the raw text; result OK.
+ * Checks and normalises `raw` (decoded UTF-8, unescaped) for the field; sets v->p, v->n, v->state and VALUE_LAX, leaves
+ * the place alone.  A value of a lax field that does not fit becomes empty with VALUE_LAX, p and n the raw text; OK.
  */
 int type_read(const struct field *f, struct slice raw, struct arena *a, struct value *v, struct fault *fault);
 
 /* Appends the field's spelling of a present value, or of nothing (first placeholder, or not at all). */
 int type_write(const struct field *f, const struct value *v, struct buf *out, struct arena *a, struct fault *fault);
 
-/* Compiles `pattern "yyyy-MM-dd"` or a text pattern; STOP with fault set when it makes no sense (position in *at, in characters). */
-int pattern_compile(struct arena *a, enum type type, struct slice text, struct pattern **out, struct fault *fault, size_t *at);
+/* Compiles `pattern "yyyy-MM-dd"` or a text pattern; STOP with a fault when it makes no sense (*at: a character). */
+int pattern_compile(struct arena *a, enum type type, struct slice text, struct pattern **out, struct fault *fault,
+                    size_t *at);
 /* A canonical date, time or datetime spelled by a pattern, and back: for text(x, pattern). */
 int pattern_write(const struct pattern *p, struct slice canonical, struct buf *out, struct fault *fault);
-int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault);
+int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a,
+                 struct slice *canonical_out, struct fault *fault);
 /* Holds all parts of a value of that type, so that reading back loses nothing. */
 bool pattern_is_exact(const struct pattern *p, enum type type);
 
-/* Whether a canonical text keeps to the field's limits, codes and pattern: for rules about single instances (guides). */
+/* Whether a canonical text keeps to the field's limits, codes and pattern: for rules about single instances. */
 int type_check(const struct field *f, struct slice canonical, struct arena *a, struct fault *fault);
-/* Canonical text of a type from its canonical spelling (but "+5", "007" and "1.": a person's or an expression's text). */
+/* Canonical text of a type from a text of a person or an expression: the canonical spelling, or "+5", "007", "1." */
 int type_parse(enum type type, struct slice text, struct arena *a, struct slice *canonical_out, struct fault *fault);
 
 /* Equal by type: 1.0 and 1.00 are; absent and empty are. */

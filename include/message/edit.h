@@ -1,8 +1,8 @@
 /*
  * edit - what update mode changes in an original document
  *
- * A mapping that runs in update mode never writes into the original tree; it adds edits of the tree here.  The syntax turns
- * them into byte edits (syntax_patch), in order of their place, each new value spelled in the form of the old one.
+ * A mapping that runs in update mode never writes into the original tree; it adds edits of the tree here.  The syntax
+ * turns them into byte edits (syntax_patch), in order of their place, each new value spelled in the form of the old.
  *
  * Owner:   the arena of the list; nodes and values must live until the edits are spelled.
  */
@@ -14,7 +14,8 @@
 
 enum edit_kind {
     EDIT_SET,                       /* node, field: its value becomes `value` (absent: is taken away) */
-    EDIT_INSERT,                    /* node (made new, with group and values) comes under `parent`, after `after` (NULL: last of its group) */
+    EDIT_INSERT,                    /* node (made new, with group and values) comes under `parent`, after `after`
+                                       (NULL: last of its group) */
     EDIT_DELETE,                    /* node with all below it goes away */
 };
 

@@ -7,8 +7,8 @@
  *     struct node *line = node_add(arena, order, line_group);       appended to order's list of that group
  *     *node_value(line, field) = value_of(...);
  *
- * Units:   at, end: byte range of the whole instance in the input (xml: from `<` of its start tag to `>` of its end tag; csv: its
- *          first row to the end of its last row, line end included); VALUE_NO_PLACE when made by a mapping.
+ * Units:   at, end: byte range of the whole instance in the input (xml: from `<` of its start to `>` of its end tag;
+ *          csv: its first row to the end of its last row, line end included); VALUE_NO_PLACE when made by a mapping.
  * Owner:   the arena.
  */
 #ifndef WAYBILL_MESSAGE_NODE_H
@@ -64,18 +64,21 @@ void node_append(struct node *parent, struct node *child);
 struct node *node_copy(struct arena *a, const struct node *n, struct node *parent);
 /* "Line[2]/Item" below the message, for problems; f may be NULL. */
 struct slice node_path(struct arena *a, const struct node *n, const struct field *f);
-/* Canonical text of the tree, for tests and `show`: one line `NAME = "text"` per present value, `NAME = ` for empty ones, groups
-   as `NAME {` … `}`, two blanks of indentation, absent ones left out. */
+/* Canonical text of the tree, for tests and `show`: one line `NAME = "text"` per present value, `NAME = ` for empty
+   ones, `NAME = unfit "text"` for those of VALUE_LAX, groups as `NAME {` … `}`, two blanks of indentation; absent ones
+   are left out. */
 void node_dump(struct buf *out, const struct node *n);
 /* Has neither a value nor a child with one. */
 bool node_is_void(const struct node *n);
-/* The key of the node as one text (parts joined by \x1f), canonical so that equal keys are equal bytes; n 0 when a part is nothing. */
+/* The key of the node as one text (parts joined by \x1f), canonical so that equal keys are equal bytes; n 0 when a part
+   is nothing. */
 struct slice node_key(struct arena *a, const struct node *n);
 /* The value of one part of the key; NULL when its holder is not there. */
 const struct value *node_key_value(const struct node *n, const struct keypart *part);
 /*
- * What must be there and is not, what stands too often, what a guide forbids: problems REQUIRED, OCCURS, GUIDE_… with path and,
- * for a tree that was read, place.  For a message or the file node (then its own fields, not its messages).  OK or SKIP.
+ * What must be there and is not, what stands too often, what a guide forbids: problems REQUIRED, OCCURS, GUIDE_… with
+ * path and, for a tree that was read, place.  For a message or the file node (its own members, not its messages).
+ * OK or SKIP.
  */
 int node_check(const struct node *n, struct arena *a, struct problems *ps);
 

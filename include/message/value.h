@@ -3,8 +3,8 @@
  *
  * Text in canonical form (format/type.h), its state, how the file spelled it and where.
  *
- * Units:   at, len: bytes of the input file as it lies on disk, quotes of CSV included, delimiters not; XML: the text between the
- *          tags or between the quotes of an attribute.
+ * Units:   at, len: bytes of the input file as it lies on disk, quotes of CSV included, delimiters not; XML: the text
+ *          between the tags or between the quotes of an attribute.
  * Owner:   the text belongs to the message's arena or to the reader's buffer that lives as long as the message.
  */
 #ifndef WAYBILL_MESSAGE_VALUE_H
@@ -38,7 +38,7 @@ struct value {
     uint16_t spare;
     uint64_t at;                    /* VALUE_NO_PLACE: made by a mapping */
     uint32_t len;
-    uint32_t lead;                  /* xml: bytes from the `<` of the start tag to `at`, so that an element can be taken out */
+    uint32_t lead;                  /* xml: bytes from the `<` of the start tag to `at`, to take an element out */
 };
 
 static inline struct slice value_text(const struct value *v)

@@ -119,13 +119,15 @@ static int parse_pattern(struct cursor *c, struct target *t, const struct token 
         const char *missing = t->field->type == TYPE_TEXT ? NULL : pattern_missing(t->field->pattern, t->field->type);
         if (missing == NULL)
             return OK;
-        fault = (struct fault){ .text = arena_printf(c->loader->arena, "has no %s", missing), .hint = SLICE("a field of this type cannot be read without") };
+        fault = (struct fault){ .text = arena_printf(c->loader->arena, "has no %s", missing),
+                                .hint = SLICE("a field of this type cannot be read without") };
     }
     struct token place = *quoted;
     place.column += at ? (uint32_t)at + 1 : 0;
     place.width = at && place.width > at + 2 ? 1 : place.width;
     t->field->pattern_text = slice_none();
-    return loader_bad(c->loader, &place, "FMT_PATTERN", fault.hint.p, "\"%.*s\" %.*s", SLICE_ARG(text), SLICE_ARG(fault.text));
+    return loader_bad(c->loader, &place, "FMT_PATTERN", fault.hint.p, "\"%.*s\" %.*s", SLICE_ARG(text),
+                      SLICE_ARG(fault.text));
 }
 
 /* A set of characters that may not be digits or signs. */
@@ -183,7 +185,8 @@ static int parse_pad(struct cursor *c, struct target *t, const struct token *wor
     const struct token *text = cursor_peek(c);
     int rc = cursor_string(c, &t->field->pad);
     if (rc == OK && slice_chars(t->field->pad) != 1)
-        return loader_bad(c->loader, text, "FMT_VALUE", NULL, "one character pads, not %zu", slice_chars(t->field->pad));
+        return loader_bad(c->loader, text, "FMT_VALUE", NULL, "one character pads, not %zu",
+                          slice_chars(t->field->pad));
     return rc;
 }
 
@@ -242,7 +245,8 @@ static int parse_code(struct cursor *c, struct target *t, const struct token *wo
         int rc = cursor_word(c, "a name of codes, or values in brackets", &text);
         const struct declared *d = rc == OK ? map_get(&c->loader->codes, text) : NULL;
         if (rc == OK && d == NULL)
-            return loader_bad(c->loader, name, "FMT_CODES", suggest_codes(c->loader, text), "there are no codes `%.*s`", SLICE_ARG(text));
+            return loader_bad(c->loader, name, "FMT_CODES", suggest_codes(c->loader, text), "there are no codes `%.*s`",
+                              SLICE_ARG(text));
         if (rc == OK) {
             f->codes = d->codes;
             f->ncodes = d->ncodes;
@@ -328,7 +332,8 @@ static int unknown_attribute(struct cursor *c, const struct token *t)
     struct slice names[ATTRIBUTES];
     for (size_t i = 0; i < ATTRIBUTES; i++)
         names[i] = slice_of(attributes[i].name);
-    struct slice hint = t->kind == TOKEN_NAME ? problem_suggest(c->loader->arena, t->text, names, ATTRIBUTES) : slice_none();
+    struct slice hint =
+        t->kind == TOKEN_NAME ? problem_suggest(c->loader->arena, t->text, names, ATTRIBUTES) : slice_none();
     return loader_bad(c->loader, t, "FMT_ATTR", hint.p, "%s is no attribute", token_shown(c->loader, t));
 }
 
@@ -349,7 +354,8 @@ static int parse_attribute(struct cursor *c, struct target *t)
     if (!(a->on & (unsigned)t->on) || (t->field == NULL && !(a->on & GROUPS) && a->parse))
         return loader_bad(c->loader, word, "FMT_ATTR", NULL, "`%s` cannot be said of %s", a->name, target_name(t));
     if (t->field && !(a->types & 1u << t->field->type))
-        return loader_bad(c->loader, word, "FMT_ATTR", NULL, "`%s` cannot be said of the type %s", a->name, type_names[t->field->type]);
+        return loader_bad(c->loader, word, "FMT_ATTR", NULL, "`%s` cannot be said of the type %s", a->name,
+                          type_names[t->field->type]);
     if (a->parse)
         return a->parse(c, t, word);
     if (t->field)
@@ -385,7 +391,8 @@ static int canonical_codes(struct loader *l, struct field *f, const struct token
         struct fault fault = { 0 };
         codes[i] = f->codes[i];
         if (type_read(&plain, f->codes[i].value, l->arena, &v, &fault) != OK)
-            return loader_bad(l, t, "FMT_CODES", NULL, "the code \"%.*s\" %.*s", SLICE_ARG(f->codes[i].value), SLICE_ARG(fault.text));
+            return loader_bad(l, t, "FMT_CODES", NULL, "the code \"%.*s\" %.*s", SLICE_ARG(f->codes[i].value),
+                              SLICE_ARG(fault.text));
         codes[i].value = value_text(&v);
     }
     f->codes = codes;
@@ -402,7 +409,8 @@ static bool can_pad_number(const struct field *f)
     if (c == '0')
         return f->pad_left;
     bool letter = (lower >= 'a' && lower <= 'z') || c == '{' || c == '}';
-    return !letter && !(c >= '0' && c <= '9') && c != '-' && c != '+' && !char_of_set(mark, f->pad.p, f->pad.p + f->pad.n)
+    return !letter && !(c >= '0' && c <= '9') && c != '-' && c != '+'
+           && !char_of_set(mark, f->pad.p, f->pad.p + f->pad.n)
            && !char_of_set(f->grouping, f->pad.p, f->pad.p + f->pad.n);
 }
 
@@ -434,6 +442,7 @@ int attributes_finish(struct loader *l, struct field *f, const struct token *t)
     if (rc == OK && f->codes && f->type != TYPE_TEXT)
         rc = canonical_codes(l, f, t);
     if (field_finish(l->arena, f, &fault) != OK)
-        return loader_bad(l, t, "FMT_PATTERN", fault.hint.p, "\"%.*s\" %.*s", SLICE_ARG(f->pattern_text), SLICE_ARG(fault.text));
+        return loader_bad(l, t, "FMT_PATTERN", fault.hint.p, "\"%.*s\" %.*s", SLICE_ARG(f->pattern_text),
+                          SLICE_ARG(fault.text));
     return rc;
 }

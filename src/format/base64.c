@@ -13,7 +13,7 @@ static int base64_digit(unsigned char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Closes the last group: 2 or 3 digits give 1 or 2 bytes, whose unused bits must be 0; the padding must fill the group. */
+/* Closes the last group: 2 or 3 digits give 1 or 2 bytes, whose unused bits are 0; the padding fills the group. */
 static bool finish(unsigned digits, unsigned pads, uint32_t bits, char **to)
 {
     if (digits == 0)

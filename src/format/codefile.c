@@ -1,6 +1,6 @@
 /*
- * A code list in a CSV file: first a heading `code` (or `value`), then a title; `,` `;` or a tab between, quotes as in RFC 4180.
- * Other columns are passed over.
+ * A code list in a CSV file: first a heading `code` (or `value`), then a title; `,` `;` or a tab between, quotes as in
+ * RFC 4180. Other columns are passed over.
  */
 #include "base/file.h"
 #include "format/loader.h"
@@ -69,7 +69,9 @@ static bool read_row(struct codefile *f, struct code *row)
 
 static bool is_heading(struct slice s)
 {
-    return s.n < 16 && (slice_is(s, "code") || slice_is(s, "value") || slice_is(s, "Code") || slice_is(s, "Value") || slice_is(s, "CODE"));
+    return s.n < 16
+           && (slice_is(s, "code") || slice_is(s, "value") || slice_is(s, "Code") || slice_is(s, "Value")
+               || slice_is(s, "CODE"));
 }
 
 int codes_load(struct loader *l, const struct token *t, struct slice name, struct declared *d)
@@ -79,7 +81,8 @@ int codes_load(struct loader *l, const struct token *t, struct slice name, struc
     size_t cap = 0;
     const char *path = finder_find(l->finder, l->arena, name, "", l->conf->file);
     if (path == NULL)
-        return loader_bad(l, t, "FMT_CODES", "it is looked up beside this file, then where formats are", "there is no file \"%.*s\"", SLICE_ARG(name));
+        return loader_bad(l, t, "FMT_CODES", "it is looked up beside this file, then where formats are",
+                          "there is no file \"%.*s\"", SLICE_ARG(name));
     int rc = file_read(l->arena, path, CODES_FILE, &text, l->problems);
     if (rc != OK)
         return l->failed = true, rc;
@@ -92,7 +95,8 @@ int codes_load(struct loader *l, const struct token *t, struct slice name, struc
         return loader_bad(l, t, "FMT_CODES", NULL, "\"%.*s\" is not UTF-8", SLICE_ARG(name));
     struct codefile f = { .arena = l->arena, .p = text.p, .end = text.p + text.n, .delimiter = find_delimiter(text) };
     if (!read_row(&f, &row) || !is_heading(row.value))
-        return loader_bad(l, t, "FMT_CODES", NULL, "the first row of \"%.*s\" must be a heading: code, title", SLICE_ARG(name));
+        return loader_bad(l, t, "FMT_CODES", NULL, "the first row of \"%.*s\" must be a heading: code, title",
+                          SLICE_ARG(name));
     while (read_row(&f, &row) && d->ncodes < CODES_MAX)
         if (row.value.n)
             ARENA_PUSH(l->arena, d->codes, d->ncodes, cap) = row;

@@ -84,7 +84,8 @@ int cursor_number(struct cursor *c, uint32_t max, uint32_t *out)
     if (is_end(c, t) || t->kind != TOKEN_NUMBER)
         return expected(c, "a number");
     if (!whole_number(t->text, max, out) || *out == 0)
-        return loader_bad(c->loader, t, "FMT_VALUE", NULL, "`%.*s` must be a whole number from 1 to %u", SLICE_ARG(t->text), max);
+        return loader_bad(c->loader, t, "FMT_VALUE", NULL, "`%.*s` must be a whole number from 1 to %u",
+                          SLICE_ARG(t->text), max);
     c->i++;
     return OK;
 }
@@ -153,7 +154,8 @@ int cursor_done(struct cursor *c)
 {
     if (!cursor_more(c))
         return OK;
-    return loader_bad(c->loader, cursor_peek(c), "FMT_VALUE", NULL, "nothing may follow here, found %s", token_shown(c->loader, cursor_peek(c)));
+    return loader_bad(c->loader, cursor_peek(c), "FMT_VALUE", NULL, "nothing may follow here, found %s",
+                      token_shown(c->loader, cursor_peek(c)));
 }
 
 bool token_bounds(const struct token *t, uint32_t *from, uint32_t *to)

@@ -18,7 +18,8 @@ static const char *existing(struct arena *a, const char *dir, const char *name)
     return file_exists(path) ? path : NULL;
 }
 
-const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix, const char *from)
+const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
+                        const char *from)
 {
     const char *file = arena_cstr(a, name), *path;
     if (name.n == 0 || memchr(name.p, '\0', name.n))
@@ -74,7 +75,8 @@ static int include_file(struct loader *l, struct statement *s)
 
 static void add_member(struct loader *l, struct statement *s)
 {
-    ARENA_PUSH(l->arena, l->members, l->nmembers, l->members_cap) = (struct declared){ .conf = l->conf, .statement = s };
+    ARENA_PUSH(l->arena, l->members, l->nmembers, l->members_cap) =
+        (struct declared){ .conf = l->conf, .statement = s };
 }
 
 static bool is_guide(const struct statement *s)
@@ -156,7 +158,8 @@ static void compile_rounds(struct loader *l, struct conf *conf)
     format_finish(l->arena, f);
 }
 
-int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out, struct problems *ps)
+int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out,
+                   struct problems *ps)
 {
     struct loader l = { .arena = a, .finder = finder, .problems = ps };
     const char *cname = arena_cstr(a, name);
@@ -171,7 +174,8 @@ int format_compile(struct arena *a, const struct finder *finder, struct slice na
     return l.failed ? STOP : OK;
 }
 
-int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out, struct problems *ps)
+int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out,
+                struct problems *ps)
 {
     struct conf *c = NULL;
     *out = NULL;

@@ -1,8 +1,8 @@
 /*
  * `guide of REF`: a partner's restrictions of a standard format.
  *
- * A line about every instance changes the tree itself; a line about the instances of a key becomes a rule that node_check()
- * applies.  What admits more than the standard must say `relax`.
+ * A line about every instance changes the tree itself; a line about the instances of a key becomes a rule that
+ * node_check() applies.  What admits more than the standard must say `relax`.
  */
 #include "format/loader.h"
 
@@ -61,7 +61,8 @@ static int parse_keys(struct guideline *g, struct guide_step *step)
     if (!cursor_op(c, OP_RBRACK))
         return loader_bad(l, cursor_peek(c), "FMT_GUIDE", NULL, "a `]` is missing");
     if (step->nkeys != step->group->nkeys)
-        return loader_bad(l, t, "FMT_GUIDE", NULL, "%.*s has %zu key fields, not %zu", SLICE_ARG(step->group->name), step->group->nkeys, step->nkeys);
+        return loader_bad(l, t, "FMT_GUIDE", NULL, "%.*s has %zu key fields, not %zu", SLICE_ARG(step->group->name),
+                          step->group->nkeys, step->nkeys);
     return OK;
 }
 
@@ -112,8 +113,11 @@ static void group_line(struct loader *l, struct guideline *g)
     if (attributes_parse(&g->cursor, &t) != OK)
         return;
     if (copy.max_occurs > std->max_occurs || (!g->keyed && copy.min_occurs < std->min_occurs))
-        widens(l, g, g->occurs ? g->occurs : g->first, arena_printf(l->arena, "%.*s %s admits more than the standard's %s", SLICE_ARG(std->name),
-               bounds_text(l, copy.min_occurs, copy.max_occurs), bounds_text(l, std->min_occurs, std->max_occurs)).p);
+        widens(l, g, g->occurs ? g->occurs : g->first,
+               arena_printf(l->arena, "%.*s %s admits more than the standard's %s", SLICE_ARG(std->name),
+                            bounds_text(l, copy.min_occurs, copy.max_occurs),
+                            bounds_text(l, std->min_occurs, std->max_occurs))
+                   .p);
     g->min = copy.min_occurs;
     g->max = copy.max_occurs;
     if (g->keyed)
@@ -182,8 +186,13 @@ static void add_rule(struct loader *l, struct guideline *g, struct group *messag
 {
     struct format *f = l->format;
     const struct token *last = &g->cursor.statement->tokens[g->cursor.statement->n - 1];
-    struct guide_rule rule = { .nsteps = g->nsteps, .field = g->field, .min_occurs = g->min, .max_occurs = g->max, .message = message,
-                               .token = *g->first, .title = last->kind == TOKEN_STRING ? last->text : slice_none() };
+    struct guide_rule rule = { .nsteps = g->nsteps,
+                               .field = g->field,
+                               .min_occurs = g->min,
+                               .max_occurs = g->max,
+                               .message = message,
+                               .token = *g->first,
+                               .title = last->kind == TOKEN_STRING ? last->text : slice_none() };
     size_t cap = f->nrules;
     rule.steps = arena_alloc(l->arena, (g->nsteps + 1) * sizeof *rule.steps);
     memcpy(rule.steps, g->steps, g->nsteps * sizeof *rule.steps);
@@ -206,7 +215,9 @@ static bool says(const struct statement *s, const char *word)
 
 static void compile_line(struct loader *l, struct group *message, struct statement *s)
 {
-    struct guideline g = { .cursor = { .loader = l, .statement = s }, .first = s->tokens, .max = OCCURS_MANY, .relax = says(s, "relax") };
+    struct guideline g = {
+        .cursor = { .loader = l, .statement = s }, .first = s->tokens, .max = OCCURS_MANY, .relax = says(s, "relax")
+    };
     if (s->has_block) {
         loader_bad(l, s->tokens, "FMT_BLOCK", NULL, "the lines of a guide have no blocks");
         return;

@@ -6,8 +6,8 @@ static const struct known_option {
     const char *name;
     bool bare;                      /* may stand alone: `lines` */
 } known_options[] = {
-    { "delimiter", false }, { "quote", false }, { "header", false }, { "newline", false }, { "bom", true }, { "tag", false },
-    { "width", false }, { "declaration", true }, { "indent", true }, { "lines", true },
+    { "delimiter", false }, { "quote", false }, { "header", false },     { "newline", false }, { "bom", true },
+    { "tag", false },       { "width", false }, { "declaration", true }, { "indent", true },   { "lines", true },
 };
 
 const char *const header_words[] = {
@@ -144,8 +144,8 @@ static int enter(struct cursor *c, struct map *into, const char *what, struct de
         return rc;
     struct map_entry *e = map_at(into, name);
     if (same_file(e, c->loader))
-        return loader_bad(c->loader, t, "FMT_TWICE", NULL, "%s `%.*s` stands here already, in line %u", what, SLICE_ARG(name),
-                          ((struct declared *)e->value)->statement->tokens[0].line);
+        return loader_bad(c->loader, t, "FMT_TWICE", NULL, "%s `%.*s` stands here already, in line %u", what,
+                          SLICE_ARG(name), ((struct declared *)e->value)->statement->tokens[0].line);
     e->value = d;
     return OK;
 }
@@ -178,7 +178,8 @@ static int parse_codes(struct cursor *c, struct statement *s)
 static int parse_default(struct cursor *c, struct statement *s)
 {
     struct loader *l = c->loader;
-    ARENA_PUSH(l->arena, l->defaults, l->ndefaults, l->defaults_cap) = (struct declared){ .conf = l->conf, .statement = s };
+    ARENA_PUSH(l->arena, l->defaults, l->ndefaults, l->defaults_cap) =
+        (struct declared){ .conf = l->conf, .statement = s };
     (void)c;
     return OK;
 }

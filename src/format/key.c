@@ -27,8 +27,9 @@ int key_parse(struct cursor *c, struct target *t)
         struct keypart part = { .path = path };
         cap = g->nkeys;
         ARENA_PUSH(l->arena, g->keys, g->nkeys, cap) = part;
-        ARENA_PUSH(l->arena, l->keys, l->nkeys, l->keys_cap) =
-            (struct pending_key){ .conf = l->conf, .token = first, .group = g, .part = g->nkeys - 1, .quiet = l->quiet > 0 };
+        ARENA_PUSH(l->arena, l->keys, l->nkeys, l->keys_cap) = (struct pending_key){
+            .conf = l->conf, .token = first, .group = g, .part = g->nkeys - 1, .quiet = l->quiet > 0
+        };
     } while (cursor_op(c, OP_COMMA));
     return OK;
 }
@@ -61,7 +62,8 @@ static void resolve(struct loader *l, struct pending_key *k)
             return;
         }
         if (below->max_occurs > 1) {
-            loader_bad(l, k->token, "FMT_KEY", NULL, "`%.*s` stands many times, a key needs one value", SLICE_ARG(name));
+            loader_bad(l, k->token, "FMT_KEY", NULL, "`%.*s` stands many times, a key needs one value",
+                       SLICE_ARG(name));
             return;
         }
         g = below;

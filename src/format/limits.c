@@ -9,14 +9,18 @@ int limits_check(const struct field *f, struct slice text, struct arena *a, stru
     if (f->max || f->min || f->size) {
         size_t n = slice_chars(text);
         if (f->max && n > f->max)
-            return fault_set(fault, "TEXT_LONG", arena_printf(a, "has %zu characters", n), fault_expected(a, f, arena_printf(a, "at most %u", f->max)));
+            return fault_set(fault, "TEXT_LONG", arena_printf(a, "has %zu characters", n),
+                             fault_expected(a, f, arena_printf(a, "at most %u", f->max)));
         if (f->min && n < f->min)
-            return fault_set(fault, "TEXT_SHORT", arena_printf(a, "has %zu characters", n), fault_expected(a, f, arena_printf(a, "at least %u", f->min)));
+            return fault_set(fault, "TEXT_SHORT", arena_printf(a, "has %zu characters", n),
+                             fault_expected(a, f, arena_printf(a, "at least %u", f->min)));
         if (f->size && n != f->size)
-            return fault_set(fault, "TEXT_SIZE", arena_printf(a, "has %zu characters", n), fault_expected(a, f, arena_printf(a, "exactly %u", f->size)));
+            return fault_set(fault, "TEXT_SIZE", arena_printf(a, "has %zu characters", n),
+                             fault_expected(a, f, arena_printf(a, "exactly %u", f->size)));
     }
     if (f->type == TYPE_TEXT && f->pattern && !text_pattern_match(f->pattern, text))
-        return fault_set(fault, "TEXT_PATTERN", SLICE("does not match its pattern"), fault_expected(a, f, f->pattern_text));
+        return fault_set(fault, "TEXT_PATTERN", SLICE("does not match its pattern"),
+                         fault_expected(a, f, f->pattern_text));
     return OK;
 }
 
@@ -36,13 +40,15 @@ static struct slice code_help(const struct field *f, struct slice text, struct a
     struct slice *values = arena_alloc(a, f->ncodes * sizeof *values);
     for (size_t i = 0; i < f->ncodes; i++)
         values[i] = f->codes[i].value;
-    struct slice suggestion = text.n >= 4 && f->ncodes <= 1000 ? problem_suggest(a, text, values, f->ncodes) : slice_none();
+    struct slice suggestion =
+        text.n >= 4 && f->ncodes <= 1000 ? problem_suggest(a, text, values, f->ncodes) : slice_none();
     if (suggestion.n)
         return suggestion;
     struct slice list = SLICE("");
     for (size_t i = 0; i < f->ncodes && i < 6; i++)
         list = arena_printf(a, "%.*s%s%.*s", SLICE_ARG(list), i ? ", " : "", SLICE_ARG(values[i]));
-    return fault_expected(a, f, arena_printf(a, "%s%.*s%s", f->ncodes > 1 ? "one of " : "", SLICE_ARG(list), f->ncodes > 6 ? " …" : ""));
+    return fault_expected(
+        a, f, arena_printf(a, "%s%.*s%s", f->ncodes > 1 ? "one of " : "", SLICE_ARG(list), f->ncodes > 6 ? " …" : ""));
 }
 
 int codes_check(const struct field *f, struct slice canonical, struct arena *a, struct fault *fault)
@@ -72,7 +78,11 @@ int type_parse(enum type type, struct slice text, struct arena *a, struct slice 
         return OK;
     }
     if (text.n == 0)
-        return fault_set(fault, type == TYPE_BOOLEAN ? "BOOLEAN_BAD" : type <= TYPE_DECIMAL ? "NUM_BAD" : "DATE_BAD", SLICE("is empty"), slice_none());
+        return fault_set(fault,
+                         type == TYPE_BOOLEAN   ? "BOOLEAN_BAD"
+                         : type <= TYPE_DECIMAL ? "NUM_BAD"
+                                                : "DATE_BAD",
+                         SLICE("is empty"), slice_none());
     int rc = type_read(&plain, text, a, &v, fault);
     *canonical_out = (struct slice){ v.p, v.n };
     return rc;

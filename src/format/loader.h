@@ -1,9 +1,9 @@
 /*
  * loader - a format while it is compiled (private to layer format)
  *
- * Two rounds: first all files are read and their headers and declarations collected, so that order does not matter; then the
- * members are compiled.  Declarations are compiled once for themselves, which reports their faults, and again, quietly, wherever
- * they are used.
+ * Two rounds: first all files are read and their headers and declarations collected, so that order does not matter;
+ * then the members are compiled.  Declarations are compiled once for themselves, which reports their faults, and again,
+ * quietly, wherever they are used.
  */
 #ifndef WAYBILL_FORMAT_LOADER_H
 #define WAYBILL_FORMAT_LOADER_H

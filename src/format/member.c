@@ -66,7 +66,8 @@ static bool apply_type(struct loader *l, struct field *f, struct slice name, uns
         apply_defaults(l, f, (enum type)base);
         return true;
     }
-    if (d == NULL || depth > SHAPE_DEPTH || d->statement->n < 3 || !apply_type(l, f, d->statement->tokens[2].text, depth + 1))
+    if (d == NULL || depth > SHAPE_DEPTH || d->statement->n < 3
+        || !apply_type(l, f, d->statement->tokens[2].text, depth + 1))
         return false;
     apply_attributes(l, d, 3, f);
     return true;
@@ -130,7 +131,8 @@ int occurs_parse(struct cursor *c, uint32_t *min, uint32_t *max)
     if (!cursor_more(c) || (t->kind != TOKEN_NUMBER && t->kind != TOKEN_RANGE))
         return OK;
     if (!token_bounds(t, min, max) || *max == 0)
-        return loader_bad(c->loader, t, "FMT_OCCURS", "`1`, `0..1`, `1..*`", "`%.*s` is no number of times", SLICE_ARG(t->text));
+        return loader_bad(c->loader, t, "FMT_OCCURS", "`1`, `0..1`, `1..*`", "`%.*s` is no number of times",
+                          SLICE_ARG(t->text));
     c->i++;
     return OK;
 }
@@ -156,11 +158,13 @@ static bool is_free(struct loader *l, const struct group *g, const struct token 
     const struct group *child = group_child(g, t->text);
     if (f == NULL && child == NULL)
         return true;
-    loader_bad(l, t, "FMT_TWICE", NULL, "`%.*s` stands here already, in line %u", SLICE_ARG(t->text), f ? f->token.line : child->token.line);
+    loader_bad(l, t, "FMT_TWICE", NULL, "`%.*s` stands here already, in line %u", SLICE_ARG(t->text),
+               f ? f->token.line : child->token.line);
     return false;
 }
 
-static struct group *new_group(struct loader *l, struct group *parent, const struct token *t, uint32_t min, uint32_t max)
+static struct group *new_group(struct loader *l, struct group *parent, const struct token *t, uint32_t min,
+                               uint32_t max)
 {
     struct group *g = group_add(l->arena, parent, arena_cstr(l->arena, t->text), min, max);
     g->token = *t;
@@ -182,7 +186,8 @@ static void expand_shape(struct loader *l, struct group *g, struct declared *sha
     if (shape->busy) {
         unsigned quiet = l->quiet;
         l->quiet = shape->cyclic ? 1 : 0;
-        loader_bad(l, used, "FMT_CYCLE", NULL, "the shape `%.*s` holds itself", SLICE_ARG(shape->statement->tokens[1].text));
+        loader_bad(l, used, "FMT_CYCLE", NULL, "the shape `%.*s` holds itself",
+                   SLICE_ARG(shape->statement->tokens[1].text));
         l->quiet = quiet;
         shape->cyclic = true;
         return;
@@ -199,7 +204,8 @@ static void expand_shape(struct loader *l, struct group *g, struct declared *sha
     shape->busy = false;
 }
 
-static void compile_shape_use(struct loader *l, struct group *parent, struct cursor *c, const struct token *name, struct declared *shape)
+static void compile_shape_use(struct loader *l, struct group *parent, struct cursor *c, const struct token *name,
+                              struct declared *shape)
 {
     uint32_t min = 0, max = 1;
     const struct token *used = cursor_peek(c);
@@ -213,13 +219,16 @@ static void compile_shape_use(struct loader *l, struct group *parent, struct cur
 }
 
 /* A field that may stand many times is a group with one value, named "." */
-static struct field *add_repeated(struct loader *l, struct group *parent, const struct token *name, uint32_t min, uint32_t max)
+static struct field *add_repeated(struct loader *l, struct group *parent, const struct token *name, uint32_t min,
+                                  uint32_t max)
 {
     static const struct step own_text = { .name = { ".", 1 } };
     struct group *g = new_group(l, parent, name, min, max);
     struct field *f = group_add_field(l->arena, g, ".", TYPE_TEXT);
     g->single_value = true;
-    f->at = (struct spelling){ .kind = AT_PATH, .steps = arena_zero(l->arena, sizeof own_text), .nsteps = 1, .token = *name };
+    f->at = (struct spelling){
+        .kind = AT_PATH, .steps = arena_zero(l->arena, sizeof own_text), .nsteps = 1, .token = *name
+    };
     f->at.steps[0] = own_text;
     return f;
 }
@@ -237,7 +246,8 @@ static void move_to_group(struct loader *l, struct field *f, struct spelling own
     finish_group(l, g);
 }
 
-static void compile_field(struct loader *l, struct group *parent, struct cursor *c, const struct token *name, struct slice type)
+static void compile_field(struct loader *l, struct group *parent, struct cursor *c, const struct token *name,
+                          struct slice type)
 {
     uint32_t min = 0, max = 1;
     if (occurs_parse(c, &min, &max) != OK || !has_room(l, name))
@@ -295,7 +305,8 @@ static void compile_plain(struct loader *l, struct group *parent, struct stateme
     const struct token *name = s->tokens, *second = s->n > 1 ? &s->tokens[1] : NULL;
     struct slice type = name->text;
     bool self = map_get(&l->types, name->text) || map_get(&l->shapes, name->text);
-    bool names_type = second && is_declared(l, second->text) && (second->kind == TOKEN_NAME || (second->kind == TOKEN_NUMBER && !self));
+    bool names_type = second && is_declared(l, second->text)
+                      && (second->kind == TOKEN_NAME || (second->kind == TOKEN_NUMBER && !self));
     if (!token_is_word(name)) {
         loader_bad(l, name, "FMT_WORD", NULL, "a member begins with its name, found %s", token_shown(l, name));
         return;
@@ -324,7 +335,8 @@ static void compile_group(struct loader *l, struct group *parent, struct stateme
     const struct token *name = cursor_peek(&c);
     uint32_t min = 0, max = 1;
     struct slice text;
-    if (cursor_word(&c, "the name of a group", &text) != OK || !is_free(l, parent, name) || occurs_parse(&c, &min, &max) != OK || !has_room(l, name))
+    if (cursor_word(&c, "the name of a group", &text) != OK || !is_free(l, parent, name)
+        || occurs_parse(&c, &min, &max) != OK || !has_room(l, name))
         return;
     struct group *g = new_group(l, parent, name, min, max);
     struct target t = { .on = ON_GROUP, .group = g };
@@ -358,7 +370,8 @@ static bool lacks_block(struct loader *l, struct statement *s)
     bool keyword = token_is(s->tokens, "message") || token_is(s->tokens, "group") || token_is(s->tokens, "shape");
     if (!keyword || s->has_block || (s->n > 1 && is_declared(l, s->tokens[1].text)))
         return false;
-    loader_bad(l, &s->end, "FMT_BLOCK", NULL, "a %.*s needs a block: `{`, its members, `}`", SLICE_ARG(s->tokens[0].text));
+    loader_bad(l, &s->end, "FMT_BLOCK", NULL, "a %.*s needs a block: `{`, its members, `}`",
+               SLICE_ARG(s->tokens[0].text));
     return true;
 }
 

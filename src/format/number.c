@@ -1,5 +1,6 @@
 /*
- * Numbers in all the spellings of business files: marks, grouping, signs behind or over the last digit, implied decimals, letters.
+ * Numbers in all the spellings of business files: marks, grouping, signs behind or over the last digit, implied
+ * decimals, letters.
  */
 #include "format/spell.h"
 
@@ -38,7 +39,8 @@ size_t char_of_set(struct slice set, const char *p, const char *end)
     return 0;
 }
 
-/* A number taken apart: sign, digits before and behind the mark, without grouping; the texts live in the arena or the input. */
+/* A number taken apart: sign, digits before and behind the mark, without grouping; the texts live in the arena or the
+ * input. */
 struct digits {
     bool negative;
     struct slice whole, fraction;
@@ -214,15 +216,19 @@ static void imply(struct arena *a, uint32_t decimals, struct digits *d)
 static int check_count(const struct field *f, size_t digits, struct arena *a, struct fault *fault)
 {
     if (f->max && digits > f->max)
-        return fault_set(fault, "NUM_LONG", arena_printf(a, "has %zu digits", digits), fault_expected(a, f, arena_printf(a, "at most %u", f->max)));
+        return fault_set(fault, "NUM_LONG", arena_printf(a, "has %zu digits", digits),
+                         fault_expected(a, f, arena_printf(a, "at most %u", f->max)));
     if (f->min && digits < f->min)
-        return fault_set(fault, "NUM_SHORT", arena_printf(a, "has %zu digits", digits), fault_expected(a, f, arena_printf(a, "at least %u", f->min)));
+        return fault_set(fault, "NUM_SHORT", arena_printf(a, "has %zu digits", digits),
+                         fault_expected(a, f, arena_printf(a, "at least %u", f->min)));
     if (f->size && f->pad.n == 0 && digits != f->size)
-        return fault_set(fault, "NUM_SIZE", arena_printf(a, "has %zu digits", digits), fault_expected(a, f, arena_printf(a, "exactly %u", f->size)));
+        return fault_set(fault, "NUM_SIZE", arena_printf(a, "has %zu digits", digits),
+                         fault_expected(a, f, arena_printf(a, "exactly %u", f->size)));
     return OK;
 }
 
-int number_read(const struct field *f, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault)
+int number_read(const struct field *f, struct slice raw, struct arena *a, struct slice *canonical_out,
+                struct fault *fault)
 {
     struct digits d;
     if (f->flags & FIELD_LETTERS)
@@ -265,19 +271,23 @@ static int scale(const struct field *f, struct digits *d, size_t *decimals, stru
         needed.n--;
     if (most >= 0 && needed.n > (size_t)most)
         return fault_set(fault, "NUM_SCALE", arena_printf(a, "has %zu decimals", needed.n),
-                         fault_expected(a, f, arena_printf(a, "at most %lld: say round(x, %lld) in the mapping", (long long)most, (long long)most)));
+                         fault_expected(a, f,
+                                        arena_printf(a, "at most %lld: say round(x, %lld) in the mapping",
+                                                     (long long)most, (long long)most)));
     if (most >= 0)
         d->fraction = needed;
     *decimals = least > 0 && d->fraction.n < (size_t)least ? (size_t)least : d->fraction.n;
     return OK;
 }
 
-static int write_letters(const struct field *f, const struct digits *d, struct buf *out, struct arena *a, struct fault *fault)
+static int write_letters(const struct field *f, const struct digits *d, struct buf *out, struct arena *a,
+                         struct fault *fault)
 {
     char text[16], *p = text + sizeof text;
     uint64_t n = 0;
     if (d->negative || d->whole.n > 16)
-        return fault_set(fault, "NUM_SIGN", SLICE("cannot be counted in letters"), fault_expected(a, f, SLICE("0 to 9,999,999,999,999,999")));
+        return fault_set(fault, "NUM_SIGN", SLICE("cannot be counted in letters"),
+                         fault_expected(a, f, SLICE("0 to 9,999,999,999,999,999")));
     for (size_t i = 0; i < d->whole.n; i++)
         n = n * 10 + (uint64_t)(d->whole.p[i] - '0');
     for (; n; n = (n - 1) / 26)
@@ -320,13 +330,15 @@ static char punched(char digit, bool negative)
 }
 
 /* Sign and padding around the digits that stand in `text`. */
-static int add_signed(const struct field *f, bool negative, struct slice text, struct buf *out, struct arena *a, struct fault *fault)
+static int add_signed(const struct field *f, bool negative, struct slice text, struct buf *out, struct arena *a,
+                      struct fault *fault)
 {
     bool punch = slice_is(f->sign, "overpunch"), behind = slice_is(f->sign, "trailing");
     size_t length = text.n + (negative && !punch), pads = f->pad.n && f->size > length ? f->size - length : 0;
     bool zeros = slice_is(f->pad, "0");
     if (negative && slice_is(f->sign, "none"))
-        return fault_set(fault, "NUM_SIGN", SLICE("is negative, and the field has no sign"), fault_expected(a, f, SLICE("a number from 0 on")));
+        return fault_set(fault, "NUM_SIGN", SLICE("is negative, and the field has no sign"),
+                         fault_expected(a, f, SLICE("a number from 0 on")));
     if (f->pad.n && f->size && length > f->size)
         return fault_set(fault, "NUM_LONG", arena_printf(a, "takes %zu characters", length),
                          fault_expected(a, f, arena_printf(a, "at most %u", f->size)));

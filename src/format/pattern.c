@@ -1,6 +1,6 @@
 /*
- * Patterns of dates and times: yyyy yy MM M dd d HH H mm m ss s SSS, X XX XXX (zone: Z, +01, +0100, +01:00), Z (universal time);
- * other characters stand for themselves.
+ * Patterns of dates and times: yyyy yy MM M dd d HH H mm m ss s SSS, X XX XXX (zone: Z, +01, +0100, +01:00), Z
+ * (universal time); other characters stand for themselves.
  */
 #include "format/spell.h"
 
@@ -29,13 +29,17 @@ static const struct letter letters[] = {
 };
 
 /* Letters that other tools use, and what is meant by them. */
-static const struct { char letter; const char *help; } mistaken[] = {
-    { 'D', "did you mean `d`, the day?" }, { 'Y', "did you mean `y`, the year?" }, { 'h', "did you mean `H`, hours of 24?" },
+static const struct { char letter; const char *help;
+} mistaken[] = {
+    { 'D', "did you mean `d`, the day?" },
+    { 'Y', "did you mean `y`, the year?" },
+    { 'h', "did you mean `H`, hours of 24?" },
     { 'n', "did you mean `m`, the minute?" },
 };
 
 #define DATE_PARTS (HAS(PART_YEAR) | HAS(PART_MONTH) | HAS(PART_DAY))
-#define TIME_PARTS (HAS(PART_HOUR) | HAS(PART_MINUTE) | HAS(PART_SECOND) | HAS(PART_FRACTION) | HAS(PART_ZONE) | HAS(PART_UTC))
+#define TIME_PARTS                                                                                                     \
+    (HAS(PART_HOUR) | HAS(PART_MINUTE) | HAS(PART_SECOND) | HAS(PART_FRACTION) | HAS(PART_ZONE) | HAS(PART_UTC))
 
 struct compiler {
     struct arena *arena;
@@ -76,10 +80,16 @@ static int check_letter(struct compiler *c, const char *p, const struct letter *
     if (run > 7 || !(l->widths & 1u << run))
         return bad(c, p, arena_printf(c->arena, "has %zu letters `%c`", run, l->letter), "yyyy yy MM M dd d HH H mm m ss s SSS");
     if (pattern->type == TYPE_DATE && HAS(l->kind) & TIME_PARTS)
-        return bad(c, p, arena_printf(c->arena, l->kind == PART_MINUTE ? "has %s where a date has months" : "has %s, a date has none", l->name),
+        return bad(c, p,
+                   arena_printf(c->arena,
+                                l->kind == PART_MINUTE ? "has %s where a date has months" : "has %s, a date has none",
+                                l->name),
                    other_case(l, run));
     if (pattern->type == TYPE_TIME && HAS(l->kind) & DATE_PARTS)
-        return bad(c, p, arena_printf(c->arena, l->kind == PART_MONTH ? "has %s where a time has minutes" : "has %s, a time has none", l->name),
+        return bad(c, p,
+                   arena_printf(c->arena,
+                                l->kind == PART_MONTH ? "has %s where a time has minutes" : "has %s, a time has none",
+                                l->name),
                    other_case(l, run));
     if (pattern->has & HAS(l->kind))
         return bad(c, p, arena_printf(c->arena, "has %s twice", l->name), other_case(l, run));
@@ -97,7 +107,8 @@ static int add_part(struct compiler *c, const char *p, struct part part)
     if (pattern->n == 64)
         return bad(c, p, SLICE("is too long"), "at most 64 parts");
     const struct part *last = pattern->n ? &pattern->parts[pattern->n - 1] : NULL;
-    if (last && is_number(last) && last->min != last->max && (is_number(&part) || (part.kind == PART_LITERAL && *p >= '0' && *p <= '9')))
+    if (last && is_number(last) && last->min != last->max
+        && (is_number(&part) || (part.kind == PART_LITERAL && *p >= '0' && *p <= '9')))
         return bad(c, p, SLICE("has digits just behind a part of one or two digits"), "double the letter before it, or put a character between");
     ARENA_PUSH(c->arena, pattern->parts, pattern->n, c->cap) = part;
     if (part.kind != PART_LITERAL)
@@ -115,7 +126,8 @@ static int add_letter(struct compiler *c, const char **p, const char *end, const
     if (rc != OK)
         return rc;
     bool varies = run == 1 && l->kind != PART_FRACTION;
-    return add_part(c, from, (struct part){ .kind = l->kind, .min = (uint32_t)run, .max = (uint32_t)(varies ? 2 : run) });
+    return add_part(c, from,
+                    (struct part){ .kind = l->kind, .min = (uint32_t)run, .max = (uint32_t)(varies ? 2 : run) });
 }
 
 static int add_literal(struct compiler *c, const char **p, const char *end)
@@ -123,7 +135,8 @@ static int add_literal(struct compiler *c, const char **p, const char *end)
     const char *from = *p;
     for (size_t i = 0; i < sizeof mistaken / sizeof *mistaken; i++)
         if (*from == mistaken[i].letter)
-            return bad(c, from, arena_printf(c->arena, "has the letter `%c`, which means nothing here", *from), mistaken[i].help);
+            return bad(c, from, arena_printf(c->arena, "has the letter `%c`, which means nothing here", *from),
+                       mistaken[i].help);
     if (*from == 'Z' && c->pattern->type != TYPE_DATE) {
         ++*p;
         return add_part(c, from, (struct part){ .kind = PART_UTC });
@@ -132,7 +145,8 @@ static int add_literal(struct compiler *c, const char **p, const char *end)
     return add_part(c, from, (struct part){ .literal = slice_range(from, *p) });
 }
 
-int pattern_compile(struct arena *a, enum type type, struct slice text, struct pattern **out, struct fault *fault, size_t *at)
+int pattern_compile(struct arena *a, enum type type, struct slice text, struct pattern **out, struct fault *fault,
+                    size_t *at)
 {
     *at = 0;
     if (type == TYPE_TEXT)
@@ -149,7 +163,9 @@ int pattern_compile(struct arena *a, enum type type, struct slice text, struct p
             return STOP;
     }
     if (c.pattern->has == 0)
-        return fault_set(fault, "FMT_PATTERN", SLICE("holds no part of a date or time"), SLICE("yyyy yy MM M dd d HH H mm m ss s SSS")), STOP;
+        return fault_set(fault, "FMT_PATTERN", SLICE("holds no part of a date or time"),
+                         SLICE("yyyy yy MM M dd d HH H mm m ss s SSS")),
+               STOP;
     *out = c.pattern;
     return OK;
 }
@@ -254,7 +270,8 @@ static bool read_part(const char **p, const char *end, const struct part *part, 
     return true;
 }
 
-int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault)
+int pattern_read(const struct pattern *p, enum type type, struct slice raw, struct arena *a,
+                 struct slice *canonical_out, struct fault *fault)
 {
     struct date_parts d = { .has_date = type != TYPE_TIME, .has_time = type != TYPE_DATE };
     d.has_offset = (p->has & (HAS(PART_ZONE) | HAS(PART_UTC))) != 0;
@@ -322,7 +339,8 @@ static void write_part(struct buf *out, const struct date_parts *d, const struct
 
 static void to_universal(struct date_parts *d)
 {
-    int64_t minutes = (d->has_date ? date_days(d->year, d->month, d->day) * 1440 : 0) + d->hour * 60 + d->minute - d->offset;
+    int64_t minutes =
+        (d->has_date ? date_days(d->year, d->month, d->day) * 1440 : 0) + d->hour * 60 + d->minute - d->offset;
     int64_t of_day = ((minutes % 1440) + 1440) % 1440;
     if (d->has_date)
         date_from_days((minutes - of_day) / 1440, &d->year, &d->month, &d->day);
@@ -343,8 +361,10 @@ int pattern_write(const struct pattern *p, struct slice canonical, struct buf *o
     if (p->has & HAS(PART_UTC))
         to_universal(&d);
     for (size_t i = 0; i < p->n; i++)
-        if (p->parts[i].kind == PART_YEAR && p->parts[i].max == 2 && (d.year < 1900 + YEAR_PIVOT || d.year >= 2000 + YEAR_PIVOT))
-            return fault_set(fault, "DATE_RANGE", SLICE("cannot be told by two digits of a year"), SLICE("1969 to 2068; write yyyy in the pattern"));
+        if (p->parts[i].kind == PART_YEAR && p->parts[i].max == 2
+            && (d.year < 1900 + YEAR_PIVOT || d.year >= 2000 + YEAR_PIVOT))
+            return fault_set(fault, "DATE_RANGE", SLICE("cannot be told by two digits of a year"),
+                             SLICE("1969 to 2068; write yyyy in the pattern"));
     for (size_t i = 0; i < p->n; i++)
         write_part(out, &d, &p->parts[i]);
     return OK;

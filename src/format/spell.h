@@ -31,7 +31,7 @@ struct pattern {
     struct slice text;
     struct part *parts;
     size_t n;
-    uint32_t has;                   /* dates: 1 << part_kind of those that occur; text: 1 = some part varies in length */
+    uint32_t has;                   /* dates: 1 << part_kind of those that occur; text: 1 = a part varies in length */
     uint64_t longest;               /* text: characters that can match at most */
 };
 
@@ -41,8 +41,10 @@ bool text_pattern_match(const struct pattern *p, struct slice text);
 const char *pattern_missing(const struct pattern *p, enum type type);
 
 /* `raw` is not empty and stripped of blanks where the field says so. */
-int number_read(const struct field *f, struct slice raw, struct arena *a, struct slice *canonical_out, struct fault *fault);
-int number_write(const struct field *f, struct slice canonical, struct buf *out, struct arena *a, struct fault *fault);
+int number_read(const struct field *f, struct slice raw, struct arena *a, struct slice *canonical_out,
+                struct fault *fault);
+int number_write(const struct field *f, struct slice canonical, struct buf *out, struct arena *a,
+                 struct fault *fault);
 /* -?digits[.digits] without superfluous zeros: nothing to do. */
 bool number_is_canonical(struct slice text, bool decimal);
 

@@ -41,7 +41,8 @@ static int resolve(struct loader *l, struct step *step, const struct token *t)
     }
     step->uri = find_namespace(l->format, step->prefix.p ? step->prefix : SLICE(""));
     if (step->uri.p == NULL && step->prefix.n)
-        return loader_bad(l, t, "FMT_PREFIX", suggest_prefix(l, step->prefix).p, "no namespace has the prefix `%.*s`", SLICE_ARG(step->prefix));
+        return loader_bad(l, t, "FMT_PREFIX", suggest_prefix(l, step->prefix).p, "no namespace has the prefix `%.*s`",
+                          SLICE_ARG(step->prefix));
     return OK;
 }
 
@@ -100,7 +101,8 @@ int spelling_parse(struct cursor *c, struct spelling *out)
         return parse_path(c, out);
     /* `at 3035/1131` cannot be: a position stands alone */
     if (!token_bounds(t, &out->from, &out->to) || out->from == 0)
-        return loader_bad(c->loader, t, "FMT_SPELLING", NULL, "`%.*s` is no position: they count from 1", SLICE_ARG(t->text));
+        return loader_bad(c->loader, t, "FMT_SPELLING", NULL, "`%.*s` is no position: they count from 1",
+                          SLICE_ARG(t->text));
     out->kind = t->kind == TOKEN_NUMBER ? AT_POSITION : AT_RANGE;
     c->i++;
     return OK;

@@ -1,6 +1,7 @@
 /*
- * Patterns of texts: 9 a digit, A a letter, X any character, {n} or {n,m} how many of it, all others stand for themselves.
- * The whole text must match.  All ways to match are followed at once, so time is text times pattern whatever the text is.
+ * Patterns of texts: 9 a digit, A a letter, X any character, {n} or {n,m} how many of it, all others stand for
+ * themselves. The whole text must match.  All ways to match are followed at once, so time is text times pattern
+ * whatever the text is.
  */
 #include "format/spell.h"
 
@@ -74,7 +75,8 @@ int text_pattern_compile(struct arena *a, struct slice text, struct pattern **ou
         pattern->longest += part.max;
         pattern->has |= part.min != part.max;
         if (pattern->longest > PATTERN_CHARS || pattern->n == PATTERN_PARTS)
-            return fault_set(fault, "FMT_PATTERN", SLICE("is too long"), SLICE("at most 4,096 characters and 256 parts"));
+            return fault_set(fault, "FMT_PATTERN", SLICE("is too long"),
+                             SLICE("at most 4,096 characters and 256 parts"));
         ARENA_PUSH(a, pattern->parts, pattern->n, cap) = part;
     }
     *out = pattern;
@@ -102,10 +104,11 @@ static bool part_takes(const struct part *part, struct slice character)
     }
 }
 
-/* From the places in `from` (reached before character i) to those behind part: a run of matches of min to max characters. */
+/* From the places in `from` (reached before character i) to those behind part: a run of matches of min to max
+ * characters. */
 static void follow(const struct part *part, const struct slice *chars, size_t n, const bool *from, bool *to)
 {
-    /* run[i] characters from i on match; a place j is reached when a start i has j - i between min and min(max, run). */
+    /* a place j is reached when a start i has j - i between min and the length of the run that matches there */
     memset(to, 0, n + 1);
     size_t run_from = 0;
     for (size_t i = 0; i <= n; i++) {

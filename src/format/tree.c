@@ -97,7 +97,8 @@ struct slice group_path(struct arena *a, const struct group *g)
     if (g->is_message || !g->parent)
         return SLICE("");
     struct slice above = group_path(a, g->parent);
-    return arena_printf(a, "%.*s%s%.*s", SLICE_ARG(above), above.n || !g->parent->parent ? "/" : "", SLICE_ARG(g->name));
+    return arena_printf(a, "%.*s%s%.*s", SLICE_ARG(above), above.n || !g->parent->parent ? "/" : "",
+                        SLICE_ARG(g->name));
 }
 
 struct slice field_path(struct arena *a, const struct field *f)
@@ -122,7 +123,8 @@ static bool first_mark_is_point(const struct field *f)
 
 static bool reads_point(const struct field *f)
 {
-    return (f->mark.n == 0 || memchr(f->mark.p, '.', f->mark.n)) && !(f->grouping.n && memchr(f->grouping.p, '.', f->grouping.n));
+    return (f->mark.n == 0 || memchr(f->mark.p, '.', f->mark.n))
+           && !(f->grouping.n && memchr(f->grouping.p, '.', f->grouping.n));
 }
 
 static void set_text_paths(struct field *f)
@@ -199,7 +201,8 @@ static int compile_pattern(struct arena *a, struct field *f, struct fault *fault
     const char *missing = f->type == TYPE_TEXT ? NULL : pattern_missing(f->pattern, f->type);
     if (missing == NULL)
         return OK;
-    fault_set(fault, "FMT_PATTERN", arena_printf(a, "has no %s", missing), SLICE("a field of this type cannot be read without"));
+    fault_set(fault, "FMT_PATTERN", arena_printf(a, "has no %s", missing),
+              SLICE("a field of this type cannot be read without"));
     return STOP;
 }
 

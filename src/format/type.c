@@ -23,7 +23,8 @@ struct slice fault_expected(struct arena *a, const struct field *f, struct slice
 
 /* ---- reading ---- */
 
-static int read_boolean(const struct field *f, struct slice raw, struct arena *a, struct slice *out, struct fault *fault)
+static int read_boolean(const struct field *f, struct slice raw, struct arena *a, struct slice *out,
+                        struct fault *fault)
 {
     bool yes, no;
     if (f->true_text.n) {
@@ -74,7 +75,8 @@ static int read_date(const struct field *f, struct slice raw, struct arena *a, s
         rc = fault_set(fault, "DATE_BAD", arena_printf(a, "is not a %s", type_names[f->type]), slice_none());
     }
     if (rc != OK && fault)
-        fault->hint = fault_expected(a, f, arena_printf(a, "a %s like %.*s", type_names[f->type], SLICE_ARG(date_example(f))));
+        fault->hint =
+            fault_expected(a, f, arena_printf(a, "a %s like %.*s", type_names[f->type], SLICE_ARG(date_example(f))));
     return rc;
 }
 
@@ -82,15 +84,18 @@ static int read_binary(const struct field *f, struct slice raw, struct arena *a,
 {
     struct slice text = raw;
     if (!slice_starts(text, f->prefix))
-        return fault_set(fault, "BINARY_BAD", SLICE("lacks the prefix of a binary value"), fault_expected(a, f, f->prefix));
+        return fault_set(fault, "BINARY_BAD", SLICE("lacks the prefix of a binary value"),
+                         fault_expected(a, f, f->prefix));
     text.p += f->prefix.n;
     text.n -= f->prefix.n;
     if (base64_read(text, a, out))
         return OK;
-    return fault_set(fault, "BINARY_BAD", SLICE("is not base64"), fault_expected(a, f, SLICE("groups of four letters, digits, + and /")));
+    return fault_set(fault, "BINARY_BAD", SLICE("is not base64"),
+                     fault_expected(a, f, SLICE("groups of four letters, digits, + and /")));
 }
 
-static int read_by_type(const struct field *f, struct slice raw, struct arena *a, struct slice *out, struct fault *fault)
+static int read_by_type(const struct field *f, struct slice raw, struct arena *a, struct slice *out,
+                        struct fault *fault)
 {
     switch (f->type) {
     case TYPE_TEXT: *out = raw; return OK;
@@ -132,7 +137,8 @@ static bool is_placeholder(const struct field *f, struct slice raw)
 static bool is_placeholder_value(const struct field *f, struct slice canonical)
 {
     for (size_t i = 0; i < f->nnothing_canonical; i++)
-        if (f->nothing_canonical[i].p[0] == canonical.p[0] && type_compare(f->type, f->nothing_canonical[i], canonical) == 0)
+        if (f->nothing_canonical[i].p[0] == canonical.p[0]
+            && type_compare(f->type, f->nothing_canonical[i], canonical) == 0)
             return true;
     return false;
 }
@@ -151,7 +157,8 @@ static int read_slow(const struct field *f, struct slice raw, struct arena *a, s
         return -1;
     if (f->nnothing_canonical && is_placeholder_value(f, *text))
         return 0;
-    if (f->type != TYPE_INTEGER && f->type != TYPE_DECIMAL && limits_check(f, f->type == TYPE_TEXT ? *text : s, a, fault) != OK)
+    if (f->type != TYPE_INTEGER && f->type != TYPE_DECIMAL
+        && limits_check(f, f->type == TYPE_TEXT ? *text : s, a, fault) != OK)
         return -1;
     return codes_check(f, *text, a, fault) == OK ? 1 : -1;
 }
@@ -240,7 +247,8 @@ static int write_date(const struct field *f, struct slice text, struct buf *out,
     return OK;
 }
 
-static int write_by_type(const struct field *f, struct slice text, struct buf *out, struct arena *a, struct fault *fault)
+static int write_by_type(const struct field *f, struct slice text, struct buf *out, struct arena *a,
+                         struct fault *fault)
 {
     switch (f->type) {
     case TYPE_INTEGER:
@@ -256,7 +264,8 @@ static int write_by_type(const struct field *f, struct slice text, struct buf *o
 }
 
 /* A value that did not fit its own type: a lax field carries it on as it is, any other must be able to read it. */
-static int write_unfit(const struct field *f, const struct value *v, struct buf *out, struct arena *a, struct fault *fault)
+static int write_unfit(const struct field *f, const struct value *v, struct buf *out, struct arena *a,
+                       struct fault *fault)
 {
     struct value read = { 0 };
     struct slice raw = { v->p, v->n };

@@ -25,7 +25,8 @@ static struct slice says(struct check *c, const char *file, const struct token *
     return arena_printf(c->arena, "%s:%u says %s", file_base(file), t->line, what);
 }
 
-static void complain(struct check *c, const char *code, struct place place, struct slice path, struct slice text, struct slice hint)
+static void complain(struct check *c, const char *code, struct place place, struct slice path, struct slice text,
+                     struct slice hint)
 {
     problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .place = place, .path = path,
                                                 .text = text, .hint = hint });
@@ -37,11 +38,12 @@ static void check_field(struct check *c, const struct node *n, const struct fiel
     const struct value *v = node_value(n, f);
     bool there = v->state == VALUE_PRESENT || v->form & VALUE_LAX;
     if (f->flags & FIELD_UNUSED && there)
-        complain(c, "GUIDE_UNUSED", place_of(n, v), node_path(c->arena, n, f), SLICE("is not used here and has a value"),
-                 says(c, f->file, &f->token, "unused"));
+        complain(c, "GUIDE_UNUSED", place_of(n, v), node_path(c->arena, n, f),
+                 SLICE("is not used here and has a value"), says(c, f->file, &f->token, "unused"));
     else if (f->flags & FIELD_REQUIRED && !there)
         complain(c, "REQUIRED", place_of(n, v), node_path(c->arena, n, f),
-                 v->state == VALUE_ABSENT ? SLICE("a value is required and missing") : SLICE("a value is required and empty"),
+                 v->state == VALUE_ABSENT ? SLICE("a value is required and missing")
+                                          : SLICE("a value is required and empty"),
                  says(c, f->file, &f->token, "required"));
 }
 
@@ -67,7 +69,8 @@ static void check_number(struct check *c, const struct node *n, const struct gro
     if (found == 0)
         complain(c, "REQUIRED", place_of(n, NULL), child_path(c, n, g), SLICE("is required and missing"), hint);
     else
-        complain(c, "OCCURS", place_of(n, NULL), child_path(c, n, g), arena_printf(c->arena, "stands %u times", found), hint);
+        complain(c, "OCCURS", place_of(n, NULL), child_path(c, n, g), arena_printf(c->arena, "stands %u times", found),
+                 hint);
 }
 
 static void check_node(struct check *c, const struct node *n)
@@ -101,8 +104,13 @@ static void rule_field(struct check *c, const struct node *n, const struct guide
     struct fault fault = { 0 };
     check_field(c, n, r->field);
     if (value_is(v) && type_check(r->field, value_text(v), c->arena, &fault) != OK)
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = fault.code, .place = place_of(n, v),
-                    .path = node_path(c->arena, n, r->field), .value = value_text(v), .text = fault.text, .hint = fault.hint }),
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                    .code = fault.code,
+                                                    .place = place_of(n, v),
+                                                    .path = node_path(c->arena, n, r->field),
+                                                    .value = value_text(v),
+                                                    .text = fault.text,
+                                                    .hint = fault.hint }),
             c->status = SKIP;
 }
 
@@ -121,9 +129,14 @@ static void rule_step(struct check *c, const struct node *n, const struct guide_
     }
     if (r->field || depth + 1 < r->nsteps || (found >= r->min_occurs && found <= r->max_occurs))
         return;
-    struct slice text = found == 0 ? SLICE("is required here and missing") : r->max_occurs == 0 ? SLICE("is not used here")
-                                                                   : arena_printf(c->arena, "stands %u times", found);
-    complain(c, found == 0 ? "REQUIRED" : r->max_occurs == 0 ? "GUIDE_UNUSED" : "OCCURS", place_of(n, NULL), r->path, text,
+    struct slice text = found == 0           ? SLICE("is required here and missing")
+                        : r->max_occurs == 0 ? SLICE("is not used here")
+                                             : arena_printf(c->arena, "stands %u times", found);
+    complain(c,
+             found == 0           ? "REQUIRED"
+             : r->max_occurs == 0 ? "GUIDE_UNUSED"
+                                  : "OCCURS",
+             place_of(n, NULL), r->path, text,
              says(c, step->group->format->file, &r->token, occurs_text(c->arena, r->min_occurs, r->max_occurs)));
 }
 

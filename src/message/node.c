@@ -2,7 +2,8 @@
 
 struct node *node_new(struct arena *a, const struct group *g, struct node *parent)
 {
-    struct node *n = arena_zero(a, sizeof *n + g->nfields * sizeof(struct value) + g->ngroups * sizeof(struct node_list));
+    struct node *n =
+        arena_zero(a, sizeof *n + g->nfields * sizeof(struct value) + g->ngroups * sizeof(struct node_list));
     n->group = g;
     n->parent = parent;
     n->at = n->end = n->inner = n->tail = VALUE_NO_PLACE;

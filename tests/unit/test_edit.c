@@ -13,9 +13,11 @@ static void edits_keep_their_order(void **state)
     struct format *f;
     (void)state;
     arena_init(&a, 0);
-    struct group *m = group_add(&a, format_new(&a, "t", "csv", &f), "M", 0, OCCURS_MANY), *line = group_add(&a, m, "Line", 0, OCCURS_MANY);
+    struct group *m = group_add(&a, format_new(&a, "t", "csv", &f), "M", 0, OCCURS_MANY);
+    struct group *line = group_add(&a, m, "Line", 0, OCCURS_MANY);
     struct field *no = group_add_field(&a, line, "No", TYPE_TEXT);
-    struct node *message = node_new(&a, m, NULL), *first = node_add(&a, message, line), *new = node_new(&a, line, message);
+    struct node *message = node_new(&a, m, NULL), *first = node_add(&a, message, line);
+    struct node *new = node_new(&a, line, message);
     struct value v = { .p = "7", .n = 1, .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
 
     edits_init(&e, &a);

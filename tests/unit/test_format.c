@@ -48,8 +48,8 @@ static const char *told(struct fixture *f)
 {
     struct slice all = SLICE("");
     for (const struct problem *p = f->problems.first; p; p = p->next)
-        all = arena_printf(&f->arena, "%.*s%u:%u %s %.*s%s%.*s%s\n", SLICE_ARG(all), p->place.line, p->place.column, p->code,
-                           SLICE_ARG(p->text), p->hint.n ? " (" : "", SLICE_ARG(p->hint), p->hint.n ? ")" : "");
+        all = arena_printf(&f->arena, "%.*s%u:%u %s %.*s%s%.*s%s\n", SLICE_ARG(all), p->place.line, p->place.column,
+                           p->code, SLICE_ARG(p->text), p->hint.n ? " (" : "", SLICE_ARG(p->hint), p->hint.n ? ")" : "");
     return arena_cstr(&f->arena, all);
 }
 
@@ -465,9 +465,11 @@ static void formats_made_by_hand(void **state)
 {
     struct fixture *f = *state;
     struct format *format;
-    struct group *file = format_new(&f->arena, "hand", "csv", &format), *m = group_add(&f->arena, file, "M", 0, OCCURS_MANY);
+    struct group *file = format_new(&f->arena, "hand", "csv", &format);
+    struct group *m = group_add(&f->arena, file, "M", 0, OCCURS_MANY);
     m->is_message = true;
-    struct field *a = group_add_field(&f->arena, m, "A", TYPE_TEXT), *b = group_add_field(&f->arena, m, "B", TYPE_DECIMAL);
+    struct field *a = group_add_field(&f->arena, m, "A", TYPE_TEXT);
+    struct field *b = group_add_field(&f->arena, m, "B", TYPE_DECIMAL);
     assert_true(a->flags & FIELD_PLAIN);
     b->flags |= FIELD_REQUIRED;
     b->max = 3;

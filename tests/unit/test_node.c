@@ -219,7 +219,8 @@ static const char *told(struct fixture *f)
 {
     struct slice all = SLICE("");
     for (const struct problem *p = f->problems.first; p; p = p->next)
-        all = arena_printf(&f->arena, "%.*s%.*s: %s %.*s (%.*s)\n", SLICE_ARG(all), SLICE_ARG(p->path), p->code, SLICE_ARG(p->text), SLICE_ARG(p->hint));
+        all = arena_printf(&f->arena, "%.*s%.*s: %s %.*s (%.*s)\n", SLICE_ARG(all), SLICE_ARG(p->path), p->code,
+                           SLICE_ARG(p->text), SLICE_ARG(p->hint));
     return arena_cstr(&f->arena, all);
 }
 

@@ -43,6 +43,12 @@ static void refused(struct arena *a, enum type type, const char *text, size_t wh
         assert_string_equal(arena_cstr(a, fault.hint), hint);
 }
 
+static int put(struct arena *a, enum type type, const char *pattern, struct slice date, struct buf *out,
+               struct fault *fault)
+{
+    return pattern_write(compile(a, type, pattern), date, out, fault);
+}
+
 static void mistakes_are_told(void **state)
 {
     struct arena *a = *state;
@@ -69,9 +75,9 @@ static void text_of_a_date(void **state)
 {
     struct arena *a = *state;
     struct buf out = { 0 };
-    assert_int_equal(pattern_write(compile(a, TYPE_DATETIME, "yyMMdd/HHmm"), SLICE("2026-11-02T09:05:07"), &out, NULL), OK);
-    assert_int_equal(pattern_write(compile(a, TYPE_DATE, " d.M.yy"), SLICE("2026-11-02"), &out, NULL), OK);
-    assert_int_equal(pattern_write(compile(a, TYPE_DATETIME, " yyyy-MM-dd HH:mm"), SLICE("2026-11-02"), &out, NULL), OK);
+    assert_int_equal(put(a, TYPE_DATETIME, "yyMMdd/HHmm", SLICE("2026-11-02T09:05:07"), &out, NULL), OK);
+    assert_int_equal(put(a, TYPE_DATE, " d.M.yy", SLICE("2026-11-02"), &out, NULL), OK);
+    assert_int_equal(put(a, TYPE_DATETIME, " yyyy-MM-dd HH:mm", SLICE("2026-11-02"), &out, NULL), OK);
     assert_string_equal(arena_cstr(a, buf_slice(&out)), "261102/0905 2.11.26 2026-11-02 00:00");
     buf_release(&out);
 }
@@ -81,13 +87,13 @@ static void what_is_lacking_is_told(void **state)
     struct arena *a = *state;
     struct buf out = { 0 };
     struct fault fault = { 0 };
-    assert_int_equal(pattern_write(compile(a, TYPE_DATETIME, "yyyy HH"), SLICE("09:05:07"), &out, &fault), SKIP);
+    assert_int_equal(put(a, TYPE_DATETIME, "yyyy HH", SLICE("09:05:07"), &out, &fault), SKIP);
     assert_string_equal(fault.code, "DATE_PART");
-    assert_int_equal(pattern_write(compile(a, TYPE_DATETIME, "yyyy-MM-dd X"), SLICE("2026-11-02T09:05:07"), &out, &fault), SKIP);
+    assert_int_equal(put(a, TYPE_DATETIME, "yyyy-MM-dd X", SLICE("2026-11-02T09:05:07"), &out, &fault), SKIP);
     assert_string_equal(fault.code, "DATE_PART");
-    assert_int_equal(pattern_write(compile(a, TYPE_DATE, "yy"), SLICE("2069-01-01"), &out, &fault), SKIP);
+    assert_int_equal(put(a, TYPE_DATE, "yy", SLICE("2069-01-01"), &out, &fault), SKIP);
     assert_string_equal(fault.code, "DATE_RANGE");
-    assert_int_equal(pattern_write(compile(a, TYPE_DATE, "yy"), SLICE("2069-13-01"), &out, &fault), SKIP);
+    assert_int_equal(put(a, TYPE_DATE, "yy", SLICE("2069-13-01"), &out, &fault), SKIP);
     assert_string_equal(fault.code, "DATE_BAD");
     assert_int_equal(out.n, 0);
     buf_release(&out);

@@ -427,7 +427,8 @@ static void the_usual_spellings_are_not_copied(void **state)
 static void equal_by_type(void **state)
 {
     (void)state;
-    struct value a = { .p = "1.0", .n = 3, .state = VALUE_PRESENT }, b = { .p = "1.00", .n = 4, .state = VALUE_PRESENT };
+    struct value a = { .p = "1.0", .n = 3, .state = VALUE_PRESENT };
+    struct value b = { .p = "1.00", .n = 4, .state = VALUE_PRESENT };
     struct value none = { .state = VALUE_ABSENT }, empty = { .state = VALUE_EMPTY };
     struct value unfit = { .p = "1O", .n = 2, .state = VALUE_EMPTY, .form = VALUE_LAX };
     assert_true(type_equal(TYPE_DECIMAL, &a, &b));
