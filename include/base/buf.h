@@ -64,7 +64,8 @@ void buf_char(struct buf *b, uint32_t character);
 /* Text of the data for a person: control characters, invalid UTF-8 and direction marks as \xHH or \u{HHHH}, at most
    `limit` characters (0 = all), then "…".  Whatever is printed on a terminal or in a log goes through here. */
 void buf_add_shown(struct buf *b, struct slice text, size_t limit);
-/* Text as a JSON string with its quotes; invalid UTF-8 bytes as U+FFFD. */
+/* Text as a JSON string with its quotes; invalid UTF-8 bytes as U+FFFD; control characters and direction
+   marks are escaped, so that it may be shown on a terminal. */
 void buf_add_json(struct buf *b, struct slice text);
 
 #endif

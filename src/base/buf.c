@@ -100,32 +100,82 @@ void buf_add_shown(struct buf *b, struct slice text, size_t limit)
     }
 }
 
-static void json_special(struct buf *b, unsigned char c)
+static void json_escape(struct buf *b, uint32_t c)
 {
     static const char letters[] = "btnvfr";     /* 8 … 13; \v is no JSON escape */
-    buf_byte(b, '\\');
-    if (c == '"' || c == '\\')
-        buf_byte(b, (char)c);
+    if (c > 0xFFFF)
+        buf_printf(b, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + ((c - 0x10000) & 0x3FF));
+    else if (c == '"' || c == '\\')
+        buf_printf(b, "\\%c", (char)c);
     else if (c >= 8 && c <= 13 && c != 11)
-        buf_byte(b, letters[c - 8]);
+        buf_printf(b, "\\%c", letters[c - 8]);
     else
-        buf_printf(b, "u%04x", c);
+        buf_printf(b, "\\u%04x", c);
+}
+
+/* Whether a character that begins with this byte may need an escape: what is_hidden() names, besides \ and ".  One bit
+   per byte: C0, ", \, DEL; C2 (C1 and soft hyphen), D8, E1, E2, EF, F3. */
+static bool json_may_escape(unsigned char c)
+{
+    static const uint32_t special[8] = { 0xFFFFFFFF, 1u << 2, 1u << 28, 1u << 31, 0, 0, 1u << 2 | 1u << 24,
+                                         1u << 1 | 1u << 2 | 1u << 15 | 1u << 19 };
+    return special[c >> 5] >> (c & 31) & 1;
+}
+
+#define EACH(byte) ((uint64_t)0x0101010101010101 * (byte))
+
+/* The high bit of each byte that is zero (Lamport 1975; exact as to whether there is one). */
+static uint64_t zero_bytes(uint64_t w)
+{
+    return (w - EACH(1)) & ~w & EACH(0x80);
+}
+
+static bool is_plain_word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    uint64_t special = (w & EACH(0x80)) | ((w - EACH(0x20)) & ~w & EACH(0x80));
+    return (special | zero_bytes(w ^ EACH('"')) | zero_bytes(w ^ EACH('\\')) | zero_bytes(w ^ EACH(0x7F))) == 0;
+}
+
+/* Over what needs no escape for sure, eight bytes at a time where they are plain ASCII. */
+static const char *skip_plain(const char *p, const char *end)
+{
+    while (p < end) {
+        if (end - p >= 8 && is_plain_word(p)) {
+            p += 8;
+            continue;
+        }
+        for (int i = 0; i < 8 && p < end; i++, p++) {
+            if (json_may_escape((unsigned char)*p))
+                return p;
+        }
+    }
+    return p;
+}
+
+/* Valid UTF-8.  Hidden characters are escaped too, since JSON is shown on terminals as well. */
+static void json_valid(struct buf *b, struct slice text)
+{
+    const char *end = slice_end(text), *from = text.p;
+    for (const char *p = skip_plain(text.p, end); p < end; p = skip_plain(p, end)) {
+        const char *at = p;
+        uint32_t c = utf8_next(&p, end);
+        if (c != '"' && c != '\\' && !is_hidden(c))
+            continue;
+        buf_add(b, slice_range(from, at));
+        json_escape(b, c);
+        from = p;
+    }
+    buf_add(b, slice_range(from, end));
 }
 
 void buf_add_json(struct buf *b, struct slice text)
 {
     buf_byte(b, '"');
     while (text.n) {
-        size_t valid = utf8_valid(text), from = 0;
-        for (size_t i = 0; i < valid; i++) {
-            unsigned char c = (unsigned char)text.p[i];
-            if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
-                continue;
-            buf_add(b, slice_range(text.p + from, text.p + i));
-            json_special(b, c);
-            from = i + 1;
-        }
-        buf_add(b, slice_range(text.p + from, text.p + valid));
+        size_t valid = utf8_valid(text);
+        json_valid(b, (struct slice){ text.p, valid });
         if (valid < text.n) {
             buf_text(b, "\xEF\xBF\xBD");
             valid++;

@@ -83,6 +83,8 @@ static void json_escapes(void **state)
     expect("\"x\xEF\xBF\xBDy\xEF\xBF\xBD\"");
     buf_add_json(&out, SLICE(""));
     expect("\"\"");
+    buf_add_json(&out, SLICE("°\xC2\x9B€\xE2\x80\xAE\xEF\xBB\xBFö\xF3\xA0\x81\x81😀"));
+    expect("\"°\\u009b€\\u202e\\ufeffö\\udb40\\udc41😀\"");
     buf_add_json(&out, SLICE("\v\b\f\r"));
     expect("\"\\u000b\\b\\f\\r\"");
 }
