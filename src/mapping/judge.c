@@ -1,8 +1,6 @@
 /* judge - `require … else`, what it says about a message, and the faults that the engine itself finds. */
 #include "run.h"
 
-static const char *const finding_texts[] = { "", "noted", "warned", "skipped", "waiting", "refused" };
-
 static struct slice key_for_people(struct run *r, const struct node *n)
 {
     struct slice key = node_key(r->a, n);
@@ -70,26 +68,6 @@ static struct slice verdict_text(struct run *r, const struct verdict *v, const s
 
 /* ---- findings --------------------------------------------------------------------------------------------------- */
 
-static void add_problem(struct run *r, const struct finding *f)
-{
-    if (f->kind == OUTCOME_SKIP || r->reporting)
-        return;
-    const struct node *n = f->node;
-    bool below = n && n != r->message;
-    struct problem p = {
-        .severity = f->kind == OUTCOME_REJECT ? PROBLEM_ERROR : f->kind == OUTCOME_NOTE ? PROBLEM_NOTE : PROBLEM_WARNING,
-        .code = arena_cstr(r->a, f->code),
-        .place = { .offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET },
-        .message = r->number,
-        .path = below ? node_path(r->a, n, NULL) : slice_none(),
-        .value = f->value,
-        .text = f->text.n ? f->text : slice_of(finding_texts[f->kind]),
-    };
-    if (f->field.n)
-        p.path = p.path.n ? arena_printf(r->a, "%.*s/%.*s", SLICE_ARG(p.path), SLICE_ARG(f->field)) : f->field;
-    problem_add(r->ps, &p);
-}
-
 static void find_field(void *owner, struct expr *e)
 {
     const struct expr **first = owner;
@@ -128,7 +106,6 @@ struct finding *finding_add(struct run *r, const struct verdict *v, const struct
     bool line = n && n != r->message && v->kind == OUTCOME_SKIP;
     if (v->kind > r->outcome->kind && !line)
         r->outcome->kind = v->kind;
-    add_problem(r, f);
     return f;
 }
 
@@ -190,7 +167,7 @@ void finding_engine(struct run *r, enum outcome_kind kind, const char *code, con
 enum outcome_kind judge_scope(struct run *r, const struct scope *s, enum mapping_direction d)
 {
     const struct node *here = r->frames[s->depth].side[side_read(d)];
-    for (size_t i = 0; i < s->nrequires[d]; i++) {
+    for (size_t i = 0; i < s->nrequires[d] && !r->unjudged; i++) {
         const struct item *it = s->ops[d][i].item;
         r->counts[it->index] += !r->rows_only;
         bool holds = eval_true(r, it->e[0], here);

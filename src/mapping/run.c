@@ -396,10 +396,8 @@ int run_report(struct run *r, struct node *message, struct node *outcome, struct
     struct outcome own;
     run_begin(r, message, r->number + 1, a, &own, ps);
     r->edits = NULL;
-    r->reporting = true;
     message->outcome = outcome;
     int rc = run_one(r, message, give, owner);
-    r->reporting = false;
     return rc == SKIP ? OK : rc;
 }
 

@@ -93,7 +93,7 @@ struct run {
     const struct node *message;     /* of the side read */
     bool rows_only;                 /* second pass: requires were judged already */
     bool judge_only;                /* first pass */
-    bool finishing, reporting;
+    bool finishing, unjudged;
     int stop;                       /* STOP or TEMP came from outside */
     struct created *created;
     struct edits *edits;            /* update mode */

@@ -80,7 +80,7 @@ static int judge_file(struct run *r, bool params, struct problems *ps)
 /* Judged once, when the first message is there. */
 int run_file_requires(struct run *r)
 {
-    if (!r->file_judged) {
+    if (!r->file_judged && !r->unjudged) {
         r->file_judged = true;
         r->file_rc = judge_file(r, false, r->ps);
     }
@@ -214,6 +214,11 @@ struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direc
         return NULL;
     run_file_rows(r);
     return r;
+}
+
+void run_unjudged(struct run *r)
+{
+    r->unjudged = true;
 }
 
 void run_free(struct run *r)
