@@ -35,6 +35,7 @@
 
 #include "base/arena.h"
 #include "base/date.h"
+#include "base/map.h"
 #include "base/problem.h"
 #include "batch/waybill.h"
 #include "drop/inbox.h"
@@ -56,6 +57,11 @@ struct batch {
     char id[BATCH_ID_SIZE];
     int dir;                        /* work/<id>, tmp/<id> or error/<id> */
     unsigned noutputs;              /* numbers given by batch_output */
+    int seen_lock;                  /* held from batch_copy to batch_commit; -1 = none */
+    bool fresh;                     /* its outputs were written by this process: their hashes need no second look */
+    bool brief;                     /* set by the caller when batch_archive follows batch_deliver at once: the waybill is not saved in between */
+    struct map *names;              /* of outputs, by outbox and name; made at first use */
+    struct waybill_output *last_output;
 };
 
 enum duplicate_policy { DUPLICATE_REJECT, DUPLICATE_WARN, DUPLICATE_PROCESS };
@@ -64,7 +70,6 @@ struct batch_accept {
     struct slice flow, operation;
     enum duplicate_policy content;
     uint64_t max_size;              /* limits->file */
-    bool late;                      /* internal: set by recovery */
 };
 
 /* A new id for now; the stamp of now, RFC 3339 with the zone's offset. */
@@ -75,7 +80,7 @@ bool batch_known(void *owner, const char *id);
 
 /*
  * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before a crash is only
- * disposed of.  A duplicate under DUPLICATE_REJECT becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
+ * disposed of: END, *out NULL (recover_each gives the batch).  A duplicate under DUPLICATE_REJECT becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
  */
 int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out,
                  struct problems *ps);
@@ -121,8 +126,10 @@ int batch_written(struct batch *b, struct problems *ps);
 int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner, struct problems *ps);
 /* Moves work/<id>/rejects/ (refused messages in their own syntax, written there by the flow) to error/<id>/, with the waybill and lines. */
 int batch_rejects(struct batch *b, struct problems *ps);
-/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder. */
+/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync first, then batch_leave). */
 int batch_archive(struct batch *b, struct problems *ps);
+/* Removes work/<id> of an archived batch. */
+int batch_leave(struct batch *b, struct problems *ps);
 /* Waits for a person or an answer: recovery leaves it alone. slice_none() = goes on. */
 int batch_wait(struct batch *b, struct slice why, struct problems *ps);
 

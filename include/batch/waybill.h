@@ -5,9 +5,9 @@
  *     waybill_write(w, &buf);                        fixed order of keys, "version": 1 first
  *     rc = waybill_save(w, dirfd, durable, problems);    new file, fsync, rename, fsync of the folder; seq + 1, prev = hash of the one before
  *
- * Written by our own writer, read by jansson, strictly: an unknown version, a missing or mistyped member, a duplicate key or a checksum
- * that does not fit is WAYBILL_DAMAGED (with line and column where the JSON is broken), and nothing is guessed.  The last member,
- * "sha256", is the SHA-256 of all bytes before it, so a torn or edited waybill is found.  Members that this version does not know are refused too.
+ * Written by our own writer, read by jansson, strictly: a missing, mistyped or unknown member, a duplicate key or a checksum that does
+ * not fit is WAYBILL_DAMAGED (with line and column where the JSON is broken), and nothing is guessed.  The last member, "check", is the
+ * SHA-256 of all bytes before it, so a torn or edited waybill is found; "prev" is the check of the document before.
  *
  * Names from outside may hold any byte: "name" is their printable form (buf_add_shown), "name_b64" the bytes, only where they differ.
  * Stamps are RFC 3339 with offset.
@@ -142,6 +142,7 @@ struct waybill {
     struct slice error_code, error_text;        /* why it was set aside */
     struct waybill_event *history, *last_event;
     uint64_t nevents;
+    char check[SHA256_HEX];         /* of the document as it was last read or saved; becomes prev of the next */
 };
 
 struct waybill *waybill_new(struct arena *a, const char *batch);

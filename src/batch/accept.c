@@ -1,0 +1,198 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "batch/batch_private.h"
+#include "store/seen.h"
+
+static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a, const char *id, const struct batch_accept *how)
+{
+    struct waybill *w = waybill_new(a, id);
+    w->flow = arena_copy(a, how->flow);
+    w->operation = arena_copy(a, how->operation);
+    w->batch_time = batch_stamp(s, a);
+    return w;
+}
+
+static int list_companions(const struct batch_site *s, const struct claim *c, struct waybill *w, struct problems *ps)
+{
+    struct claim_companion with;
+    char file[32];
+    int rc;
+    for (size_t n = 1; (rc = claim_companion(s->spool, c, n, &with, ps)) == OK || rc == SKIP; n++) {
+        if (rc == SKIP)
+            continue;                           /* no regular file: left out */
+        snprintf(file, sizeof file, "with.%zu", n);
+        struct waybill_file *f = waybill_file(w, "companion", file);
+        f->name = arena_copy(w->arena, slice_of(with.name));
+        f->size = with.size;
+        memcpy(f->sha256, with.sha256, sizeof f->sha256);
+    }
+    return rc == END ? OK : rc;
+}
+
+/* What a batch that was taken before means is the flow's policy; the earlier one is named in any case. */
+static void note_duplicate(struct batch *b, const char *other, enum duplicate_policy policy, struct problems *ps)
+{
+    b->w->duplicate_of = arena_copy(b->arena, slice_of(other));
+    struct slice text = arena_printf(b->arena, "the same content was taken before as batch %s", other);
+    if (policy == DUPLICATE_REJECT) {
+        b->w->place = PLACE_ERROR;
+        b->w->error_code = SLICE("DUP_CONTENT");
+        b->w->error_text = text;
+    }
+    if (policy == DUPLICATE_PROCESS)
+        return;
+    problem_add(ps, &(struct problem){ .severity = policy == DUPLICATE_REJECT ? PROBLEM_ERROR : PROBLEM_WARNING, .code = "DUP_CONTENT",
+        .place = { .file = b->id, .offset = PLACE_NO_OFFSET }, .text = text,
+        .hint = SLICE("write `duplicates content process` into the flow if that is meant") });
+    batch_note(b, "duplicate", b->w->duplicate_of);
+}
+
+/* The lock stays held until batch_commit: question, entry and acceptance are one. */
+static int enter_content(struct batch *b, const struct batch_accept *how, struct problems *ps)
+{
+    char key[SHA256_HEX], other[SEEN_BATCH];
+    seen_key(key, (struct slice[]){ b->w->flow, slice_of(b->w->sha256) }, 2);
+    int rc = seen_lock(b->site->store, SEEN_CONTENT, key, &b->seen_lock, ps);
+    if (rc == OK)
+        rc = seen_put(b->site->store, SEEN_CONTENT, key, b->id, batch_known, (void *)b->site, other, ps);
+    if (rc != SKIP)
+        return rc;
+    note_duplicate(b, other, how->content, ps);
+    return OK;
+}
+
+static int open_tmp(const struct batch_site *s, const char *id, int *dir, struct problems *ps)
+{
+    *dir = openat(s->spool->tmp, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return *dir >= 0 ? OK : problem_system(ps, id, "cannot open the folder of a batch", errno);
+}
+
+/* Whether the claim's batch is accepted already; a claim in tmp/ only is not. */
+static bool accepted_before(const struct batch_site *s, const char *id)
+{
+    return batch_there(s->spool->work, id) || batch_there(s->spool->error, id) || batch_known((void *)s, id);
+}
+
+/* Longer than allowed by now: the claim's file goes to error/<id>-late, nothing waits for it. */
+static int refuse_large(const struct batch_site *s, const struct claim *c, struct problems *ps)
+{
+    int rc = claim_dispose(s->spool, c->batch, UINT64_MAX, 0, ps);
+    return rc == OK ? SKIP : rc;
+}
+
+int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out, struct problems *ps)
+{
+    int dir = -1;
+    *out = NULL;
+    if (accepted_before(s, c->batch))
+        return END;
+    int rc = claim_copy(s->spool, c, how->max_size, ps);
+    if (rc != OK)
+        return rc == STOP ? refuse_large(s, c, ps) : rc;
+    rc = open_tmp(s, c->batch, &dir, ps);
+    if (rc != OK)
+        return rc;
+    struct waybill *w = begin_waybill(s, a, c->batch, how);
+    w->inbox = arena_copy(a, slice_of(c->inbox));
+    w->name = arena_copy(a, slice_of(c->name));
+    w->bytes = c->bytes;
+    w->mtime_ns = c->mtime_ns;
+    memcpy(w->sha256, c->sha256, sizeof w->sha256);
+    struct batch *b = batch_make(s, a, w, c->batch, dir);
+    rc = list_companions(s, c, w, ps);
+    if (rc == OK) {
+        waybill_event(w, w->batch_time, "accepted", slice_none());
+        rc = enter_content(b, how, ps);
+    }
+    if (rc == OK)
+        rc = batch_save(b, ps);
+    if (rc == OK)
+        *out = b;
+    else
+        batch_close(b);
+    return rc;
+}
+
+int batch_commit(struct batch *b, struct problems *ps)
+{
+    int rc = claim_accept(b->site->spool, b->id, ps);
+    if (rc == OK) {
+        seen_unlock(b->seen_lock);
+        b->seen_lock = -1;
+    }
+    return rc;
+}
+
+int batch_dispose(struct batch *b, struct problems *ps)
+{
+    return claim_dispose(b->site->spool, b->id, b->w->bytes, b->w->mtime_ns, ps);
+}
+
+static int dispose_again(const struct batch_site *s, struct arena *a, const char *id, struct problems *ps)
+{
+    struct waybill *w;
+    int rc = batch_find(s, a, id, &w, ps);
+    if (rc != OK)
+        return rc == END ? STOP : rc;
+    rc = claim_dispose(s->spool, id, w->bytes, w->mtime_ns, ps);
+    return rc == OK ? END : rc;
+}
+
+int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out,
+                 struct problems *ps)
+{
+    struct batch *b;
+    int rc = batch_copy(s, a, c, how, &b, ps);
+    *out = NULL;
+    if (rc == END)
+        return dispose_again(s, a, c->batch, ps);
+    if (rc != OK)
+        return rc;
+    rc = batch_commit(b, ps);
+    if (rc == OK)
+        rc = batch_dispose(b, ps);
+    if (rc == OK && b->w->place == PLACE_ERROR) {
+        rc = batch_set_aside(b, "DUP_CONTENT", b->w->error_text, ps);
+        rc = rc == OK ? SKIP : rc;
+    }
+    if (rc == OK || rc == SKIP)
+        *out = b;
+    else
+        batch_close(b);
+    return rc;
+}
+
+int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name, struct slice input,
+                 struct batch **out, struct problems *ps)
+{
+    char id[BATCH_ID_SIZE];
+    int dir = -1;
+    *out = NULL;
+    batch_new_id(s, id);
+    if (mkdirat(s->spool->tmp, id, 0700) != 0)
+        return problem_system(ps, id, "cannot make the folder of a batch", errno);
+    int rc = open_tmp(s, id, &dir, ps);
+    if (rc != OK)
+        return rc;
+    struct waybill *w = begin_waybill(s, a, id, how);
+    w->name = arena_copy(a, name);
+    w->bytes = input.n;
+    sha256_of(input, w->sha256);
+    waybill_event(w, w->batch_time, "accepted", slice_none());
+    struct batch *b = batch_make(s, a, w, id, dir);
+    rc = file_replace(dir, "in", input, 0400, batch_syncs(b), ps);
+    if (rc == OK)
+        rc = batch_save(b, ps);
+    if (rc == OK)
+        rc = batch_commit(b, ps);
+    if (rc == OK)
+        *out = b;
+    else
+        batch_close(b);
+    return rc;
+}

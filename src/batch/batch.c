@@ -1,0 +1,288 @@
+#include "batch/batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "batch/batch_private.h"
+#include "store/archive.h"
+
+enum { BLOCK = 65536 };
+
+/* --- time and ids ----------------------------------------------------------------------------------------------------- */
+
+static int64_t offset_minutes(const struct batch_site *s, int64_t now)
+{
+    return s->zone ? zone_offset(s->zone, now) : 0;
+}
+
+void batch_new_id(const struct batch_site *s, char out[BATCH_ID_SIZE])
+{
+    int64_t now = clock_now(s->clock);
+    spool_id(s->spool, now + offset_minutes(s, now) * 60, out);
+}
+
+struct slice batch_stamp_at(const struct batch_site *s, struct arena *a, int64_t now)
+{
+    int32_t year, month, day;
+    if (s->zone)
+        return zone_stamp(a, s->zone, now);
+    date_from_days(now / 86400, &year, &month, &day);
+    int rest = (int)(now % 86400);
+    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d+00:00", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
+}
+
+struct slice batch_stamp(const struct batch_site *s, struct arena *a)
+{
+    return batch_stamp_at(s, a, clock_now(s->clock));
+}
+
+bool batch_seconds(struct slice stamp, int64_t *out)
+{
+    struct date_parts p;
+    if (!date_parse(stamp, &p) || !p.has_date || !p.has_time || !p.has_offset)
+        return false;
+    *out = date_days(p.year, p.month, p.day) * 86400 + p.hour * 3600 + p.minute * 60 + p.second - (int64_t)p.offset * 60;
+    return true;
+}
+
+/* --- finding ---------------------------------------------------------------------------------------------------------- */
+
+bool batch_there(int dirfd, const char *path)
+{
+    struct stat st;
+    return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* In a group the batches of the wave are still in tmp/, which is emptied at start. */
+bool batch_known(void *owner, const char *id)
+{
+    const struct batch_site *s = owner;
+    if (!spool_id_valid(id))
+        return false;
+    return batch_there(s->spool->work, id) || batch_there(s->spool->error, id) || archived_exists(s->store, id) ||
+           (s->spool->group && batch_there(s->spool->tmp, id));
+}
+
+struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir)
+{
+    struct batch *b = arena_zero(a, sizeof *b);
+    *b = (struct batch){ .site = s, .arena = a, .w = w, .dir = dir, .seen_lock = -1 };
+    snprintf(b->id, sizeof b->id, "%s", id);
+    for (const struct waybill_output *o = w->outputs; o; o = o->next)
+        b->noutputs = o->n > b->noutputs ? o->n : b->noutputs;
+    return b;
+}
+
+/* The batch in one of the folders; END when it is not there. */
+static int open_in(const struct batch_site *s, struct arena *a, int parent, const char *id, struct batch **out, struct problems *ps)
+{
+    struct waybill *w;
+    int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0)
+        return errno == ENOENT ? END : problem_system(ps, id, "cannot open the folder of a batch", errno);
+    int rc = waybill_load(a, dir, id, &w, ps);
+    if (rc == OK)
+        *out = batch_make(s, a, w, id, dir);
+    else
+        close(dir);
+    return rc;
+}
+
+int batch_open(const struct batch_site *s, struct arena *a, const char *id, struct batch **out, struct problems *ps)
+{
+    *out = NULL;
+    if (!spool_id_valid(id))
+        return END;
+    int rc = open_in(s, a, s->spool->work, id, out, ps);
+    if (rc != END || batch_there(s->spool->work, id))
+        return rc;
+    rc = open_in(s, a, s->spool->error, id, out, ps);
+    if (rc == OK && (*out)->w->place != PLACE_ERROR) {     /* refused messages of a good batch lie there, with a copy of its waybill */
+        batch_close(*out);
+        *out = NULL;
+        rc = END;
+    }
+    return rc;
+}
+
+int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps)
+{
+    struct batch *b;
+    struct slice text;
+    char file[WAYBILL_FILE_NAME], path[ARCHIVED_PATH];
+    int rc = batch_open(s, a, id, &b, ps);
+    *out = NULL;
+    if (rc == OK) {
+        *out = b->w;
+        batch_close(b);
+        return OK;
+    }
+    if (rc != END || !spool_id_valid(id) || !archived_exists(s->store, id))
+        return rc;
+    waybill_file_name(id, file);
+    rc = archived_read(s->store, id, slice_of(file), 0, a, &text, ps);
+    if (rc != OK)
+        return rc;
+    archived_path(id, path);
+    return waybill_read(a, text, path, out, ps);
+}
+
+void batch_close(struct batch *b)
+{
+    if (b->dir >= 0)
+        close(b->dir);
+    if (b->seen_lock >= 0)
+        close(b->seen_lock);
+    b->dir = b->seen_lock = -1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names = NULL;
+    size_t n = 0, cap = 0;
+    int rc = OK, fd = openat(error ? s->spool->error : s->spool->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return problem_system(ps, error ? "error" : "work", "cannot read the folder", errno);
+    }
+    arena_init(&a, 0);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (spool_id_valid(e->d_name))
+            ARENA_PUSH(&a, names, n, cap) = arena_copy(&a, slice_of(e->d_name));
+    }
+    closedir(dir);
+    if (n)
+        qsort(names, n, sizeof *names, by_name);
+    for (size_t i = 0; i < n && rc == OK; i++)
+        rc = each(owner, names[i].p);
+    arena_release(&a);
+    return rc;
+}
+
+/* --- the input -------------------------------------------------------------------------------------------------------- */
+
+int batch_input(const struct batch *b, int *fd_out, struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE];
+    *fd_out = openat(b->dir, "in", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd_out < 0 && errno == ENOENT) {               /* set aside: under its own name */
+        outbox_name(b->w->name, name);
+        *fd_out = openat(b->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    return *fd_out >= 0 ? OK : problem_system(ps, b->id, "cannot open the input of the batch", errno);
+}
+
+int batch_check_input(const struct batch *b, struct problems *ps)
+{
+    char bytes[BLOCK], found[SHA256_HEX];
+    struct sha256 hash;
+    ssize_t n;
+    int fd, rc = batch_input(b, &fd, ps);
+    if (rc != OK)
+        return rc;
+    sha256_init(&hash);
+    while ((n = file_read_full(fd, bytes, sizeof bytes)) > 0)
+        sha256_add(&hash, (struct slice){ bytes, (size_t)n });
+    if (n < 0)
+        rc = problem_system(ps, b->id, "cannot read the input of the batch", errno);
+    close(fd);
+    sha256_hex(&hash, found);
+    if (rc != OK || strcmp(found, b->w->sha256) == 0)
+        return rc;
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_DAMAGED", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                 "the input has SHA-256 %s, the waybill says %s", found, b->w->sha256);
+    return STOP;
+}
+
+/* --- the waybill ------------------------------------------------------------------------------------------------------ */
+
+bool batch_syncs(const struct batch *b)
+{
+    return b->site->spool->durable && !b->site->spool->group;
+}
+
+int batch_save(struct batch *b, struct problems *ps)
+{
+    return waybill_save(b->w, b->dir, batch_syncs(b), ps);
+}
+
+void batch_note(struct batch *b, const char *what, struct slice detail)
+{
+    waybill_event(b->w, batch_stamp(b->site, b->arena), what, detail);
+}
+
+/* accepted, written, delivered, archived, error */
+static const bool allowed[][5] = {
+    [PLACE_ACCEPTED]  = { false, true, true, false, true },
+    [PLACE_WRITTEN]   = { false, false, true, false, true },
+    [PLACE_DELIVERED] = { false, true, true, true, true },
+    [PLACE_ARCHIVED]  = { false, false, false, false, false },
+    [PLACE_ERROR]     = { false, false, false, false, true },
+};
+
+int batch_move(struct batch *b, enum batch_place to, const char *detail, struct problems *ps)
+{
+    enum batch_place from = b->w->place;
+    if (!allowed[from][to]) {
+        problem_addf(ps, PROBLEM_ERROR, "BATCH_MOVE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                     "a batch that is %s cannot become %s", place_names[from], place_names[to]);
+        return STOP;
+    }
+    b->w->place = to;
+    b->w->retry = (struct waybill_retry){ .attempts = 0 };
+    b->w->waits = slice_none();
+    batch_note(b, place_names[to], slice_of(detail));
+    return OK;
+}
+
+int batch_wait(struct batch *b, struct slice why, struct problems *ps)
+{
+    b->w->waits = arena_copy(b->arena, why);
+    batch_note(b, why.p ? "waits" : "goes on", why);
+    return batch_save(b, ps);
+}
+
+static struct waybill_group *new_group(struct arena *a, const struct problem *p)
+{
+    struct waybill_group *g = arena_zero(a, sizeof *g);
+    struct buf text = { 0 };
+    problem_text(&text, p);
+    *g = (struct waybill_group){
+        .severity = p->severity, .code = arena_copy(a, slice_of(p->code)), .path = arena_copy(a, p->path),
+        .text = arena_copy(a, buf_slice(&text)), .hint = arena_copy(a, p->hint), .file = arena_copy(a, slice_of(p->place.file)),
+        .line = p->place.line, .column = p->place.column, .message = p->message, .count = p->count,
+    };
+    buf_release(&text);
+    return g;
+}
+
+void batch_problems(struct batch *b, const struct problems *of)
+{
+    const struct problem *groups[WAYBILL_GROUPS];
+    struct waybill_group **link = &b->w->groups;
+    size_t room = WAYBILL_GROUPS, n = problems_groups(of, groups, WAYBILL_GROUPS);
+    for (; *link; link = &(*link)->next)
+        room -= room > 0;
+    for (size_t i = 0; i < n && i < room; i++) {
+        *link = new_group(b->arena, groups[i]);
+        link = &(*link)->next;
+    }
+    b->w->more_groups += n > room ? n - room : 0;
+    b->w->errors += of->errors;
+    b->w->warnings += of->warnings;
+    b->w->notes += of->notes;
+}

@@ -1,0 +1,22 @@
+/*
+ * batch_private - shared by the files of layer batch
+ */
+#ifndef WAYBILL_BATCH_BATCH_PRIVATE_H
+#define WAYBILL_BATCH_BATCH_PRIVATE_H
+
+#include "batch/batch.h"
+
+/* Seconds of an RFC 3339 stamp; false when it is none. */
+bool batch_seconds(struct slice stamp, int64_t *out);
+/* The RFC 3339 stamp of a time. */
+struct slice batch_stamp_at(const struct batch_site *s, struct arena *a, int64_t now);
+/* Checks the move, sets the place, clears retry and waits, adds the event. BATCH_MOVE (STOP) changes nothing. */
+int batch_move(struct batch *b, enum batch_place to, const char *detail, struct problems *ps);
+/* Whether steps sync by themselves. */
+bool batch_syncs(const struct batch *b);
+/* Makes a batch around a waybill; `dir` becomes its own. */
+struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir);
+/* Whether a folder, or a file in one, is there. */
+bool batch_there(int dirfd, const char *path);
+
+#endif

@@ -1,0 +1,196 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "batch/batch_private.h"
+#include "store/archive.h"
+
+enum { FOLDERS_MAX = 100 };
+
+/* --- archiving -------------------------------------------------------------------------------------------------------- */
+
+struct members {
+    struct archived_member *list;
+    size_t n, cap;
+};
+
+static const struct waybill_file *file_of(const struct waybill *w, struct slice name)
+{
+    for (const struct waybill_file *f = w->files; f; f = f->next) {
+        if (slice_equal(f->file, name))
+            return f;
+    }
+    return NULL;
+}
+
+/* The waybill goes in from memory, with its last place; staged outputs are gone, what begins with a dot is unfinished. */
+static bool is_member(const struct batch *b, const char *name, const char *waybill)
+{
+    struct stat st;
+    if (name[0] == '.' || strcmp(name, waybill) == 0 || strncmp(name, "out.", 4) == 0)
+        return false;
+    return fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct archived_member *)a)->name, ((const struct archived_member *)b)->name);
+}
+
+static int collect(const struct batch *b, const char *waybill, struct members *m, struct problems *ps)
+{
+    int fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return problem_system(ps, b->id, "cannot read the folder of the batch", errno);
+    }
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (!is_member(b, e->d_name, waybill))
+            continue;
+        struct slice name = arena_copy(b->arena, slice_of(e->d_name));
+        const struct waybill_file *f = file_of(b->w, name);
+        bool in = slice_is(name, "in");
+        ARENA_PUSH(b->arena, m->list, m->n, m->cap) = (struct archived_member){
+            .name = name.p, .dir = b->dir, .path = name.p, .original = in ? b->w->name : f ? f->name : slice_none(),
+            .sha256 = in ? b->w->sha256 : f ? f->sha256 : NULL,
+        };
+    }
+    closedir(dir);
+    if (m->n)
+        qsort(m->list, m->n, sizeof *m->list, by_name);
+    return OK;
+}
+
+/* Removed by way of tmp/, so that a half removed batch is never found in work/. */
+static int leave(const struct batch_site *s, const char *id, struct problems *ps)
+{
+    int rc = spool_remove(s->spool->tmp, id, ps);
+    if (rc == OK && renameat(s->spool->work, id, s->spool->tmp, id) != 0 && errno != ENOENT)
+        rc = problem_system(ps, id, "cannot remove the folder of an archived batch", errno);
+    return rc == OK ? spool_remove(s->spool->tmp, id, ps) : rc;
+}
+
+int batch_leave(struct batch *b, struct problems *ps)
+{
+    return leave(b->site, b->id, ps);
+}
+
+int batch_archive(struct batch *b, struct problems *ps)
+{
+    struct members m = { .n = 0 };
+    struct buf text = { 0 };
+    char file[WAYBILL_FILE_NAME];
+    if (b->w->place == PLACE_ARCHIVED)
+        return OK;
+    struct waybill_event *last = b->w->last_event;
+    uint64_t nevents = b->w->nevents;
+    int rc = batch_move(b, PLACE_ARCHIVED, NULL, ps);
+    if (rc != OK)
+        return rc;
+    waybill_file_name(b->id, file);
+    rc = collect(b, file, &m, ps);
+    if (rc == OK) {
+        memcpy(b->w->prev, b->w->check, sizeof b->w->prev);
+        b->w->seq++;
+        waybill_write(b->w, &text);
+        ARENA_PUSH(b->arena, m.list, m.n, m.cap) = (struct archived_member){ .name = file, .bytes = buf_slice(&text) };
+        rc = archived_write(b->site->store, b->id, m.list, m.n, ps);
+    }
+    buf_release(&text);
+    if (rc != OK) {                             /* it is still delivered: the zip is tried again */
+        b->w->place = PLACE_DELIVERED;
+        b->w->last_event = last;
+        b->w->nevents = nevents;
+        if (last)
+            last->next = NULL;
+        return rc;
+    }
+    return b->site->spool->group ? OK : batch_leave(b, ps);
+}
+
+/* --- error/ ----------------------------------------------------------------------------------------------------------- */
+
+/* Moves a folder to error/<id>, or <id>-2 … when something of the batch lies there already. */
+static int move_to_error(const struct batch *b, int from, const char *name, struct problems *ps)
+{
+    const struct spool *s = b->site->spool;
+    char to[BATCH_ID_SIZE + 16];
+    int err = EEXIST;
+    for (int n = 1; n < FOLDERS_MAX && (err == EEXIST || err == ENOTEMPTY); n++) {
+        snprintf(to, sizeof to, n == 1 ? "%s" : "%s-%d", b->id, n);
+        err = renameat2(from, name, s->error, to, RENAME_NOREPLACE) == 0 ? 0 : errno;
+        if (err == EINVAL && !batch_there(s->error, to))
+            err = renameat(from, name, s->error, to) == 0 ? 0 : errno;
+    }
+    if (err == ENOENT && !batch_there(from, name))
+        return END;
+    if (err)
+        return problem_system(ps, name, "cannot move to error/", err);
+    int rc = spool_sync_dir(s, s->error, "error", ps);
+    return rc == OK ? spool_sync_dir(s, from, name, ps) : rc;
+}
+
+/* The waybill and the lines go along, so that whoever mends the messages sees what is wrong with them. */
+static int put_papers(const struct batch *b, int rejects, struct problems *ps)
+{
+    struct buf text = { 0 };
+    char file[WAYBILL_FILE_NAME];
+    waybill_file_name(b->id, file);
+    waybill_write(b->w, &text);
+    int rc = file_replace(rejects, file, buf_slice(&text), 0600, batch_syncs(b), ps);
+    buf_release(&text);
+    for (const struct waybill_file *f = b->w->files; f && rc == OK; f = f->next) {
+        const char *name = arena_cstr(b->arena, f->file);
+        if (!slice_is(f->kind, "lines") || strchr(name, '/'))
+            continue;
+        if (linkat(b->dir, name, rejects, name, 0) != 0 && errno != EEXIST)
+            rc = problem_system(ps, name, "cannot link beside the refused messages", errno);
+    }
+    return rc == OK ? spool_sync_dir(b->site->spool, rejects, "rejects", ps) : rc;
+}
+
+int batch_rejects(struct batch *b, struct problems *ps)
+{
+    int fd = openat(b->dir, "rejects", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, b->id, "cannot open the refused messages", errno);
+    int rc = put_papers(b, fd, ps);
+    close(fd);
+    if (rc == OK)
+        rc = move_to_error(b, b->dir, "rejects", ps);
+    return rc == END ? OK : rc;
+}
+
+/* People look for their file by its name. */
+static int name_input(const struct batch *b, struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE];
+    outbox_name(b->w->name, name);
+    if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) == 0 || errno == ENOENT || errno == EEXIST || errno == EINVAL)
+        return spool_sync_dir(b->site->spool, b->dir, b->id, ps);
+    return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
+}
+
+int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps)
+{
+    bool again = b->w->place == PLACE_ERROR && b->w->error_code.p != NULL;
+    if (!again) {
+        b->w->error_code = arena_copy(b->arena, slice_of(code));
+        b->w->error_text = arena_copy(b->arena, text);
+    }
+    int rc = again ? OK : batch_move(b, PLACE_ERROR, code, ps);
+    if (rc == OK && !again)
+        rc = batch_save(b, ps);
+    if (rc == OK)
+        rc = name_input(b, ps);
+    if (rc == OK)
+        rc = move_to_error(b, b->site->spool->work, b->id, ps);
+    return rc == END ? OK : rc;
+}

@@ -1,0 +1,241 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "batch/batch_private.h"
+
+enum { NAMES_MAX = 1000000, OUTBOXES_MAX = 64 };
+
+static struct waybill_output *find_output(const struct batch *b, unsigned n)
+{
+    struct waybill_output *o = b->last_output && b->last_output->n == n ? b->last_output : b->w->outputs;
+    while (o && o->n != n)
+        o = o->next;
+    return o;
+}
+
+static struct slice name_key(struct batch *b, struct slice outbox, struct slice name)
+{
+    return arena_printf(b->arena, "%.*s/%.*s", SLICE_ARG(outbox), SLICE_ARG(name));
+}
+
+/* Batches may have very many outputs: their names are kept in a map. */
+static struct map *names_of(struct batch *b)
+{
+    if (b->names)
+        return b->names;
+    b->names = arena_alloc(b->arena, sizeof *b->names);
+    map_init(b->names, b->arena);
+    for (struct waybill_output *o = b->w->outputs; o; o = o->next) {
+        map_put(b->names, name_key(b, o->outbox, o->name), o);
+        b->last_output = o;
+    }
+    return b->names;
+}
+
+static bool name_used(struct batch *b, struct slice outbox, const char *name)
+{
+    return map_get(names_of(b), name_key(b, outbox, slice_of(name))) != NULL;
+}
+
+/* NAME-2.xml, NAME-3.xml … : two messages of a batch may ask for one name. */
+static void unique_name(struct batch *b, struct slice outbox, struct slice wanted, char out[OUTBOX_NAME_SIZE])
+{
+    char numbered[OUTBOX_NAME_SIZE + 16];
+    outbox_name(wanted, out);
+    if (!name_used(b, outbox, out))
+        return;
+    const char *dot = strrchr(out, '.');
+    size_t stem = dot && dot != out ? (size_t)(dot - out) : strlen(out);
+    char tail[OUTBOX_NAME_SIZE], clean[OUTBOX_NAME_SIZE];
+    snprintf(tail, sizeof tail, "%s", out + stem);
+    for (unsigned n = 2; n < NAMES_MAX; n++) {
+        snprintf(numbered, sizeof numbered, "%.*s-%u%s", (int)stem, out, n, tail);
+        outbox_name(slice_of(numbered), clean);
+        if (!name_used(b, outbox, clean))
+            break;
+    }
+    memcpy(out, clean, sizeof clean);
+}
+
+int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out, struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE];
+    unsigned n = b->noutputs + 1;
+    unique_name(b, slice_of(outbox), wanted, name);
+    int rc = outbox_stage(b->site->spool, b->id, n, fd_out, ps);
+    if (rc != OK)
+        return rc;
+    struct waybill_output *o = arena_zero(b->arena, sizeof *o);
+    o->n = n;
+    o->outbox = arena_copy(b->arena, slice_of(outbox));
+    o->name = arena_copy(b->arena, slice_of(name));
+    o->operation = b->w->operation;
+    if (b->last_output)
+        b->last_output->next = o;
+    else
+        b->w->outputs = o;
+    b->last_output = o;
+    map_put(b->names, name_key(b, o->outbox, o->name), o);
+    b->noutputs = *n_out = n;
+    return OK;
+}
+
+int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps)
+{
+    struct waybill_output *o = find_output(b, n);
+    char found[SHA256_HEX];
+    uint64_t size;
+    int rc = outbox_staged(b->site->spool, fd, &size, sha256 ? NULL : found, ps);
+    if (rc != OK || o == NULL)
+        return rc;
+    o->size = size;
+    snprintf(o->sha256, sizeof o->sha256, "%s", sha256 ? sha256 : found);
+    return OK;
+}
+
+/* The map and the end of the list are found anew at the next output. */
+static void forget_names(struct batch *b)
+{
+    b->names = NULL;
+    b->last_output = NULL;
+}
+
+static void forget(struct batch *b, unsigned n)
+{
+    struct waybill_output **link = &b->w->outputs;
+    while (*link && (*link)->n != n)
+        link = &(*link)->next;
+    if (*link)
+        *link = (*link)->next;
+    forget_names(b);
+}
+
+int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
+{
+    char file[32];
+    snprintf(file, sizeof file, "out.%u", n);
+    forget(b, n);
+    if (fd >= 0)
+        close(fd);
+    if (unlinkat(b->dir, file, 0) != 0 && errno != ENOENT)
+        return problem_system(ps, file, "cannot remove an empty output", errno);
+    return OK;
+}
+
+void batch_restart(struct batch *b)
+{
+    struct waybill_output **link = &b->w->outputs;
+    b->noutputs = 0;
+    forget_names(b);
+    while (*link) {
+        if ((*link)->published.p == NULL) {
+            *link = (*link)->next;
+            continue;
+        }
+        b->noutputs = (*link)->n > b->noutputs ? (*link)->n : b->noutputs;
+        link = &(*link)->next;
+    }
+    b->w->messages = b->w->errors = b->w->warnings = b->w->notes = b->w->more_groups = 0;
+    b->w->totals = NULL;
+    b->w->groups = NULL;
+}
+
+static bool any_staged(const struct batch *b)
+{
+    for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
+        if (o->published.p == NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The folder is synced before the waybill that names its files: otherwise a power cut could lose an output (RELIABILITY 0.2 (a)). */
+int batch_written(struct batch *b, struct problems *ps)
+{
+    bool staged = any_staged(b);
+    if (b->w->place == PLACE_WRITTEN)
+        return OK;
+    int rc = staged ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : OK;
+    if (rc == OK)
+        rc = batch_move(b, staged ? PLACE_WRITTEN : PLACE_DELIVERED, NULL, ps);
+    if (rc != OK)
+        return rc;
+    b->fresh = true;
+    if (!staged)
+        b->w->operation = slice_none();
+    return !staged && b->brief ? OK : batch_save(b, ps);
+}
+
+static int no_outbox(const struct batch *b, const struct waybill_output *o, struct problems *ps)
+{
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_OUTBOX", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                 "the site has no outbox %.*s any more", SLICE_ARG(o->outbox));
+    return STOP;
+}
+
+struct delivery {
+    const struct outbox *outboxes[OUTBOXES_MAX];
+    size_t n;
+    struct slice stamp;
+};
+
+static int publish(struct batch *b, struct waybill_output *o, const struct outbox *box, struct delivery *d, struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE + 1];
+    snprintf(name, sizeof name, "%.*s", o->name.n > OUTBOX_NAME_MAX ? OUTBOX_NAME_MAX + 1 : (int)o->name.n, o->name.p);
+    const char *check = b->fresh || o->sha256[0] == '\0' ? NULL : o->sha256;
+    int rc = outbox_publish(b->site->spool, box, b->id, o->n, name, check, ps);
+    if (rc != OK)
+        return rc;
+    o->published = d->stamp;
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->outboxes[i] == box)
+            return OK;
+    }
+    if (d->n == OUTBOXES_MAX) {                 /* the oldest is synced now to make room */
+        rc = outbox_sync(b->site->spool, d->outboxes[0], ps);
+        d->outboxes[0] = d->outboxes[--d->n];
+    }
+    d->outboxes[d->n++] = box;
+    return rc;
+}
+
+static int sync_all(const struct batch *b, const struct delivery *d, struct problems *ps)
+{
+    int rc = OK;
+    for (size_t i = 0; i < d->n && rc == OK; i++)
+        rc = outbox_sync(b->site->spool, d->outboxes[i], ps);
+    return rc == OK && d->n ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : rc;
+}
+
+int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner, struct problems *ps)
+{
+    struct delivery d = { .n = 0, .stamp = batch_stamp(b->site, b->arena) };
+    int rc = OK;
+    bool gone = false;
+    if (b->w->place != PLACE_WRITTEN)
+        return b->w->place == PLACE_DELIVERED ? OK : batch_move(b, PLACE_DELIVERED, NULL, ps);
+    for (struct waybill_output *o = b->w->outputs; o && rc == OK; o = o->next) {
+        if (o->published.p)
+            continue;
+        const struct outbox *box = find(owner, o->outbox);
+        rc = box ? publish(b, o, box, &d, ps) : no_outbox(b, o, ps);
+        gone |= rc == OK;
+    }
+    int synced = sync_all(b, &d, ps);
+    if (synced != OK) {                         /* visible, but not for sure: the next attempt syncs again */
+        for (struct waybill_output *o = b->w->outputs; o; o = o->next)
+            o->published = o->published.p == d.stamp.p ? slice_none() : o->published;
+    }
+    rc = rc == OK ? synced : rc;
+    if (rc == OK)
+        rc = batch_move(b, PLACE_DELIVERED, NULL, ps);
+    else if (gone && synced == OK)
+        batch_save(b, ps);                      /* some are visible: worth a note, though recovery can tell without it */
+    if (rc != OK)
+        return rc;
+    b->w->operation = slice_none();
+    return b->brief ? OK : batch_save(b, ps);
+}

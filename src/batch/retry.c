@@ -1,0 +1,51 @@
+#include "batch/batch_private.h"
+
+enum { DOUBLING_MAX = 300000, GIVE_UP_DAYS = 5 };
+
+/* 1 s, 2 s, 4 s … 300 s where the flow gives no list. */
+static int64_t delay_ms(const struct retry_policy *p, uint32_t attempt)
+{
+    if (p->n)
+        return p->delays_ms[attempt < p->n ? attempt : p->n - 1];
+    return attempt < 9 ? (int64_t)1000 << attempt : DOUBLING_MAX;
+}
+
+static int give_up(struct batch *b, const char *cause, struct problems *ps)
+{
+    struct slice text = arena_printf(b->arena, "%s came %u times since %.*s", cause, b->w->retry.attempts, SLICE_ARG(b->w->retry.since));
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP", .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
+        .text = text, .hint = SLICE("mend the cause, then `waybill retry` it") });
+    int rc = batch_set_aside(b, "GAVE_UP", text, ps);
+    return rc == OK ? SKIP : rc;
+}
+
+int batch_retry(struct batch *b, const char *cause, const struct retry_policy *policy, struct problems *ps)
+{
+    struct waybill_retry *r = &b->w->retry;
+    int64_t now = clock_now(b->site->clock), since = now;
+    int64_t give_up_ms = policy->give_up_ms > 0 ? policy->give_up_ms : (int64_t)GIVE_UP_DAYS * 86400000;
+    if (r->cause.p == NULL || !batch_seconds(r->since, &since)) {
+        since = now;
+        r->since = batch_stamp_at(b->site, b->arena, now);
+        r->attempts = 0;
+    }
+    if (!slice_is(r->cause, cause))
+        r->attempts = 0;
+    int64_t delay = delay_ms(policy, r->attempts);
+    r->cause = arena_copy(b->arena, slice_of(cause));
+    r->attempts++;
+    r->next = batch_stamp_at(b->site, b->arena, now + (delay + 999) / 1000);
+    bool poison = slice_is(r->cause, "WORKER_DIED") && policy->poison && r->attempts >= policy->poison;
+    if (poison || (now - since) * 1000 >= give_up_ms)
+        return give_up(b, cause, ps);
+    batch_note(b, "retry", r->cause);
+    return batch_save(b, ps);
+}
+
+int64_t batch_due(const struct batch *b)
+{
+    int64_t next, now = clock_now(b->site->clock);
+    if (b->w->retry.cause.p == NULL || !batch_seconds(b->w->retry.next, &next) || next <= now)
+        return 0;
+    return (next - now) * 1000;
+}

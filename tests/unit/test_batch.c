@@ -1,0 +1,547 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "batch/batch.h"
+#include "batch/lines.h"
+#include "batch/recover.h"
+#include "drop/lease.h"
+#include "store/archive.h"
+#include "unit/tempdir.h"
+
+static char dir[256];
+static struct arena arena;
+static struct problems problems;
+static struct store store;
+static struct spool spool;
+static struct lease lease;
+static struct clock now;
+static struct batch_site site;
+static struct inbox *inbox;
+static struct outbox outbox;
+static const struct batch_accept how = { .flow = { "orders", 6 }, .operation = { "convert", 7 } };
+
+static int open_site(void)
+{
+    clock_init(&now, "2026-11-22T03:44:31Z");
+    site = (struct batch_site){ .spool = &spool, .store = &store, .clock = &now };
+    struct ready ready = { .terms = READY_NAME };
+    assert_int_equal(store_open(&store, &arena, dir, true, &problems), OK);
+    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
+    assert_int_equal(lease_take(&lease, &spool, &problems), OK);
+    assert_int_equal(recover_clean(&site, &problems), OK);
+    assert_int_equal(inbox_open(&arena, &spool, "inbox", &ready, &inbox, &problems), OK);
+    assert_int_equal(outbox_open(&outbox, &spool, &arena, "outbox", &problems), OK);
+    return 0;
+}
+
+static void close_site(void)
+{
+    inbox_close(inbox);
+    outbox_close(&outbox);
+    lease_give(&lease);
+    spool_close(&spool);
+    store_close(&store);
+}
+
+static int setup(void **state)
+{
+    char path[300];
+    (void)state;
+    arena_init(&arena, 0);
+    problems_init(&problems, &arena, 0);
+    assert_non_null(tempdir_make(dir));
+    snprintf(path, sizeof path, "%s/inbox", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    return open_site();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    close_site();
+    tempdir_remove(dir);
+    arena_release(&arena);
+    return 0;
+}
+
+static void restart(void)
+{
+    close_site();
+    open_site();
+}
+
+static void drop_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "inbox/%s", name);
+    tempdir_write(dir, path, text, strlen(text));
+}
+
+static void take(struct claim *c)
+{
+    struct drop d;
+    char id[BATCH_ID_SIZE];
+    inbox_begin(inbox, 0);
+    assert_int_equal(inbox_next(inbox, &d, &problems), OK);
+    batch_new_id(&site, id);
+    assert_int_equal(claim_take(&spool, inbox, &d, id, c, &problems), OK);
+}
+
+static struct batch *accept(const char *name, const char *text)
+{
+    struct claim c;
+    struct batch *b;
+    drop_file(name, text);
+    take(&c);
+    assert_int_equal(batch_accept(&site, &arena, &c, &how, &b, &problems), OK);
+    claim_close(&c);
+    return b;
+}
+
+static void convert(struct batch *b)
+{
+    unsigned n;
+    int fd;
+    batch_restart(b);
+    assert_int_equal(batch_output(b, "outbox", SLICE("result.xml"), &n, &fd, &problems), OK);
+    assert_int_equal(write(fd, "<a/>", 4), 4);
+    assert_int_equal(batch_output_done(b, n, fd, NULL, &problems), OK);
+    assert_int_equal(batch_output(b, "outbox", SLICE("result.xml"), &n, &fd, &problems), OK);
+    assert_int_equal(write(fd, "<b/>", 4), 4);
+    assert_int_equal(batch_output_done(b, n, fd, NULL, &problems), OK);
+    b->w->messages = 2;
+    waybill_total(b->w, &b->w->totals, "done", 2);
+}
+
+static const struct outbox *find_outbox(void *owner, struct slice path)
+{
+    (void)owner;
+    return slice_is(path, "outbox") ? &outbox : NULL;
+}
+
+static bool has_text(const char *file, const char *want)
+{
+    char bytes[8192];
+    size_t n = tempdir_read(dir, file, bytes, sizeof bytes);
+    return n == strlen(want) && memcmp(bytes, want, n) == 0;
+}
+
+static void a_batch_lives_from_inbox_to_archive(void **state)
+{
+    (void)state;
+    struct slice text;
+    struct waybill *w;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    char id[BATCH_ID_SIZE];
+    snprintf(id, sizeof id, "%s", b->id);
+    assert_string_equal(id, "20261122-034431-1-1");
+    assert_false(tempdir_has(dir, "inbox/orders.csv"));
+    assert_true(has_text(".waybill/work/20261122-034431-1-1/in", "a;b\n"));
+    assert_false(tempdir_has(dir, ".waybill/claim/20261122-034431-1-1"));
+    convert(b);
+    struct lines lines;
+    assert_int_equal(lines_open(&lines, b->dir, b->id, lines_next(b->w), &problems), OK);
+    assert_int_equal(lines_add(&lines, &(struct line){ .message = 1, .key = SLICE("4711"), .state = SLICE("done") }, &problems), OK);
+    assert_int_equal(lines_close(&lines, true, b->w, &problems), OK);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_false(tempdir_has(dir, "outbox/result.xml"));
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_true(has_text("outbox/result.xml", "<a/>"));
+    assert_true(has_text("outbox/result-2.xml", "<b/>"));
+    assert_int_equal(batch_archive(b, &problems), OK);
+    batch_close(b);
+    assert_false(tempdir_has(dir, ".waybill/work/20261122-034431-1-1"));
+    assert_int_equal(archived_read(&store, id, SLICE("in"), 0, &arena, &text, &problems), OK);
+    assert_true(slice_is(text, "a;b\n"));
+    assert_int_equal(batch_find(&site, &arena, id, &w, &problems), OK);
+    assert_int_equal(w->place, PLACE_ARCHIVED);
+    assert_true(slice_is(w->name, "orders.csv"));
+    assert_true(slice_is(w->outputs->next->name, "result-2.xml"));
+    assert_true(waybill_history_ok(w));
+    assert_int_equal(w->nevents, 4);
+    assert_true(batch_known(&site, id));
+    assert_int_equal(problems.n, 0);
+}
+
+/* --- crashes: stop between any two steps, start again, and the same end comes ----------------------------------------- */
+
+struct course {
+    int steps;                      /* steps to do before the crash */
+    int convert, deliver, archive, accept, dispose, aside;
+};
+
+static bool crash(struct course *c)
+{
+    return c->steps-- <= 0;
+}
+
+static int step(void *owner, struct recovery *r, struct problems *ps)
+{
+    struct course *c = owner;
+    struct claim claim;
+    int rc = OK;
+    if (crash(c))
+        return STOP;
+    switch (r->next) {
+    case NEXT_CONVERT:
+        c->convert++;
+        convert(r->b);
+        return crash(c) ? STOP : batch_written(r->b, ps);
+    case NEXT_DELIVER:
+        c->deliver++;
+        return batch_deliver(r->b, find_outbox, NULL, ps);
+    case NEXT_ARCHIVE:
+        c->archive++;
+        return batch_archive(r->b, ps);
+    case NEXT_SET_ASIDE:
+        c->aside++;
+        return batch_set_aside(r->b, "", slice_none(), ps);
+    case NEXT_NOTHING:
+        return recover_leftover(&site, r->batch, ps);
+    case NEXT_DISPOSE:
+        c->dispose++;
+        return recover_dispose(&site, r->batch, ps);
+    case NEXT_ACCEPT:
+        c->accept++;
+        rc = claim_open(&spool, r->batch, &claim, ps);
+        assert_string_equal(claim.inbox, "inbox");
+        if (rc == OK)
+            rc = batch_accept(&site, &arena, &claim, &how, &r->b, ps);
+        claim_close(&claim);
+        return rc == SKIP ? OK : rc;
+    default:
+        fail();
+    }
+    return rc;
+}
+
+static void run_to_the_end(void)
+{
+    for (int i = 0; i < 10; i++) {
+        struct course all = { .steps = 100 };
+        assert_int_equal(recover_each(&site, &arena, step, &all, &problems), OK);
+    }
+}
+
+static int count(void *owner, const char *id)
+{
+    (void)id;
+    ++*(int *)owner;
+    return OK;
+}
+
+static void check_end(int archived, int aside)
+{
+    int n = 0;
+    assert_int_equal(batch_each(&site, false, count, &n, &problems), OK);
+    assert_int_equal(claim_each(&spool, count, &n, &problems), OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(archived_each(&store, count, &n, &problems), OK);
+    assert_int_equal(n, archived);
+    n = 0;
+    assert_int_equal(batch_each(&site, true, count, &n, &problems), OK);
+    assert_int_equal(n, aside);
+    assert_true(has_text("outbox/result.xml", "<a/>"));
+    assert_true(has_text("outbox/result-2.xml", "<b/>"));
+}
+
+static void a_crash_anywhere_ends_the_same(void **state)
+{
+    (void)state;
+    struct claim c;
+    for (int stop = 0; stop < 8; stop++) {
+        teardown(state);
+        setup(state);
+        drop_file("orders.csv", "a;b\n");
+        take(&c);
+        claim_close(&c);
+        for (int round = 0; round < 6; round++) {
+            struct course course = { .steps = stop };
+            recover_each(&site, &arena, step, &course, &problems);
+            restart();
+        }
+        run_to_the_end();
+        check_end(1, 0);
+    }
+}
+
+/* Everything that acceptance leaves at each of its points. */
+static void a_crash_within_acceptance_loses_nothing(void **state)
+{
+    struct claim c;
+    struct batch *b;
+    for (int stop = 0; stop < 4; stop++) {
+        teardown(state);
+        setup(state);
+        drop_file("orders.csv", "a;b\n");
+        take(&c);
+        if (stop >= 1)
+            assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, &problems) : batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
+        if (stop == 3)
+            assert_int_equal(batch_commit(b, &problems), OK);
+        claim_close(&c);
+        if (stop >= 2)
+            batch_close(b);
+        restart();
+        run_to_the_end();
+        check_end(1, 0);
+    }
+}
+
+/* Half published, half archived, half removed. */
+static void a_crash_within_later_steps_is_done_again(void **state)
+{
+    struct batch *b;
+    char path[512], id[BATCH_ID_SIZE];
+    for (int stop = 0; stop < 4; stop++) {
+        teardown(state);
+        setup(state);
+        b = accept("orders.csv", "a;b\n");
+        snprintf(id, sizeof id, "%s", b->id);
+        convert(b);
+        assert_int_equal(batch_written(b, &problems), OK);
+        if (stop == 0)
+            assert_int_equal(outbox_publish(&spool, &outbox, b->id, 1, "result.xml", NULL, &problems), OK);
+        if (stop >= 1)
+            assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+        if (stop >= 2) {
+            spool.group = true;
+            assert_int_equal(batch_archive(b, &problems), OK);
+            spool.group = false;
+        }
+        if (stop == 3) {
+            snprintf(path, sizeof path, "%s/.waybill/work/%s/%s.waybill.json", dir, id, id);
+            assert_int_equal(unlink(path), 0);
+        }
+        batch_close(b);
+        restart();
+        run_to_the_end();
+        check_end(1, 0);
+    }
+}
+
+static void the_same_content_is_refused_and_explained(void **state)
+{
+    (void)state;
+    struct claim c;
+    struct batch *b = accept("one.csv", "same\n"), *twin;
+    char first[BATCH_ID_SIZE], file[400];
+    snprintf(first, sizeof first, "%s", b->id);
+    batch_close(b);
+    drop_file("two.csv", "same\n");
+    take(&c);
+    assert_int_equal(batch_accept(&site, &arena, &c, &how, &twin, &problems), SKIP);
+    claim_close(&c);
+    assert_int_equal(twin->w->place, PLACE_ERROR);
+    assert_true(slice_is(twin->w->duplicate_of, first));
+    assert_string_equal(problems.last->code, "DUP_CONTENT");
+    snprintf(file, sizeof file, "error/%s/two.csv", twin->id);
+    assert_true(has_text(file, "same\n"));
+    batch_close(twin);
+    struct batch_accept lax = how;
+    lax.content = DUPLICATE_PROCESS;
+    drop_file("three.csv", "same\n");
+    take(&c);
+    assert_int_equal(batch_accept(&site, &arena, &c, &lax, &b, &problems), OK);
+    claim_close(&c);
+    batch_close(b);
+}
+
+static void a_taken_name_waits_and_nothing_is_overwritten(void **state)
+{
+    (void)state;
+    struct batch *b = accept("orders.csv", "x");
+    tempdir_write(dir, "outbox/result.xml", "other", 5);
+    convert(b);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), SKIP);
+    assert_string_equal(problems.last->code, "OUTBOX_TAKEN");
+    assert_true(has_text("outbox/result.xml", "other"));
+    char path[300];
+    snprintf(path, sizeof path, "%s/outbox/result.xml", dir);
+    unlink(path);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_true(has_text("outbox/result.xml", "<a/>"));
+    batch_close(b);
+}
+
+static void refused_moves_change_nothing(void **state)
+{
+    (void)state;
+    struct batch *b = accept("orders.csv", "x");
+    assert_int_equal(batch_archive(b, &problems), STOP);
+    assert_string_equal(problems.last->code, "BATCH_MOVE");
+    assert_int_equal(b->w->place, PLACE_ACCEPTED);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);      /* nothing to deliver */
+    assert_int_equal(b->w->place, PLACE_DELIVERED);
+    batch_close(b);
+}
+
+static void a_fault_of_the_world_is_tried_until_it_is_given_up(void **state)
+{
+    (void)state;
+    int64_t minute = 60000;
+    struct retry_policy policy = { .delays_ms = &minute, .n = 1, .give_up_ms = 3600000, .poison = 3 };
+    struct batch *b = accept("orders.csv", "x");
+    struct batch *again;
+    int64_t due;
+    assert_int_equal(batch_retry(b, "SYS_FULL", &policy, &problems), OK);
+    assert_int_equal(batch_due(b), 60000);
+    assert_int_equal(recover_next(&site, b->w, &due), NEXT_WAIT);
+    assert_int_equal(due, 60000);
+    clock_init(&now, "2026-11-22T03:45:32Z");
+    assert_int_equal(recover_next(&site, b->w, &due), NEXT_CONVERT);
+    clock_init(&now, "2026-11-22T04:44:31Z");
+    assert_int_equal(batch_retry(b, "SYS_FULL", &policy, &problems), SKIP);
+    assert_int_equal(b->w->place, PLACE_ERROR);
+    assert_int_equal(batch_open(&site, &arena, b->id, &again, &problems), OK);
+    assert_true(slice_is(again->w->error_code, "GAVE_UP"));
+    int fd;
+    assert_int_equal(batch_input(again, &fd, &problems), OK);
+    close(fd);
+    assert_int_equal(batch_check_input(again, &problems), OK);
+    batch_close(again);
+    batch_close(b);
+    b = accept("poison.csv", "y");
+    assert_int_equal(batch_retry(b, "WORKER_DIED", &policy, &problems), OK);
+    assert_int_equal(batch_retry(b, "WORKER_DIED", &policy, &problems), OK);
+    assert_int_equal(batch_retry(b, "WORKER_DIED", &policy, &problems), SKIP);
+    batch_close(b);
+}
+
+static void refused_messages_appear_beside_their_waybill(void **state)
+{
+    (void)state;
+    char path[400];
+    struct batch *b = accept("orders.csv", "x");
+    assert_int_equal(mkdirat(b->dir, "rejects", 0700), 0);
+    snprintf(path, sizeof path, ".waybill/work/%s/rejects/orders.csv", b->id);
+    tempdir_write(dir, path, "bad", 3);
+    convert(b);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_rejects(b, &problems), OK);
+    assert_int_equal(batch_rejects(b, &problems), OK);
+    snprintf(path, sizeof path, "error/%s/orders.csv", b->id);
+    assert_true(has_text(path, "bad"));
+    snprintf(path, sizeof path, "error/%s/%s.waybill.json", b->id, b->id);
+    assert_true(tempdir_has(dir, path));
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_archive(b, &problems), OK);
+    char id[BATCH_ID_SIZE];
+    snprintf(id, sizeof id, "%s", b->id);
+    batch_close(b);
+    assert_int_equal(batch_open(&site, &arena, id, &b, &problems), END);
+}
+
+static int see_damage(void *owner, struct recovery *r, struct problems *ps)
+{
+    *(enum next_step *)owner = r->next;
+    return r->next == NEXT_DAMAGED ? recover_damaged(&site, r->batch, ps) : OK;
+}
+
+static void a_damaged_waybill_is_set_aside_with_its_bytes(void **state)
+{
+    (void)state;
+    char path[512], id[BATCH_ID_SIZE];
+    enum next_step next = NEXT_WAIT;
+    struct batch *b = accept("orders.csv", "x");
+    snprintf(id, sizeof id, "%s", b->id);
+    batch_close(b);
+    snprintf(path, sizeof path, ".waybill/work/%s/%s.waybill.json", id, id);
+    tempdir_write(dir, path, "{\"version\":1", 12);
+    assert_int_equal(recover_each(&site, &arena, see_damage, &next, &problems), OK);
+    assert_int_equal(next, NEXT_DAMAGED);
+    snprintf(path, sizeof path, "error/%s/in", id);
+    assert_true(has_text(path, "x"));
+    assert_true(batch_known(&site, id));
+}
+
+static void late_bytes_are_kept(void **state)
+{
+    (void)state;
+    struct claim c;
+    struct batch *b;
+    char path[400];
+    drop_file("slow.csv", "first");
+    take(&c);
+    assert_int_equal(batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
+    assert_int_equal(batch_commit(b, &problems), OK);
+    snprintf(path, sizeof path, ".waybill/claim/%s/slow.csv", b->id);
+    tempdir_write(dir, path, "first and more", 14);
+    assert_int_equal(batch_dispose(b, &problems), OK);
+    assert_string_equal(problems.last->code, "INBOX_LATE");
+    snprintf(path, sizeof path, "error/%s-late/slow.csv", b->id);
+    assert_true(has_text(path, "first and more"));
+    claim_close(&c);
+    batch_close(b);
+}
+
+static void a_wave_is_taken_and_synced_once(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    struct claim c[N];
+    struct batch *b[N];
+    char name[32], text[32];
+    spool.group = store.group = true;
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "f%d.csv", i);
+        snprintf(text, sizeof text, "%d", i / 2);                  /* twins within the wave */
+        drop_file(name, text);
+        take(&c[i]);
+    }
+    assert_int_equal(spool_sync(&spool, &problems), OK);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(batch_copy(&site, &arena, &c[i], &how, &b[i], &problems), OK);
+    assert_int_equal(spool_sync(&spool, &problems), OK);
+    int twins = 0;
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(batch_commit(b[i], &problems), OK);
+        twins += b[i]->w->duplicate_of.p != NULL;
+    }
+    assert_int_equal(spool_sync(&spool, &problems), OK);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(batch_dispose(b[i], &problems), OK);
+        claim_close(&c[i]);
+        batch_close(b[i]);
+    }
+    assert_int_equal(twins, 2);
+}
+
+static void a_second_watcher_is_answered(void **state)
+{
+    (void)state;
+    struct spool other;
+    struct lease second;
+    long pid;
+    assert_int_equal(spool_open(&other, &arena, dir, false, &problems), OK);
+    assert_int_equal(lease_take(&second, &other, &problems), STOP);
+    assert_string_equal(problems.last->code, "SITE_BUSY");
+    assert_int_equal(lease_holder(&other, &pid, &problems), OK);
+    assert_int_equal(pid, getpid());
+    lease_give(&lease);
+    assert_int_equal(lease_holder(&other, &pid, &problems), OK);
+    assert_int_equal(pid, 0);
+    assert_int_equal(lease_take(&second, &other, &problems), OK);
+    assert_int_equal(other.epoch, spool.epoch + 1);
+    lease_give(&second);
+    spool_close(&other);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same), TEST(a_crash_within_acceptance_loses_nothing),
+        TEST(a_crash_within_later_steps_is_done_again), TEST(the_same_content_is_refused_and_explained),
+        TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
+        TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
+        TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept), TEST(a_wave_is_taken_and_synced_once),
+        TEST(a_second_watcher_is_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
