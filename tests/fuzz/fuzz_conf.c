@@ -34,13 +34,38 @@ static void show_all(const struct problems *ps)
     buf_release(&out);
 }
 
-/* The layout must parse and be its own layout; blanks apart it has the same bytes. */
+static bool is_arrow(const struct token *t)
+{
+    return token_op(t, OP_BOTH) || token_op(t, OP_LEFT) || token_op(t, OP_RIGHT);
+}
+
+/* Same tokens, same blocks; only beside arrows blanks may be new. */
+static void same(const struct statement *a, const struct statement *b)
+{
+    for (; a && b; a = a->next, b = b->next) {
+        if (a->n != b->n || a->has_block != b->has_block)
+            abort();
+        for (size_t i = 0; i < a->n; i++) {
+            const struct token *x = &a->tokens[i], *y = &b->tokens[i];
+            if (x->kind != y->kind || x->op != y->op || !slice_equal(x->text, y->text))
+                abort();
+            if (x->spaced != y->spaced && !is_arrow(x) && (i == 0 || !is_arrow(x - 1)))
+                abort();
+        }
+        same(a->block, b->block);
+    }
+    if (a || b)
+        abort();
+}
+
+/* The layout must parse to the same statements and be its own layout. */
 static void lay_out(struct arena *a, const struct conf *c, struct problems *ps)
 {
     struct buf first = { 0 }, second = { 0 };
     struct conf *again;
     if (conf_format(c, &first) != OK || conf_parse(a, "again", buf_slice(&first), &again, ps) != OK)
         abort();
+    same(c->first, again->first);
     if (conf_format(again, &second) != OK || !slice_equal(buf_slice(&first), buf_slice(&second)))
         abort();
     buf_release(&first);
