@@ -214,9 +214,11 @@ static void keep_missing(struct run *r, const struct scope *s, struct node *old)
 
 /* ---- alignment -------------------------------------------------------------------------------------------------- */
 
+/* The key rows' values of an instance; n 0 when all of them are nothing: then it equals no other. */
 static struct slice instance_key(struct run *r, const struct scope *s, int side, struct node *n)
 {
     struct slice key = slice_none();
+    bool any = false;
     struct frame *f = &r->frames[s->depth];
     f->side[side] = n;
     f->id = ++r->next_id;
@@ -228,9 +230,10 @@ static struct slice instance_key(struct run *r, const struct scope *s, int side,
         eval(r, it->e[side], n, &v);
         r->guard--;
         struct slice part = val_key_text(r->a, &v);
+        any = any || part.n;
         key = key.p ? arena_printf(r->a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(part)) : part.p ? part : (struct slice){ "", 0 };
     }
-    return key.p ? key : (struct slice){ "", 0 };
+    return any ? key : (struct slice){ "", 0 };
 }
 
 static bool has_keys(const struct run *r, const struct scope *s)
@@ -248,12 +251,16 @@ static void align_keys(struct pairing *p)
     uint32_t *next = arena_zero(r->a, (p->nold + 1) * sizeof *next);
     map_init(&index, r->a);
     for (size_t i = p->nold; i-- > 0;) {                /* backward, so that the first of equal keys comes first */
-        struct map_entry *e = map_at(&index, instance_key(r, p->scope, side_written(r->direction), p->old[i]));
+        struct slice key = instance_key(r, p->scope, side_written(r->direction), p->old[i]);
+        if (!key.n)
+            continue;
+        struct map_entry *e = map_at(&index, key);
         next[i] = (uint32_t)(uintptr_t)e->value;
         e->value = (void *)(uintptr_t)(i + 1);
     }
     for (size_t i = 0; i < p->nread; i++) {
-        uint32_t at = (uint32_t)(uintptr_t)map_get(&index, instance_key(r, p->scope, side_read(r->direction), p->read[i]));
+        struct slice key = instance_key(r, p->scope, side_read(r->direction), p->read[i]);
+        uint32_t at = key.n ? (uint32_t)(uintptr_t)map_get(&index, key) : 0;
         while (at && p->taken[at - 1])
             at = next[at - 1];
         if (!at)
@@ -463,5 +470,5 @@ struct slice run_key(struct run *r, const struct node *message, bool written, st
     r->a = a;
     struct slice key = instance_key(r, op->item->inner, side, (struct node *)(uintptr_t)message);
     r->a = before;
-    return key;
+    return key.n ? key : written ? SLICE("\x1e") : SLICE("\x1d");     /* nothing is the key of no other message */
 }
