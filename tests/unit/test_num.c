@@ -195,7 +195,8 @@ static void laws(void **state)
 {
     (void)state;
     for (int i = 0; i < 20000; i++) {
-        struct num a = { random_number(), (int32_t)(i % 7) }, b = { random_number() | 1, (int32_t)(i % 5) }, c = { 0 }, d = { 0 };
+        struct num a = { random_number(), (int32_t)(i % 7) }, b = { random_number() | 1, (int32_t)(i % 5) };
+        struct num c = { 0 }, d = { 0 };
         assert_true(num_add(a, b, &c) && num_sub(c, b, &d));
         assert_int_equal(num_compare(a, d), 0);
         assert_true(num_mul(a, b, &c) && num_div(c, b, &d));
