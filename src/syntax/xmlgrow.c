@@ -68,7 +68,7 @@ static struct slice blanks_before(struct xpatch *x, uint64_t at)
 
     if (!xpiece_bytes(x->patcher->reader->source, at - room, ahead, room))
         return (struct slice){ "", 0 };
-    while (xpiece_char(&p, from - p.unit) > 0 && strchr(" \t\r\n", xpiece_char(&p, from - p.unit)))
+    while (xpiece_blank(&p, from - p.unit))
         from -= p.unit;
     return xpiece_blanks(&p, x->arena, from, at);
 }
@@ -88,7 +88,7 @@ static struct slice step_of(struct xpatch *x)
 {
     for (size_t i = 1; x->piece && i < x->piece->n; i++) {
         struct slice inner = pre_of(x, i), outer = pre_of_parent(x, element(x, i)->parent);
-        if (has_line(inner) && inner.n > outer.n && slice_starts(inner, outer))
+        if (has_line(inner) && has_line(outer) && inner.n > outer.n && slice_starts(inner, outer))
             return (struct slice){ inner.p + outer.n, inner.n - outer.n };
     }
     return x->read->plan->indent.p ? x->read->plan->indent : (struct slice){ "", 0 };
@@ -146,7 +146,7 @@ static void fill(struct xpatch *x, const struct gap *g, struct slice head, struc
     if (g->opens) {
         const struct xpiece_element *e = element(x, g->parent);
         at = e->inner - 2 * p->unit;
-        while (xpiece_char(p, at - p->unit) > 0 && strchr(" \t\r\n", xpiece_char(p, at - p->unit)))
+        while (xpiece_blank(p, at - p->unit))
             at -= p->unit;
         end = e->end;
         xspell_charset(&bytes, SLICE(">"), x->read->charset);
@@ -318,12 +318,21 @@ static int add_attribute(struct xpatch *x, size_t i, const struct xspot_attr *a,
         return SKIP;
     if (x->lost_prefix)
         return xpatch_refuse(x, at, "the original declares no prefix for the namespace of a new attribute");
-    while (!strchr(" \t\r\n/>", xpiece_char(p, at)))
+    while (!xpiece_blank(p, at) && xpiece_char(p, at) != '/' && xpiece_char(p, at) != '>')
         at += p->unit;
     for (size_t k = 0; k < p->nattrs; k++)
         if (p->attrs[k].element == i)
             at = p->attrs[k].at + p->attrs[k].len + p->unit;
-    xpatch_put(x, at, at, arena_printf(x->arena, " %.*s=\"%.*s\"", SLICE_ARG(name), SLICE_ARG(markup)));
+    markup = arena_printf(x->arena, " %.*s=\"%.*s\"", SLICE_ARG(name), SLICE_ARG(markup));
+    for (size_t k = 0; k < x->patcher->n; k++) {
+        const struct byte_edit *e = &x->patcher->list[k];
+        if (e->at == at && e->len && e->put.n) {        /* the tag is being opened: the attribute joins that edit */
+            struct xpiece_made front = { .edit = k, .inner = 0 };
+            join(x, &front, markup);
+            return OK;
+        }
+    }
+    xpatch_put(x, at, at, markup);
     return OK;
 }
 

@@ -46,7 +46,7 @@ static bool unchanged(struct xpatch *x, const struct field *f, struct slice text
 
     if (old->form & VALUE_NIL)
         return true;
-    if (type_read(f, text, x->arena, &now, &fault) != OK)
+    if (type_read(f, f->type == TYPE_TEXT ? text : slice_trim(text), x->arena, &now, &fault) != OK)
         return false;
     return now.state == old->state && (now.state != VALUE_PRESENT || slice_equal(value_text(&now), value_text(old)));
 }
@@ -58,7 +58,7 @@ static uint64_t before_slash(struct xpatch *x, const struct xpiece_element *e)
 {
     uint64_t at = e->inner - 2 * x->piece->unit;
 
-    while (strchr(" \t\r\n", xpiece_char(x->piece, at - x->piece->unit)) && xpiece_char(x->piece, at - x->piece->unit) > 0)
+    while (xpiece_blank(x->piece, at - x->piece->unit))
         at -= x->piece->unit;
     return at;
 }
@@ -75,9 +75,9 @@ static void remove_attribute(struct xpatch *x, const struct xpiece_attr *a)
     while (xpiece_char(p, at) != '=');
     do
         at -= u;
-    while (xpiece_char(p, at) > 0 && strchr(" \t\r\n", xpiece_char(p, at)));
+    while (xpiece_blank(p, at));
     at = at + u - name;
-    while (xpiece_char(p, at - u) > 0 && strchr(" \t\r\n", xpiece_char(p, at - u)))
+    while (xpiece_blank(p, at - u))
         at -= u;
     patcher_put(x->patcher, at, a->at + a->len + u - at, (struct slice){ "", 0 });
 }
@@ -135,9 +135,9 @@ static void plain_text(struct xpatch *x, const struct xpiece_element *e, const s
     uint64_t from = e->inner, to = e->tail;
     bool keeps = (f->type != TYPE_TEXT || f->flags & FIELD_TRIM) && slice_trim(e->text).n;
 
-    while (keeps && from < to && xpiece_char(p, from) > 0 && strchr(" \t\r\n", xpiece_char(p, from)))
+    while (keeps && from < to && xpiece_blank(p, from))
         from += p->unit;
-    while (keeps && to > from && xpiece_char(p, to - p->unit) > 0 && strchr(" \t\r\n", xpiece_char(p, to - p->unit)))
+    while (keeps && to > from && xpiece_blank(p, to - p->unit))
         to -= p->unit;
     xpatch_put(x, from, to, markup);
 }
@@ -306,7 +306,7 @@ static int delete_message(struct xpatch *x, const struct node *n)
 
     if (!xpiece_bytes(x->patcher->reader->source, from - room, ahead, room))
         return xpatch_refuse(x, n->at, "the original cannot be read a second time, so nothing in it can be changed");
-    while (xpiece_char(&p, from - p.unit) > 0 && strchr(" \t\r\n", xpiece_char(&p, from - p.unit)))
+    while (xpiece_blank(&p, from - p.unit))
         from -= p.unit;
     if (xpiece_char(&p, from - p.unit) != '>')
         from = n->at;

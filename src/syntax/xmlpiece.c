@@ -34,11 +34,6 @@ int xpiece_char(const struct xpiece *x, uint64_t at)
     return c < 0x80 ? c : 0x10000;
 }
 
-static bool is_blank(int c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 struct slice xpiece_blanks(const struct xpiece *x, struct arena *a, uint64_t from, uint64_t to)
 {
     size_t n = (size_t)(to - from) / x->unit;
@@ -54,7 +49,7 @@ static uint64_t lead_of(const struct xpiece *x, uint64_t at)
 {
     uint64_t from = at;
 
-    while (is_blank(xpiece_char(x, from - x->unit)))
+    while (xpiece_blank(x, from - x->unit))
         from -= x->unit;
     return from == x->base || xpiece_char(x, from - x->unit) == '>' ? from : at;
 }

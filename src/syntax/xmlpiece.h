@@ -69,6 +69,13 @@ struct xpiece *xpiece_of(struct patcher *p, const struct node *message, struct p
 size_t xpiece_find(const struct xpiece *x, uint64_t at);
 /* The character at an offset if it is ASCII, else a large number; -1 outside the piece. */
 int xpiece_char(const struct xpiece *x, uint64_t at);
+/* White space at an offset? */
+static inline bool xpiece_blank(const struct xpiece *x, uint64_t at)
+{
+    int c = xpiece_char(x, at);
+
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 /* The white space of [from, to) as text. */
 struct slice xpiece_blanks(const struct xpiece *x, struct arena *a, uint64_t from, uint64_t to);
 /* Bytes of the original; false when they cannot be had any more. */

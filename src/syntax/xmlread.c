@@ -86,6 +86,8 @@ static void set_value(struct reader *r, struct node *n, const struct field *f, s
 
     if (type_read_fast(f, raw, v))
         return;
+    if (f->type != TYPE_TEXT)                   /* XML Schema part 2, 4.3.6: blanks around other types do not count */
+        raw = slice_trim(raw);
     if (type_read(f, raw, x->message_arena, v, &fault) == OK)
         return;
     problem(r, n, f, fault.code, v->at, raw, fault.text, fault.hint, ps);
