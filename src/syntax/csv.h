@@ -49,6 +49,8 @@ struct row_fault {
     uint64_t at;                    /* offset in the file */
     const char *text, *hint;
     size_t expected, found;         /* of ROW_SHORT and ROW_LONG */
+    uint32_t line, column;          /* where it was looked up before its window went */
+    struct slice source;
 };
 
 struct authority;

@@ -173,9 +173,9 @@ static void check_agreement(struct flat_reader *st, size_t level, struct problem
 static size_t level_of_row(struct flat_reader *st)
 {
     size_t last = st->flat->nlevels - 1, level = 0;
-    if (st->rows.repeated)
+    if (st->rows.repeated && st->node[last - 1])
         return last;
-    while (level < last && same_key(st, level))
+    while (level < last && st->node[level] && same_key(st, level))   /* a spoilt first row opened only the message */
         level++;
     return level;
 }
@@ -226,6 +226,12 @@ static int orphan_row(struct reader *r, bool *inside, struct problems *ps)
     struct flat_reader *st = r->state;
     struct row_fault fault = st->rows.fault;
     uint64_t at = st->rows.at, end = st->rows.end;
+    struct problem here = { .place = { .offset = fault.at } };
+    if (ps->locate)                 /* the input may be a pipe */
+        ps->locate(ps->locate_owner, &here, ps->arena);
+    fault.line = here.place.line;
+    fault.column = here.place.column;
+    fault.source = here.source;
     int rc = next_row(r, ps);
     if (rc >= STOP)
         return rc;

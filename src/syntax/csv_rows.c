@@ -75,7 +75,7 @@ static inline bool plain_utf8(const char *p, uint64_t high)
     while (high) {
         unsigned i = (unsigned)__builtin_ctzll(high);
         unsigned char c = (unsigned char)p[i];
-        if (i == 63 || c < 0xc2 || c > 0xdf || ((unsigned char)p[i + 1] & 0xc0) != 0x80)
+        if (i == 63 || !(high >> (i + 1) & 1) || c < 0xc2 || c > 0xdf || (unsigned char)p[i + 1] > 0xbf)
             return false;
         high &= high - 1;
         high &= high - 1;
@@ -375,17 +375,22 @@ static int out_of_data(struct rows *w, const char *row)
     return STOP;
 }
 
+static bool at_line_end(const struct source *s, const char *p)
+{
+    return *p == '\n' || (*p == '\r' && (p + 1 < s->end || s->eof));   /* a CR at the end of the window may be half of a CRLF */
+}
+
 /* Steps over empty lines (they are rows where a line is one field); false at the end of the data. */
 static bool find_row(struct rows *w, char **row)
 {
     struct source *s = w->text;
     for (;;) {
-        while (*row < s->end && (**row == '\n' || **row == '\r') && w->d.split)
+        while (*row < s->end && w->d.split && at_line_end(s, *row))
             (*row)++;
-        if (*row < s->end)
+        if (*row < s->end && (**row != '\r' || !w->d.split))
             return true;
-        if (s->eof || !more(w, row))
-            return *row < s->end;
+        if (s->eof || (!more(w, row) && !s->eof))
+            return false;
     }
 }
 
@@ -476,8 +481,9 @@ int rows_problem(const struct row_fault *f, uint64_t message, struct problems *p
     struct slice text = slice_of(f->text);
     if (f->expected)
         text = arena_printf(ps->arena, "the row has %zu columns, %zu are expected", f->found, f->expected);
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = f->code, .place = { .offset = f->at }, .message = message,
-                                       .text = text, .hint = slice_of(f->hint) });
+    struct place place = { .offset = f->line ? PLACE_NO_OFFSET : f->at, .line = f->line, .column = f->column };
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = f->code, .place = place, .message = message, .text = text,
+                                       .hint = slice_of(f->hint), .source = f->source });
     return f->rc;
 }
 

@@ -60,13 +60,16 @@ static uint64_t count_lines(const char *p, const char *end, int next)
     return n;
 }
 
-/* Bytes leave the window.  A pipe cannot be read again, so its lines are counted now. */
+/* Bytes leave the window.  What cannot be read again has its lines counted now. */
 static void forget(struct source *s, const char *keep)
 {
-    if (s->start < 0 && !s->more && keep > s->buffer) {
-        s->line_number += count_lines(s->buffer, keep, keep < s->end ? (unsigned char)*keep : -1);
-        s->line_offset = source_offset(s, keep);
-    }
+    if (s->start >= 0)
+        return;
+    const char *from = s->line_offset > s->base ? s->buffer + (s->line_offset - s->base) : s->buffer;
+    if (from >= keep)
+        return;
+    s->line_number += count_lines(from, keep, keep < s->end ? (unsigned char)*keep : -1);
+    s->line_offset = source_offset(s, keep);
 }
 
 static void window_move(struct source *s, char *keep)

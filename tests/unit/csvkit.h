@@ -73,7 +73,8 @@ static inline void kit_open_file(struct kit *k, const char *format, const char *
 
 static inline void kit_close(struct kit *k)
 {
-    reader_close(&k->reader);
+    if (k->reader.syntax)
+        reader_close(&k->reader);
     source_close(&k->source);
     if (k->file)
         fclose(k->file);
