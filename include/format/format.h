@@ -42,6 +42,7 @@ enum field_flags {
     FIELD_UNUSED   = 1 << 7,
     FIELD_PLAIN    = 1 << 8,        /* computed: canonical text is the spelling, reading and writing need no conversion
                                        beyond checking (text without limits; see type_read, type_write) */
+    FIELD_SENSITIVE = 1 << 9,       /* its values are shown to nobody: masked in problems, logs and pages */
 };
 
 /* One step of an `at` path: `cac:Party`, `@number`, `*`, `.`; `key` is the text in brackets (HL["S"]). */

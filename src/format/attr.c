@@ -280,6 +280,7 @@ static const struct attribute attributes[] = {
     { "required", ON_FIELD | ON_GROUP | ON_TYPE | ON_GUIDE, ALL, parse_required, 0 },
     { "always", ON_FIELD | ON_TYPE, ALL, NULL, FIELD_ALWAYS },
     { "again", ON_MESSAGE, 0, parse_again, 0 },
+    { "sensitive", ON_FIELD | ON_TYPE, ALL, NULL, FIELD_SENSITIVE },
     { "lax", ON_FIELD | ON_TYPE, ALL, NULL, FIELD_LAX },
     { "trim", ON_FIELD | ON_TYPE, ALL, NULL, FIELD_TRIM },
     { "letters", VALUES, 1u << TYPE_INTEGER, NULL, FIELD_LETTERS },

@@ -158,10 +158,10 @@ static void compile_rounds(struct loader *l, struct conf *conf)
     format_finish(l->arena, f);
 }
 
-int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out,
-                   struct problems *ps)
+static int compile_at(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, unsigned guides,
+                      struct format **out, struct problems *ps)
 {
-    struct loader l = { .arena = a, .finder = finder, .problems = ps };
+    struct loader l = { .arena = a, .finder = finder, .problems = ps, .guides = guides };
     const char *cname = arena_cstr(a, name);
     format_new(a, cname, "", &l.format);
     l.format->file = c->file;
@@ -174,15 +174,15 @@ int format_compile(struct arena *a, const struct finder *finder, struct slice na
     return l.failed ? STOP : OK;
 }
 
-int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out,
-                struct problems *ps)
+static int load_at(struct arena *a, const struct finder *finder, struct slice name, const char *from, unsigned guides,
+                   struct format **out, struct problems *ps)
 {
     struct conf *c = NULL;
     *out = NULL;
     const char *path = finder_find(finder, a, name, ".format", from);
     if (path == NULL) {
-        problem_addf(ps, PROBLEM_ERROR, "FMT_MISSING", (struct place){ .file = from, .offset = PLACE_NO_OFFSET }, "there is no format `%.*s`",
-                     SLICE_ARG(name));
+        problem_addf(ps, PROBLEM_ERROR, "FMT_MISSING", (struct place){ .file = from, .offset = PLACE_NO_OFFSET },
+                     "there is no format `%.*s`", SLICE_ARG(name));
         return STOP;
     }
     int parsed = conf_load(a, path, &c, ps);
@@ -190,6 +190,23 @@ int format_load(struct arena *a, const struct finder *finder, struct slice name,
         return parsed;
     if (finder && finder->opened)
         finder->opened(finder->owner, path, c->text);
-    int rc = format_compile(a, finder, name, c, out, ps);
+    int rc = compile_at(a, finder, name, c, guides, out, ps);
     return parsed != OK ? parsed : rc;
+}
+
+int loader_standard(struct loader *l, struct slice ref, struct format **out)
+{
+    return load_at(l->arena, l->finder, ref, l->conf->file, l->guides + 1, out, l->problems);
+}
+
+int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out,
+                   struct problems *ps)
+{
+    return compile_at(a, finder, name, c, 0, out, ps);
+}
+
+int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out,
+                struct problems *ps)
+{
+    return load_at(a, finder, name, from, 0, out, ps);
 }

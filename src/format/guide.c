@@ -300,7 +300,9 @@ int guide_apply(struct loader *l)
         return loader_bad(l, t, "FMT_MISSING", NULL, "there is no format `%.*s`", SLICE_ARG(ref));
     if (l->conf->file && strcmp(path, l->conf->file) == 0)
         return loader_bad(l, t, "FMT_CYCLE", NULL, "`%.*s` is a guide of itself", SLICE_ARG(ref));
-    if (format_load(l->arena, l->finder, ref, l->conf->file, &std, l->problems) != OK || std->nmessages == 0)
+    if (l->guides == FORMAT_GUIDES)
+        return loader_bad(l, t, "FMT_CYCLE", NULL, "`%.*s` is a guide of a guide of … without end", SLICE_ARG(ref));
+    if (loader_standard(l, ref, &std) != OK || std->nmessages == 0)
         return loader_bad(l, t, "FMT_GUIDE", NULL, "`%.*s` cannot be restricted: it has %s", SLICE_ARG(ref), std && !std->nmessages ? "no message" : "faults");
     adopt(l, std, ref);
     struct group *message = l->format->messages[0];

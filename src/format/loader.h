@@ -15,6 +15,9 @@
 #define FORMAT_FIELDS 32768
 #define FORMAT_GROUPS 16384
 #define FORMAT_INCLUDES 64          /* files that make one format */
+#define FORMAT_WORK 200000          /* members that are compiled for one format, again and again */
+#define FORMAT_DEPTH 64             /* groups within groups: the depth of documents, base/limit.h */
+#define FORMAT_GUIDES 8             /* guides of guides */
 
 /* A statement with the file it stands in. */
 struct declared {
@@ -49,6 +52,9 @@ struct loader {
     size_t nloaded, loaded_cap, nfiles;
     struct buf source;              /* bytes of all files */
     size_t nfields, ngroups;
+    size_t made;                    /* members compiled, those of checks included */
+    unsigned depth;                 /* of shapes within shapes */
+    unsigned guides;                /* guides of guides above this one */
     unsigned quiet;                 /* > 0: faults were reported before */
     bool failed, full;
     struct declared *guide;         /* the `guide of` statement */
@@ -100,7 +106,9 @@ bool token_bounds(const struct token *t, uint32_t *from, uint32_t *to);
 /* What stands at the token, for messages: `…` or "the end of the line". */
 const char *token_shown(struct loader *l, const struct token *t);
 
-/* file.c: reads a format file and all that it includes, into the lists of the loader. */
+/* format.c: the standard that a guide restricts. */
+int loader_standard(struct loader *l, struct slice ref, struct format **out);
+/* format.c: reads a format file and all that it includes, into the lists of the loader. */
 int loader_collect(struct loader *l, struct conf *conf);
 /* header.c: 1 = this statement is a header or declaration and was taken, 0 = it is a member. */
 int header_take(struct loader *l, struct statement *s);

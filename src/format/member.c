@@ -3,7 +3,7 @@
 
 #include "format/spell.h"
 
-#define SHAPE_DEPTH 64
+#define TYPE_DEPTH 64               /* types made of types */
 
 static void compile_block(struct loader *l, struct group *g, struct statement *first);
 
@@ -66,7 +66,7 @@ static bool apply_type(struct loader *l, struct field *f, struct slice name, uns
         apply_defaults(l, f, (enum type)base);
         return true;
     }
-    if (d == NULL || depth > SHAPE_DEPTH || d->statement->n < 3
+    if (d == NULL || depth > TYPE_DEPTH || d->statement->n < 3
         || !apply_type(l, f, d->statement->tokens[2].text, depth + 1))
         return false;
     apply_attributes(l, d, 3, f);
@@ -92,6 +92,11 @@ static void check_type(struct loader *l, const struct declared *d)
     if (cursor_word(&c, "a type", &base) != OK)
         return;
     if (!apply_type(l, f, base, 0)) {
+        if (map_get(&l->types, base) || type_find(l, base) >= 0) {
+            loader_bad(l, name, "FMT_CYCLE", NULL, "the type `%.*s` is made of itself, or of one that is wrong",
+                       SLICE_ARG(base));
+            return;
+        }
         const char *hint = type_suggest(l, base);
         loader_bad(l, name, "FMT_TYPE", hint, "there is no type `%.*s`", SLICE_ARG(base));
         return;
@@ -141,11 +146,12 @@ int occurs_parse(struct cursor *c, uint32_t *min, uint32_t *max)
 
 static bool has_room(struct loader *l, const struct token *t)
 {
-    if (l->nfields + 1 <= FORMAT_FIELDS && l->ngroups + 1 <= FORMAT_GROUPS)
+    if (l->nfields < FORMAT_FIELDS && l->ngroups < FORMAT_GROUPS && l->made++ < FORMAT_WORK && l->depth < FORMAT_DEPTH)
         return true;
     unsigned quiet = l->quiet;
     l->quiet = l->full ? 1 : 0;     /* said once, wherever it happens */
-    loader_bad(l, t, "FMT_LIMIT", NULL, "a format has at most %d fields and %d groups", FORMAT_FIELDS, FORMAT_GROUPS);
+    loader_bad(l, t, "FMT_LIMIT", NULL, "a format has at most %d fields and %d groups, %d deep", FORMAT_FIELDS,
+               FORMAT_GROUPS, FORMAT_DEPTH);
     l->quiet = quiet;
     l->full = true;
     return false;
@@ -195,10 +201,12 @@ static void expand_shape(struct loader *l, struct group *g, struct declared *sha
     shape->busy = true;
     l->conf = shape->conf;
     l->quiet++;
+    l->depth++;
     struct cursor c = { .loader = l, .statement = shape->statement, .i = 2 };
     struct target t = { .on = ON_SHAPE, .group = g };
     attributes_parse(&c, &t);
     compile_block(l, g, shape->statement->block);
+    l->depth--;
     l->quiet--;
     l->conf = here;
     shape->busy = false;

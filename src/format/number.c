@@ -128,11 +128,18 @@ static bool take_sign(const struct field *f, struct slice *raw, struct arena *a,
     return raw->n > 0;
 }
 
-/* Digits with or without grouping: groups of three, the first of one to three. */
+/* Digits with or without grouping: groups of three, the first of one to three.  `to`: room for the digits alone. */
 static bool take_whole(const struct field *f, const char **p, const char *end, char *to, struct slice *out)
 {
     size_t run = 0, groups = 0;
     char *begin = to;
+    if (f->grouping.n == 0) {
+        const char *from = *p;
+        while (*p < end && **p >= '0' && **p <= '9')
+            ++*p;
+        *out = slice_range(from, *p);
+        return true;
+    }
     for (;;) {
         size_t n;
         if (*p < end && **p >= '0' && **p <= '9') {
@@ -158,7 +165,7 @@ static bool take_apart(const struct field *f, struct slice raw, struct arena *a,
         return false;
     const char *p = raw.p, *end = p + raw.n;
     struct slice mark = f->mark.n ? f->mark : SLICE(".");
-    if (!take_whole(f, &p, end, arena_alloc(a, raw.n + 1), &d->whole))
+    if (!take_whole(f, &p, end, f->grouping.n ? arena_alloc(a, raw.n + 1) : NULL, &d->whole))
         return false;
     for (; slice_is(f->pad, "0") && d->whole.n > 1 && d->whole.p[0] == '0'; d->whole.n--)
         d->whole.p++;               /* padding behind a sign does not count as digits */

@@ -166,6 +166,7 @@ int pattern_compile(struct arena *a, enum type type, struct slice text, struct p
         return fault_set(fault, "FMT_PATTERN", SLICE("holds no part of a date or time"),
                          SLICE("yyyy yy MM M dd d HH H mm m ss s SSS")),
                STOP;
+    layout_compile(c.pattern);
     *out = c.pattern;
     return OK;
 }
@@ -274,6 +275,8 @@ int pattern_read(const struct pattern *p, enum type type, struct slice raw, stru
                  struct slice *canonical_out, struct fault *fault)
 {
     struct date_parts d = { .has_date = type != TYPE_TIME, .has_time = type != TYPE_DATE };
+    if (p->nlayout && p->type == type && layout_read(p, raw, a, canonical_out))
+        return OK;
     d.has_offset = (p->has & (HAS(PART_ZONE) | HAS(PART_UTC))) != 0;
     const char *at = raw.p, *end = at + raw.n;
     for (size_t i = 0; i < p->n; i++)
@@ -352,6 +355,8 @@ static void to_universal(struct date_parts *d)
 int pattern_write(const struct pattern *p, struct slice canonical, struct buf *out, struct fault *fault)
 {
     struct date_parts d = { 0 };
+    if (p->nlayout && layout_write(p, canonical, out))
+        return OK;
     if (!date_parse(canonical, &d))
         return fault_set(fault, "DATE_BAD", SLICE("is not a date or time"), slice_none());
     if (p->has & DATE_PARTS && !d.has_date)

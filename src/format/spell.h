@@ -32,6 +32,7 @@ struct pattern {
     struct part *parts;
     size_t n;
     uint32_t has;                   /* dates: 1 << part_kind of those that occur; text: 1 = a part varies in length */
+    uint8_t layout[32], nlayout;    /* dates of fixed width: layout.c; nlayout 0 = others */
     uint64_t longest;               /* text: characters that can match at most */
 };
 
@@ -39,6 +40,14 @@ int text_pattern_compile(struct arena *a, struct slice text, struct pattern **ou
 bool text_pattern_match(const struct pattern *p, struct slice text);
 /* Holds what reading a field of its type needs; otherwise the name of the part that is missing. */
 const char *pattern_missing(const struct pattern *p, enum type type);
+
+/* Fixed dates: false = the slow way decides. */
+void layout_compile(struct pattern *p);
+bool layout_read(const struct pattern *p, struct slice raw, struct arena *a, struct slice *canonical_out);
+bool layout_write(const struct pattern *p, struct slice canonical, struct buf *out);
+/* Of digits at the places of yyyy-MM-dd and HH:mm:ss: does the calendar, the clock have it? */
+bool date_is_real(const char *p);
+bool time_is_real(const char *p);
 
 /* `raw` is not empty and stripped of blanks where the field says so. */
 int number_read(const struct field *f, struct slice raw, struct arena *a, struct slice *canonical_out,

@@ -166,13 +166,10 @@ static int read_slow(const struct field *f, struct slice raw, struct arena *a, s
 static bool is_short_date(struct slice s)
 {
     static const char shape[] = "0000-00-00T00:00:00";
-    struct date_parts parts;
-    if (s.n > sizeof shape - 1)
-        return false;
     for (size_t i = 0; i < s.n; i++)
         if (shape[i] == '0' ? (unsigned char)(s.p[i] - '0') > 9 : s.p[i] != shape[i])
             return false;
-    return date_parse(s, &parts);
+    return date_is_real(s.p) && (s.n == 10 || time_is_real(s.p + 11));
 }
 
 static bool is_canonical(const struct field *f, struct slice raw)

@@ -103,15 +103,18 @@ static void rule_field(struct check *c, const struct node *n, const struct guide
     const struct value *v = node_value(n, r->field);
     struct fault fault = { 0 };
     check_field(c, n, r->field);
-    if (value_is(v) && type_check(r->field, value_text(v), c->arena, &fault) != OK)
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR,
-                                                    .code = fault.code,
-                                                    .place = place_of(n, v),
-                                                    .path = node_path(c->arena, n, r->field),
-                                                    .value = value_text(v),
-                                                    .text = fault.text,
-                                                    .hint = fault.hint }),
-            c->status = SKIP;
+    if (!value_is(v) || type_check(r->field, value_text(v), c->arena, &fault) == OK)
+        return;
+    problem_add(c->problems, &(struct problem){
+                                 .severity = PROBLEM_ERROR,
+                                 .code = fault.code,
+                                 .place = place_of(n, v),
+                                 .path = node_path(c->arena, n, r->field),
+                                 .value = r->field->flags & FIELD_SENSITIVE ? SLICE("…") : value_text(v),
+                                 .text = fault.text,
+                                 .hint = fault.hint,
+                             });
+    c->status = SKIP;
 }
 
 static void rule_step(struct check *c, const struct node *n, const struct guide_rule *r, size_t depth)
@@ -129,9 +132,9 @@ static void rule_step(struct check *c, const struct node *n, const struct guide_
     }
     if (r->field || depth + 1 < r->nsteps || (found >= r->min_occurs && found <= r->max_occurs))
         return;
-    struct slice text = found == 0           ? SLICE("is required here and missing")
-                        : r->max_occurs == 0 ? SLICE("is not used here")
-                                             : arena_printf(c->arena, "stands %u times", found);
+    struct slice text = SLICE("is required here and missing");
+    if (found > 0)
+        text = r->max_occurs == 0 ? SLICE("is not used here") : arena_printf(c->arena, "stands %u times", found);
     complain(c,
              found == 0           ? "REQUIRED"
              : r->max_occurs == 0 ? "GUIDE_UNUSED"

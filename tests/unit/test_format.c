@@ -4,13 +4,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "base/file.h"
 #include "format/format.h"
 #include "format/type.h"
+#include "unit/tempdir.h"
 
 struct fixture {
     struct arena arena;
@@ -302,8 +299,8 @@ static void spellings(void **state)
 static void code_lists_from_a_file(void **state)
 {
     struct fixture *f = *state;
-    char dir[] = "/tmp/test_format_XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    char dir[256];
+    assert_non_null(tempdir_make(dir));
     const char *list = file_join(&f->arena, dir, "units.csv"), *format = file_join(&f->arena, dir, "u.format");
     FILE *out = fopen(list, "w");
     assert_non_null(out);
@@ -319,9 +316,7 @@ static void code_lists_from_a_file(void **state)
     assert_true(slice_is(u->codes[0].title, "kilo; \"gram\""));
     assert_true(slice_is(u->codes[2].value, "X;Y"));
     assert_int_equal(f->opened, 2);
-    unlink(list);
-    unlink(format);
-    rmdir(dir);
+    tempdir_remove(dir);
 }
 
 /* ---- what is wrong is told, all at once ---- */
@@ -375,6 +370,7 @@ static void every_fault_has_its_place(void **state)
           "3:5 FMT_BLOCK a message stands at the outermost level of a format (write `group`)\n" },
         { "syntax csv delimiter\n", "1:21 FMT_OPTION `delimiter` needs a value\n" },
         { "syntax csv\ntype a b max 3\n", "2:8 FMT_TYPE there is no type `b`\n" },
+        { "syntax csv\ntype a a\n", "2:8 FMT_CYCLE the type `a` is made of itself, or of one that is wrong\n" },
         { "syntax csv\nmessage M {\n    = text\n}\n", "3:5 FMT_WORD a member begins with its name, found `=`\n" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -420,6 +416,43 @@ static void growth_is_bounded(void **state)
     buf_release(&b);
     assert_int_equal(f->problems.n, 1);
     assert_string_equal(f->problems.first->code, "FMT_LIMIT");
+}
+
+static void shapes_go_so_deep(void **state)
+{
+    struct fixture *f = *state;
+    struct buf b = { 0 };
+    buf_text(&b, "syntax xml\nshape S0 {\n    A text\n}\n");
+    for (int i = 1; i < 5000; i++)
+        buf_printf(&b, "shape S%d {\n    A S%d\n}\n", i, i - 1);
+    buf_text(&b, "message M {\n    X S29\n}\n");
+    assert_int_equal(compile(f, arena_cstr(&f->arena, buf_slice(&b))), STOP);
+    buf_release(&b);
+    assert_int_equal(f->problems.n, 1);
+    assert_string_equal(f->problems.first->code, "FMT_LIMIT");
+}
+
+static void includes_and_guides_come_to_an_end(void **state)
+{
+    struct fixture *f = *state;
+    char dir[256];
+    static const char *const files[][2] = {
+        { "a.format", "include b\nsyntax csv\n" }, { "b.format", "include a\n" }, { "g.format", "guide of h\n" },
+        { "h.format", "guide of g\n" },
+    };
+    assert_non_null(tempdir_make(dir));
+    for (size_t i = 0; i < 4; i++) {
+        FILE *out = fopen(file_join(&f->arena, dir, files[i][0]), "w");
+        assert_non_null(out);
+        fputs(files[i][1], out);
+        fclose(out);
+    }
+    assert_int_equal(format_load(&f->arena, NULL, slice_of(file_join(&f->arena, dir, "a")), NULL, &f->format, &f->problems), STOP);
+    assert_string_equal(f->problems.first->code, "FMT_CYCLE");
+    f->problems.first = f->problems.last = NULL;
+    assert_int_equal(format_load(&f->arena, NULL, slice_of(file_join(&f->arena, dir, "g")), NULL, &f->format, &f->problems), STOP);
+    assert_string_equal(f->problems.first->code, "FMT_CYCLE");
+    tempdir_remove(dir);
 }
 
 /* ---- guides ---- */
@@ -491,7 +524,7 @@ int main(void)
         TEST(every_format_of_24so_loads), TEST(orders_become_a_tree), TEST(file_members_stand_behind_messages), TEST(prefixes_become_namespaces),
         TEST(segments_and_composites_are_shapes), TEST(json_members_and_names), TEST(headers_in_both_places),
         TEST(own_headers_stand_above_included), TEST(types_codes_and_shapes_in_any_order), TEST(repeated_fields), TEST(spellings),
-        TEST(code_lists_from_a_file), TEST(every_fault_has_its_place), TEST(all_faults_at_once_and_none_twice), TEST(growth_is_bounded),
+        TEST(code_lists_from_a_file), TEST(every_fault_has_its_place), TEST(all_faults_at_once_and_none_twice), TEST(growth_is_bounded), TEST(shapes_go_so_deep), TEST(includes_and_guides_come_to_an_end),
         TEST(a_guide_restricts), TEST(a_guide_may_not_widen), TEST(formats_made_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
