@@ -60,7 +60,7 @@ int convert_run(struct conversion *c, struct problems *ps);
 int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original, struct buf *out,
                  struct problems *ps);
 
-/* Adds the findings of a message as problems: note, warn, skip (a note), wait, reject. */
+/* Adds the findings of a message as problems: note, warn, wait, reject.  A skip is normal: it is counted, not told. */
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number);
 
 #endif

@@ -26,7 +26,7 @@ struct trial {
     const char *dir;
     struct binding *binding;
     struct covered *covered;        /* NULL: nobody counts */
-    struct buf output, said;
+    struct buf output, said, skips; /* skips: messages that were left out, which is normal, are told last */
     struct buf *why;                /* what is different; NULL: nobody asks */
 };
 
@@ -50,9 +50,15 @@ static bool read_text(struct trial *t, const char *path, struct slice *out, stru
 
 static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
 {
-    (void)number;
     struct trial *t = owner;
     binding_message(t->binding, message, o);
+    for (const struct finding *f = o->first; f; f = f->next) {
+        if (f->kind != OUTCOME_SKIP)            /* all others become problems */
+            continue;
+        buf_printf(&t->skips, "%llu skip %.*s ", (unsigned long long)number, SLICE_ARG(f->code));
+        buf_add_shown(&t->skips, f->text, 0);
+        buf_byte(&t->skips, '\n');
+    }
 }
 
 static void cover_line(void *owner, uint32_t line, uint64_t times)
@@ -82,6 +88,7 @@ static void say_problems(struct trial *t, const struct problems *ps)
         buf_add_shown(&t->said, p->text, 0);
         buf_byte(&t->said, '\n');
     }
+    buf_add(&t->said, buf_slice(&t->skips));
 }
 
 static int load_judge(struct trial *t, const struct mapping **out, struct problems *ps)
@@ -195,6 +202,7 @@ static bool run_case(struct cases *c, const struct mapping *m, const char *dir, 
     bool ok = compare_case(&t, rc <= SKIP);
     buf_release(&t.output);
     buf_release(&t.said);
+    buf_release(&t.skips);
     arena_release(&a);
     return ok;
 }
