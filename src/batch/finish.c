@@ -82,6 +82,26 @@ int batch_leave(struct batch *b, struct problems *ps)
     return leave(b->site, b->id, ps);
 }
 
+/* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md section 6). */
+static int put_beside(const struct batch *b, const char *file, struct slice text, struct problems *ps)
+{
+    char path[ARCHIVED_PATH];
+    if (!archived_path(b->id, path))
+        return OK;
+    *strrchr(path, '/') = '\0';
+    int fd = openat(b->site->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return problem_system(ps, path, "cannot open the archive's folder", errno);
+    int rc = file_replace(fd, file, text, 0600, batch_syncs(b), ps);
+    for (const struct waybill_file *f = b->w->files; f && rc == OK; f = f->next) {
+        const char *name = arena_cstr(b->arena, f->file);
+        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(b->dir, name, fd, name, 0) != 0 && errno != EEXIST && errno != ENOENT)
+            rc = problem_system(ps, name, "cannot link beside the zip", errno);
+    }
+    close(fd);
+    return rc;
+}
+
 int batch_archive(struct batch *b, struct problems *ps)
 {
     struct members m = { .n = 0 };
@@ -102,6 +122,8 @@ int batch_archive(struct batch *b, struct problems *ps)
         waybill_write(b->w, &text);
         ARENA_PUSH(b->arena, m.list, m.n, m.cap) = (struct archived_member){ .name = file, .bytes = buf_slice(&text) };
         rc = archived_write(b->site->store, b->id, m.list, m.n, ps);
+        if (rc == OK)
+            rc = put_beside(b, file, buf_slice(&text), ps);
     }
     buf_release(&text);
     if (rc != OK) {                             /* it is still delivered: the zip is tried again */

@@ -108,9 +108,12 @@ static void tell(struct buf *out, const char *dir, bool example)
     buf_text(out, "The site ");
     buf_add_shown(out, slice_of(dir), 0);
     buf_text(out, " is made.");
-    if (example)
-        buf_text(out, " Try it:\n\n    cp DIR/samples/orders.csv DIR/inbox/orders/\n    waybill run DIR\n\n"
+    if (example) {
+        buf_text(out, " Try it:\n\n    cd ");
+        buf_add_shown(out, slice_of(dir), 0);
+        buf_text(out, "\n    cp samples/orders.csv inbox/orders/\n    waybill run .\n\n"
                       "then look into outbox/, error/ and archive/; README.md tells what is what.");
+    }
     buf_byte(out, '\n');
 }
 

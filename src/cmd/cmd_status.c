@@ -54,6 +54,9 @@ static void show_row(struct buf *out, const struct waybill *w)
         buf_add_shown(out, w->error_code, 0);
         buf_text(out, ": ");
         buf_add_shown(out, w->error_text, 80);
+    } else if (waybill_total_of(w->totals, "rejected")) {
+        buf_printf(out, "%llu of %llu messages refused", (unsigned long long)waybill_total_of(w->totals, "rejected"),
+                   (unsigned long long)w->messages);
     } else if (w->retry.cause.n) {
         buf_text(out, "again at ");
         buf_add_shown(out, w->retry.next, 0);
@@ -94,6 +97,7 @@ static void row_json(struct buf *out, const struct waybill *w)
     json_text(out, "place", slice_of(place_names[w->place]));
     json_text(out, "file", w->name);
     json_number(out, "messages", (int64_t)w->messages);
+    json_number(out, "rejected", (int64_t)waybill_total_of(w->totals, "rejected"));
     if (w->error_code.n) {
         json_text(out, "code", w->error_code);
         json_text(out, "text", w->error_text);

@@ -173,7 +173,12 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
                                 .max_size = s->site->limits.file };
     struct trip *t = trip_new(s);
     int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);
+    if (rc == END) {                                /* accepted before a crash: resume.c finds it in work/ */
+        trip_free(s, t);
+        return OK;
+    }
     if (rc <= WARN) {
+        t->b->brief = true;
         trip_add(s, t, op);
         s->report->batches++;
         notice(s, "accepted", t);

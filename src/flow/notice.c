@@ -23,7 +23,7 @@ void notice(struct supervisor *s, const char *event, const struct trip *t)
     struct log l = log_begin(bad ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, event);
     log_text(&l, "batch", w->batch);
     log_text(&l, "flow", w->flow);
-    log_text(&l, "operation", w->operation);
+    log_text(&l, "operation", t->op ? t->op->name : w->operation);
     log_text(&l, "file", w->name);
     if (t->result && strcmp(event, "written") == 0) {
         log_number(&l, "messages", (int64_t)t->result->messages);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "flow/convert.h"
 #include "flow/work.h"
 
 /* Who reads this file first: the way of one document through a worker.
@@ -64,9 +65,28 @@ static int open_lanes(struct work *w)
     return rc;
 }
 
+/* `Line[2]/Qty: "12x" is not a decimal`: the problem without its place and code. */
+static struct slice spoken(struct arena *a, const struct problem *p)
+{
+    struct buf b = { 0 };
+    buf_add(&b, p->path);
+    buf_text(&b, p->path.n ? ": " : "");
+    if (p->value.p) {
+        buf_byte(&b, '"');
+        buf_add_shown(&b, p->value, 60);
+        buf_text(&b, "\" ");
+    }
+    buf_add(&b, p->text);
+    struct slice text = arena_copy(a, buf_slice(&b));
+    buf_release(&b);
+    return text;
+}
+
 /* A message that the reader could not use: its problems are its outcome, so that reports tell of it. */
 static void refuse(struct work *w, struct outcome *o)
 {
+    convert_findings(&w->now, o, NULL, w->reader.messages);     /* what was said before it was refused */
+    w->told_all = true;
     o->kind = OUTCOME_REJECT;
     for (const struct problem *p = w->now.first; p; p = p->next) {
         if (p->severity != PROBLEM_ERROR)
@@ -74,9 +94,7 @@ static void refuse(struct work *w, struct outcome *o)
         struct finding *f = arena_zero(&w->message, sizeof *f);
         struct slice other = site_text(w->site, p->code);
         *f = (struct finding){ .kind = OUTCOME_REJECT, .code = slice_of(p->code), .field = p->path, .value = p->value };
-        f->text = other.p ? other : p->text;
-        if (!other.p && p->path.n)
-            f->text = arena_printf(&w->message, "%.*s: %.*s", SLICE_ARG(p->path), SLICE_ARG(p->text));
+        f->text = other.p ? other : spoken(&w->message, p);
         if (o->last)
             o->last->next = f;
         else
@@ -101,6 +119,7 @@ static int take_message(struct work *w, int read, struct node *msg)
     struct outcome outcome = { 0 };
     int rc = read;
     w->now.message = w->reader.messages;
+    w->told_all = false;
     if (read == SKIP)
         refuse(w, &outcome);
     else {

@@ -1,10 +1,21 @@
 #include "flow/super.h"
 
-/* Which operation a batch belongs to, by the names in its waybill. */
+static bool ends_with(struct slice text, struct slice end)
+{
+    return text.n >= end.n && end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
+}
+
+/* Which operation a batch belongs to: a delivered one names none any more, but its outputs and its inbox do. */
 static const struct operation *operation_of(const struct supervisor *s, const struct waybill *w)
 {
     const struct flow *f = site_flow(s->site, w->flow);
-    return f ? flow_operation(f, w->operation) : NULL;
+    struct slice name = w->operation.n ? w->operation : w->outputs ? w->outputs->operation : slice_none();
+    if (!f || name.n)
+        return f ? flow_operation(f, name) : NULL;
+    for (size_t i = 0; i < f->noperations; i++)
+        if (f->operations[i]->take.kind == TAKE_INBOX && ends_with(w->inbox, f->operations[i]->take.folder))
+            return f->operations[i];
+    return f->noperations ? f->operations[0] : NULL;
 }
 
 static void strange(struct supervisor *s, const struct waybill *w)
@@ -27,7 +38,7 @@ static int take_up(struct supervisor *s, const struct recovery *r)
     }
     if (r->next == NEXT_WAIT)
         t->due = s->o->watch ? clock_monotonic_ms() + (r->due_ms > 0 ? r->due_ms : 0) : 0;
-    t->recovered = true;
+    t->recovered = t->b->brief = true;
     t->delivered = t->b->w->place == PLACE_DELIVERED;
     t->state = t->b->w->place == PLACE_ACCEPTED ? TRIP_QUEUED : TRIP_WRITTEN;
     trip_add(s, t, op);

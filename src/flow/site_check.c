@@ -137,6 +137,7 @@ static void check_all_sets(struct site_loading *l)
 void site_check(struct site_loading *l)
 {
     struct site *s = l->site;
+    size_t errors = l->ps->errors;
     if (!s->zone_name.n)
         site_problem(l, &(struct token){ .line = 1, .column = 1, .width = 1 }, "SITE_ZONE", "add `zone \"Europe/Oslo\"`", "the site names no time zone");
     for (size_t i = 0; i < s->ntables; i++)
@@ -150,5 +151,6 @@ void site_check(struct site_loading *l)
             operation_bind(l, s->flows[i]->operations[k]);
     for (size_t i = 0; i < s->nflows; i++)
         site_later(l, s->flows[i]);
-    check_all_sets(l);
+    if (l->ps->errors == errors)                    /* else a mapping may be missing that reads them */
+        check_all_sets(l);
 }

@@ -156,6 +156,8 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
         op->reads_itself = op->last_run = true;
         return;
     }
+    if (p->field->type == TYPE_BOOLEAN && (slice_is(text, "yes") || slice_is(text, "no")))
+        return;
     if (type_read(p->field, text, l->arena, &v, &fault) != OK)
         site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL, "param %.*s: \"%.*s\" %.*s",
                      SLICE_ARG(p->name), SLICE_ARG(text), SLICE_ARG(fault.text));

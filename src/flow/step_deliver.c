@@ -46,14 +46,31 @@ static const struct outbox *find_outbox(void *owner, struct slice folder)
     for (struct open_outbox *o = s->outboxes; o; o = o->next)
         if (slice_equal(o->folder, folder))
             return &o->box;
+    return NULL;
+}
+
+static int open_box(struct supervisor *s, struct slice folder)
+{
+    if (find_outbox(s, folder))
+        return OK;
     struct open_outbox *o = arena_zero(&s->arena, sizeof *o);
     const char *path = file_join(&s->arena, s->site->dir, arena_cstr(&s->arena, folder));
-    if (outbox_open(&o->box, &s->spool, &s->arena, path, s->ps) > WARN)
-        return NULL;
+    int rc = outbox_open(&o->box, &s->spool, &s->arena, path, s->ps);
+    if (rc > WARN)
+        return rc;
     o->folder = arena_copy(&s->arena, folder);
     o->next = s->outboxes;
     s->outboxes = o;
-    return &o->box;
+    return OK;
+}
+
+/* A folder that cannot be opened now is a fault of the world, not of the batch. */
+static int open_boxes(struct supervisor *s, const struct trip *t)
+{
+    int rc = OK;
+    for (const struct waybill_output *o = t->b->w->outputs; o && rc <= WARN; o = o->next)
+        rc = open_box(s, o->outbox);
+    return rc == STOP ? TEMP : rc;
 }
 
 /* The new content of a table takes the place of the old one. */
@@ -94,7 +111,9 @@ static int publish_tables(struct supervisor *s, struct trip *t)
 
 int step_deliver(struct supervisor *s, struct trip *t)
 {
-    int rc = publish_tables(s, t);
+    int rc = open_boxes(s, t);
+    if (rc <= WARN)
+        rc = publish_tables(s, t);
     if (rc <= WARN && !t->delivered)
         rc = batch_deliver(t->b, find_outbox, s, s->ps);
     if (rc <= WARN) {

@@ -117,7 +117,8 @@ static void keep_span(struct work *w, const struct node *message)
 
 int step_note(struct work *w, const struct node *message, const struct outcome *o)
 {
-    convert_findings(&w->now, o, message, w->reader.messages);
+    if (!w->told_all)
+        convert_findings(&w->now, o, message, w->reader.messages);
     count(w, o);
     if (o->kind < OUTCOME_SKIP)
         lookup_message(w, message);

@@ -87,6 +87,11 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
                                    .poison = POISON };
     if (t->state == TRIP_RUNNING)
         t->state = TRIP_QUEUED;
+    const struct waybill_retry *r = &t->b->w->retry;
+    if (died && slice_is(r->cause, cause) && r->attempts + 1 >= POISON) {
+        step_reject(s, t, cause, SLICE("three workers died over this file"));
+        return;
+    }
     trip_close_files(t);
     int rc = batch_retry(t->b, cause, &policy, s->ps);
     notice_problems(s, s->ps);

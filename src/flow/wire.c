@@ -225,12 +225,18 @@ static void get_problem(struct wire *w, struct problems *ps)
     p->text = wire_get_text(w);
     p->hint = wire_get_text(w);
     p->source = wire_get_text(w);
-    if (ps->last)
-        ps->last->next = p;
-    else
-        ps->first = p;
-    ps->last = p;
-    ps->n++;
+    problem_add(ps, p);
+    ps->last->count = p->count;
+}
+
+/* The groups that the waybill takes over have the worker's counts. */
+static void keep_counts(struct problems *ps)
+{
+    const struct problem *groups[LIST_MAX / 1000];
+    const struct problem *p = ps->first;
+    size_t n = problems_groups(ps, groups, LIST_MAX / 1000);
+    for (size_t i = 0; i < n && i < LIST_MAX / 1000 && p && n == ps->n; i++, p = p->next)
+        ((struct problem *)(uintptr_t)groups[i])->count = p->count;
 }
 
 static void wire_counts(struct buf *b, const struct result *r)
@@ -308,11 +314,13 @@ int wire_get_result(struct wire *w, struct result *r)
     get_tables(w, r);
     get_leases(w, &r->leases, &r->nleases);
     problems_init(&r->problems, w->arena, 0);
-    r->problems.errors = wire_get_number(w);
-    r->problems.warnings = wire_get_number(w);
-    r->problems.notes = wire_get_number(w);
+    uint64_t errors = wire_get_number(w), warnings = wire_get_number(w), notes = wire_get_number(w);
     size_t n = get_count(w);
     for (size_t i = 0; i < n && !w->bad; i++)
         get_problem(w, &r->problems);
+    keep_counts(&r->problems);
+    r->problems.errors = (size_t)errors;
+    r->problems.warnings = (size_t)warnings;
+    r->problems.notes = (size_t)notes;
     return w->bad || r->status < OK || r->status > TEMP ? STOP : OK;
 }

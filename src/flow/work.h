@@ -81,6 +81,7 @@ struct work {
     struct sha256 ledger_hash;
     struct output *ledger_output;
     struct ledger *own;             /* of this flow, when a table or `duplicates key` asks for it */
+    bool told_all;                  /* the message's findings are among its problems already */
     int64_t told;                   /* monotonic ms of the last progress */
     size_t skips_cap;
 };
