@@ -188,6 +188,8 @@ struct format {
     struct guide_rule *rules;
     size_t nrules;
     struct arena *arena;            /* that it was compiled in */
+    const struct conf **confs;      /* the file and all that it includes */
+    size_t nconfs;
     struct slice charset_text;      /* the charset as its author spells it: `utf-8`; n 0 = not given */
 };
 
@@ -209,6 +211,9 @@ int format_load(struct arena *a, const struct finder *finder, struct slice name,
 /* The same from a parsed conf: for tests and for formats made by the program. */
 int format_compile(struct arena *a, const struct finder *finder, struct slice name, struct conf *c, struct format **out,
                    struct problems *ps);
+
+/* The file that a token of the format comes from, its own or an included one: for conf_problem(). */
+const struct conf *format_conf(const struct format *f, const struct token *t);
 
 /* An option's value, or `otherwise` when it is not given. An option that stands alone gives the empty text. */
 struct slice format_option(const struct format *f, const char *name, struct slice otherwise);

@@ -426,7 +426,7 @@ static int check_together(struct loader *l, const struct field *f, const struct 
         return loader_bad(l, t, "FMT_ATTR", "add `true \"…\"`", "`false` without `true`");
     if (f->true_text.n && slice_equal(f->true_text, f->false_text))
         return loader_bad(l, t, "FMT_ATTR", NULL, "`true` and `false` are the same text");
-    if (f->pad.n && f->size == 0)
+    if (f->pad.n && f->size == 0 && !slice_is(l->format->syntax, "fixed"))
         return loader_bad(l, t, "FMT_ATTR", "add `size N`", "`pad` without `size`");
     if (f->pad.n && f->type != TYPE_TEXT && !can_pad_number(f))
         return loader_bad(l, t, "FMT_ATTR", "pad with a blank, or with zeros on the left", "\"%.*s\" as padding would change the number",

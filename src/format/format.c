@@ -96,6 +96,8 @@ static void take_guide(struct loader *l, struct statement *s)
 
 int loader_collect(struct loader *l, struct conf *conf)
 {
+    size_t cap = l->format->nconfs;
+    ARENA_PUSH(l->arena, l->format->confs, l->format->nconfs, cap) = conf;
     l->conf = conf;
     /* what is included comes first, so that this file's own headers stand above it */
     for (struct statement *s = conf->first; s; s = s->next)

@@ -11,6 +11,7 @@
 struct guideline {
     struct cursor cursor;
     const struct token *first;      /* of the path */
+    const struct token *path_end;   /* the token behind it */
     const struct token *occurs;     /* NULL = none given */
     struct guide_step steps[GUIDE_STEPS];
     size_t nsteps;
@@ -19,6 +20,16 @@ struct guideline {
     bool keyed, relax, unused;
     uint32_t min, max;
 };
+
+/* `Party["BY"]`: the path of the line as it is written. */
+static struct slice path_text(const struct loader *l, const struct guideline *g)
+{
+    const char *text = l->conf->text.p;
+    size_t stop = g->path_end->offset;
+    while (stop > g->first->offset && (text[stop - 1] == ' ' || text[stop - 1] == '\t'))
+        stop--;
+    return slice_range(text + g->first->offset, text + stop);
+}
 
 static void widens(struct loader *l, struct guideline *g, const struct token *t, const char *what)
 {
@@ -114,7 +125,7 @@ static void group_line(struct loader *l, struct guideline *g)
         return;
     if (copy.max_occurs > std->max_occurs || (!g->keyed && copy.min_occurs < std->min_occurs))
         widens(l, g, g->occurs ? g->occurs : g->first,
-               arena_printf(l->arena, "%.*s %s admits more than the standard's %s", SLICE_ARG(std->name),
+               arena_printf(l->arena, "%.*s %s admits more than the standard's %s", SLICE_ARG(path_text(l, g)),
                             bounds_text(l, copy.min_occurs, copy.max_occurs),
                             bounds_text(l, std->min_occurs, std->max_occurs))
                    .p);
@@ -196,12 +207,7 @@ static void add_rule(struct loader *l, struct guideline *g, struct group *messag
     size_t cap = f->nrules;
     rule.steps = arena_alloc(l->arena, (g->nsteps + 1) * sizeof *rule.steps);
     memcpy(rule.steps, g->steps, g->nsteps * sizeof *rule.steps);
-    const char *text = l->conf->text.p;
-    const struct token *end = g->occurs ? g->occurs : cursor_peek(&g->cursor);
-    size_t stop = end->offset;
-    while (stop > g->first->offset && text[stop - 1] == ' ')
-        stop--;
-    rule.path = slice_range(text + g->first->offset, text + stop);
+    rule.path = path_text(l, g);
     ARENA_PUSH(l->arena, f->rules, f->nrules, cap) = rule;
 }
 
@@ -225,7 +231,7 @@ static void compile_line(struct loader *l, struct group *message, struct stateme
     if (parse_path(&g, message) != OK)
         return;
     const struct token *t = cursor_peek(&g.cursor);
-    struct cursor path_end = g.cursor;
+    g.path_end = t;
     if (cursor_more(&g.cursor) && (t->kind == TOKEN_NUMBER || t->kind == TOKEN_RANGE)) {
         if (!token_bounds(t, &g.min, &g.max)) {
             loader_bad(l, t, "FMT_OCCURS", NULL, "`%.*s` is no number of times", SLICE_ARG(t->text));
@@ -238,7 +244,6 @@ static void compile_line(struct loader *l, struct group *message, struct stateme
         field_line(l, &g);
     else
         group_line(l, &g);
-    g.cursor = path_end;
     if (g.keyed)
         add_rule(l, &g, message);
 }
@@ -265,7 +270,7 @@ static struct group *message_line(struct loader *l, struct statement *s)
 static void adopt(struct loader *l, const struct format *std, struct slice ref)
 {
     struct format own = *l->format, *f = l->format;
-    size_t cap = std->noptions;
+    size_t cap;
     *f = *std;
     f->name = own.name;
     f->file = own.file;
@@ -275,6 +280,10 @@ static void adopt(struct loader *l, const struct format *std, struct slice ref)
         f->charset = own.charset;
         f->charset_given = true;
     }
+    cap = std->nconfs;
+    for (size_t i = 0; i < own.nconfs; i++)
+        ARENA_PUSH(l->arena, f->confs, f->nconfs, cap) = own.confs[i];
+    cap = std->noptions;
     for (size_t i = 0; i < own.noptions; i++)
         ARENA_PUSH(l->arena, f->options, f->noptions, cap) = own.options[i];
     if (own.nreplacements) {

@@ -68,6 +68,16 @@ struct field *group_add_field(struct arena *a, struct group *g, const char *name
     return f;
 }
 
+const struct conf *format_conf(const struct format *f, const struct token *t)
+{
+    for (size_t i = 0; i < f->nconfs; i++) {
+        const struct slice *text = &f->confs[i]->text;
+        if (text->n && t->text.p >= text->p && t->text.p <= text->p + text->n)
+            return f->confs[i];
+    }
+    return f->conf;
+}
+
 struct slice format_option(const struct format *f, const char *name, struct slice otherwise)
 {
     for (size_t i = f->noptions; i-- > 0;)

@@ -55,7 +55,7 @@ int syntax_problem(const struct format *f, const struct token *t, const char *co
 {
     const struct token *at = t && t->line ? t : syntax_token(f);
     if (f->conf && at)
-        return conf_problem(f->conf, at, PROBLEM_ERROR, code, ps, hint, "%s", text);
+        return conf_problem(format_conf(f, at), at, PROBLEM_ERROR, code, ps, hint, "%s", text);
     problem_addf(ps, PROBLEM_ERROR, code, (struct place){ .file = f->file, .offset = PLACE_NO_OFFSET }, "%s", text);
     return STOP;
 }

@@ -247,6 +247,8 @@ static void own_headers_stand_above_included(void **state)
     assert_true(slice_is(field(message(f), "D")->pattern_text, "yyyyMMddHHmm"));
     assert_int_equal(field(message(f), "D")->nnothing, 1);
     assert_true(f->format->text_hash_source.n > text.n);
+    assert_ptr_equal(format_conf(f->format, &field(message(f), "D")->token), conf);
+    assert_string_equal(format_conf(f->format, &f->format->options[0].token)->file, "tests/data/format/24so.format");
 }
 
 static void types_codes_and_shapes_in_any_order(void **state)
@@ -447,10 +449,11 @@ static void includes_and_guides_come_to_an_end(void **state)
         fputs(files[i][1], out);
         fclose(out);
     }
-    assert_int_equal(format_load(&f->arena, NULL, slice_of(file_join(&f->arena, dir, "a")), NULL, &f->format, &f->problems), STOP);
+    struct slice a = slice_of(file_join(&f->arena, dir, "a")), g = slice_of(file_join(&f->arena, dir, "g"));
+    assert_int_equal(format_load(&f->arena, NULL, a, NULL, &f->format, &f->problems), STOP);
     assert_string_equal(f->problems.first->code, "FMT_CYCLE");
     f->problems.first = f->problems.last = NULL;
-    assert_int_equal(format_load(&f->arena, NULL, slice_of(file_join(&f->arena, dir, "g")), NULL, &f->format, &f->problems), STOP);
+    assert_int_equal(format_load(&f->arena, NULL, g, NULL, &f->format, &f->problems), STOP);
     assert_string_equal(f->problems.first->code, "FMT_CYCLE");
     tempdir_remove(dir);
 }
@@ -486,7 +489,7 @@ static void a_guide_may_not_widen(void **state)
     assert_int_equal(conf_parse(&f->arena, "t.format", text, &conf, &f->problems), OK);
     assert_int_equal(format_compile(&f->arena, &finder, SLICE("t"), conf, &f->format, &f->problems), STOP);
     assert_string_equal(told(f),
-        "2:13 GUIDE_WIDENS Party 0..30 admits more than the standard's 0..20 (write `relax` behind it if the partner really does that)\n"
+        "2:13 GUIDE_WIDENS Party[\"BY\"] 0..30 admits more than the standard's 0..20 (write `relax` behind it if the partner really does that)\n"
         "3:5 GUIDE_WIDENS BGM 0..1 admits more than the standard's 1 (write `relax` behind it if the partner really does that)\n"
         "4:1 GUIDE_WIDENS max 99 admits more than the standard's 35 (write `relax` behind it if the partner really does that)\n"
         "6:1 GUIDE_WIDENS the codes hold one that the standard does not have (write `relax` behind it if the partner really does that)\n"
