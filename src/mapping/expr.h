@@ -43,6 +43,7 @@ struct pred {
     size_t n;
     uint32_t position;                          /* PRED_POSITION */
     bool builds;                                /* PRED_CONDITION: holds path = constant, so it can construct */
+    bool meets;                                 /* in a written path: rows with the same one meet in one instance */
     bool uses_last;
     struct slice source;                        /* as written, brackets included */
     struct pred *next;

@@ -244,7 +244,7 @@ static void load_value_row(struct loader *l, struct scope *s, struct item *it)
     for (int side = 0; side < 2; side++) {
         load_names(l, s, side, &n);
         n.written = it->arrow == ARROW_BOTH || it->arrow == (side == SIDE_RIGHT ? ARROW_RIGHT : ARROW_LEFT);
-        bool good = expr_resolve(&n, it->e[side], true) && value_needed(l, it->e[side]) && (!n.written || written_needs_path(l, it, side));
+        bool good = expr_resolve(&n, it->e[side], true) && (!n.written || written_needs_path(l, it, side)) && value_needed(l, it->e[side]);
         if (!good)
             it->e[side]->type = TYPE_UNKNOWN;
         ok = ok && good;

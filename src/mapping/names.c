@@ -61,10 +61,11 @@ static const struct group *group_above(const struct names *n, const struct group
     return g->parent;
 }
 
+/* A key or position; in a row that writes also path = constant, which rows meet in. */
 static bool step_selects_one(const struct pstep *s)
 {
     for (const struct pred *pr = s->preds; pr; pr = pr->next)
-        if (pr->kind != PRED_CONDITION)
+        if (pr->kind != PRED_CONDITION || pr->meets)
             return true;
     return false;
 }
@@ -201,6 +202,7 @@ static bool resolve_condition(struct names *n, struct pred *pr, const struct gro
     bool number = e->shape == SHAPE_VALUE && (e->type == TYPE_INTEGER || e->type == TYPE_DECIMAL) && e->kind != EXPR_PATH;
     pr->kind = number ? PRED_NUMBER : PRED_CONDITION;
     const struct expr *bad = cannot_build(e, &pr->builds);
+    pr->meets = n->written && pr->builds;
     if (n->written && bad) {
         names_fail(n, &e->span, "MAP_PREDICATE", "on the written side only a key, a position or path = constant", "this predicate cannot construct anything");
         return false;

@@ -33,7 +33,7 @@ struct tree {
 
 static const char *const tree_roots[] = { NULL };
 
-static int tree_load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static inline int tree_load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
 {
     struct tree *t = owner;
     (void)a, (void)from;
@@ -99,7 +99,7 @@ static inline int tree_mapping(struct tree *t, const char *text)
 
 /* ---- trees ------------------------------------------------------------------------------------------------------ */
 
-static struct slice tree_line(const char **at)
+static inline struct slice tree_line(const char **at)
 {
     const char *end = strchr(*at, '\n');
     struct slice line = end ? slice_range(*at, end) : slice_of(*at);
@@ -107,7 +107,7 @@ static struct slice tree_line(const char **at)
     return slice_trim(line);
 }
 
-static void tree_value(struct tree *t, struct node *n, struct slice name, struct slice raw)
+static inline void tree_value(struct tree *t, struct node *n, struct slice name, struct slice raw)
 {
     struct field *f = group_field(n->group, name);
     struct fault fault = { 0 };
@@ -124,7 +124,7 @@ static void tree_value(struct tree *t, struct node *n, struct slice name, struct
         v->state = VALUE_EMPTY;
 }
 
-static void tree_fill(struct tree *t, struct node *n, const char **at)
+static inline void tree_fill(struct tree *t, struct node *n, const char **at)
 {
     while (**at) {
         struct slice line = tree_line(at);
@@ -186,7 +186,7 @@ static inline const char *tree_dump(struct tree *t, const struct node *n)
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
-static struct slice tree_param(void *owner, struct slice name)
+static inline struct slice tree_param(void *owner, struct slice name)
 {
     struct tree *t = owner;
     for (size_t i = 0; t->params[i]; i += 2)
@@ -195,7 +195,7 @@ static struct slice tree_param(void *owner, struct slice name)
     return slice_none();
 }
 
-static int tree_give(void *owner, struct node *target, struct problems *ps)
+static inline int tree_give(void *owner, struct node *target, struct problems *ps)
 {
     struct tree *t = owner;
     (void)ps;
