@@ -57,7 +57,7 @@ static void clean(struct slice wanted, struct buf *out)
         size_t step = 1;
         if (c >= 0xC0) {
             struct slice rest = { wanted.p + i, wanted.n - i < 4 ? wanted.n - i : 4 };
-            step = 1 + (c >= 0xE0) + (c >= 0xF0);
+            step = 2u + (c >= 0xE0) + (c >= 0xF0);
             rest.n = rest.n < step ? rest.n : step;
             if (rest.n < step || utf8_valid(rest) < step)
                 step = 1;
