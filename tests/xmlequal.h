@@ -111,7 +111,7 @@ static bool told_is_deliberate(const char *code)
 }
 
 /* NULL = the three ways agree on these bytes; else which do not. */
-static const char *told_differ(struct slice bytes, struct told *whole, struct told *authority)
+static inline const char *told_differ(struct slice bytes, struct told *whole, struct told *authority)
 {
     struct told step;
     const char *differ = NULL;

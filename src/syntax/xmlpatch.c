@@ -234,7 +234,7 @@ static int set_element(struct xpatch *x, const struct node *n, const struct fiel
 {
     size_t i = xpiece_find(x->piece, old->at - old->lead);
 
-    if (i == XPIECE_NONE || !unchanged(x, f, x->piece->elements[i].text, old))
+    if (i == XPIECE_NONE || !unchanged(x, f, old->form & VALUE_MIXED ? slice_trim(x->piece->elements[i].text) : x->piece->elements[i].text, old))
         return xpatch_refuse(x, old->at, "the original is not what was read before");
     return v->state == VALUE_ABSENT ? take_away(x, i, n, f) : xpatch_text(x, i, n, f, v);
 }

@@ -251,6 +251,8 @@ int xplan_compile(struct format *f, struct arena *a, struct problems *ps)
     struct compile c = { .plan = p, .format = f, .arena = a, .problems = ps };
 
     p->format = f;
+    if (f->charset == CHARSET_UNKNOWN)
+        f->charset = CHARSET_UTF_8;
     p->of_group = arena_zero(a, (f->ngroups + 1) * sizeof *p->of_group);
     p->top = spot_new(&c, NULL, slice_none(), (struct slice){ "", 0 }, (struct slice){ "", 0 });
     p->top->holder = f->file_group;

@@ -316,6 +316,8 @@ static void end_field(struct reader *r, struct xframe *f, bool cdata_only, struc
         v->state = VALUE_EMPTY;
         return;
     }
+    if (f->mixed)                               /* the blanks between child elements are no part of the text */
+        raw = slice_trim(raw);
     set_value(r, f->node, field, raw.p ? raw : (struct slice){ "", 0 }, ps);
 }
 

@@ -54,9 +54,11 @@ static void declared_name(struct xview *v, const char *p, size_t n, unsigned uni
 }
 
 /* The charset that the first bytes prove, without a declaration (XML 1.0 F.1); UNKNOWN = one of bytes. */
-static enum charset sniff(struct xview *v, const unsigned char *b, size_t n)
+static enum charset sniff(struct xview *v, const unsigned char *b, size_t n, enum charset otherwise)
 {
     enum charset bom = CHARSET_UNKNOWN;
+    /* Without mark UTF-16 shows itself by `<?`, or is what the caller knows it to be. */
+    const bool little = n >= 4 && b[0] == '<' && !b[1], big = n >= 4 && !b[0] && b[1] == '<';
 
     if (n >= 4 && ((!b[0] && !b[1]) || (b[0] == 0xFF && b[1] == 0xFE && !b[2] && !b[3]) || (b[0] == '<' && !b[1] && !b[2] && !b[3]) ||
                    (b[0] == 0x4C && b[1] == 0x6F && b[2] == 0xA7 && b[3] == 0x94))) {
@@ -69,9 +71,9 @@ static enum charset sniff(struct xview *v, const unsigned char *b, size_t n)
         v->marked = true;
         return bom == CHARSET_UTF_16 ? (b[0] == 0xFE ? CHARSET_UTF_16BE : CHARSET_UTF_16LE) : bom;
     }
-    if (n >= 4 && b[0] == '<' && !b[1])
+    if (little && ((b[2] == '?' && !b[3]) || otherwise == CHARSET_UTF_16LE))
         return CHARSET_UTF_16LE;
-    if (n >= 4 && !b[0] && b[1] == '<')
+    if (big && ((b[3] == '?' && !b[2]) || otherwise == CHARSET_UTF_16BE))
         return CHARSET_UTF_16BE;
     return CHARSET_UNKNOWN;
 }
@@ -127,7 +129,7 @@ int xview_open(struct xview *v, struct source *source, enum charset otherwise, s
 {
     *v = (struct xview){ .source = source, .bad = PLACE_NO_OFFSET, .unit = 1 };
     source_has(source, 4);
-    enum charset proven = sniff(v, (const unsigned char *)source->at, (size_t)(source->end - source->at));
+    enum charset proven = sniff(v, (const unsigned char *)source->at, (size_t)(source->end - source->at), otherwise);
     unsigned wide = is_wide(proven) ? 2 : 1;
 
     if (!v->foreign) {
