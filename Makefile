@@ -37,12 +37,14 @@ need = $(if $(strip $(1)),$(if $(shell pkg-config --exists $(1) 2>/dev/null && e
 LIBS = $(eval LIBS := $(call need,$(PKGS))$(if $(strip $(PKGS)),$(shell pkg-config --libs $(PKGS))) $(CSV) -pthread)$(LIBS)
 DEPS_CFLAGS = $(eval DEPS_CFLAGS := $(call need,$(PKGS))$(if $(strip $(PKGS)),$(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')))$(DEPS_CFLAGS)
 
-OPT_release = -O2 -g
+OPT_release = -O2 -g -fno-plt
 OPT_debug   = -O0 -g
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_fuzz    = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 OPT_cover   = -O0 -g --coverage
 OPT = $(OPT_$(KIND))
+# What every byte goes through: -O3 made W1 9 % and W2 5 % faster (2026-11-22, gcc 12, 2 cores 2.8 GHz).
+$(foreach l,message syntax mapping,$(eval $(B)/obj/$(l)/%.o: OPT_release = -O3 -g -fno-plt))
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wwrite-strings \
        $(WERROR) -Wno-error=deprecated-declarations
 CPPFLAGS_ALL = -Iinclude -Isrc -D_GNU_SOURCE -DWAYBILL_VERSION='"$(VERSION)"' -DWAYBILL_DATA='"$(PREFIX)/share/waybill"' $(CPPFLAGS)
