@@ -52,6 +52,8 @@ void source_open_fd(struct source *s, int fd, const char *name, const struct lim
 void source_open_text(struct source *s, struct slice text, const char *name, const struct limits *limits);
 void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner, const char *name,
                         const struct limits *limits);
+/* The same bytes from the beginning, while `of` is being read; false for pipes. */
+bool source_open_anew(struct source *s, const struct source *of);
 void source_close(struct source *s);
 /* Bytes of the file again, for patching: out of the window, or read anew where the input is no pipe. slice_none() otherwise. */
 struct slice source_again(const struct source *s, uint64_t at, uint64_t n, struct arena *a);

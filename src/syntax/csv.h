@@ -81,6 +81,7 @@ struct rows {
 
     size_t cap;                     /* of both arrays */
     struct buf kept;                /* the row before, once its window has moved on */
+    struct buf decoding;            /* one cell on its way to UTF-8 */
     struct slice newline;           /* the first line end that was met; n 0: none yet */
     bool trusting;                  /* asks neither charset nor libcsv: for the comparison of our scan with libcsv */
     uint64_t units_at;              /* UTF-16: place in the file of text->at */
@@ -113,7 +114,7 @@ static inline struct slice rows_raw(const struct rows *w, size_t i)
 }
 
 /* The cell as UTF-8, without its quotes; in the row's bytes where possible, else in the arena. */
-struct slice rows_text(const struct rows *w, size_t i, struct arena *a);
+struct slice rows_text(struct rows *w, size_t i, struct arena *a);
 /* Place of a byte of the row in the file. */
 uint64_t rows_place(const struct rows *w, const char *p);
 /* Where the next row may begin. */
@@ -247,7 +248,7 @@ void live_positions(struct live *l, const struct flat *flat, struct arena *a);
 /* Fills a node of the level from the row; SKIP when a value is not what the format wants. */
 /* A new instance of the level's group, appended to `parent` when it is one of its lists. */
 struct node *live_node(const struct live *l, size_t level, struct node *parent, struct arena *a);
-int live_fill(const struct live *l, const struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps);
+int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps);
 
 /* Adds the problem of a value that does not fit its field. Returns SKIP. */
 int live_problem(const struct node *n, const struct field *f, struct slice text, uint64_t at, const struct fault *fault, struct arena *a,
@@ -272,6 +273,7 @@ int key_check(struct reader *r, struct node *msg, struct problems *ps);
 int joined_open(struct reader *r, struct problems *ps);
 int joined_fill(struct reader *r, size_t level, struct node *node, struct problems *ps);
 int joined_close(struct reader *r, struct problems *ps);
+void joined_release(struct reader *r);
 /* "line 12" of an offset of the input, for texts. */
 struct slice flat_line(struct problems *ps, uint64_t at);
 

@@ -1,37 +1,18 @@
 #include "syntax/csv.h"
 
-#include <unistd.h>
-
 enum { LOOK_AGAIN = 16 };           /* fingerprints looked up in the file again; behind that they are believed */
-
-struct again {
-    int fd;
-    off_t at;
-};
-
-static ssize_t read_again(struct source *s, char *p, size_t n)
-{
-    struct again *g = s->owner;
-    ssize_t got = pread(g->fd, p, n, g->at);
-    if (got > 0)
-        g->at += got;
-    return got > 0 ? got : 0;
-}
 
 /* Reads the file a second time, up to the message `msg`, for a message with this key.  False: there is none. */
 static bool find_key(const struct reader *r, const struct node *msg, struct slice key, uint64_t *at)
 {
     struct arena whole, part;
+    struct problems ps;
+    struct source s;
+    if (!source_open_anew(&s, r->source))
+        return true;
     arena_init(&whole, 0);
     arena_init(&part, r->limits->message);
-    struct problems ps;
     problems_init(&ps, &whole, 1);
-    struct again g = { .fd = r->source->fd, .at = r->source->start };
-    struct source s;
-    if (r->source->fd >= 0)
-        source_open_filter(&s, read_again, &g, r->source->name, r->source->limits);
-    else
-        source_open_text(&s, slice_range(r->source->buffer, r->source->end), r->source->name, r->source->limits);
     struct reader twin = { .source = &s, .format = r->format, .limits = r->limits, .syntax = r->syntax, .arena = &whole };
     struct node *m = NULL;
     bool found = false;
@@ -63,7 +44,7 @@ int key_check(struct reader *r, struct node *msg, struct problems *ps)
     if (key.n == 0 || keyset_add(st->keys, key))
         return OK;
     uint64_t first = 0;
-    bool pipe = r->source->fd >= 0 && r->source->start < 0, sure = pipe || st->verified >= LOOK_AGAIN;
+    bool sure = r->source->start < 0 || st->verified >= LOOK_AGAIN;     /* a pipe, or a file full of them */
     if (!sure) {
         st->verified++;
         if (!find_key(r, msg, key, &first))

@@ -1,8 +1,9 @@
 #include "syntax/csv.h"
 
 /*
- * Companion files: `group Line 0..* file lines join OrderNo`.  Rows in the order of the messages stream past; rows that come
- * before their message wait in memory by key, LIMIT_MESSAGE bytes at most.
+ * Companion files: `group Line 0..* file lines join OrderNo`.  Rows in the order of the messages stream past; rows that
+ * come before their message wait in memory by key, LIMIT_MESSAGE bytes at most.  The file is looked through once ahead: where the
+ * rows of one key do not stand together, all of them wait.
  */
 struct joined {
     const struct flat_companion *plan;
@@ -75,6 +76,60 @@ static int joined_begin(struct joined *j, struct reader *r, struct problems *ps)
     return rc == OK ? live_match(&j->live, j->plan->flat, &j->rows, r->arena, ps) : rc;
 }
 
+/* The join column as the parent's key spells it. */
+static struct slice joined_key(struct rows *w, size_t cell, const struct field *key, struct arena *a)
+{
+    struct value v = { 0 };
+    struct fault fault;
+    struct slice text = cell < w->n ? rows_text(w, cell, a) : slice_none();
+    return type_read(key, text, a, &v, &fault) == OK && value_is(&v) ? value_text(&v) : text;
+}
+
+/* Do the rows of one key stand apart somewhere?  Also true where the file cannot be read twice. */
+static bool is_scattered(const struct joined *j, const struct field *key)
+{
+    struct source s;
+    struct rows w;
+    struct arena a, part;
+    struct buf last = { 0 };
+    if (!source_open_anew(&s, j->rows.file))
+        return true;
+    arena_init(&a, 0);
+    arena_init(&part, 0);
+    struct keyset *keys = keyset_new(&a);
+    rows_open(&w, &s, &j->plan->flat->d, &a);
+    rows_sep(&w);
+    bool apart = false;
+    for (int rc = rows_next(&w, 0, 0); !apart && rc == OK; rc = rows_next(&w, 0, 0)) {
+        struct slice now = joined_key(&w, j->cell, key, &part);
+        if (!slice_equal(now, buf_slice(&last))) {
+            last.n = 0;
+            buf_add(&last, now);
+            apart = !keyset_add(keys, now);
+        }
+        arena_reset(&part);
+    }
+    arena_release(&part);
+    keyset_free(keys);
+    rows_close(&w);
+    source_close(&s);
+    buf_release(&last);
+    arena_release(&a);
+    return apart;
+}
+
+static int joined_next(struct joined *j, struct problems *ps);
+static int set_aside(struct joined *j, struct slice key, struct problems *ps);
+
+static int all_wait(struct joined *j, const struct field *key, struct problems *ps)
+{
+    int rc;
+    while ((rc = joined_next(j, ps)) == OK)
+        if ((rc = set_aside(j, joined_key(&j->rows, j->cell, key, &j->arena), ps)) != OK)
+            return rc;
+    return rc == END ? OK : rc;
+}
+
 int joined_open(struct reader *r, struct problems *ps)
 {
     struct flat_reader *st = r->state;
@@ -83,6 +138,9 @@ int joined_open(struct reader *r, struct problems *ps)
     for (size_t i = 0; i < st->flat->ncompanions; i++) {
         st->joined[i].plan = &st->flat->companions[i];
         int one = joined_begin(&st->joined[i], r, ps);
+        const struct field *key = st->flat->cols[st->flat->companions[i].key].field;
+        if (one == OK && is_scattered(&st->joined[i], key))
+            one = all_wait(&st->joined[i], key, ps);
         rc = one > rc ? one : rc;
     }
     return rc;
@@ -134,15 +192,6 @@ static int joined_next(struct joined *j, struct problems *ps)
     return j->ended ? END : OK;
 }
 
-/* The join column as the parent's key spells it. */
-static struct slice joined_key(struct joined *j, const struct field *key, struct arena *a)
-{
-    struct value v = { 0 };
-    struct fault fault;
-    struct slice text = rows_text(&j->rows, j->cell, a);
-    return type_read(key, text, a, &v, &fault) == OK && value_is(&v) ? value_text(&v) : text;
-}
-
 static int set_aside(struct joined *j, struct slice key, struct problems *ps)
 {
     int rc = OK;
@@ -190,7 +239,7 @@ static int join_one(struct reader *r, struct joined *j, struct node *node, struc
         found = true;
     }
     while ((next = joined_next(j, ps)) == OK) {
-        struct slice has = joined_key(j, key->field, st->arena);
+        struct slice has = joined_key(&j->rows, j->cell, key->field, st->arena);
         if (slice_equal(has, want)) {
             node_append(node, row_node(j, st->arena, &rc, ps));
             j->pending = false;
@@ -233,9 +282,18 @@ int joined_close(struct reader *r, struct problems *ps)
             problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "JOIN_ORPHAN",
                         .place = { .file = j->rows.file->name, .offset = PLACE_NO_OFFSET },
                         .text = SLICE("the companion file has rows whose key is in no message") });
-        arena_release(&j->arena);
-        rows_close(&j->rows);
+    }
+    joined_release(r);
+    return END;
+}
+
+void joined_release(struct reader *r)
+{
+    struct flat_reader *st = r->state;
+    for (size_t i = 0; st->joined && i < st->flat->ncompanions; i++) {
+        arena_release(&st->joined[i].arena);
+        if (st->joined[i].rows.file)
+            rows_close(&st->joined[i].rows);
     }
     st->joined = NULL;
-    return END;
 }

@@ -100,7 +100,7 @@ static int check_exact(const struct live *l, const struct rows *w, const struct 
     return OK;
 }
 
-static int read_titles(struct live *l, const struct rows *w, struct slice *titles, struct map *cells, struct arena *a, struct problems *ps)
+static int read_titles(struct live *l, struct rows *w, struct slice *titles, struct map *cells, struct arena *a, struct problems *ps)
 {
     int rc = OK;
     for (size_t i = 0; i < w->n; i++) {
@@ -155,7 +155,9 @@ bool live_width(const struct live *l, struct rows *w)
     bool more = w->n > l->width;
     const char *where = more ? w->p + cell_start(w->ends, l->width) : w->p;
     w->fault = (struct row_fault){ .code = more ? "ROW_LONG" : "ROW_SHORT", .rc = SKIP, .at = rows_place(w, where),
-                                   .expected = l->width, .found = w->n };
+                                   .expected = l->width, .found = w->n,
+                                   .hint = more ? "does a text hold the delimiter without being quoted?"
+                                                : "does a text hold a line end without being quoted?" };
     return true;
 }
 
@@ -204,7 +206,7 @@ static struct node *holder_node(const struct live *l, uint32_t holder, struct no
     return l->holder[holder];
 }
 
-static int read_cell(const struct live *l, const struct rows *w, const struct live_column *c, struct node *level, struct arena *a,
+static int read_cell(const struct live *l, struct rows *w, const struct live_column *c, struct node *level, struct arena *a,
                      struct problems *ps)
 {
     struct slice raw = rows_raw(w, c->cell);
@@ -237,7 +239,7 @@ struct node *live_node(const struct live *l, size_t level, struct node *parent, 
     return n;
 }
 
-int live_fill(const struct live *l, const struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps)
+int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps)
 {
     const struct live_level *v = &l->levels[level];
     bool simple = w->text == w->file && (!w->high || w->d.charset == CHARSET_UTF_8);

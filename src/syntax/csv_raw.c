@@ -8,24 +8,37 @@ enum { HEAD_ROWS = 64, HEAD_BYTES = 64 * 1024 };
 
 /* --- what kind of file --------------------------------------------------------------------------------------------------- */
 
-/* Rows of the head with as many delimiters as its first row, quoted texts left aside. */
+/* Rows of the head, and how many of them have the commonest number of cells; quoted texts are left aside. */
 struct fit {
     size_t rows, alike, cells;
 };
 
+static struct fit fit_counts(const size_t *count, size_t rows)
+{
+    struct fit f = { rows, 0, 1 };
+    for (size_t i = 0; i < rows; i++) {
+        size_t alike = 0;
+        for (size_t k = 0; k < rows; k++)
+            alike += count[k] == count[i];
+        if (alike > f.alike || (alike == f.alike && count[i] > f.cells)) {
+            f.alike = alike;
+            f.cells = count[i];
+        }
+    }
+    return f;
+}
+
 static struct fit fit_delimiter(struct slice head, unsigned char delimiter)
 {
-    struct fit f = { 0, 0, 0 };
-    size_t cells = 1;
+    size_t count[HEAD_ROWS], rows = 0, cells = 1;
     bool quoted = false, any = false;
-    for (size_t i = 0; i < head.n && f.rows < HEAD_ROWS; i++) {
+    for (size_t i = 0; i < head.n && rows < HEAD_ROWS; i++) {
         unsigned char c = (unsigned char)head.p[i];
         if (c == '"') {
             quoted = !quoted;
         } else if (!quoted && (c == '\n' || c == '\r')) {
-            f.cells = any && f.rows == 0 ? cells : f.cells;
-            f.alike += any && cells == f.cells;
-            f.rows += any;
+            if (any)
+                count[rows++] = cells;
             cells = 1;
             any = false;
             continue;
@@ -34,9 +47,9 @@ static struct fit fit_delimiter(struct slice head, unsigned char delimiter)
         }
         any = true;
     }
-    if (any && f.rows < HEAD_ROWS && f.rows == 0)
-        f = (struct fit){ 1, 1, cells };
-    return f;
+    if (any && rows == 0)
+        count[rows++] = cells;
+    return fit_counts(count, rows);
 }
 
 static double fit_value(struct fit f)

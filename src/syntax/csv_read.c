@@ -86,7 +86,7 @@ static void open_levels(struct reader *r, size_t level, struct problems *ps)
 {
     struct flat_reader *st = r->state;
     const struct flat *flat = st->flat;
-    const struct rows *w = &st->rows;
+    struct rows *w = &st->rows;
     for (; level < flat->nlevels; level++) {
         const struct group *g = flat->levels[level].group;
         bool row = level > 0 && level + 1 == flat->nlevels;
@@ -393,6 +393,7 @@ void flat_read_close(struct reader *r)
     struct flat_reader *st = r->state;
     if (!st)
         return;
+    joined_release(r);
     rows_close(&st->rows);
     keyset_free(st->keys);
 }

@@ -226,7 +226,7 @@ static bool row_quote(struct rows *w, const char *row, const char *open, const c
         return false;
     const char *nul = memchr(open, 0, (size_t)(close - open));
     if (nul) {
-        fault_set(w, "CSV_NUL", SKIP, nul, "a NUL byte is no text", NULL);
+        fault_set(w, "CSV_NUL", SKIP, nul, "a NUL byte is no text", "the file is damaged, or UTF-16 without byte order mark");
         *next = nul;
         return true;
     }
@@ -246,10 +246,9 @@ static void check_charset(struct rows *w, size_t from)
     if (w->text != w->file || w->d.charset == CHARSET_UTF_8 || w->d.charset == CHARSET_UNKNOWN) {
         good = utf8_valid(part);
     } else {
-        struct buf b = { 0 };
         bool unfinished = false;
-        good = charset_decode(w->d.charset, part, &b, &unfinished);
-        buf_release(&b);
+        w->decoding.n = 0;
+        good = charset_decode(w->d.charset, part, &w->decoding, &unfinished);
     }
     if (good == part.n)
         return;
@@ -269,7 +268,8 @@ static void check_fields(struct rows *w)
         if (rows_raw(w, i).n <= w->limits->field)
             continue;
         w->fault = (struct row_fault){ .code = "LIMIT_FIELD", .rc = SKIP, .at = rows_place(w, rows_raw(w, i).p),
-                                       .text = "this text is longer than a field may be" };
+                                       .text = "this text is longer than a field may be",
+                                       .hint = "is a quote or a line end missing? `limit field` in site.conf allows more" };
         return;
     }
 }
@@ -458,7 +458,7 @@ static struct slice undouble(struct slice inner, char quote, struct arena *a)
     return slice_range(to, out);
 }
 
-struct slice rows_text(const struct rows *w, size_t i, struct arena *a)
+struct slice rows_text(struct rows *w, size_t i, struct arena *a)
 {
     struct slice raw = rows_raw(w, i);
     if (w->d.quoting && raw.n >= 2 && (unsigned char)raw.p[0] == w->d.quote) {
@@ -468,12 +468,10 @@ struct slice rows_text(const struct rows *w, size_t i, struct arena *a)
     }
     if (w->text != w->file || w->d.charset == CHARSET_UTF_8 || !w->high)
         return raw;
-    struct buf b = { 0 };
     bool unfinished = false;
-    charset_decode(w->d.charset, raw, &b, &unfinished);
-    struct slice text = arena_copy(a, buf_slice(&b));
-    buf_release(&b);
-    return text;
+    w->decoding.n = 0;
+    charset_decode(w->d.charset, raw, &w->decoding, &unfinished);
+    return arena_copy(a, buf_slice(&w->decoding));
 }
 
 int rows_problem(const struct row_fault *f, uint64_t message, struct problems *ps)
@@ -557,5 +555,6 @@ void rows_close(struct rows *w)
     if (w->text == &w->decoded)
         source_close(&w->decoded);
     buf_release(&w->kept);
+    buf_release(&w->decoding);
     w->text = w->file;
 }

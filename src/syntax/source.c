@@ -37,6 +37,26 @@ void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char 
     s->cap = b.cap;
 }
 
+static ssize_t read_anew(struct source *s, char *p, size_t n)
+{
+    ssize_t got = pread(s->fd, p, n, s->start + (off_t)source_offset(s, s->end));
+    return got > 0 ? got : 0;
+}
+
+bool source_open_anew(struct source *s, const struct source *of)
+{
+    if (of->fd < 0 && !of->more) {
+        source_open_text(s, slice_range(of->buffer, of->end), of->name, of->limits);
+        return true;
+    }
+    if (of->start < 0)
+        return false;
+    source_open_filter(s, read_anew, NULL, of->name, of->limits);
+    s->fd = of->fd;
+    s->start = of->start;
+    return true;
+}
+
 void source_close(struct source *s)
 {
     if ((s->fd >= 0 || s->more) && s->buffer) {

@@ -73,7 +73,7 @@ static bool oracle_next(struct oracle *o, unsigned char delimiter)
     return true;
 }
 
-static bool equal_cells(struct oracle *o, const struct rows *w, struct arena *a)
+static bool equal_cells(struct oracle *o, struct rows *w, struct arena *a)
 {
     const char *p = o->cells.p;
     for (size_t i = 0; i < w->n; i++) {

@@ -238,6 +238,66 @@ static void wrong_formats(void **state)
     }
 }
 
+static const char invoices[] = "syntax csv\nmessage I key No {\n No integer\n Who text\n group L 0..* file lines join No {\n Item text\n Qty decimal\n }\n}\n";
+
+/* Rows of a second file, in any order, and written into one. */
+static void companions(void **state)
+{
+    (void)state;
+    static const char lines[] = "No,Item,Qty\n007,a,1\n8,c,3\n8,d,4\n7,b,2\n99,z,1\n";
+    struct kit k;
+    struct source s;
+    struct sink main_sink, lines_sink;
+    struct companion_file in = { .name = SLICE("lines"), .source = &s }, out = { .name = SLICE("lines"), .sink = &lines_sink };
+    kit_start(&k, invoices);
+    source_open_text(&k.source, SLICE("No,Who\n7,X\n8,Y\n9,Z\n"), "test.csv", NULL);
+    source_open_text(&s, slice_of(lines), "lines.csv", NULL);
+    source_locate(&k.source, &k.problems);
+    k.reader = (struct reader){ .source = &k.source, .format = k.format, .companions = &in, .ncompanions = 1 };
+    k.rc = reader_open(&k.reader, &k.arena, &k.problems);
+    sink_open_memory(&main_sink, "main");
+    sink_open_memory(&lines_sink, "lines");
+    struct writer w = { .sink = &main_sink, .format = k.format, .companions = &out, .ncompanions = 1 };
+    assert_int_equal(writer_open(&w, &k.arena, &k.problems), OK);
+    struct node *m = NULL;
+    while ((k.rc = reader_read(&k.reader, &k.message, &m, &k.problems)) == OK) {
+        kit_tree(&k.out, m);
+        buf_byte(&k.out, '\n');
+        assert_int_equal(writer_write(&w, m, &k.problems), OK);
+        arena_reset(&k.message);
+    }
+    assert_int_equal(k.rc, END);
+    buf_byte(&k.out, 0);
+    assert_string_equal(k.out.p, "No=7 Who=X L{Item=a Qty=1} L{Item=b Qty=2}\nNo=8 Who=Y L{Item=c Qty=3} L{Item=d Qty=4}\nNo=9 Who=Z\n");
+    assert_string_equal(k.problems.first->code, "JOIN_ORPHAN");
+    writer_close(&w, &k.problems);
+    assert_true(slice_is(buf_slice(&main_sink.buf), "No,Who\n7,X\n8,Y\n9,Z\n"));
+    assert_true(slice_is(buf_slice(&lines_sink.buf), "No,Item,Qty\n7,a,1\n7,b,2\n8,c,3\n8,d,4\n"));
+    sink_release(&main_sink);
+    sink_release(&lines_sink);
+    kit_close(&k);
+    reads(invoices, "No,Who\n7,X\n", "[4]\n[CSV_COMPANION 0:0]\n");
+}
+
+/* Groups that occur once lie in the same row. */
+static void single_groups(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage M {\n No text\n group To {\n Street text\n group City {\n Zip text\n Name text\n }\n }\n}\n";
+    reads(f, "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n", "[0 19..25]\nNo=1 To{Street=s}\n[0 25..31]\nNo=2 To{City{Name=n}}\n[0 31..36]\nNo=3\n");
+    round_trip(f, "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n", "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n");
+}
+
+static void tagged_files_are_written(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv delimiter \";\" header no tag 1\ngroup Head 1 at \"F\" {\n Id text\n}\n"
+                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at \"N\" {\n T text\n }\n }\n}\n"
+                            "group Tail 0..1 at \"T\" {\n Count text\n}\n";
+    round_trip(f, "F;x\nH;1\nL;a\nN;n1\nL;b\nH;2\nT;9\n", "H;1\nL;a\nN;n1\nL;b\nH;2\nT;9\n");
+    reads(f, "F;x\nL;a\nH;1\nN;n\n", "[3 4..8]\n[CSV_TAG_ORDER 2:1]\n[3 8..16]\n[CSV_TAG_ORDER 4:1]\n");
+}
+
 static void inspects(void **state)
 {
     (void)state;
@@ -272,6 +332,7 @@ int main(void)
         cmocka_unit_test(utf16), cmocka_unit_test(wrong_rows), cmocka_unit_test(nul_bytes), cmocka_unit_test(keys_split),
         cmocka_unit_test(disagreement), cmocka_unit_test(limits), cmocka_unit_test(windows), cmocka_unit_test(writes),
         cmocka_unit_test(never_quotes), cmocka_unit_test(wrong_formats), cmocka_unit_test(inspects),
+        cmocka_unit_test(companions), cmocka_unit_test(single_groups), cmocka_unit_test(tagged_files_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
