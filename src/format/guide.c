@@ -278,6 +278,7 @@ static void adopt(struct loader *l, const struct format *std, struct slice ref)
     f->guide_of = ref;
     if (own.charset_given) {
         f->charset = own.charset;
+        f->charset_text = own.charset_text;
         f->charset_given = true;
     }
     cap = std->nconfs;

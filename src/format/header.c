@@ -184,8 +184,20 @@ static int parse_default(struct cursor *c, struct statement *s)
     return OK;
 }
 
+/* Whether this file, or one that it includes, declares a type or shape of the name, maybe further down. */
+static bool declares(const struct loader *l, struct slice name)
+{
+    if (map_get(&l->types, name) || map_get(&l->shapes, name))
+        return true;
+    for (const struct statement *s = l->conf->first; s; s = s->next)
+        if (s->n > 1 && (token_is(s->tokens, "type") || token_is(s->tokens, "shape"))
+            && slice_equal(s->tokens[1].text, name))
+            return true;
+    return false;
+}
+
 /* A statement `delimiter ";"` of its own: a known option, alone or with one value that is no type. */
-static bool is_option(const struct statement *s)
+static bool is_option(const struct loader *l, const struct statement *s)
 {
     const struct token *t = s->tokens;
     const struct known_option *known = t->kind == TOKEN_NAME ? find_option(t->text) : NULL;
@@ -196,14 +208,14 @@ static bool is_option(const struct statement *s)
     for (enum type type = TYPE_TEXT; type <= TYPE_BINARY; type++)
         if (token_is(&t[1], type_names[type]))
             return false;
-    return t[1].kind != TOKEN_OP;
+    return t[1].kind != TOKEN_OP && !(t[1].kind == TOKEN_NAME && declares(l, t[1].text));
 }
 
 int header_take(struct loader *l, struct statement *s)
 {
     struct cursor c = { .loader = l, .statement = s };
     const struct token *t = s->tokens;
-    if (is_option(s)) {
+    if (is_option(l, s)) {
         parse_option(&c);
         return 1;
     }

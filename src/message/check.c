@@ -54,6 +54,11 @@ static const char *occurs_text(struct arena *a, uint32_t min, uint32_t max)
     return s.p;
 }
 
+static struct slice times(struct check *c, uint32_t n)
+{
+    return n == 1 ? SLICE("stands once") : arena_printf(c->arena, "stands %u times", n);
+}
+
 static struct slice child_path(struct check *c, const struct node *n, const struct group *g)
 {
     struct slice above = node_path(c->arena, n, NULL);
@@ -69,7 +74,7 @@ static void check_number(struct check *c, const struct node *n, const struct gro
     if (found == 0)
         complain(c, "REQUIRED", place_of(n, NULL), child_path(c, n, g), SLICE("is required and missing"), hint);
     else
-        complain(c, "OCCURS", place_of(n, NULL), child_path(c, n, g), arena_printf(c->arena, "stands %u times", found),
+        complain(c, "OCCURS", place_of(n, NULL), child_path(c, n, g), times(c, found),
                  hint);
 }
 
@@ -134,7 +139,7 @@ static void rule_step(struct check *c, const struct node *n, const struct guide_
         return;
     struct slice text = SLICE("is required here and missing");
     if (found > 0)
-        text = r->max_occurs == 0 ? SLICE("is not used here") : arena_printf(c->arena, "stands %u times", found);
+        text = r->max_occurs == 0 ? SLICE("is not used here") : times(c, found);
     complain(c,
              found == 0           ? "REQUIRED"
              : r->max_occurs == 0 ? "GUIDE_UNUSED"

@@ -229,7 +229,8 @@ static void headers_in_both_places(void **state)
     assert_int_equal(f->format->nreplacements, 1);
     assert_int_equal(f->format->charset, CHARSET_WINDOWS_1250);
     assert_int_equal(message(f)->nfields, 2);
-    good(f, "syntax json lines\nwidth text\nmessage M {\n    A text\n}\n");
+    good(f, "syntax json lines\nwidth text\nindent money\nmessage M {\n    A text\n}\ntype money decimal max 9\n");
+    assert_non_null(group_field(f->format->file_group, SLICE("indent")));
     assert_non_null(group_field(f->format->file_group, SLICE("width")));
 }
 

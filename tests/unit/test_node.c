@@ -247,7 +247,7 @@ static void what_is_missing_is_told(void **state)
                         "Head: REQUIRED is required and missing (t.format:6 says 1)\n"
                         "Line[1]/Qty: REQUIRED a value is required and missing (t.format:10 says required)\n"
                         "Phone: OCCURS stands 3 times (t.format:13 says 0..2)\n"
-                        "Extra: OCCURS stands 1 times (t.format:14 says 2..*)\n");
+                        "Extra: OCCURS stands once (t.format:14 says 2..*)\n");
     assert_int_equal(f->problems.first->place.offset, 17);
     assert_true(f->problems.last->place.offset == PLACE_NO_OFFSET);
     f->problems.first = f->problems.last = NULL;

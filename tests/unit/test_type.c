@@ -440,6 +440,9 @@ static void equal_by_type(void **state)
     assert_true(type_compare(TYPE_DECIMAL, SLICE("9"), SLICE("10")) < 0);
     assert_true(type_compare(TYPE_TEXT, SLICE("9"), SLICE("10")) > 0);
     assert_true(type_compare(TYPE_DATE, SLICE("2024-01-02"), SLICE("2023-12-31")) > 0);
+    assert_true(type_compare(TYPE_TIME, SLICE("09:00:00"), SLICE("10:00:00")) < 0);
+    assert_true(type_compare(TYPE_DATETIME, SLICE("2024-01-01T10:00:00+01:00"), SLICE("2024-01-01T09:00:00Z")) == 0);
+    assert_true(type_compare(TYPE_BOOLEAN, SLICE("false"), SLICE("true")) < 0);
 }
 
 static void parse_without_a_field(void **state)
