@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/limit.h"
+#include "base/map.h"
 #include "mapping/mapping.h"
 
 struct cases {
@@ -34,9 +35,15 @@ struct cases {
     uint64_t passed, failed;
     uint64_t mutants_made, mutants_killed;
     uint64_t rows, rows_run;        /* statements, and those that ran in at least one case */
+    struct map shared;              /* "file:line" → struct shared_mutant: of files that several mappings include */
 };
 
-/* All cases of one mapping; a mapping without NAME.test is said and counts as failed only when `named`. */
+void cases_init(struct cases *c, struct arena *a, const struct mapping_env *env, const struct limits *limits);
+
+/* All cases of one mapping; one without NAME.test is said and counts as failed only when `named`.  A file that others include
+   is passed over. */
 int cases_run(struct cases *c, const char *map_path, bool named, struct problems *ps);
+/* After the last mapping: counts the mutants of included files. */
+int cases_end(struct cases *c);
 
 #endif

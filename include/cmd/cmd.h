@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/limit.h"
+#include "base/map.h"
 #include "base/problem.h"
 #include "format/format.h"
 #include "mapping/mapping.h"
@@ -40,6 +41,7 @@ struct cmd {
     struct problems *problems;      /* collected; cmd_flush shows and empties it */
     struct finder finder;           /* mappings beside the referring file, ./mappings, WAYBILL_PATH, the installed ones */
     struct mapping_env env;
+    struct map formats;             /* by path: a format that two mappings share is loaded once */
     struct clock clock;             /* WAYBILL_CLOCK */
     struct limits limits;
     bool json;                      /* --json was given */

@@ -9,6 +9,7 @@
 
 #include "author/mutate.h"
 #include "base/file.h"
+#include "conf/conf.h"
 #include "flow/bind.h"
 #include "flow/convert.h"
 
@@ -264,10 +265,45 @@ static bool kills(void *owner, const struct mapping *m)
     return false;
 }
 
+/* A statement of an included file: one verdict over all mappings that include it. */
+struct shared_mutant {
+    struct mutant one;
+    bool killed;
+};
+
+static void share(void *owner, const struct mutant *one, bool killed)
+{
+    const struct killing *k = owner;
+    struct arena *a = k->c->arena;
+    struct map_entry *e = map_at(&k->c->shared, arena_printf(a, "%s:%u", one->file, one->first_line));
+    if (!e->value) {
+        struct shared_mutant *m = arena_zero(a, sizeof *m);
+        m->one = *one;
+        m->one.text = arena_copy(a, one->text);
+        e->value = m;
+    }
+    ((struct shared_mutant *)e->value)->killed |= killed;
+}
+
+int cases_end(struct cases *c)
+{
+    int rc = OK;
+    for (size_t i = 0; i < c->shared.n; i++) {
+        const struct shared_mutant *m = c->shared.entries[i].value;
+        c->mutants_made++;
+        c->mutants_killed += m->killed;
+        if (!m->killed) {
+            mutate_tell(&c->log, &m->one);
+            rc = SKIP;
+        }
+    }
+    return rc;
+}
+
 static int run_mutants(struct cases *c, const struct mapping *m, const char **dirs, size_t n, struct problems *ps)
 {
     struct killing k = { c, dirs, n };
-    struct mutation x = { .arena = c->arena, .env = c->env, .mapping = m, .kills = kills, .owner = &k, .log = &c->log };
+    struct mutation x = { .arena = c->arena, .env = c->env, .mapping = m, .kills = kills, .shared = share, .owner = &k, .log = &c->log };
     int rc = mutate_run(&x, ps);
     c->mutants_made += x.made;
     c->mutants_killed += x.killed;
@@ -281,11 +317,33 @@ static struct slice without_suffix(const char *path)
     return s.n > 4 && strcmp(path + s.n - 4, ".map") == 0 ? (struct slice){ s.p, s.n - 4 } : s;
 }
 
+void cases_init(struct cases *c, struct arena *a, const struct mapping_env *env, const struct limits *limits)
+{
+    *c = (struct cases){ .arena = a, .env = env, .limits = limits };
+    map_init(&c->shared, a);
+}
+
+/* Has no `mapping` line: other mappings include it. */
+static bool is_fragment(struct cases *c, const char *path)
+{
+    struct problems quiet;
+    struct conf *conf;
+    problems_init(&quiet, c->arena, 1);
+    if (conf_load(c->arena, path, &conf, &quiet) > WARN)
+        return false;
+    const struct statement *s = conf->first;
+    while (s && !token_is(&s->tokens[0], "mapping"))
+        s = s->next;
+    return !s;
+}
+
 int cases_run(struct cases *c, const char *map_path, bool named, struct problems *ps)
 {
     struct slice stem = without_suffix(map_path);
     const char *dir = arena_printf(c->arena, "%.*s.test", SLICE_ARG(stem)).p;
     if (!file_exists(dir)) {
+        if (is_fragment(c, map_path))
+            return OK;
         buf_printf(&c->log, "# %s has no cases: put them into %s/\n", file_base(map_path), dir);
         c->failed += named;
         return named ? SKIP : OK;

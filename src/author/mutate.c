@@ -69,6 +69,25 @@ static bool lives(struct mutation *x, const char *map, struct arena *a)
     return !x->kills(x->owner, m);
 }
 
+void mutate_tell(struct buf *log, const struct mutant *one)
+{
+    buf_printf(log, "not ok %s:%u lives: without it no case fails: ", file_base(one->file), one->first_line);
+    buf_add_shown(log, one->text, 100);
+    buf_byte(log, '\n');
+}
+
+static void settle(struct mutation *x, const struct mutant *one, bool killed)
+{
+    if (strcmp(one->file, x->mapping->file) != 0) {
+        x->shared(x->owner, one, killed);
+        return;
+    }
+    x->made++;
+    x->killed += killed;
+    if (!killed)
+        mutate_tell(x->log, one);
+}
+
 static int try_one(struct mutation *x, const struct mutant *one, const char *dir, struct problems *ps)
 {
     struct arena a;
@@ -79,13 +98,7 @@ static int try_one(struct mutation *x, const struct mutant *one, const char *dir
     if (rc <= WARN)
         rc = write_file(file, without_lines(&a, text, one->first_line, one->last_line), ps);
     if (rc <= WARN) {
-        x->made++;
-        if (lives(x, map, &a)) {
-            buf_printf(x->log, "not ok %s:%u lives: without it no case fails: ", file_base(one->file), one->first_line);
-            buf_add_shown(x->log, one->text, 100);
-            buf_byte(x->log, '\n');
-        } else
-            x->killed++;
+        settle(x, one, !lives(x, map, &a));
         rc = write_file(file, text, ps);
     }
     arena_release(&a);

@@ -170,10 +170,23 @@ static bool common_options(struct cmd *c, int *argc, char **argv)
     return help;
 }
 
+/* Formats live as long as the command, so that mappings which share one see the same groups. */
 static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
 {
-    const struct cmd *c = owner;
-    return syntax_format(a, &c->finder, name, from, out, ps);
+    struct cmd *c = owner;
+    const char *path = finder_find(&c->finder, c->arena, name, ".format", from);
+    (void)a;
+    if (!path)
+        return syntax_format(c->arena, &c->finder, name, from, out, ps);
+    struct map_entry *e = map_at(&c->formats, slice_of(path));
+    if (e->value) {
+        *out = e->value;
+        return OK;
+    }
+    int rc = syntax_format(c->arena, &c->finder, name, from, out, ps);
+    if (rc <= WARN)
+        map_put(&c->formats, slice_of(path), *out);
+    return rc;
 }
 
 static const char *const *finder_roots(struct arena *a)
@@ -226,6 +239,7 @@ static int command_run_one(const struct command *command, int argc, char **argv)
     problems_init(&problems, &arena, 1000);
     struct cmd c = { .verb = command->verb, .arena = &arena, .problems = &problems, .limits = limits_default };
     c.finder.roots = finder_roots(&arena);
+    map_init(&c.formats, &arena);
     c.env = (struct mapping_env){ .finder = &c.finder, .load_format = load_format, .owner = &c };
     clock_init(&c.clock, getenv("WAYBILL_CLOCK"));
     int code = EXIT_GOOD;

@@ -77,12 +77,16 @@ static int run(struct cmd *c, int argc, char **argv)
         return EXIT_USAGE;
     if (args.n == 0)
         return cmd_usage(c, "which mapping or folder?");
-    struct testing t = { .c = c, .cases = { .arena = c->arena, .env = &c->env, .limits = &c->limits } };
+    struct testing t = { .c = c };
+    cases_init(&t.cases, c->arena, &c->env, &c->limits);
     t.cases.update = cmd_arg(&args, 'u') != NULL;
     t.cases.mutants = cmd_arg(&args, 'M') != NULL;
     for (int i = 0; i < args.n; i++)
         test_path(&t, args.operand[i], true);
     struct cases *k = &t.cases;
+    int rc = cases_end(k);
+    t.worst = rc > t.worst ? rc : t.worst;
+    print_log(&t);
     if (k->mutants && k->mutants_made)
         printf("mutants: %llu of %llu killed (%.1f %%)\n", (unsigned long long)k->mutants_killed, (unsigned long long)k->mutants_made,
                100.0 * (double)k->mutants_killed / (double)k->mutants_made);

@@ -1,6 +1,8 @@
 /* judge - `require … else`, what it says about a message, and the faults that the engine itself finds. */
 #include "run.h"
 
+#include "base/file.h"
+
 static struct slice key_for_people(struct run *r, const struct node *n)
 {
     struct slice key = node_key(r->a, n);
@@ -131,7 +133,7 @@ void finding_fault(struct run *r, const struct item *item, const struct node *n)
         buf_add(&b, SLICE("\" "));
     }
     buf_add(&b, f.text);
-    buf_printf(&b, " (%s:%u)", item->conf->file, item->st->tokens[0].line);
+    buf_printf(&b, " (%s:%u)", file_base(item->conf->file), item->st->tokens[0].line);
     struct slice text = arena_copy(r->a, buf_slice(&b));
     buf_release(&b);
     struct finding *found = engine_finding(r, OUTCOME_REJECT, f.code, n, text);
@@ -148,7 +150,7 @@ void finding_disagree(struct run *r, const struct item *item, const struct node 
     buf_add_shown(&b, value_text(before), 60);
     buf_add(&b, SLICE("\" and \""));
     buf_add_shown(&b, value_text(after), 60);
-    buf_printf(&b, "\" from two rows; the later row wins (%s:%u)", item->conf->file, item->st->tokens[0].line);
+    buf_printf(&b, "\" from two rows; the later row wins (%s:%u)", file_base(item->conf->file), item->st->tokens[0].line);
     struct slice text = arena_copy(r->a, buf_slice(&b));
     buf_release(&b);
     (void)n;
