@@ -284,7 +284,7 @@ static const char *suggest_keyword(struct loader *l, struct slice name)
 {
     struct slice names[32];
     size_t n = 0;
-    while (header_words[n] && n < 32) {
+    while (n < 32 && header_words[n]) {
         names[n] = slice_of(header_words[n]);
         n++;
     }
