@@ -12,7 +12,7 @@
 
 enum { FOLDERS_MAX = 100 };
 
-/* --- archiving -------------------------------------------------------------------------------------------------------- */
+/* --- archiving ---------------------------------------------------------------------------------------------------- */
 
 struct members {
     struct archived_member *list;
@@ -28,7 +28,8 @@ static const struct waybill_file *file_of(const struct waybill *w, struct slice 
     return NULL;
 }
 
-/* The waybill goes in from memory, with its last place; staged outputs are gone, what begins with a dot is unfinished. */
+/* The waybill goes in from memory, with its last place; staged outputs are gone, what begins with a dot is
+   unfinished. */
 static bool is_member(const struct batch *b, const char *name, const char *waybill)
 {
     struct stat st;
@@ -82,7 +83,8 @@ int batch_leave(struct batch *b, struct problems *ps)
     return leave(b->site, b->id, ps);
 }
 
-/* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md section 6). */
+/* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md
+   section 6). */
 static int put_beside(const struct batch *b, const char *file, struct slice text, struct problems *ps)
 {
     char path[ARCHIVED_PATH];
@@ -92,10 +94,11 @@ static int put_beside(const struct batch *b, const char *file, struct slice text
     int fd = openat(b->site->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return problem_system(ps, path, "cannot open the archive's folder", errno);
-    int rc = file_replace(fd, file, text, 0600, batch_syncs(b), ps);
+    int rc = file_replace(fd, file, text, 0600, false, ps);   /* a copy: the zip holds it for good */
     for (const struct waybill_file *f = b->w->files; f && rc == OK; f = f->next) {
         const char *name = arena_cstr(b->arena, f->file);
-        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(b->dir, name, fd, name, 0) != 0 && errno != EEXIST && errno != ENOENT)
+        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(b->dir, name, fd, name, 0) != 0 &&
+            errno != EEXIST && errno != ENOENT)
             rc = problem_system(ps, name, "cannot link beside the zip", errno);
     }
     close(fd);
@@ -137,7 +140,7 @@ int batch_archive(struct batch *b, struct problems *ps)
     return b->site->spool->group ? OK : batch_leave(b, ps);
 }
 
-/* --- error/ ----------------------------------------------------------------------------------------------------------- */
+/* --- error/ ------------------------------------------------------------------------------------------------------- */
 
 /* Moves a folder to error/<id>, or <id>-2 … when something of the batch lies there already. */
 static int move_to_error(const struct batch *b, int from, const char *name, struct problems *ps)
@@ -195,7 +198,8 @@ static int name_input(const struct batch *b, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
     outbox_name(b->w->name, name);
-    if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) == 0 || errno == ENOENT || errno == EEXIST || errno == EINVAL)
+    if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) == 0 || errno == ENOENT || errno == EEXIST ||
+        errno == EINVAL)
         return spool_sync_dir(b->site->spool, b->dir, b->id, ps);
     return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
 }

@@ -164,27 +164,43 @@ static int load_format(void *owner, struct arena *a, struct slice name, const ch
 {
     struct site_loading *l = owner;
     const char *path = finder_find(&l->finder, l->arena, name, ".format", from);
+    *out = NULL;
     struct format *known = path ? map_get(&l->formats, slice_of(path)) : NULL;
     (void)a;
     if (known) {
         *out = known;
         return OK;
     }
+    const struct problem *told = path ? map_get(&l->unusable, slice_of(path)) : NULL;
+    if (told) {
+        problem_add(ps, told);                      /* said again, so that the mapping says nothing of its own; see drop_repeats */
+        l->off_errors++;
+        l->later++;
+        return STOP;
+    }
+    size_t errors = ps->errors;
     int rc = syntax_format(l->arena, &l->finder, name, from, out, ps);
-    if (rc == OK && path)
+    if (rc <= WARN && path)
         map_put(&l->formats, slice_of(path), *out);
+    else if (path && ps->last && strcmp(ps->last->code, "FMT_SYNTAX") == 0) {
+        l->off_errors += ps->errors - errors;       /* another version may have that syntax: only its flows stay off */
+        l->later++;
+        map_put(&l->unusable, slice_of(path), ps->last);
+    }
+    if (rc > WARN)
+        *out = NULL;
     return rc;
 }
 
 int site_format(struct site_loading *l, struct slice ref, const struct token *t, struct format **out)
 {
-    size_t errors = l->ps->errors;
+    size_t errors = l->ps->errors, later = l->later;
     if (!finder_find(&l->finder, l->arena, ref, ".format", l->site->file))
         return site_problem(l, t, "SITE_NO_FORMAT", "it is looked up beside site.conf, then under mappings/", "no format \"%.*s\"", SLICE_ARG(ref));
     int rc = load_format(l, l->arena, ref, l->site->file, out, l->ps);
-    if (rc != OK && l->ps->errors == errors)
+    if (rc > WARN && l->ps->errors == errors && l->later == later)
         site_problem(l, t, "SITE_NO_FORMAT", NULL, "the format %.*s cannot be used", SLICE_ARG(ref));
-    return rc == OK ? OK : STOP;
+    return rc <= WARN ? OK : STOP;
 }
 
 static void loading_init(struct site_loading *l, struct arena *a, const struct site_env *env, struct site *site, struct problems *ps)
@@ -202,6 +218,7 @@ static void loading_init(struct site_loading *l, struct arena *a, const struct s
     l->mapping_env = (struct mapping_env){ .finder = &l->finder, .load_format = load_format, .owner = l };
     map_init(&l->formats, a);
     map_init(&l->mappings, a);
+    map_init(&l->unusable, a);
 }
 
 static void site_defaults(struct site *s, struct arena *a, const char *dir)
@@ -228,6 +245,29 @@ static void take_given(struct site_loading *l)
         ARENA_PUSH(l->arena, l->site->given.list, l->site->given.n, l->site->given.cap) = l->env->given[i];
 }
 
+/* One format is asked for by many mappings; its fault is shown once. */
+static void drop_repeats(struct site_loading *l)
+{
+    struct problems *ps = l->ps;
+    for (struct problem *p = ps->first; p; p = p->next) {
+        struct problem *before = p;
+        while (strcmp(p->code, "FMT_SYNTAX") == 0 && before->next) {
+            const struct problem *n = before->next;
+            if (strcmp(n->code, p->code) == 0 && n->place.line == p->place.line && n->place.file && p->place.file &&
+                strcmp(n->place.file, p->place.file) == 0) {
+                before->next = n->next;
+                ps->n--;
+                ps->errors--;
+                l->off_errors--;
+            } else {
+                before = before->next;
+            }
+        }
+        if (!p->next)
+            ps->last = p;
+    }
+}
+
 int site_load(struct arena *a, const struct site_env *env, const char *dir, struct site **out, struct problems *ps)
 {
     struct site *site = arena_zero(a, sizeof *site);
@@ -245,6 +285,7 @@ int site_load(struct arena *a, const struct site_env *env, const char *dir, stru
     for (struct statement *s = l.conf->first; s; s = s->next)
         parse_statement(&l, s);
     site_check(&l);
+    drop_repeats(&l);
     return ps->errors > errors + l.off_errors ? STOP : OK;
 }
 

@@ -11,11 +11,11 @@ static int load_mapping(struct site_loading *l, struct give *g)
     g->mapping = map_get(&l->mappings, slice_of(path));
     if (g->mapping)
         return OK;
-    size_t errors = l->ps->errors;
+    size_t errors = l->ps->errors, later = l->later;
     int rc = mapping_load(l->arena, &l->mapping_env, g->map_ref, l->site->file, &g->mapping, l->ps);
     if (rc != OK && rc != WARN) {
         g->mapping = NULL;
-        return l->ps->errors > errors ? STOP
+        return l->ps->errors > errors || l->later > later ? STOP
                                       : site_problem(l, &g->map_token, "SITE_NO_MAP", NULL, "the mapping %.*s cannot be used", SLICE_ARG(g->map_ref));
     }
     map_put(&l->mappings, slice_of(path), g->mapping);
@@ -43,6 +43,8 @@ static int find_table(struct site_loading *l, struct give *g)
     struct site_table *table = g->table = site_table(l->site, g->table_name);
     if (!table)
         return site_problem(l, t, "SITE_NO_TABLE", "declare it: `table NAME \"file\" format F filled by …`", "no table %.*s", SLICE_ARG(g->table_name));
+    if (table->kind == TABLE_FILE && table->format_ref.n && !table->format)
+        return STOP;                                /* told when the table was loaded */
     if (table->kind != TABLE_FILE || !table->format)
         return site_problem(l, t, "SITE_TABLE", "only a table with a file and a format can be filled", "table %.*s has no file", SLICE_ARG(table->name));
     for (size_t i = 0; i < table->nfilled; i++)
@@ -120,15 +122,18 @@ static bool usable(const struct operation *op)
 int operation_compile(struct site_loading *l, struct operation *op)
 {
     size_t errors = l->ps->errors;
+    int rc = OK;
     for (size_t i = 0; i < op->ngives; i++)
-        if (op->gives[i]->kind != GIVE_BATCH)
-            compile_give(l, op, op->gives[i]);
-    for (size_t i = 0; i < op->ngives && l->ps->errors == errors; i++)
+        if (op->gives[i]->kind != GIVE_BATCH && compile_give(l, op, op->gives[i]) != OK)
+            rc = STOP;
+    if (rc != OK && op->flow->on && !op->flow->off)
+        op->flow->off = "FMT_SYNTAX";               /* or the site as a whole is wrong */
+    for (size_t i = 0; i < op->ngives && rc == OK && l->ps->errors == errors; i++)
         if (op->gives[i]->kind != GIVE_BATCH && usable(op))
             compile_plain(l, op, op->gives[i]);
     if (op->format && op->format->nmessages)
         op->message = op->format->messages[0];
-    for (size_t i = 0; i < op->ngives && l->ps->errors == errors; i++) {
+    for (size_t i = 0; i < op->ngives && rc == OK && l->ps->errors == errors; i++) {
         struct give *g = op->gives[i];
         if (g->kind == GIVE_OUTBOX)
             name_compile(l, g);
@@ -232,6 +237,8 @@ static void bind_table(struct site_loading *l, struct operation *op, struct give
                          "mapping %.*s needs table %.*s", SLICE_ARG(g->mapping->name), SLICE_ARG(m->name));
         return;
     }
+    if (t->kind == TABLE_FILE && !t->format && op->flow->on && !op->flow->off)
+        op->flow->off = "FMT_SYNTAX";
     bind_columns(l, op, g, t, m->keys, m->nkeys);
     bind_columns(l, op, g, t, m->columns, m->ncolumns);
     if (t->kind == TABLE_OF_FLOW && slice_equal(t->flow, op->flow->name))

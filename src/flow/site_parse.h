@@ -19,6 +19,8 @@ struct site_loading {
     struct map formats, mappings;   /* by path and by reference: every reader and mapping shares one compiled format */
     size_t files_cap;
     size_t off_errors;              /* those that only keep a flow off */
+    struct map unusable;            /* formats that were told to be wrong, by path */
+    size_t later;                   /* formats of a syntax that this version does not have were asked for so often */
 };
 
 struct cursor {
