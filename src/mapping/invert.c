@@ -239,6 +239,45 @@ static bool write_table(struct run *r, const struct op *op, const struct expr *e
     return true;
 }
 
+/* ---- forward: what could not come back -------------------------------------------------------------------------- */
+
+static bool safe_join(struct run *r, const struct expr *e, const struct node *here)
+{
+    struct slice sep = e->args[0]->text;
+    size_t empty = 0;
+    for (size_t i = 1; i < e->nargs; i++) {
+        struct val v;
+        eval(r, e->args[i], here, &v);
+        struct slice s = val_slice(&v);
+        empty += s.n == 0;
+        if (s.n && memmem(s.p, s.n, sep.p, sep.n))
+            return fault(r, e, "JOIN_PARTS", &v, "holds the separator, so it could not be split again");
+    }
+    struct val none = val_nothing();
+    return empty == 0 || empty == e->nargs - 1 || fault(r, e, "JOIN_PARTS", &none, "a part is empty, so it could not be split again");
+}
+
+static bool safe_pad(struct run *r, const struct expr *e, const struct node *here)
+{
+    struct val v;
+    struct slice c = e->args[2]->text;
+    eval(r, e->args[0], here, &v);
+    struct slice s = val_slice(&v);
+    if (v.type != TYPE_TEXT || s.n < c.n || c.n == 0)
+        return true;
+    const char *edge = strcmp(e->func->name, "pad-left") == 0 ? s.p : s.p + s.n - c.n;
+    return memcmp(edge, c.p, c.n) != 0 || fault(r, e, "PAD_AMBIGUOUS", &v, "has the padding character at its edge already, so it could not be taken off again");
+}
+
+bool invert_safe(struct run *r, const struct expr *e, const struct node *here)
+{
+    if (e->kind != EXPR_CALL)
+        return true;
+    if (e->func->invert == INVERT_JOIN)
+        return safe_join(r, e, here);
+    return e->func->invert != INVERT_PAD || safe_pad(r, e, here);
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static bool write_call(struct run *r, const struct op *op, const struct expr *e, const struct val *v)

@@ -70,7 +70,8 @@ static void run_expr(struct run *r, const struct op *op, struct node *here)
     eval(r, op->from, here, &v);
     if (v.kind == VAL_ROW)
         v = lookup_column(r, &v, (uint32_t)r->mapping->tables[v.table].nkeys);
-    if (r->fault.code || !val_convert(r, &v, op->field, op->from, &out)) {
+    bool safe = op->item->arrow != ARROW_BOTH || invert_safe(r, op->from, here);
+    if (r->fault.code || !safe || !val_convert(r, &v, op->field, op->from, &out)) {
         finding_fault(r, op->item, r->frames[r->depth].side[side_read(r->direction)]);
         return;
     }

@@ -163,6 +163,8 @@ int lookup_back(struct run *r, const struct expr *e, struct slice value, const s
 struct val lookup_column(const struct run *r, const struct val *row, uint32_t column);
 
 /* invert.c: writes the value through the expression, into the node at hand. */
+/* Could a two-way row take this back?  Joined parts without the separator, padding that is not part of the text. */
+bool invert_safe(struct run *r, const struct expr *e, const struct node *here);
 bool invert_write(struct run *r, const struct op *op, const struct expr *e, const struct val *v);
 
 /* write.c */

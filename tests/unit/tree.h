@@ -78,7 +78,7 @@ static inline struct format *tree_format(struct tree *t, const char *name, const
     struct conf *c = NULL;
     struct format *f = NULL;
     const char *file = arena_printf(&t->arena, "%s.format", name).p;
-    if (conf_parse(&t->arena, file, slice_of(text), &c, &t->problems) != OK ||
+    if (conf_parse(&t->arena, file, arena_copy(&t->arena, slice_of(text)), &c, &t->problems) != OK ||
         format_compile(&t->arena, &t->finder, slice_of(name), c, &f, &t->problems) != OK) {
         fprintf(stderr, "%s", tree_problems(t));
         abort();
@@ -90,7 +90,7 @@ static inline struct format *tree_format(struct tree *t, const char *name, const
 static inline int tree_mapping(struct tree *t, const char *text)
 {
     struct conf *c = NULL;
-    t->rc = conf_parse(&t->arena, "maps/test.map", slice_of(text), &c, &t->problems);
+    t->rc = conf_parse(&t->arena, "maps/test.map", arena_copy(&t->arena, slice_of(text)), &c, &t->problems);
     int rc = mapping_compile(&t->arena, &t->env, SLICE("test"), c, &t->mapping, &t->problems);
     if (t->rc == OK)
         t->rc = rc;
@@ -134,7 +134,10 @@ static inline void tree_fill(struct tree *t, struct node *n, const char **at)
         if (slice_is(line, "}"))
             return;
         if (eq) {
-            tree_value(t, n, slice_trim(slice_range(line.p, eq)), slice_trim(slice_range(eq + 1, line.p + line.n)));
+            struct slice raw = slice_trim(slice_range(eq + 1, line.p + line.n));
+            if (raw.n >= 2 && raw.p[0] == '"')
+                raw = slice_range(raw.p + 1, raw.p + raw.n - 1);
+            tree_value(t, n, slice_trim(slice_range(line.p, eq)), raw);
             continue;
         }
         struct slice name = slice_trim((struct slice){ line.p, line.n - 1 });
