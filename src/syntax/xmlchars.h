@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -37,6 +38,33 @@ static inline bool xchar_is_legal(uint32_t c)
 
 /* Decodes one character beyond ASCII: its bytes (2 … 4); 0 = not UTF-8, -1 = the window ends within it. */
 int xchar_decode(const char *p, const char *end, uint32_t *out);
+
+/* memcmp(a, b, n) == 0 for names, without a call: most have at most 16 bytes. */
+static inline bool xchars_equal(const char *a, const char *b, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        uint64_t a1, b1, a2, b2;
+        memcpy(&a1, a, 8);
+        memcpy(&b1, b, 8);
+        memcpy(&a2, a + n - 8, 8);
+        memcpy(&b2, b + n - 8, 8);
+        return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+    }
+    if (n >= 4 && n < 8) {
+        uint32_t a1, b1, a2, b2;
+        memcpy(&a1, a, 4);
+        memcpy(&b1, b, 4);
+        memcpy(&a2, a + n - 4, 4);
+        memcpy(&b2, b + n - 4, 4);
+        return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+    }
+    if (n > 16)
+        return memcmp(a, b, n) == 0;
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
 
 /*
  * The first byte from p that is one of a, b, c, a control character (blanks too when `blanks`) or beyond ASCII; `end` when

@@ -11,7 +11,7 @@ static bool is_kid(const struct xscan *s, const struct xmemo *memo, const struct
 {
     const struct xmemo *m = &memo[spot->id];
 
-    return m->n == s->name.n && m->version == s->version && memcmp(m->name, s->name.p, m->n) == 0;
+    return m->n == s->name.n && m->version == s->version && xchars_equal(m->name, s->name.p, m->n);
 }
 
 static void remember(const struct xscan *s, struct xmemo *memo, const struct xspot *spot)
@@ -227,6 +227,7 @@ static int start(struct reader *r, struct arena *a, struct problems *ps)
     struct xframe *up = &x->frames[x->depth];
     const struct xspot *spot = x->skip || x->drop ? NULL : xread_kid(&x->scan, up->spot, &up->hint, x->memo);
 
+    x->scan.skip_blanks = !spot || !spot->text;
     if (!spot) {
         up->mixed = true;
         if (is_root_wrong(r, spot, ps))
@@ -236,6 +237,7 @@ static int start(struct reader *r, struct arena *a, struct problems *ps)
     }
     struct node *node = spot->group ? begin_group(r, a, spot, up->node, ps) : up->node;
     if (!node || x->depth >= r->limits->depth) {
+        x->scan.skip_blanks = true;
         x->skip++;
         return OK;
     }
@@ -339,9 +341,11 @@ static int end(struct reader *r, uint64_t cdata_from, uint64_t cdata_to, struct 
 
     if (x->skip) {
         x->skip--;
+        x->scan.skip_blanks = x->skip || !f->spot->text;
         return OK;
     }
     x->depth--;
+    x->scan.skip_blanks = !f[-1].spot->text;
     if (f->spot->text)
         end_field(r, f, cdata_from == f->inner && cdata_to == x->scan.at && cdata_to > cdata_from, ps);
     if (f->spot->leads && !x->houses[f->spot->id].closed) {

@@ -1,5 +1,25 @@
 #include "xmlscan_in.h"
 
+/* What would be right, where the code alone tells. */
+static struct slice fault_hint(const char *code)
+{
+    static const struct { const char *code, *hint; } hints[] = {
+        { "LIMIT_ATTRIBUTES", "such a tag is hardly meant; `limit attributes` in site.conf allows more" },
+        { "LIMIT_NAMESPACES", "such a tag is hardly meant; `limit namespaces` in site.conf allows more" },
+        { "LIMIT_DEPTH", "such nesting is hardly meant; `limit depth` in site.conf allows more" },
+        { "LIMIT_TAG", "is a quote or `>` missing? `limit tag` in site.conf allows more" },
+        { "LIMIT_FIELD", "is an end tag missing? `limit field` in site.conf allows more" },
+        { "XML_DTD", "the sender has to leave out what stands between [ and ]" },
+        { "XML_ENTITY", "`&` itself is written `&amp;`, other characters by number, as `&#228;`" },
+        { "XML_TRUNCATED", "the upload broke off, or the file is still being written" },
+        { "XML_EMPTY", "a document has a root element" },
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (strcmp(hints[i].code, code) == 0)
+            return slice_of(hints[i].hint);
+    return slice_none();
+}
+
 int xscan_fault(struct xscan *s, const char *p, const char *code, const char *format, ...)
 {
     struct buf text = { 0 };
@@ -10,7 +30,7 @@ int xscan_fault(struct xscan *s, const char *p, const char *code, const char *fo
     buf_vprintf(&text, format, ap);
     va_end(ap);
     buf_add_shown(&shown, buf_slice(&text), 400);
-    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .text = buf_slice(&shown),
+    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .text = buf_slice(&shown), .hint = fault_hint(code),
                                                 .place = { .file = s->view.source->name, .offset = xview_offset(&s->view, p) } });
     buf_release(&text);
     buf_release(&shown);
@@ -350,6 +370,17 @@ static int outside(struct xscan *s)
                         : xscan_fault(s, s->p, "XML_SYNTAX", "an XML document begins with `<`");
 }
 
+/* Over the blanks between two tags; whatever else they are part of is left to xscan_text. */
+static inline void skip_to_tag(struct xscan *s)
+{
+    char *p = s->p;
+
+    while (p < s->last && xchar_is_blank(*p))
+        p++;
+    if (p < s->last && *p == '<')
+        s->p = p;
+}
+
 int xscan_next(struct xscan *s)
 {
     if (s->failed)
@@ -363,6 +394,8 @@ int xscan_next(struct xscan *s)
         xscan_pop(s);
         return OK;
     }
+    if (s->skip_blanks && s->depth)
+        skip_to_tag(s);
     for (;;) {
         if (!s->depth) {
             int rc = outside(s);

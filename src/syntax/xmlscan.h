@@ -75,6 +75,7 @@ struct xscan {
     struct buf names, spare;
     uint32_t versions;              /* given so far */
     char *p, *last;                 /* what is not yet scanned: copies of view.at and view.end */
+    bool skip_blanks;               /* set by the caller: blanks between tags need not be told */
     bool need;                      /* the window ended within a token */
     bool pending_end;               /* of an empty tag */
     bool root_seen, doctype, started;

@@ -255,7 +255,7 @@ static int settle_attributes(struct xscan *s)
     }
     s->nattrs = kept;
     if (kept > s->limits->attributes)
-        return xscan_fault(s, s->attrs[kept - 1].name.p, "LIMIT_ATTRIBUTES", "more than %llu attributes in one tag",
+        return xscan_fault(s, s->attrs[s->limits->attributes].name.p, "LIMIT_ATTRIBUTES", "more than %llu attributes in one tag",
                            (unsigned long long)s->limits->attributes);
     if (declared)
         s->version = ++s->versions;
@@ -318,7 +318,7 @@ static char *tag(struct xscan *s, char *p)
             if (q == blank)
                 xscan_fault(s, q, "XML_SYNTAX", "a blank, `>` or `/>` has to come here");
             else
-                xscan_fault(s, q, "LIMIT_ATTRIBUTES", "more than %llu attributes in one tag", (unsigned long long)s->limits->attributes);
+                xscan_fault(s, s->attrs[s->limits->attributes].name.p, "LIMIT_ATTRIBUTES", "more than %llu attributes in one tag", (unsigned long long)s->limits->attributes);
             return NULL;
         }
         q = attribute(s, q);
@@ -409,7 +409,7 @@ int xscan_end_tag(struct xscan *s)
     struct slice want = { s->names.p + o->name_at, o->name_n };
     char *after = NULL;
 
-    if ((size_t)(s->last - s->p) >= want.n + 3 && s->p[want.n + 2] == '>' && memcmp(s->p + 2, want.p, want.n) == 0)
+    if ((size_t)(s->last - s->p) >= want.n + 3 && s->p[want.n + 2] == '>' && xchars_equal(s->p + 2, want.p, want.n))
         after = s->p + want.n + 3;
     for (int tries = 0; !after; tries++) {
         s->need = false;
