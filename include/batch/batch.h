@@ -11,18 +11,20 @@
  *     rc = batch_deliver(b, find_outbox, owner, problems);                    place delivered
  *     rc = batch_archive(b, problems);                                        zip verified, work/ gone: place archived
  * or  rc = batch_set_aside(b, "NUM_BAD", text, problems);                     place error, folder in error/<batch>/
- * or  rc = batch_retry(b, "SYS_FULL", &policy, problems);                     same place, another time; GAVE_UP sets it aside
+ * or  rc = batch_retry(b, "SYS_FULL", &policy, problems);       same place, another time; GAVE_UP sets it aside
  *     batch_close(b);
  *
  * Places move only so; anything else is BATCH_MOVE, changes nothing and leaves a problem:
  *     accepted → written, delivered (nothing to deliver), error
  *     written  → delivered, error (as long as nothing is visible, or its name is taken)
- *     delivered → written, delivered (a further operation of a batch that stays), archived, error (the receiver refused it)
+ *     delivered → written, delivered (a further operation of a batch that stays), archived,
+ *                 error (the receiver refused it)
  * A fault on the way (TEMP) leaves all files as they are: recover.h finds the next step.
  *
- * Durable: batch_accept returns when the batch is accepted (RELIABILITY 2.5 steps 6 to 17); batch_written after the fsync of outputs, their
- *          folder, the waybill, the folder; batch_deliver after the fsync of every outbox, then of the waybill; batch_archive after the zip.
- *          With group = true in spool and store the caller ends waves: see batch_copy and batch_commit.
+ * Durable: batch_accept returns when the batch is accepted (RELIABILITY 2.5 steps 6 to 17); batch_written after the
+ *          fsync of outputs, their folder, the waybill, the folder; batch_deliver after the fsync of every outbox, then
+ *          of the waybill; batch_archive after the zip. With group = true in spool and store the caller ends waves: see
+ *          batch_copy and batch_commit.
  * Owner:   the batch and its waybill live in the arena; descriptors until batch_close.
  * Errors:  OK; SKIP (this batch must wait or was set aside: see place and problems); STOP (damaged); TEMP.
  * Limits:  one process changes a batch (the holder of the site's lease).
@@ -59,7 +61,8 @@ struct batch {
     unsigned noutputs;              /* numbers given by batch_output */
     int seen_lock;                  /* held from batch_copy to batch_commit; -1 = none */
     bool fresh;                     /* its outputs were written by this process: their hashes need no second look */
-    bool brief;                     /* set by the caller when batch_archive follows batch_deliver at once: the waybill is not saved in between */
+    /* set by the caller when batch_archive follows batch_deliver at once: the waybill is not saved in between */
+    bool brief;
     struct map *names;              /* of outputs, by outbox and name; made at first use */
     struct waybill_output *last_output;
 };
@@ -79,18 +82,20 @@ struct slice batch_stamp(const struct batch_site *s, struct arena *a);
 bool batch_known(void *owner, const char *id);
 
 /*
- * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before a crash is only
- * disposed of: END, *out NULL (recover_each gives the batch).  A duplicate under DUPLICATE_REJECT becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
+ * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before
+ * a crash is only disposed of: END, *out NULL (recover_each gives the batch).  A duplicate under DUPLICATE_REJECT
+ * becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
  */
-int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out,
-                 struct problems *ps);
+int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
+                 struct batch **out, struct problems *ps);
 /* The two halves, for waves: [batch_copy …] spool_sync [batch_commit …] spool_sync [batch_dispose …]. */
-int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out, struct problems *ps);
+int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
+               struct batch **out, struct problems *ps);
 int batch_commit(struct batch *b, struct problems *ps);
 int batch_dispose(struct batch *b, struct problems *ps);
 /* A batch that no drop caused: an operation over a table, a bundle, a replay. `input` may be empty. */
-int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name, struct slice input,
-                 struct batch **out, struct problems *ps);
+int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
+                 struct slice input, struct batch **out, struct problems *ps);
 
 /* A batch in work/ (or error/). END when there is none. */
 int batch_open(const struct batch_site *s, struct arena *a, const char *id, struct batch **out, struct problems *ps);
@@ -98,7 +103,8 @@ int batch_open(const struct batch_site *s, struct arena *a, const char *id, stru
 int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps);
 void batch_close(struct batch *b);
 /* Every batch in work/ (error: in error/). */
-int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner, struct problems *ps);
+int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
+               struct problems *ps);
 
 /* The original bytes, for reading. */
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps);
@@ -111,22 +117,28 @@ void batch_note(struct batch *b, const char *what, struct slice detail);
 /* Groups the problems by code and path into the waybill (first 50) and counts. */
 void batch_problems(struct batch *b, const struct problems *of);
 
-/* Stages one more output: `wanted` is cleaned (outbox_name) and made unique within the batch (-2, -3 … before the extension). */
-int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out, struct problems *ps);
+/* Stages one more output: `wanted` is cleaned (outbox_name) and made unique within the batch (-2, -3 … before the
+   extension). */
+int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,
+                 struct problems *ps);
 /* Enters size and hash; closes fd. `sha256` NULL: the file is read back. */
 int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps);
 /* Drops an output that turned out empty. */
 int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps);
-/* Forgets outputs, totals and groups of a conversion that did not reach `written`, so that it can start anew; leases are kept. */
+/* Forgets outputs, totals and groups of a conversion that did not reach `written`, so that it can start anew; leases
+   are kept. */
 void batch_restart(struct batch *b);
 
 /* All outputs are there. Nothing staged: place delivered at once. */
 int batch_written(struct batch *b, struct problems *ps);
 /* Publishes in listed order; `find` gives the open outbox of a path. SKIP with OUTBOX_TAKEN: try again later. */
-int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner, struct problems *ps);
-/* Moves work/<id>/rejects/ (refused messages in their own syntax, written there by the flow) to error/<id>/, with the waybill and lines. */
+int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner,
+                  struct problems *ps);
+/* Moves work/<id>/rejects/ (refused messages in their own syntax, written there by the flow) to error/<id>/, with
+   the waybill and lines. */
 int batch_rejects(struct batch *b, struct problems *ps);
-/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync first, then batch_leave). */
+/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync
+   first, then batch_leave). */
 int batch_archive(struct batch *b, struct problems *ps);
 /* Removes work/<id> of an archived batch. */
 int batch_leave(struct batch *b, struct problems *ps);

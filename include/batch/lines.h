@@ -3,11 +3,14 @@
  *
  *     struct lines lines;
  *     rc = lines_open(&lines, dirfd, batch, n, problems);
- *     per message:  lines_add(&lines, &(struct line){ .message = 17, .key = …, .state = "rejected", .code = …, .problems = first }, problems);
- *     rc = lines_close(&lines, sync, waybill, problems);        fsync; entered in the waybill with size, count and SHA-256
+ *     per message:
+ *          lines_add(&lines, &(struct line){ .message = 17, .key = …, .state = "rejected", .code = …,
+ *          .problems = first }, problems);
+ *     rc = lines_close(&lines, sync, waybill, problems);     fsync; entered in the waybill with size, count and SHA-256
  *
- * One JSON object a line: {"message":17,"key":"4711","state":"rejected","code":"NUM_BAD","lines":[…],"problems":[…]}.  A file is written
- * once and never changed; a later operation writes the next one.  Unfinished files (not named by the waybill) are overwritten.
+ * One JSON object a line: {"message":17,"key":"4711","state":"rejected","code":"NUM_BAD","lines":[…],"problems":[…]}.
+ * A file is written once and never changed; a later operation writes the next one.  Unfinished files (not named by the
+ * waybill) are overwritten.
  *
  * Owner:   lines_read gives texts in its arena.
  * Errors:  OK, TEMP with SYS_…, STOP with LINES_DAMAGED (size or hash is not what the waybill says).
@@ -39,7 +42,8 @@ struct line_state {
 struct line {
     uint64_t message;
     struct slice key;               /* for people; slice_none() = has none */
-    struct slice state, code;       /* "done", "skipped", "waiting", "rejected" or a tracked state; code of the outcome */
+    /* "done", "skipped", "waiting", "rejected" or a tracked state; code of the outcome */
+    struct slice state, code;
     struct slice operation;
     struct line_state *lines;
     const struct problem *problems; /* of this message: all in the list with message == this, or 0 */
@@ -51,7 +55,8 @@ int lines_open(struct lines *l, int dirfd, const char *batch, unsigned n, struct
 int lines_add(struct lines *l, const struct line *line, struct problems *ps);
 /* Ends the file; with w it is entered there (save the waybill afterwards). */
 int lines_close(struct lines *l, bool sync, struct waybill *w, struct problems *ps);
-/* The same on a descriptor that somebody else opened and names (a worker): lines_begin, lines_add …, lines_end, which writes what is
+/* The same on a descriptor that somebody else opened and names (a worker): lines_begin, lines_add …, lines_end,
+    which writes what is
    left, closes the descriptor and gives the hash; size and count stay in `l`. */
 void lines_begin(struct lines *l, int fd);
 int lines_end(struct lines *l, char sha256[SHA256_HEX], struct problems *ps);
@@ -67,7 +72,7 @@ struct line_read {
     size_t nproblems;
 };
 /* Calls `each` for every line of the file, checked against the waybill's entry; stops when it returns other than OK. */
-int lines_read(int dirfd, const struct waybill_file *f, struct arena *a, int (*each)(void *owner, const struct line_read *l), void *owner,
-               struct problems *ps);
+int lines_read(int dirfd, const struct waybill_file *f, struct arena *a,
+               int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps);
 
 #endif

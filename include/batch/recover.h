@@ -2,11 +2,12 @@
  * recover - from what is on disk to the next step
  *
  *     rc = recover_clean(&site, problems);                           tmp/, torn leftovers; before the first claim
- *     rc = recover_each(&site, arena, step, owner, problems);        calls step(owner, &r, problems) for each batch and claim
+ *     rc = recover_each(&site, arena, step, owner, problems);
+ *                calls step(owner, &r, problems) for each batch and claim
  *
- * The only recovery there is: the same function serves start, crash and the ordinary course (a flow may call recover_next after every
- * step to be told the following one).  It changes nothing itself.  Whatever was interrupted is simply done again: every step of
- * batch.h is idempotent.
+ * The only recovery there is: the same function serves start, crash and the ordinary course (a flow may call
+ * recover_next after every step to be told the following one).  It changes nothing itself.  Whatever was interrupted is
+ * simply done again: every step of batch.h is idempotent.
  *
  * Order:   batches in work/ first (so that duplicates of them are recognised), then claims, each in order of id.
  * Errors:  what `step` returns: STOP and TEMP end the pass; SKIP goes on.
@@ -34,14 +35,15 @@ extern const char *const next_step_names[];
 struct recovery {
     char batch[BATCH_ID_SIZE];
     enum next_step next;
-    struct batch *b;                /* open; NULL for claims and damaged ones. Closed after `step` returns unless it sets b to NULL */
+    /* open; NULL for claims and damaged ones. Closed after `step` returns unless it sets b to NULL */
+    struct batch *b;
     int64_t due_ms;                 /* of NEXT_WAIT: milliseconds until the retry; -1 = not by time */
 };
 
 /* What follows for a batch whose waybill is this. */
 enum next_step recover_next(const struct batch_site *s, const struct waybill *w, int64_t *due_ms);
-int recover_each(const struct batch_site *s, struct arena *a, int (*step)(void *owner, struct recovery *r, struct problems *ps), void *owner,
-                 struct problems *ps);
+int recover_each(const struct batch_site *s, struct arena *a,
+                 int (*step)(void *owner, struct recovery *r, struct problems *ps), void *owner, struct problems *ps);
 /* Removes tmp/ and what is half written. */
 int recover_clean(const struct batch_site *s, struct problems *ps);
 /* The claim of a batch that is in work/, error/ or the archive. */

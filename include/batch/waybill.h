@@ -3,14 +3,16 @@
  *
  *     rc = waybill_read(arena, text, "work/…/20261122-034431-12-7.waybill.json", &w, problems);
  *     waybill_write(w, &buf);                        fixed order of keys, "version": 1 first
- *     rc = waybill_save(w, dirfd, durable, problems);    new file, fsync, rename, fsync of the folder; seq + 1, prev = hash of the one before
+ *     rc = waybill_save(w, dirfd, durable, problems);
+ *            new file, fsync, rename, fsync of the folder; seq + 1, prev = hash of the one before
  *
- * Written by our own writer, read by jansson, strictly: a missing, mistyped or unknown member, a duplicate key or a checksum that does
- * not fit is WAYBILL_DAMAGED (with line and column where the JSON is broken), and nothing is guessed.  The last member, "check", is the
- * SHA-256 of all bytes before it, so a torn or edited waybill is found; "prev" is the check of the document before.
+ * Written by our own writer, read by jansson, strictly: a missing, mistyped or unknown member, a duplicate key or a
+ * checksum that does not fit is WAYBILL_DAMAGED (with line and column where the JSON is broken), and nothing is
+ * guessed.  The last member, "check", is the SHA-256 of all bytes before it, so a torn or edited waybill is found;
+ * "prev" is the check of the document before.
  *
- * Names from outside may hold any byte: "name" is their printable form (buf_add_shown), "name_b64" the bytes, only where they differ.
- * Stamps are RFC 3339 with offset.
+ * Names from outside may hold any byte: "name" is their printable form (buf_add_shown), "name_b64" the bytes, only
+ * where they differ. Stamps are RFC 3339 with offset.
  *
  * Owner:   everything lives in the arena that waybill_read or waybill_new was given.
  * Errors:  OK, STOP (WAYBILL_DAMAGED, WAYBILL_VERSION), TEMP with SYS_….
@@ -69,7 +71,8 @@ struct waybill_output {
     struct waybill_output *next;
 };
 
-/* A file of ours or the sender's in the batch's folder: companions ("with.1"), lines, staged documents, rejected messages. */
+/* A file of ours or the sender's in the batch's folder: companions ("with.1"), lines, staged documents, rejected
+   messages. */
 struct waybill_file {
     struct slice file;              /* its name in the folder */
     struct slice kind;              /* "companion", "lines", "stage", "rejects", "late" */
@@ -163,7 +166,8 @@ void waybill_total(struct waybill *w, struct waybill_total **list, const char *n
 uint64_t waybill_total_of(const struct waybill_total *list, const char *name);
 void waybill_lease(struct waybill *w, struct slice sequence, int64_t first, int64_t end);
 struct waybill_file *waybill_file(struct waybill *w, const char *kind, const char *file);
-struct waybill_file *waybill_find_file(const struct waybill *w, const char *kind);      /* the last of that kind, or NULL */
+/* the last of that kind, or NULL */
+struct waybill_file *waybill_find_file(const struct waybill *w, const char *kind);
 /* Recomputes the chain of events; false where it breaks. */
 bool waybill_history_ok(const struct waybill *w);
 

@@ -7,17 +7,18 @@
  *     while ((rc = inbox_next(in, &drop, problems)) == OK) {       ready files, streaming; END = the pass is over
  *         spool_id(&spool, now, id);
  *         rc = claim_take(&spool, in, &drop, id, &claim, problems);     END = somebody was faster
- *         rc = batch_accept(…, &claim, …);                              layer batch: copy, waybill, acceptance, disposal
+ *         rc = batch_accept(…, &claim, …);         layer batch: copy, waybill, acceptance, disposal
  *         claim_close(&claim);
  *     }
  *
- * A pass reads the folder by getdents and keeps nothing but one 16-byte observation per waiting file (at most 131,072; those beyond wait
- * for a later pass).  Nothing of ours is ever written in the inbox.  Never a candidate: names that begin with "." or "~$", end in .part
- * .tmp .filepart .crdownload .partial or are Thumbs.db, desktop.ini; markers and manifests of the ready terms; whatever is no regular file.
- * Those that are not regular, have several links or are too large stay where they are and are reported once.
+ * A pass reads the folder by getdents and keeps nothing but one 16-byte observation per waiting file (at most 131,072;
+ * those beyond wait for a later pass).  Nothing of ours is ever written in the inbox.  Never a candidate: names that
+ * begin with "." or "~$", end in .part .tmp .filepart .crdownload .partial or are Thumbs.db, desktop.ini; markers and
+ * manifests of the ready terms; whatever is no regular file. Those that are not regular, have several links or are too
+ * large stay where they are and are reported once.
  *
- * Durable: claim_take: folder claim/<batch> before the rename (RELIABILITY 0.2 (b)).  claim_copy: claim durable before anything refers
- *          to it, then the copy.  claim_dispose needs no fsync: what comes back is disposed again.
+ * Durable: claim_take: folder claim/<batch> before the rename (RELIABILITY 0.2 (b)).  claim_copy: claim durable before
+ *          anything refers to it, then the copy.  claim_dispose needs no fsync: what comes back is disposed again.
  * Units:   monotonic milliseconds; modification times in nanoseconds.
  * Owner:   inbox: the arena, plus descriptors until inbox_close.  claim: until claim_close.
  * Errors:  OK, END, SKIP (this file cannot be taken now, see the problem), TEMP with SYS_….
@@ -38,7 +39,8 @@ enum ready_term {
     READY_NAME = 1 << 0,            /* not a temporary name (always held): the sender renames in */
     READY_STABLE = 1 << 1,          /* size, times and inode unchanged for stable_ms of our observation */
     READY_DONE = 1 << 2,            /* NAME + done exists */
-    READY_MANIFEST = 1 << 3,        /* a file that fits `manifest` lists NAME with its SHA-256 ("<hex>  NAME", as sha256sum) */
+    /* a file that fits `manifest` lists NAME with its SHA-256 ("<hex>  NAME", as sha256sum) */
+    READY_MANIFEST = 1 << 3,
     READY_COMPLETE = 1 << 4,        /* the callback says so */
 };
 
@@ -65,12 +67,14 @@ struct drop {
 struct inbox;
 
 /* STOP with INBOX_MISSING or SPOOL_OTHER_FS when the folder cannot serve. */
-int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out, struct problems *ps);
+int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out,
+               struct problems *ps);
 void inbox_close(struct inbox *in);
 const char *inbox_path(const struct inbox *in);
 void inbox_begin(struct inbox *in, int64_t now_ms);
 int inbox_next(struct inbox *in, struct drop *out, struct problems *ps);
-/* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 = none waits so). */
+/* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 =
+   none waits so). */
 size_t inbox_waiting(const struct inbox *in, int64_t *wake_ms_out);
 /* Whether the folder that is open is still the one at this path (senders may rename folders away). */
 bool inbox_same(const struct inbox *in);
@@ -79,7 +83,8 @@ bool inbox_same(const struct inbox *in);
 struct claim {
     char batch[BATCH_ID_SIZE];
     char name[256];
-    char inbox[512];                /* path as given to inbox_open, kept in claim/<batch>/.from over a restart; "" = not known */
+    /* path as given to inbox_open, kept in claim/<batch>/.from over a restart; "" = not known */
+    char inbox[512];
     int inbox_fd;                   /* of the inbox, borrowed; -1 after a restart */
     uint64_t size, dev, ino;
     int64_t mtime_ns;
@@ -89,8 +94,10 @@ struct claim {
     uint64_t bytes;                 /* copied */
 };
 
-/* Takes a ready file: rename into claim/<batch>.  END: gone meanwhile.  SKIP: it was swapped for something else and went back. */
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out, struct problems *ps);
+/* Takes a ready file: rename into claim/<batch>.  END: gone meanwhile.  SKIP: it was swapped for something else and
+   went back. */
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+               struct problems *ps);
 /* Takes another file of the inbox along (a companion): END when it is not there. */
 int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps);
 /* Finds a claim again after a restart; END: the folder is empty or gone (and is removed). */
@@ -98,8 +105,9 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
 void claim_close(struct claim *c);
 
 /*
- * Makes tmp/<batch>/ anew and copies the file into it as `in` (0400), companions as `with.1` …, hashing on the way; all synced.
- * SKIP with INBOX_CHANGED when the file changed under the copy (try again later), INBOX_LARGE beyond max bytes (0 = none).
+ * Makes tmp/<batch>/ anew and copies the file into it as `in` (0400), companions as `with.1` …, hashing on the way; all
+ * synced. SKIP with INBOX_CHANGED when the file changed under the copy (try again later), INBOX_LARGE beyond max bytes
+ * (0 = none).
  */
 int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps);
 /* The companions copied, in order: original name, size, SHA-256. END behind the last. `n` from 1. */
@@ -111,8 +119,8 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
 /* tmp/<batch> becomes work/<batch>: the batch is accepted. */
 int claim_accept(struct spool *s, const char *batch, struct problems *ps);
 /*
- * Removes claim/<batch> of an accepted batch.  A file that changed since it was copied (another size or time than these) is not thrown
- * away: it moves to error/<batch>-late/ with the warning INBOX_LATE.
+ * Removes claim/<batch> of an accepted batch.  A file that changed since it was copied (another size or time than
+ * these) is not thrown away: it moves to error/<batch>-late/ with the warning INBOX_LATE.
  */
 int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps);
 /* Claims in claim/: every batch id; stops when `each` returns other than OK. */

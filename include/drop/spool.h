@@ -6,16 +6,17 @@
  *     rc = lease_take(&lease, &sp, problems);              one watcher per site; gives sp.epoch
  *     spool_id(&sp, local_seconds, id);                    "20261122-034431-12-7"
  *
- *     .waybill/claim/<batch>/NAME             taken from an inbox, not accepted yet; companions in .with/, .from -> inbox
- *     .waybill/tmp/<batch>/                   under construction, never referred to
- *     .waybill/work/<batch>/                  a batch until its life ends
- *     error/<batch>/                          set aside: file, waybill, lines
+ *     .waybill/claim/<batch>/NAME            taken from an inbox, not accepted; companions in .with/, .from -> inbox
+ *     .waybill/tmp/<batch>/                  under construction, never referred to
+ *     .waybill/work/<batch>/                 a batch until its life ends
+ *     error/<batch>/                         set aside: file, waybill, lines
  *
- * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter alone: the
- * epoch grows, durably, with each lease.
+ * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter
+ * alone: the epoch grows, durably, with each lease.
  *
- * Durable: as store.h: `durable` = each step ends on the disk; `group` = steps skip their fsyncs and the caller ends each wave
- *          (all claims | all copies | all acceptances | all publications) with spool_sync().  A wave is never mixed with the next.
+ * Durable: as store.h: `durable` = each step ends on the disk; `group` = steps skip their fsyncs and the caller ends
+ *          each wave (all claims | all copies | all acceptances | all publications) with spool_sync().  A wave is never
+ *          mixed with the next.
  * Errors:  OK; TEMP with SYS_…; STOP with SPOOL_… for what an operator must put right.
  * Limits:  one process writes (lease.h); not for two threads, except by descriptor.
  */
@@ -49,8 +50,8 @@ void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE]);
 bool spool_id_valid(const char *id);
 
 /*
- * Where the spool lies must keep what it is told: STOP with SPOOL_FS on file systems without crash-atomic rename (ext2, FAT) and on
- * network file systems; `anyway` makes that a warning.
+ * Where the spool lies must keep what it is told: STOP with SPOOL_FS on file systems without crash-atomic rename (ext2,
+ * FAT) and on network file systems; `anyway` makes that a warning.
  */
 int spool_check(const struct spool *s, bool anyway, struct problems *ps);
 /* Whether files can be renamed between the spool and this folder; STOP with SPOOL_OTHER_FS when not. Writes nothing. */

@@ -8,13 +8,15 @@
  *     when readable:  rc = watch_read(w, woken, owner, problems);      woken(owner, id) for each folder with news
  *     and anyway every watch_rescan_ms(w) milliseconds: scan all
  *
- * Raw inotify; an event never decides anything, it only says "scan this folder soon".  Overflow, a folder that vanishes and unmounts wake
- * every folder.  With `events` ≥ 0 the news come from that descriptor instead: NUL-separated paths of files, as `inotifywait
- * --format '%w%f%0' --no-newline` prints them, perhaps on another host.
+ * Raw inotify; an event never decides anything, it only says "scan this folder soon".  Overflow, a folder that vanishes
+ * and unmounts wake every folder.  With `events` ≥ 0 the news come from that descriptor instead: NUL-separated paths of
+ * files, as `inotifywait --format '%w%f%0' --no-newline` prints them, perhaps on another host.
  *
- * Errors:  when inotify cannot be had (limits, no kernel support) watch_add adds the warning WATCH_POLLING once and the folder is polled:
- *          watch_rescan_ms becomes 5 s.  WATCH_LOST when events overflowed (a note), TEMP when the descriptor fails.
- * Limits:  1,024 folders.  Network and FUSE file systems give no events of other hosts: rescanned every 5 s, local ones every 30 s.
+ * Errors:  when inotify cannot be had (limits, no kernel support) watch_add adds the warning WATCH_POLLING once and the
+ *          folder is polled: watch_rescan_ms becomes 5 s.  WATCH_LOST when events overflowed (a note), TEMP when the
+ *          descriptor fails.
+ * Limits:  1,024 folders.  Network and FUSE file systems give no events of other hosts: rescanned every 5 s, local ones
+ *          every 30 s.
  */
 #ifndef WAYBILL_DROP_WATCH_H
 #define WAYBILL_DROP_WATCH_H

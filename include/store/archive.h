@@ -3,16 +3,16 @@
  *
  *     rc = archived_write(store, batch, members, n, problems);         archive/2026/11/22/034431_<batch>.zip, verified
  *     rc = archived_read(store, batch, slice_of("in"), 0, arena, &bytes, problems);
- *     rc = config_put(store, bytes, hash, problems);                   archive/config/<sha256>: a mapping, format or table
+ *     rc = config_put(store, bytes, hash, problems);      archive/config/<sha256>: a mapping, format or table
  *
  * The only user of libarchive in waybill.  (Names begin with archived_ because the library owns archive_.)
  *
- * A batch id begins with its date and time, so the path follows from the id.  Member names are ASCII ([A-Za-z0-9._-]); original
- * names stand in manifest.json, the last member, with size and SHA-256 of each.  Deflate level 1, times taken from the batch id,
- * so the same members give the same bytes.
+ * A batch id begins with its date and time, so the path follows from the id.  Member names are ASCII ([A-Za-z0-9._-]);
+ * original names stand in manifest.json, the last member, with size and SHA-256 of each.  Deflate level 1, times taken
+ * from the batch id, so the same members give the same bytes.
  *
- * Durable: written under a temporary name, fsync, read back and compared with the manifest, rename, fsync of the folder: only
- *          then may work/ go.  Done again after a crash it finds a good zip in place and answers OK.
+ * Durable: written under a temporary name, fsync, read back and compared with the manifest, rename, fsync of the
+ *          folder: only then may work/ go.  Done again after a crash it finds a good zip in place and answers OK.
  * Owner:   bytes read live in the arena.
  * Errors:  OK; TEMP with SYS_…; STOP with ARCHIVE_DAMAGED (what is there does not match its manifest), ARCHIVE_MISSING.
  * Limits:  1,000 members, names up to 180 bytes.
@@ -42,16 +42,18 @@ struct archived_member {
 /* "archive/2026/11/22/034431_<batch>.zip"; false when the id does not begin with date and time. */
 bool archived_path(const char *batch, char out[ARCHIVED_PATH]);
 bool archived_exists(const struct store *s, const char *batch);
-int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n, struct problems *ps);
+int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
+                   struct problems *ps);
 /* One member's bytes, checked against the manifest; max 0 = 64 MiB. END when there is no such member. */
-int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a, struct slice *out,
-                  struct problems *ps);
+int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a,
+                  struct slice *out, struct problems *ps);
 /* The same, written to a descriptor: for members of any size. */
 int archived_extract(const struct store *s, const char *batch, struct slice member, int fd, struct problems *ps);
 /* Reads the whole zip and compares each member with the manifest. */
 int archived_verify(const struct store *s, const char *batch, struct problems *ps);
 /* Names of the members, in order, the manifest included. */
-int archived_list(const struct store *s, const char *batch, struct arena *a, struct slice **names_out, size_t *n_out, struct problems *ps);
+int archived_list(const struct store *s, const char *batch, struct arena *a, struct slice **names_out, size_t *n_out,
+                  struct problems *ps);
 /* Every archived batch, by date; stops when `each` returns other than OK. */
 int archived_each(const struct store *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps);
 

@@ -3,18 +3,18 @@
  *
  *     char key[SHA256_HEX];
  *     seen_key(key, (struct slice[]){ flow, bytes_hash }, 2);
- *     rc = seen_lock(store, SEEN_CONTENT, key, &lock, problems);       held from the question to the batch's durable point
+ *     rc = seen_lock(store, SEEN_CONTENT, key, &lock, problems);    held from the question to the batch's durable point
  *     rc = seen_put(store, SEEN_CONTENT, key, batch, known, owner, other, problems);
  *          OK: it is ours (now, or from before a crash);  SKIP: `other` has it
  *     ... accept the batch ...
  *     seen_unlock(lock);
  *
- * An entry is a symbolic link .waybill/seen/<kind>/<hh>/<hash> -> batch: made atomically, read at once, no file to tear.  Question,
- * entry and acceptance are one critical section under the shard's lock (RELIABILITY 0.2 (c)).  An entry whose batch does not
- * exist anywhere (`known` says no) is left from an attempt that died and is taken over.
+ * An entry is a symbolic link .waybill/seen/<kind>/<hh>/<hash> -> batch: made atomically, read at once, no file to
+ * tear.  Question, entry and acceptance are one critical section under the shard's lock (RELIABILITY 0.2 (c)).  An
+ * entry whose batch does not exist anywhere (`known` says no) is left from an attempt that died and is taken over.
  *
- * In a group (store.h) one process takes many files at once, two of them perhaps of one shard: seen_lock gives no lock (-1) then, the
- * site's lease is the lock, and `known` must say yes for batches of the same wave.
+ * In a group (store.h) one process takes many files at once, two of them perhaps of one shard: seen_lock gives no lock
+ * (-1) then, the site's lease is the lock, and `known` must say yes for batches of the same wave.
  *
  * Owner:   seen_lock gives a descriptor; seen_unlock closes it.
  * Errors:  OK, SKIP (somebody else's), TEMP with SYS_….
@@ -40,7 +40,8 @@ void seen_unlock(int lock);
 int seen_put(const struct store *s, enum seen_kind kind, const char *key, const char *batch,
              bool (*known)(void *owner, const char *batch), void *owner, char other[SEEN_BATCH], struct problems *ps);
 /* The batch that has the key; END when there is none. */
-int seen_get(const struct store *s, enum seen_kind kind, const char *key, char batch_out[SEEN_BATCH], struct problems *ps);
+int seen_get(const struct store *s, enum seen_kind kind, const char *key, char batch_out[SEEN_BATCH],
+             struct problems *ps);
 /* Takes an entry out if it is this batch's (a batch that was cancelled may come again). */
 int seen_remove(const struct store *s, enum seen_kind kind, const char *key, const char *batch, struct problems *ps);
 

@@ -1,17 +1,18 @@
 /*
  * store - what a site knows for good, and how hard it is written
  *
- * One struct for the folders that hold truth in plain files: .waybill/seen, .waybill/sequences, .waybill/ledger, archive/.
+ * One struct for the folders that hold truth in plain files: .waybill/seen, .waybill/sequences, .waybill/ledger,
+ * archive/.
  *
  *     struct store st;
  *     rc = store_open(&st, arena, "/srv/site", true, problems);
  *     ...
  *     store_close(&st);
  *
- * Durable: with `durable` every step of seen.h, sequence.h, ledger.h and archive.h ends on the disk before it returns.  With
- * `group` as well they skip their fsyncs of folders and of what a later step of the same wave waits for, and the caller ends the
- * wave with store_sync() (one syncfs for all).  Sequences and ledgers are never grouped: their numbers are used at once.
- * Without `durable` nothing is ever synced: for tests and --no-fsync.
+ * Durable: with `durable` every step of seen.h, sequence.h, ledger.h and archive.h ends on the disk before it returns.
+ *          With `group` as well they skip their fsyncs of folders and of what a later step of the same wave waits for,
+ *          and the caller ends the wave with store_sync() (one syncfs for all).  Sequences and ledgers are never
+ *          grouped: their numbers are used at once.  Without `durable` nothing is ever synced: for tests, --no-fsync.
  *
  * Owner:   the caller owns the struct; `path` lives in the arena.
  * Errors:  OK, or TEMP with SYS_… when a folder cannot be made or opened.

@@ -6,10 +6,11 @@
  *     per row:  rc = table_add(t, values, TABLE_REFUSE, place, problems);
  *     rows = table_find(t, (int[]){ 0 }, &text, 1, &row);        0, 1 or 2 = more than one
  *
- * Whoever reads the table's file calls table_add row by row; the texts are copied into the arena.  Any set of columns may be
- * asked for: its index is built at the first question (SipHash) and kept up to date from then on.
+ * Whoever reads the table's file calls table_add row by row; the texts are copied into the arena.  Any set of columns
+ * may be asked for: its index is built at the first question (SipHash) and kept up to date from then on.
  *
- * Values:  canonical texts; equal by type, so the decimals 1.0 and 1.00 are one key.  Absent and empty are one key, the text "".
+ * Values:  canonical texts; equal by type, so the decimals 1.0 and 1.00 are one key.  Absent and empty are one key, the
+ *          text "".
  * Owner:   all lives in the arena; rows stay where they are until the arena goes, so pointers to them stay valid.
  * Errors:  table_add: OK, SKIP (TABLE_DUPLICATE: not added) or STOP (LIMIT_TABLE).
  * Limits:  no more than `limit` rows; 16 columns in one question.  Questions build indexes: one thread at a time.
@@ -60,10 +61,13 @@ struct table *table_new(struct arena *a, const struct table_shape *shape);
 /* Index of a column, or -1. */
 int table_column(const struct table *t, struct slice name);
 /* Adds a row of shape.ncolumns values; `place` is said when the key is known already. */
-int table_add(struct table *t, const struct value *values, enum table_policy policy, struct place place, struct problems *ps);
-/* Rows whose columns equal the canonical texts: 0, 1 or 2 (= more than one); *row_out is the first in order of coming, or NULL. */
+int table_add(struct table *t, const struct value *values, enum table_policy policy, struct place place,
+              struct problems *ps);
+/* Rows whose columns equal the canonical texts: 0, 1 or 2 (= more than one); *row_out is the first in order of
+   coming, or NULL. */
 int table_find(struct table *t, const int *columns, const struct slice *texts, size_t n, const struct value **row_out);
-/* All such rows, one at a time: the number of the next one behind row `after` (start with TABLE_NONE), or TABLE_NONE. */
+/* All such rows, one at a time: the number of the next one behind row `after` (start with TABLE_NONE), or
+   TABLE_NONE. */
 #define TABLE_NONE SIZE_MAX
 size_t table_next(struct table *t, const int *columns, const struct slice *texts, size_t n, size_t after);
 /* Row i, or NULL when it was removed; for (i = 0; i < t->nrows; i++). */

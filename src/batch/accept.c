@@ -8,7 +8,8 @@
 #include "batch/batch_private.h"
 #include "store/seen.h"
 
-static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a, const char *id, const struct batch_accept *how)
+static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a, const char *id,
+                                     const struct batch_accept *how)
 {
     struct waybill *w = waybill_new(a, id);
     w->flow = arena_copy(a, how->flow);
@@ -46,7 +47,8 @@ static void note_duplicate(struct batch *b, const char *other, enum duplicate_po
     }
     if (policy == DUPLICATE_PROCESS)
         return;
-    problem_add(ps, &(struct problem){ .severity = policy == DUPLICATE_REJECT ? PROBLEM_ERROR : PROBLEM_WARNING, .code = "DUP_CONTENT",
+    problem_add(ps, &(struct problem){ .severity = policy == DUPLICATE_REJECT ? PROBLEM_ERROR : PROBLEM_WARNING,
+                                       .code = "DUP_CONTENT",
         .place = { .file = b->id, .offset = PLACE_NO_OFFSET }, .text = text,
         .hint = SLICE("write `duplicates content process` into the flow if that is meant") });
     batch_note(b, "duplicate", b->w->duplicate_of);
@@ -85,7 +87,8 @@ static int refuse_large(const struct batch_site *s, const struct claim *c, struc
     return rc == OK ? SKIP : rc;
 }
 
-int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out, struct problems *ps)
+int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
+               struct batch **out, struct problems *ps)
 {
     int dir = -1;
     *out = NULL;
@@ -143,8 +146,8 @@ static int dispose_again(const struct batch_site *s, struct arena *a, const char
     return rc == OK ? END : rc;
 }
 
-int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how, struct batch **out,
-                 struct problems *ps)
+int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
+                 struct batch **out, struct problems *ps)
 {
     struct batch *b;
     int rc = batch_copy(s, a, c, how, &b, ps);
@@ -167,8 +170,8 @@ int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, c
     return rc;
 }
 
-int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name, struct slice input,
-                 struct batch **out, struct problems *ps)
+int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
+                 struct slice input, struct batch **out, struct problems *ps)
 {
     char id[BATCH_ID_SIZE];
     int dir = -1;

@@ -14,7 +14,7 @@
 
 enum { BLOCK = 65536 };
 
-/* --- time and ids ----------------------------------------------------------------------------------------------------- */
+/* --- time and ids ------------------------------------------------------------------------------------------------- */
 
 static int64_t offset_minutes(const struct batch_site *s, int64_t now)
 {
@@ -34,7 +34,8 @@ struct slice batch_stamp_at(const struct batch_site *s, struct arena *a, int64_t
         return zone_stamp(a, s->zone, now);
     date_from_days(now / 86400, &year, &month, &day);
     int rest = (int)(now % 86400);
-    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d+00:00", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
+    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d+00:00", year, month, day, rest / 3600, rest / 60 % 60,
+                        rest % 60);
 }
 
 struct slice batch_stamp(const struct batch_site *s, struct arena *a)
@@ -47,11 +48,12 @@ bool batch_seconds(struct slice stamp, int64_t *out)
     struct date_parts p;
     if (!date_parse(stamp, &p) || !p.has_date || !p.has_time || !p.has_offset)
         return false;
-    *out = date_days(p.year, p.month, p.day) * 86400 + p.hour * 3600 + p.minute * 60 + p.second - (int64_t)p.offset * 60;
+    *out = date_days(p.year, p.month, p.day) * 86400 + p.hour * 3600 + p.minute * 60 + p.second;
+    *out -= (int64_t)p.offset * 60;
     return true;
 }
 
-/* --- finding ---------------------------------------------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------------------------------------------------ */
 
 bool batch_there(int dirfd, const char *path)
 {
@@ -80,7 +82,8 @@ struct batch *batch_make(const struct batch_site *s, struct arena *a, struct way
 }
 
 /* The batch in one of the folders; END when it is not there. */
-static int open_in(const struct batch_site *s, struct arena *a, int parent, const char *id, struct batch **out, struct problems *ps)
+static int open_in(const struct batch_site *s, struct arena *a, int parent, const char *id, struct batch **out,
+                   struct problems *ps)
 {
     struct waybill *w;
     int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -103,7 +106,8 @@ int batch_open(const struct batch_site *s, struct arena *a, const char *id, stru
     if (rc != END || batch_there(s->spool->work, id))
         return rc;
     rc = open_in(s, a, s->spool->error, id, out, ps);
-    if (rc == OK && (*out)->w->place != PLACE_ERROR) {     /* refused messages of a good batch lie there, with a copy of its waybill */
+    /* refused messages of a good batch lie there, with a copy of its waybill */
+    if (rc == OK && (*out)->w->place != PLACE_ERROR) {
         batch_close(*out);
         *out = NULL;
         rc = END;
@@ -147,7 +151,8 @@ static int by_name(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner, struct problems *ps)
+int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
+               struct problems *ps)
 {
     struct arena a;
     struct slice *names = NULL;
@@ -173,7 +178,7 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
     return rc;
 }
 
-/* --- the input -------------------------------------------------------------------------------------------------------- */
+/* --- the input ---------------------------------------------------------------------------------------------------- */
 
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps)
 {
@@ -208,7 +213,7 @@ int batch_check_input(const struct batch *b, struct problems *ps)
     return STOP;
 }
 
-/* --- the waybill ------------------------------------------------------------------------------------------------------ */
+/* --- the waybill -------------------------------------------------------------------------------------------------- */
 
 bool batch_syncs(const struct batch *b)
 {
@@ -263,7 +268,8 @@ static struct waybill_group *new_group(struct arena *a, const struct problem *p)
     problem_text(&text, p);
     *g = (struct waybill_group){
         .severity = p->severity, .code = arena_copy(a, slice_of(p->code)), .path = arena_copy(a, p->path),
-        .text = arena_copy(a, buf_slice(&text)), .hint = arena_copy(a, p->hint), .file = arena_copy(a, slice_of(p->place.file)),
+        .text = arena_copy(a, buf_slice(&text)), .hint = arena_copy(a, p->hint),
+        .file = arena_copy(a, slice_of(p->place.file)),
         .line = p->place.line, .column = p->place.column, .message = p->message, .count = p->count,
     };
     buf_release(&text);

@@ -134,7 +134,7 @@ void lines_abandon(struct lines *l, int dirfd)
     buf_release(&l->buf);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static struct slice text_of(struct arena *a, json_t *object, const char *key)
 {
@@ -160,9 +160,11 @@ static void read_problem(json_t *object, struct arena *a, struct problem *p)
     struct slice code = text_of(a, object, "code"), file = text_of(a, object, "file");
     *p = (struct problem){
         .severity = severity_of(text_of(a, object, "severity")), .code = code.p ? arena_cstr(a, code) : "",
-        .place = { .file = file.p ? arena_cstr(a, file) : NULL, .offset = PLACE_NO_OFFSET, .line = (uint32_t)number_of(object, "line"),
+        .place = { .file = file.p ? arena_cstr(a, file) : NULL, .offset = PLACE_NO_OFFSET,
+                   .line = (uint32_t)number_of(object, "line"),
                    .column = (uint32_t)number_of(object, "column") },
-        .message = number_of(object, "message"), .path = text_of(a, object, "path"), .value = text_of(a, object, "value"),
+        .message = number_of(object, "message"), .path = text_of(a, object, "path"),
+        .value = text_of(a, object, "value"),
         .text = text_of(a, object, "text"), .hint = text_of(a, object, "hint"),
     };
 }
@@ -183,7 +185,8 @@ static bool read_line(struct slice text, struct arena *a, struct line_read *out)
 {
     json_t *o = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     bool good = json_is_object(o);
-    *out = (struct line_read){ .message = number_of(o, "message"), .key = text_of(a, o, "key"), .state = text_of(a, o, "state"),
+    *out = (struct line_read){ .message = number_of(o, "message"), .key = text_of(a, o, "key"),
+                               .state = text_of(a, o, "state"),
                                .code = text_of(a, o, "code"), .operation = text_of(a, o, "operation") };
     read_states(json_object_get(o, "lines"), a, &out->lines);
     json_t *problems = json_object_get(o, "problems");
@@ -223,8 +226,8 @@ static int check_file(int fd, const char *file, const struct waybill_file *f, st
     return size == f->size && strcmp(found, f->sha256) == 0 ? OK : damaged(file, ps);
 }
 
-static int each_line(int fd, const char *file, struct arena *a, int (*each)(void *owner, const struct line_read *l), void *owner,
-                     struct problems *ps)
+static int each_line(int fd, const char *file, struct arena *a, int (*each)(void *owner, const struct line_read *l),
+                     void *owner, struct problems *ps)
 {
     struct buf b = { 0 };
     struct line_read line;
@@ -251,8 +254,8 @@ static int each_line(int fd, const char *file, struct arena *a, int (*each)(void
     return rc;
 }
 
-int lines_read(int dirfd, const struct waybill_file *f, struct arena *a, int (*each)(void *owner, const struct line_read *l), void *owner,
-               struct problems *ps)
+int lines_read(int dirfd, const struct waybill_file *f, struct arena *a,
+               int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps)
 {
     const char *file = arena_cstr(a, f->file);
     if (strchr(file, '/'))

@@ -59,7 +59,8 @@ static void unique_name(struct batch *b, struct slice outbox, struct slice wante
     memcpy(out, clean, sizeof clean);
 }
 
-int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out, struct problems *ps)
+int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,
+                 struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
     unsigned n = b->noutputs + 1;
@@ -151,7 +152,8 @@ static bool any_staged(const struct batch *b)
     return false;
 }
 
-/* The folder is synced before the waybill that names its files: otherwise a power cut could lose an output (RELIABILITY 0.2 (a)). */
+/* The folder is synced before the waybill that names its files: otherwise a power cut could lose an output
+   (RELIABILITY 0.2 (a)). */
 int batch_written(struct batch *b, struct problems *ps)
 {
     bool staged = any_staged(b);
@@ -181,7 +183,8 @@ struct delivery {
     struct slice stamp;
 };
 
-static int publish(struct batch *b, struct waybill_output *o, const struct outbox *box, struct delivery *d, struct problems *ps)
+static int publish(struct batch *b, struct waybill_output *o, const struct outbox *box, struct delivery *d,
+                   struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE + 1];
     snprintf(name, sizeof name, "%.*s", o->name.n > OUTBOX_NAME_MAX ? OUTBOX_NAME_MAX + 1 : (int)o->name.n, o->name.p);
@@ -210,7 +213,8 @@ static int sync_all(const struct batch *b, const struct delivery *d, struct prob
     return rc == OK && d->n ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : rc;
 }
 
-int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner, struct problems *ps)
+int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner,
+                  struct problems *ps)
 {
     struct delivery d = { .n = 0, .stamp = batch_stamp(b->site, b->arena) };
     int rc = OK;
@@ -233,7 +237,7 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
     if (rc == OK)
         rc = batch_move(b, PLACE_DELIVERED, NULL, ps);
     else if (gone && synced == OK)
-        batch_save(b, ps);                      /* some are visible: worth a note, though recovery can tell without it */
+        batch_save(b, ps);          /* some are visible: worth a note, though recovery can tell without it */
     if (rc != OK)
         return rc;
     b->w->operation = slice_none();

@@ -77,8 +77,8 @@ static int one_claim(void *owner, const char *id)
     return do_step(k, &r);
 }
 
-int recover_each(const struct batch_site *s, struct arena *a, int (*step)(void *owner, struct recovery *r, struct problems *ps), void *owner,
-                 struct problems *ps)
+int recover_each(const struct batch_site *s, struct arena *a,
+                 int (*step)(void *owner, struct recovery *r, struct problems *ps), void *owner, struct problems *ps)
 {
     struct walk k = { .site = s, .arena = a, .step = step, .owner = owner, .ps = ps };
     int rc = batch_each(s, false, one_batch, &k, ps);

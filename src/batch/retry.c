@@ -12,8 +12,10 @@ static int64_t delay_ms(const struct retry_policy *p, uint32_t attempt)
 
 static int give_up(struct batch *b, const char *cause, struct problems *ps)
 {
-    struct slice text = arena_printf(b->arena, "%s came %u times since %.*s", cause, b->w->retry.attempts, SLICE_ARG(b->w->retry.since));
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP", .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
+    struct slice text = arena_printf(b->arena, "%s came %u times since %.*s", cause, b->w->retry.attempts,
+                                     SLICE_ARG(b->w->retry.since));
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP",
+                                       .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
         .text = text, .hint = SLICE("mend the cause, then `waybill retry` it") });
     int rc = batch_set_aside(b, "GAVE_UP", text, ps);
     return rc == OK ? SKIP : rc;

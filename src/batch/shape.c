@@ -9,7 +9,7 @@
 
 enum { LIST_MAX = 100000, KEY_MAX = 64 };
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static bool is_something(const struct shape_member *m, const char *p)
 {
@@ -117,7 +117,7 @@ void shape_write(const struct shape *s, const void *thing, struct buf *out)
     json_close(out, '}');
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static bool read_text(json_t *v, struct slice *out, struct arena *a)
 {
@@ -190,7 +190,8 @@ static bool read_list(const struct shape_member *m, json_t *v, void **first, str
     return true;
 }
 
-static bool read_member(const struct shape_member *m, json_t *object, json_t *v, char *p, struct arena *a, const char **fault)
+static bool read_member(const struct shape_member *m, json_t *object, json_t *v, char *p, struct arena *a,
+                        const char **fault)
 {
     switch (m->kind) {
     case SHAPE_TEXT: return read_text(v, (struct slice *)(void *)p, a);

@@ -5,8 +5,8 @@
  *         { "name", SHAPE_TEXT, offsetof(struct thing, name), NULL, true }, … };
  *     static const struct shape shape = { members, 3, sizeof(struct thing), offsetof(struct thing, next) };
  *
- * Keys are written in the order of the table; members that are nothing are left out unless they are needed.  Reading is strict: a
- * needed member that is missing, a wrong type and an unknown key are faults.
+ * Keys are written in the order of the table; members that are nothing are left out unless they are needed.  Reading is
+ * strict: a needed member that is missing, a wrong type and an unknown key are faults.
  *
  * Owner:   texts read live in the arena.
  * Errors:  shape_read: false, and `fault` names the key.
@@ -25,7 +25,8 @@
 
 enum shape_kind {
     SHAPE_TEXT,                     /* struct slice */
-    SHAPE_BYTES,                    /* struct slice of any bytes: KEY is its printable form, KEY_b64 the bytes where they differ */
+    /* struct slice of any bytes: KEY is its printable form, KEY_b64 the bytes where they differ */
+    SHAPE_BYTES,
     SHAPE_HASH,                     /* char[SHA256_HEX] */
     SHAPE_U32, SHAPE_U64, SHAPE_I64,
     SHAPE_WORD,                     /* int: an index into `words` */

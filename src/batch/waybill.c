@@ -17,7 +17,7 @@ enum { VERSION = 1, BYTES_MAX = 16 << 20 };
 const char *const place_names[] = { "accepted", "written", "delivered", "archived", "error", NULL };
 static const char *const severity_words[] = { "note", "warning", "error", NULL };
 
-/* --- the document ----------------------------------------------------------------------------------------------------- */
+/* --- the document ------------------------------------------------------------------------------------------------- */
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define AT(type, member) offsetof(struct type, member)
@@ -27,26 +27,30 @@ static const struct shape_member pin_members[] = {
     { "name", SHAPE_TEXT, AT(waybill_pin, name), NULL, true, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_pin, sha256), NULL, false, NULL },
 };
-static const struct shape pin_shape = { pin_members, COUNT(pin_members), sizeof(struct waybill_pin), AT(waybill_pin, next) };
+static const struct shape pin_shape = { pin_members, COUNT(pin_members), sizeof(struct waybill_pin),
+                                        AT(waybill_pin, next) };
 
 static const struct shape_member param_members[] = {
     { "name", SHAPE_TEXT, AT(waybill_param, name), NULL, true, NULL },
     { "value", SHAPE_TEXT, AT(waybill_param, value), NULL, false, NULL },
 };
-static const struct shape param_shape = { param_members, COUNT(param_members), sizeof(struct waybill_param), AT(waybill_param, next) };
+static const struct shape param_shape = { param_members, COUNT(param_members), sizeof(struct waybill_param),
+                                          AT(waybill_param, next) };
 
 static const struct shape_member lease_members[] = {
     { "sequence", SHAPE_TEXT, AT(waybill_lease, sequence), NULL, true, NULL },
     { "first", SHAPE_I64, AT(waybill_lease, first), NULL, true, NULL },
     { "end", SHAPE_I64, AT(waybill_lease, end), NULL, true, NULL },
 };
-static const struct shape lease_shape = { lease_members, COUNT(lease_members), sizeof(struct waybill_lease), AT(waybill_lease, next) };
+static const struct shape lease_shape = { lease_members, COUNT(lease_members), sizeof(struct waybill_lease),
+                                          AT(waybill_lease, next) };
 
 static const struct shape_member total_members[] = {
     { "name", SHAPE_TEXT, AT(waybill_total, name), NULL, true, NULL },
     { "count", SHAPE_U64, AT(waybill_total, count), NULL, true, NULL },
 };
-static const struct shape total_shape = { total_members, COUNT(total_members), sizeof(struct waybill_total), AT(waybill_total, next) };
+static const struct shape total_shape = { total_members, COUNT(total_members), sizeof(struct waybill_total),
+                                          AT(waybill_total, next) };
 
 static const struct shape_member output_members[] = {
     { "n", SHAPE_U32, AT(waybill_output, n), NULL, true, NULL },
@@ -57,7 +61,8 @@ static const struct shape_member output_members[] = {
     { "sha256", SHAPE_HASH, AT(waybill_output, sha256), NULL, false, NULL },
     { "published", SHAPE_TEXT, AT(waybill_output, published), NULL, false, NULL },
 };
-static const struct shape output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output), AT(waybill_output, next) };
+static const struct shape output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output),
+                                           AT(waybill_output, next) };
 
 static const struct shape_member file_members[] = {
     { "file", SHAPE_TEXT, AT(waybill_file, file), NULL, true, NULL },
@@ -67,7 +72,8 @@ static const struct shape_member file_members[] = {
     { "count", SHAPE_U64, AT(waybill_file, count), NULL, false, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_file, sha256), NULL, false, NULL },
 };
-static const struct shape file_shape = { file_members, COUNT(file_members), sizeof(struct waybill_file), AT(waybill_file, next) };
+static const struct shape file_shape = { file_members, COUNT(file_members), sizeof(struct waybill_file),
+                                         AT(waybill_file, next) };
 
 static const struct shape_member group_members[] = {
     { "severity", SHAPE_WORD, AT(waybill_group, severity), NULL, true, severity_words },
@@ -81,7 +87,8 @@ static const struct shape_member group_members[] = {
     { "text", SHAPE_TEXT, AT(waybill_group, text), NULL, false, NULL },
     { "hint", SHAPE_TEXT, AT(waybill_group, hint), NULL, false, NULL },
 };
-static const struct shape group_shape = { group_members, COUNT(group_members), sizeof(struct waybill_group), AT(waybill_group, next) };
+static const struct shape group_shape = { group_members, COUNT(group_members), sizeof(struct waybill_group),
+                                          AT(waybill_group, next) };
 
 static const struct shape_member event_members[] = {
     { "time", SHAPE_TEXT, AT(waybill_event, time), NULL, true, NULL },
@@ -89,7 +96,8 @@ static const struct shape_member event_members[] = {
     { "detail", SHAPE_TEXT, AT(waybill_event, detail), NULL, false, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_event, sha256), NULL, true, NULL },
 };
-static const struct shape event_shape = { event_members, COUNT(event_members), sizeof(struct waybill_event), AT(waybill_event, next) };
+static const struct shape event_shape = { event_members, COUNT(event_members), sizeof(struct waybill_event),
+                                          AT(waybill_event, next) };
 
 static const struct shape_member retry_members[] = {
     { "cause", SHAPE_TEXT, AT(waybill_retry, cause), NULL, true, NULL },
@@ -155,7 +163,7 @@ void waybill_file_name(const char *batch, char out[WAYBILL_FILE_NAME])
     snprintf(out, WAYBILL_FILE_NAME, "%.80s.waybill.json", batch);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 void waybill_write(const struct waybill *w, struct buf *out)
 {
@@ -194,13 +202,15 @@ int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps)
     return rc;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static int damaged(const char *file, int line, int column, const char *text, const char *more, struct problems *ps)
 {
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "WAYBILL_DAMAGED",
-        .place = { .file = file, .offset = PLACE_NO_OFFSET, .line = line > 0 ? (uint32_t)line : 0, .column = column > 0 ? (uint32_t)column : 0 },
-        .text = arena_printf(ps->arena, "%s%s", text, more), .hint = SLICE("nothing is guessed: the batch is set aside with all its files") });
+        .place = { .file = file, .offset = PLACE_NO_OFFSET, .line = line > 0 ? (uint32_t)line : 0,
+                   .column = column > 0 ? (uint32_t)column : 0 },
+        .text = arena_printf(ps->arena, "%s%s", text, more),
+        .hint = SLICE("nothing is guessed: the batch is set aside with all its files") });
     return STOP;
 }
 
@@ -211,8 +221,9 @@ static int check_version(json_t *doc, const char *file, struct problems *ps)
         return damaged(file, 1, 0, "the waybill has no version", "", ps);
     if (json_integer_value(version) == VERSION)
         return OK;
-    problem_addf(ps, PROBLEM_ERROR, "WAYBILL_VERSION", (struct place){ .file = file, .offset = PLACE_NO_OFFSET, .line = 1 },
-                 "the waybill has version %lld, this program knows %d", (long long)json_integer_value(version), VERSION);
+    struct place place = { .file = file, .offset = PLACE_NO_OFFSET, .line = 1 };
+    problem_addf(ps, PROBLEM_ERROR, "WAYBILL_VERSION", place, "the waybill has version %lld, this program knows %d",
+                 (long long)json_integer_value(version), VERSION);
     return STOP;
 }
 
@@ -282,7 +293,8 @@ int waybill_load(struct arena *a, int dirfd, const char *batch, struct waybill *
     if (rc == OK) {
         char *p = arena_alloc(a, (size_t)st.st_size + 1);
         ssize_t n = file_read_full(fd, p, (size_t)st.st_size);
-        rc = n < 0 ? problem_system(ps, file, "cannot read", errno) : waybill_read(a, (struct slice){ p, (size_t)n }, file, out, ps);
+        rc = n < 0 ? problem_system(ps, file, "cannot read", errno)
+            : waybill_read(a, (struct slice){ p, (size_t)n }, file, out, ps);
     }
     close(fd);
     if (rc == OK && !slice_is((*out)->batch, batch)) {

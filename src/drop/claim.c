@@ -31,7 +31,8 @@ static struct slice shown(struct arena *a, const char *name)
     return text;
 }
 
-/* Never over an existing file; where the file system knows no such flag the target is in a folder of ours that is empty. */
+/* Never over an existing file; where the file system knows no such flag the target is in a folder of ours that is
+   empty. */
 static int rename_new(int from_dir, const char *from, int to_dir, const char *to)
 {
     if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
@@ -48,7 +49,7 @@ static int fsync_dir(const struct spool *s, int fd, const char *name, struct pro
     return spool_sync_dir(s, fd, name, ps);
 }
 
-/* --- taking ----------------------------------------------------------------------------------------------------------- */
+/* --- taking ------------------------------------------------------------------------------------------------------- */
 
 /* claim/<batch>, durable before a file moves into it: otherwise a power cut could lose the folder with the file. */
 static int make_claim(struct spool *s, const struct inbox *in, const char *batch, struct claim *c, struct problems *ps)
@@ -93,6 +94,12 @@ static int put_back(struct spool *s, const struct inbox *in, struct claim *c, in
     return SKIP;
 }
 
+static int cannot_take(const struct inbox *in, const char *name, int err, struct problems *ps)
+{
+    const char *what = arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p;
+    return problem_system(ps, inbox_path(in), what, err);
+}
+
 /* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
 static int rename_failed(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
 {
@@ -100,18 +107,20 @@ static int rename_failed(struct spool *s, const struct inbox *in, struct claim *
     if (err == ENOENT)
         return END;
     if (err == EXDEV) {
-        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)), "files of this inbox cannot be renamed into .waybill/claim");
+        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)),
+                     "files of this inbox cannot be renamed into .waybill/claim");
         return STOP;
     }
-    problem_system(ps, inbox_path(in), arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, c->name))).p, err);
+    cannot_take(in, c->name, err, ps);
     return err == EPERM || err == EACCES ? SKIP : TEMP;
 }
 
 int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps)
 {
     struct stat st;
-    if (strchr(name, '/') || name[0] == '\0' || name[0] == '.' || fstatat(inbox_fd(in), name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(st.st_mode))
+    if (strchr(name, '/') || name[0] == '\0' || name[0] == '.')
+        return END;
+    if (fstatat(inbox_fd(in), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
         return END;
     if (mkdirat(c->dir, ".with", 0700) != 0 && errno != EEXIST)
         return problem_system(ps, c->batch, "cannot make the folder of companions", errno);
@@ -124,12 +133,13 @@ int claim_with(struct spool *s, const struct inbox *in, const char *name, const 
     if (err == ENOENT)
         return END;
     if (err)
-        return problem_system(ps, inbox_path(in), arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p, err);
+        return cannot_take(in, name, err, ps);
     return rc;
 }
 
 /* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing. */
-static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c, struct problems *ps)
+static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c,
+                        struct problems *ps)
 {
     char marker[512];
     int rc = OK;
@@ -142,7 +152,8 @@ static int take_markers(struct spool *s, const struct inbox *in, const struct dr
     return rc == END ? OK : rc;
 }
 
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out, struct problems *ps)
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+               struct problems *ps)
 {
     struct stat st;
     *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
@@ -172,7 +183,7 @@ void claim_close(struct claim *c)
     c->fd = c->dir = -1;
 }
 
-/* --- finding again ---------------------------------------------------------------------------------------------------- */
+/* --- finding again ------------------------------------------------------------------------------------------------ */
 
 /* The names in a folder, sorted, without those that begin with a dot. */
 static size_t names_in(int dirfd, const char *name, struct arena *a, struct slice **out)
@@ -207,7 +218,8 @@ static size_t sorted_names(int dirfd, const char *name, struct arena *a, struct 
     return n;
 }
 
-/* error/<batch>-late receives what came too late or belongs to nothing any more: bytes of a sender are never thrown away. */
+/* error/<batch>-late receives what came too late or belongs to nothing any more: bytes of a sender are never thrown
+   away. */
 static int keep_late(struct spool *s, const char *batch, int dirfd, const char *name, struct problems *ps)
 {
     char folder[BATCH_ID_SIZE + 8];
@@ -282,7 +294,8 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
         claim_close(out);
         return problem_system(ps, batch, "cannot open a claimed file", err);
     }
-    problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(batch), "%.*s was claimed and is no regular file; it was put into error/%s-late",
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(batch),
+                 "%.*s was claimed and is no regular file; it was put into error/%s-late",
                  SLICE_ARG(shown(ps->arena, out->name)), batch);
     rc = keep_late(s, batch, out->dir, out->name, ps);
     claim_close(out);
@@ -305,9 +318,10 @@ int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch
     return rc;
 }
 
-/* --- copying ---------------------------------------------------------------------------------------------------------- */
+/* --- copying ------------------------------------------------------------------------------------------------------ */
 
-/* The claim is durable before anything refers to it: else a power cut could bring the file back into the inbox, accepted twice. */
+/* The claim is durable before anything refers to it: else a power cut could bring the file back into the inbox,
+   accepted twice. */
 static int settle(struct spool *s, const struct claim *c, struct problems *ps)
 {
     if (!s->durable || s->group)
@@ -335,7 +349,8 @@ struct copy {
 
 static int too_large(const char *name, uint64_t max, struct problems *ps)
 {
-    problem_addf(ps, PROBLEM_ERROR, "INBOX_LARGE", at(shown(ps->arena, name).p), "the file is longer than %llu bytes", (unsigned long long)max);
+    problem_addf(ps, PROBLEM_ERROR, "INBOX_LARGE", at(shown(ps->arena, name).p), "the file is longer than %llu bytes",
+                 (unsigned long long)max);
     return STOP;
 }
 
@@ -375,7 +390,8 @@ static int copy_file(struct spool *s, struct copy *c, int dir, const char *to, c
     return rc;
 }
 
-static int copy_companion(struct spool *s, int with, struct slice name, int tmp, size_t n, uint64_t max, struct problems *ps)
+static int copy_companion(struct spool *s, int with, struct slice name, int tmp, size_t n, uint64_t max,
+                          struct problems *ps)
 {
     char to[32];
     struct stat st;
@@ -421,7 +437,8 @@ static int check_same(struct claim *c, struct problems *ps)
     c->mtime_ns = nanoseconds(st.st_mtim);
     if (same)
         return OK;
-    problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, c->name).p), "the file changed while it was taken: it is taken again later");
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, c->name).p),
+                 "the file changed while it was taken: it is taken again later");
     return SKIP;
 }
 
@@ -436,7 +453,8 @@ int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *
     if (rc != OK)
         return rc;
     tmp = openat(s->tmp, c->batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno) : copy_file(s, &copy, tmp, "in", c->name, ps);
+    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno)
+        : copy_file(s, &copy, tmp, "in", c->name, ps);
     if (rc == OK) {
         c->bytes = copy.bytes;
         sha256_hex(&copy.hash, c->sha256);
@@ -483,7 +501,7 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
     return rc;
 }
 
-/* --- accepting and disposing ------------------------------------------------------------------------------------------- */
+/* --- accepting and disposing -------------------------------------------------------------------------------------- */
 
 int claim_accept(struct spool *s, const char *batch, struct problems *ps)
 {

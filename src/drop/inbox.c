@@ -61,7 +61,8 @@ static struct place here(const struct inbox *in)
     return (struct place){ .file = in->path, .offset = PLACE_NO_OFFSET };
 }
 
-int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out, struct problems *ps)
+int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out,
+               struct problems *ps)
 {
     struct stat st;
     int fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,7 +72,8 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
             close(fd);
         if (err != ENOENT && err != ENOTDIR)
             return problem_system(ps, path, "cannot open the inbox", err);
-        problem_addf(ps, PROBLEM_ERROR, "INBOX_MISSING", (struct place){ .file = path, .offset = PLACE_NO_OFFSET }, "there is no such folder");
+        problem_addf(ps, PROBLEM_ERROR, "INBOX_MISSING", (struct place){ .file = path, .offset = PLACE_NO_OFFSET },
+                     "there is no such folder");
         return STOP;
     }
     int rc = spool_reaches(s, path, ps);
@@ -80,7 +82,8 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
         return rc;
     }
     struct inbox *in = arena_zero(a, sizeof *in);
-    *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = fd, .dev = st.st_dev, .ino = st.st_ino,
+    *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = fd,
+                          .dev = st.st_dev, .ino = st.st_ino,
                           .over = true, .entries = arena_alloc(a, ENTRIES) };
     observe_init(&in->seen);
     manifests_init(&in->manifests);
@@ -121,7 +124,7 @@ size_t inbox_waiting(const struct inbox *in, int64_t *wake_ms_out)
     return in->waiting;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------------ */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 static bool ends_in(struct slice name, const char *tail)
 {
@@ -132,7 +135,8 @@ static bool ends_in(struct slice name, const char *tail)
 static bool temporary(struct slice name)
 {
     static const char *const tails[] = { ".part", ".partial", ".tmp", ".filepart", ".crdownload" };
-    if (name.p[0] == '.' || slice_starts(name, SLICE("~$")) || slice_is(name, "Thumbs.db") || slice_is(name, "desktop.ini"))
+    if (name.p[0] == '.' || slice_starts(name, SLICE("~$")) || slice_is(name, "Thumbs.db") ||
+        slice_is(name, "desktop.ini"))
         return true;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
         if (ends_in(name, tails[i]))
@@ -151,7 +155,7 @@ static bool passed_over(const struct inbox *in, const char *name)
     return in->ready.terms & READY_MANIFEST && fnmatch(in->ready.manifest, name, 0) == 0;
 }
 
-/* --- readiness -------------------------------------------------------------------------------------------------------- */
+/* --- readiness ---------------------------------------------------------------------------------------------------- */
 
 static int64_t nanoseconds(struct timespec t)
 {
@@ -161,14 +165,15 @@ static int64_t nanoseconds(struct timespec t)
 /* A hash of the file's name and state: anything that changes makes another. */
 static uint64_t state_key(const char *name, const struct stat *st)
 {
-    uint64_t parts[6] = { map_hash(slice_of(name)), st->st_ino, (uint64_t)st->st_size, (uint64_t)nanoseconds(st->st_mtim),
+    uint64_t parts[6] = { map_hash(slice_of(name)), st->st_ino, (uint64_t)st->st_size,
+                          (uint64_t)nanoseconds(st->st_mtim),
                           (uint64_t)nanoseconds(st->st_ctim), st->st_mode ^ (uint64_t)st->st_nlink << 32 };
     return map_hash((struct slice){ (const char *)parts, sizeof parts });
 }
 
 /* Told once for each state of a file. */
-static void report(struct inbox *in, const char *name, struct observed *e, const char *code, const char *what, const char *hint,
-                   struct problems *ps)
+static void report(struct inbox *in, const char *name, struct observed *e, const char *code, const char *what,
+                   const char *hint, struct problems *ps)
 {
     if (e == NULL || e->pass & OBSERVE_REPORTED)
         return;
@@ -176,7 +181,8 @@ static void report(struct inbox *in, const char *name, struct observed *e, const
     struct buf text = { 0 };
     buf_add_shown(&text, slice_of(name), 200);
     buf_printf(&text, ": %s", what);
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = code, .place = here(in), .text = buf_slice(&text),
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = code, .place = here(in),
+                                       .text = buf_slice(&text),
                                        .value = slice_of(name), .hint = slice_of(hint) });
     buf_release(&text);
 }
@@ -187,10 +193,12 @@ static bool refused(struct inbox *in, const char *name, const struct stat *st, s
     if (!S_ISREG(st->st_mode))
         report(in, name, e, "INBOX_KIND", "this is no regular file, it stays where it is", "drop plain files", ps);
     else if (st->st_nlink > 1)
-        report(in, name, e, "INBOX_LINKED", "the file has another name somewhere, it is taken once it has only this one",
+        report(in, name, e, "INBOX_LINKED",
+               "the file has another name somewhere, it is taken once it has only this one",
                "write or copy the file, or remove its other name", ps);
     else if (in->ready.max_size && (uint64_t)st->st_size > in->ready.max_size)
-        report(in, name, e, "INBOX_LARGE", "the file is longer than `limit file` allows, it stays where it is", "raise the limit in site.conf", ps);
+        report(in, name, e, "INBOX_LARGE", "the file is longer than `limit file` allows, it stays where it is",
+               "raise the limit in site.conf", ps);
     else
         return false;
     return true;
@@ -214,7 +222,8 @@ static bool has_done(const struct inbox *in, const char *name)
     return n < (int)sizeof marker && fstatat(in->fd, marker, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* While somebody has the file open for writing no read lease can be had (needs to be the owner or CAP_LEASE; otherwise no answer). */
+/* While somebody has the file open for writing no read lease can be had (needs to be the owner or CAP_LEASE;
+   otherwise no answer). */
 static bool being_written(int fd)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
@@ -258,7 +267,7 @@ static bool is_ready(struct inbox *in, const char *name, const struct stat *st, 
     return !(in->ready.terms & content) || content_ready(in, name, st, e);
 }
 
-/* --- the pass --------------------------------------------------------------------------------------------------------- */
+/* --- the pass ----------------------------------------------------------------------------------------------------- */
 
 static int next_entry(struct inbox *in, struct entry **out, struct problems *ps)
 {
@@ -281,7 +290,8 @@ static int next_entry(struct inbox *in, struct entry **out, struct problems *ps)
 
 static void describe(const struct inbox *in, const char *name, const struct stat *st, struct drop *out)
 {
-    *out = (struct drop){ .size = (uint64_t)st->st_size, .dev = st->st_dev, .ino = st->st_ino, .mtime_ns = nanoseconds(st->st_mtim),
+    *out = (struct drop){ .size = (uint64_t)st->st_size, .dev = st->st_dev, .ino = st->st_ino,
+                          .mtime_ns = nanoseconds(st->st_mtim),
                           .ctime_ns = nanoseconds(st->st_ctim), .has_done = (in->ready.terms & READY_DONE) != 0 };
     snprintf(out->name, sizeof out->name, "%s", name);
     if (!(in->ready.terms & READY_MANIFEST))

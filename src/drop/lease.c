@@ -56,12 +56,14 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
         return problem_system(ps, "lock", "cannot open", errno);
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
-        int rc = errno == EAGAIN || errno == EACCES ? busy(s, fd, ps) : problem_system(ps, "lock", "cannot lock", errno);
+        int rc = errno == EAGAIN || errno == EACCES ? busy(s, fd, ps)
+            : problem_system(ps, "lock", "cannot lock", errno);
         close(fd);
         return rc;
     }
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    int rc = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? OK : problem_system(ps, "lock", "cannot write", errno);
+    int rc = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? OK
+        : problem_system(ps, "lock", "cannot write", errno);
     if (rc == OK)
         rc = next_epoch(s, ps);
     if (rc == OK)

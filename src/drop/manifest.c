@@ -32,7 +32,8 @@ static bool is_hash(struct slice line)
     return true;
 }
 
-static void add_line(struct manifests *m, struct slice line, const char *manifest, struct manifest_entry **first, struct manifest_entry **last)
+static void add_line(struct manifests *m, struct slice line, const char *manifest, struct manifest_entry **first,
+                     struct manifest_entry **last)
 {
     if (line.n && line.p[line.n - 1] == '\r')
         line.n--;

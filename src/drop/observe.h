@@ -1,8 +1,9 @@
 /*
  * observe - for how long each waiting file has stayed the same
  *
- * A hash table of 16-byte entries: the key is a hash of a file's name and state, so a file that changes becomes a new entry and
- * its old one is swept at the end of the pass.  At most OBSERVE_MAX files; those beyond are not observed and wait.
+ * A hash table of 16-byte entries: the key is a hash of a file's name and state, so a file that changes becomes a new
+ * entry and its old one is swept at the end of the pass.  At most OBSERVE_MAX files; those beyond are not observed and
+ * wait.
  *
  * Units:   milliseconds of the monotonic clock, modulo 2^32 (49 days).
  */

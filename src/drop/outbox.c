@@ -42,7 +42,7 @@ void outbox_close(struct outbox *o)
     o->fd = -1;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------------ */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 static bool plain(unsigned char c)
 {
@@ -80,7 +80,8 @@ static void shorten(struct slice wanted, struct slice name, char out[OUTBOX_NAME
         }
     }
     int stem = (int)(OUTBOX_NAME_MAX - HASH_DIGITS - 1 - extension);
-    snprintf(out, OUTBOX_NAME_SIZE, "%.*s-%.*s%.*s", stem, name.p, HASH_DIGITS, hash, (int)extension, name.p + name.n - extension);
+    snprintf(out, OUTBOX_NAME_SIZE, "%.*s-%.*s%.*s", stem, name.p, HASH_DIGITS, hash, (int)extension,
+             name.p + name.n - extension);
 }
 
 bool outbox_name(struct slice wanted, char out[OUTBOX_NAME_SIZE])
@@ -99,7 +100,7 @@ bool outbox_name(struct slice wanted, char out[OUTBOX_NAME_SIZE])
     return !slice_is(wanted, out);
 }
 
-/* --- staging ---------------------------------------------------------------------------------------------------------- */
+/* --- staging ------------------------------------------------------------------------------------------------------ */
 
 static void staged_path(char out[STAGED], const char *batch, unsigned n)
 {
@@ -144,9 +145,10 @@ int outbox_staged(const struct spool *s, int fd, uint64_t *size_out, char *sha25
     return err ? problem_system(ps, "an output", "cannot write", err) : OK;
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------------------- */
+/* --- publishing --------------------------------------------------------------------------------------------------- */
 
-static int check_staged(const struct spool *s, const char *path, const char *name, const char *sha256, struct problems *ps)
+static int check_staged(const struct spool *s, const char *path, const char *name, const char *sha256,
+                        struct problems *ps)
 {
     char found[SHA256_HEX];
     int fd = openat(s->work, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -158,7 +160,8 @@ static int check_staged(const struct spool *s, const char *path, const char *nam
         return problem_system(ps, path, "cannot read", err);
     if (strcmp(found, sha256) == 0)
         return OK;
-    problem_addf(ps, PROBLEM_ERROR, "OUTBOX_DAMAGED", at(path), "the output %s has not the bytes that the waybill lists", name);
+    problem_addf(ps, PROBLEM_ERROR, "OUTBOX_DAMAGED", at(path),
+                 "the output %s has not the bytes that the waybill lists", name);
     return STOP;
 }
 
@@ -178,7 +181,8 @@ static int taken(const struct spool *s, const struct outbox *o, const char *path
     return SKIP;
 }
 
-static int publish_failed(const struct spool *s, const struct outbox *o, const char *path, const char *name, int err, struct problems *ps)
+static int publish_failed(const struct spool *s, const struct outbox *o, const char *path, const char *name, int err,
+                          struct problems *ps)
 {
     if (err == ENOENT && faccessat(s->work, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return OK;                              /* it was published before */
@@ -186,7 +190,8 @@ static int publish_failed(const struct spool *s, const struct outbox *o, const c
         return taken(s, o, path, name, ps);
     if (err != EXDEV)
         return problem_system(ps, o->path, "cannot publish", err);
-    problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(o->path), "files cannot be renamed from .waybill/work into this outbox");
+    problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(o->path),
+                 "files cannot be renamed from .waybill/work into this outbox");
     return STOP;
 }
 
@@ -202,8 +207,8 @@ static int rename_new(int from_dir, const char *from, int to_dir, const char *to
     return unlinkat(from_dir, from, 0) == 0 ? 0 : errno;
 }
 
-int outbox_publish(const struct spool *s, const struct outbox *o, const char *batch, unsigned n, const char *name, const char *sha256,
-                   struct problems *ps)
+int outbox_publish(const struct spool *s, const struct outbox *o, const char *batch, unsigned n, const char *name,
+                   const char *sha256, struct problems *ps)
 {
     char path[STAGED], cleaned[OUTBOX_NAME_SIZE];
     staged_path(path, batch, n);

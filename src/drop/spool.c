@@ -22,7 +22,8 @@ static int open_folder(int at, const char *name, bool make)
 
 int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps)
 {
-    *s = (struct spool){ .path = arena_cstr(a, slice_of(site)), .top = -1, .claim = -1, .tmp = -1, .work = -1, .error = -1,
+    *s = (struct spool){ .path = arena_cstr(a, slice_of(site)), .top = -1, .claim = -1, .tmp = -1, .work = -1,
+                         .error = -1,
                          .durable = durable };
     int rc = OK;
     s->root = open_folder(AT_FDCWD, site, false);
@@ -68,7 +69,7 @@ int spool_sync_dir(const struct spool *s, int dirfd, const char *name, struct pr
     return problem_system(ps, name, "cannot write to disk", errno);
 }
 
-/* --- batch ids -------------------------------------------------------------------------------------------------------- */
+/* --- batch ids ---------------------------------------------------------------------------------------------------- */
 
 void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE])
 {
@@ -79,8 +80,8 @@ void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE])
         days--;
     }
     date_from_days(days, &year, &month, &day);
-    snprintf(out, BATCH_ID_SIZE, "%04d%02d%02d-%02d%02d%02d-%llu-%llu", year, month, day, (int)(rest / 3600), (int)(rest / 60 % 60),
-             (int)(rest % 60), (unsigned long long)s->epoch, (unsigned long long)++s->counter);
+    snprintf(out, BATCH_ID_SIZE, "%04d%02d%02d-%02d%02d%02d-%llu-%llu", year, month, day, (int)(rest / 3600),
+             (int)(rest / 60 % 60), (int)(rest % 60), (unsigned long long)s->epoch, (unsigned long long)++s->counter);
 }
 
 bool spool_id_valid(const char *id)
@@ -96,7 +97,7 @@ bool spool_id_valid(const char *id)
     return isdigit((unsigned char)id[16]) && isdigit((unsigned char)id[n - 1]);
 }
 
-/* --- what lies below -------------------------------------------------------------------------------------------------- */
+/* --- what lies below ---------------------------------------------------------------------------------------------- */
 
 /* ext2, ext3 and ext4 have one magic number: the mount table tells them apart. */
 static bool mounted_as(int fd, const char *type)
@@ -112,7 +113,8 @@ static bool mounted_as(int fd, const char *type)
     snprintf(want, sizeof want, "%llu ", (unsigned long long)sx.stx_mnt_id);
     while (!found && fgets(line, sizeof line, f)) {
         const char *dash = strstr(line, " - ");
-        found = strncmp(line, want, strlen(want)) == 0 && dash && strncmp(dash + 3, type, strlen(type)) == 0 && dash[3 + strlen(type)] == ' ';
+        found = strncmp(line, want, strlen(want)) == 0 && dash && strncmp(dash + 3, type, strlen(type)) == 0 &&
+            dash[3 + strlen(type)] == ' ';
     }
     fclose(f);
     return found;
@@ -149,7 +151,8 @@ int spool_check(const struct spool *s, bool anyway, struct problems *ps)
 static bool same_mount(int a, int b)
 {
     struct statx x, y;
-    if (statx(a, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &x) != 0 || statx(b, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &y) != 0)
+    if (statx(a, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &x) != 0 ||
+        statx(b, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &y) != 0)
         return false;
     if (x.stx_dev_major != y.stx_dev_major || x.stx_dev_minor != y.stx_dev_minor)
         return false;
@@ -167,13 +170,14 @@ int spool_reaches(const struct spool *s, const char *folder, struct problems *ps
         return OK;
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SPOOL_OTHER_FS",
         .place = { .file = folder, .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(ps->arena, "the folder is on another file system or mount than %s/.waybill, so files cannot be renamed between them",
+        .text = arena_printf(ps->arena,
+                             "the folder is on another file system or mount than %s/.waybill, so files cannot be renamed between them",
                              s->path),
         .hint = SLICE("keep inboxes, outboxes and .waybill under one mount point") });
     return STOP;
 }
 
-/* --- removing --------------------------------------------------------------------------------------------------------- */
+/* --- removing ----------------------------------------------------------------------------------------------------- */
 
 static int remove_in(int dirfd, const char *name, int levels, struct problems *ps)
 {
@@ -187,7 +191,8 @@ static int remove_in(int dirfd, const char *name, int levels, struct problems *p
     }
     int rc = OK;
     for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || unlinkat(fd, e->d_name, 0) == 0 ||
+            errno == ENOENT)
             continue;
         int err = errno;
         if ((err == EISDIR || err == EPERM) && levels > 0)

@@ -15,7 +15,8 @@
 enum { FOLDERS_MAX = 1024, EVENTS = 65536, RESCAN_LOCAL = 30000, RESCAN_POLLED = 5000 };
 
 /* Writing ends, renaming in, linking in (link and O_TMPFILE give only IN_CREATE), and the end of the folder itself. */
-static const uint32_t interest = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
+static const uint32_t interest = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF |
+                                 IN_ONLYDIR | IN_EXCL_UNLINK;
 
 struct folder {
     const char *path;               /* as given */
@@ -73,8 +74,10 @@ static void tell_polling(struct watch *w, const char *path, int err, struct prob
     if (w->told)
         return;
     w->told = true;
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "WATCH_POLLING", .place = { .file = path, .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(ps->arena, "no events can be had (%s), the folder is looked at every %d seconds", strerror(err), RESCAN_POLLED / 1000),
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "WATCH_POLLING",
+                                       .place = { .file = path, .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(ps->arena, "no events can be had (%s), the folder is looked at every %d seconds",
+                             strerror(err), RESCAN_POLLED / 1000),
         .hint = SLICE("raise fs.inotify.max_user_watches or max_user_instances if files must be taken at once") });
 }
 
@@ -127,7 +130,7 @@ static void wake_all(struct watch *w, void (*woken)(void *owner, int id), void *
         woken(owner, (int)i);
 }
 
-/* --- inotify ---------------------------------------------------------------------------------------------------------- */
+/* --- inotify ------------------------------------------------------------------------------------------------------ */
 
 /* Several folders may be one (two inboxes of one path share a watch). */
 static void wake_watched(struct watch *w, int wd, void (*woken)(void *owner, int id), void *owner)
@@ -149,10 +152,12 @@ static void watch_again(struct watch *w, int wd, struct problems *ps)
     }
 }
 
-static void one_event(struct watch *w, const struct inotify_event *e, void (*woken)(void *owner, int id), void *owner, struct problems *ps)
+static void one_event(struct watch *w, const struct inotify_event *e, void (*woken)(void *owner, int id), void *owner,
+                      struct problems *ps)
 {
     if (e->mask & IN_Q_OVERFLOW) {
-        problem_addf(ps, PROBLEM_NOTE, "WATCH_LOST", (struct place){ .offset = PLACE_NO_OFFSET }, "events were lost, all folders are looked at");
+        problem_addf(ps, PROBLEM_NOTE, "WATCH_LOST", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "events were lost, all folders are looked at");
         wake_all(w, woken, owner);
         return;
     }
@@ -179,7 +184,7 @@ static int read_inotify(struct watch *w, void (*woken)(void *owner, int id), voi
     }
 }
 
-/* --- paths from elsewhere ------------------------------------------------------------------------------------------------ */
+/* --- paths from elsewhere ----------------------------------------------------------------------------------------- */
 
 static bool same_folder(struct slice folder, struct slice path)
 {

@@ -17,7 +17,7 @@
 
 enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
 
-/* --- paths ------------------------------------------------------------------------------------------------------------ */
+/* --- paths -------------------------------------------------------------------------------------------------------- */
 
 /* yyyymmdd-hhmmss- in front. */
 static bool dated(const char *batch)
@@ -57,7 +57,7 @@ static time_t member_time(const char *batch)
     return (time_t)(date_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 struct zip_writer {
     struct archive *zip;
@@ -74,7 +74,8 @@ static int zip_fail(struct zip_writer *w, const char *what)
     const char *text = archive_error_string(w->zip);
     if (err > 0 && err != EILSEQ)
         return problem_system(w->ps, w->path, what, err);
-    problem_addf(w->ps, PROBLEM_ERROR, "SYS_IO", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET }, "%s: %s", what,
+    problem_addf(w->ps, PROBLEM_ERROR, "SYS_IO", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET },
+                 "%s: %s", what,
                  text ? text : "unknown error");
     return TEMP;
 }
@@ -171,7 +172,8 @@ static int zip_member(struct zip_writer *w, const struct archived_member *m)
         close(fd);
     sha256_hex(&hash, sha256);
     if (rc == OK && m->sha256 && m->sha256[0] && strcmp(m->sha256, sha256) != 0) {
-        problem_addf(w->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET },
+        problem_addf(w->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = w->path,
+                                                                              .offset = PLACE_NO_OFFSET },
                      "%s changed since the waybill was written: it has SHA-256 %s, not %s", m->name, sha256, m->sha256);
         rc = STOP;
     }
@@ -184,7 +186,8 @@ static int zip_all(struct zip_writer *w, int fd, const struct archived_member *m
 {
     if (archive_write_set_format_zip(w->zip) != ARCHIVE_OK ||
         archive_write_set_options(w->zip, "zip:compression=deflate,zip:compression-level=1") != ARCHIVE_OK ||
-        archive_write_set_bytes_in_last_block(w->zip, 1) != ARCHIVE_OK || archive_write_open_fd(w->zip, fd) != ARCHIVE_OK)
+        archive_write_set_bytes_in_last_block(w->zip, 1) != ARCHIVE_OK ||
+            archive_write_open_fd(w->zip, fd) != ARCHIVE_OK)
         return zip_fail(w, "cannot begin the archive");
     int rc = OK;
     for (size_t i = 0; i < n && rc == OK; i++)
@@ -214,8 +217,8 @@ static bool clean_name(const char *name)
     return true;
 }
 
-static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members, size_t n,
-                     struct problems *ps)
+static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members,
+                     size_t n, struct problems *ps)
 {
     struct zip_writer w = { .path = path, .time = member_time(batch), .ps = ps };
     int rc, fd = openat(s->root, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -271,7 +274,8 @@ static int make_folders(const struct store *s, const char *path, struct problems
     return OK;
 }
 
-int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n, struct problems *ps)
+int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
+                   struct problems *ps)
 {
     char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
     bool good = archived_path(batch, path) && n <= MEMBERS_MAX;
@@ -279,7 +283,8 @@ int archived_write(const struct store *s, const char *batch, const struct archiv
         good = clean_name(members[i].name);
     if (!good) {
         problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_NAME", (struct place){ .offset = PLACE_NO_OFFSET },
-                     "the batch %s cannot be archived: its id or a member's name is none of ours, or there are too many", batch);
+                     "the batch %s cannot be archived: its id or a member's name is none of ours, or there are too many",
+                     batch);
         return STOP;
     }
     if (archived_exists(s, batch) && zip_good(s, path))
@@ -300,7 +305,7 @@ int archived_write(const struct store *s, const char *batch, const struct archiv
     return sync_folder(s, folder, ps);
 }
 
-/* --- config ----------------------------------------------------------------------------------------------------------- */
+/* --- config ------------------------------------------------------------------------------------------------------- */
 
 int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX], struct problems *ps)
 {

@@ -14,7 +14,8 @@
 
 enum { PATH = 300, CHUNK = 1 << 18 };
 
-/* A record: a line of the file (len > 0), one that waits for ledger_commit (len 0, `pending`), or a dead one (neither). */
+/* A record: a line of the file (len > 0), one that waits for ledger_commit (len 0, `pending`), or a dead one
+   (neither). */
 struct entry {
     union {
         uint64_t at;
@@ -55,7 +56,8 @@ static int damaged(const char *path, uint64_t line, const char *what, struct pro
 {
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "LEDGER_DAMAGED",
         .place = { .file = path, .offset = PLACE_NO_OFFSET, .line = (uint32_t)line },
-        .text = slice_of(what), .hint = SLICE("restore the file from a backup; `waybill fsck` names every line that does not add up") });
+        .text = slice_of(what),
+            .hint = SLICE("restore the file from a backup; `waybill fsck` names every line that does not add up") });
     return STOP;
 }
 
@@ -65,7 +67,7 @@ static bool is_end(struct slice line)
     return line.n > LEDGER_HEAD + n && memcmp(line.p + line.n - n, end_mark, n) == 0;
 }
 
-/* --- reading the file ------------------------------------------------------------------------------------------------- */
+/* --- reading the file --------------------------------------------------------------------------------------------- */
 
 /* Lines of the file from an offset on, whole ones only. */
 struct scan {
@@ -153,7 +155,8 @@ static int read_groups(struct ledger *l, bool *torn, struct problems *ps)
     return rc == TEMP ? problem_system(ps, l->path, "cannot read", err) : OK;
 }
 
-/* What stands behind the last whole group: a torn write has at most one last line, at the very end; more of them are damage. */
+/* What stands behind the last whole group: a torn write has at most one last line, at the very end; more of them are
+   damage. */
 static int check_torn(struct ledger *l, struct problems *ps)
 {
     struct scan s = { .fd = l->fd, .at = l->end };
@@ -253,13 +256,14 @@ int ledger_refresh(struct ledger *l, struct problems *ps)
     return read_groups(l, &torn, ps);
 }
 
-/* --- adding ----------------------------------------------------------------------------------------------------------- */
+/* --- adding ------------------------------------------------------------------------------------------------------- */
 
 static struct ledger_record *copy_record(struct arena *a, const struct ledger_record *r)
 {
     struct ledger_record *copy = arena_alloc(a, sizeof *copy);
     *copy = (struct ledger_record){
-        .batch = arena_copy(a, r->batch), .part = arena_copy(a, r->part), .time = arena_copy(a, r->time), .message = r->message,
+        .batch = arena_copy(a, r->batch), .part = arena_copy(a, r->part), .time = arena_copy(a, r->time),
+            .message = r->message,
         .outcome = arena_copy(a, r->outcome), .code = arena_copy(a, r->code), .nfields = r->nfields,
         .fields = arena_alloc(a, r->nfields * sizeof *copy->fields + 1),
     };
@@ -325,7 +329,8 @@ static void collect_groups(struct ledger *l, struct map *groups)
         if (!is_pending(&l->entries[i]))
             continue;
         const struct ledger_record *r = l->entries[i].u.pending;
-        struct slice key = arena_printf(&l->waiting, "%zu:%.*s%.*s", r->batch.n, SLICE_ARG(r->batch), SLICE_ARG(r->part));
+        struct slice key = arena_printf(&l->waiting, "%zu:%.*s%.*s", r->batch.n, SLICE_ARG(r->batch),
+                                        SLICE_ARG(r->part));
         struct map_entry *e = map_at(groups, key);
         if (e->value == NULL)
             e->value = arena_zero(&l->waiting, sizeof(struct group));
@@ -347,7 +352,8 @@ static void spell_group(struct ledger *l, const struct group *g, struct writing 
             continue;
         }
         ledger_line_write(&w->bytes, e->u.pending, i + 1 == g->n, w->chain);
-        ARENA_PUSH(&l->waiting, w->lines, w->n, w->cap) = (struct placed){ g->entries[i], at, (uint32_t)(w->bytes.n - at - 1) };
+        ARENA_PUSH(&l->waiting, w->lines, w->n, w->cap) = (struct placed){ g->entries[i], at,
+                                                                           (uint32_t)(w->bytes.n - at - 1) };
     }
 }
 
@@ -404,7 +410,7 @@ int ledger_commit(struct ledger *l, struct problems *ps)
     return rc;
 }
 
-/* --- asking ----------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 /* The record of an entry, its texts in the arena; false when it is dead or cannot be read. */
 static bool get_record(struct ledger *l, const struct entry *e, struct arena *a, struct ledger_record *out)
@@ -442,7 +448,8 @@ bool ledger_has(const struct ledger *l, struct slice batch, struct slice part)
         const struct entry *e = &l->entries[l->ends[i - 1]];
         char *p = buf_room(&line, e->len);
         found = pread(l->fd, p, e->len, (off_t)e->u.at) == (ssize_t)e->len &&
-                ledger_line_read((struct slice){ p, e->len }, &a, &r, &end) && slice_equal(r.batch, batch) && slice_equal(r.part, part);
+                ledger_line_read((struct slice){ p, e->len }, &a, &r, &end) && slice_equal(r.batch, batch) &&
+                    slice_equal(r.part, part);
     }
     buf_release(&line);
     arena_release(&a);
@@ -524,7 +531,8 @@ int ledger_find(struct ledger *l, const struct slice *names, const struct slice 
     return found;
 }
 
-int ledger_each(struct ledger *l, struct arena *a, int (*each)(void *owner, const struct ledger_record *r), void *owner, struct problems *ps)
+int ledger_each(struct ledger *l, struct arena *a, int (*each)(void *owner, const struct ledger_record *r),
+                void *owner, struct problems *ps)
 {
     for (size_t i = 0; i < l->n; i++) {
         const struct entry *e = &l->entries[i];

@@ -1,7 +1,8 @@
 /*
  * ledger_index - from the texts of some fields to the records that have them
  *
- * Holds hashes and record numbers only, 20 bytes per record; whoever asks reads the record to be sure.  The newest record of a key comes first.
+ * Holds hashes and record numbers only, 20 bytes per record; whoever asks reads the record to be sure.  The newest
+ * record of a key comes first.
  *
  *     for (uint32_t i = ledger_index_first(x, hash); i; i = ledger_index_next(x, i)) … record i - 1, perhaps …
  */

@@ -1,8 +1,9 @@
 /*
  * ledger_line - one record as a line of a ledger file, and back
  *
- * `CRC32 SHA256 JSON\n`: 8 and 64 hex digits.  SHA256 = SHA-256 of the previous line's SHA256 text and the JSON; 64 zeros before the
- * first.  JSON: {"batch":…,"part":…,"time":…,"message":…,"outcome":…,"code":…,"fields":{…},"end":true}; `end` on a group's last line.
+ * `CRC32 SHA256 JSON\n`: 8 and 64 hex digits.  SHA256 = SHA-256 of the previous line's SHA256 text and the JSON; 64
+ * zeros before the first.  JSON:
+ * {"batch":…,"part":…,"time":…,"message":…,"outcome":…,"code":…,"fields":{…},"end":true}; `end` on a group's last line.
  *
  * Errors:  ledger_line_check: false when the sums do not fit; ledger_line_read: false when the JSON is none of ours.
  */

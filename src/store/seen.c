@@ -145,7 +145,8 @@ int seen_put(const struct store *s, enum seen_kind kind, const char *key, const 
     return sync_folder(s, shard, ps);
 }
 
-int seen_get(const struct store *s, enum seen_kind kind, const char *key, char batch_out[SEEN_BATCH], struct problems *ps)
+int seen_get(const struct store *s, enum seen_kind kind, const char *key, char batch_out[SEEN_BATCH],
+             struct problems *ps)
 {
     char path[PATH];
     entry_path(path, kind, key);

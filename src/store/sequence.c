@@ -108,13 +108,16 @@ static int64_t last_of(const struct sequence *q)
 
 static int exhausted(const struct sequence *q, struct problems *ps)
 {
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SEQUENCE_END", .place = { .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(ps->arena, "the sequence %.*s has given its last number, %" PRId64, SLICE_ARG(q->name), last_of(q)),
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SEQUENCE_END",
+                                       .place = { .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(ps->arena, "the sequence %.*s has given its last number, %" PRId64, SLICE_ARG(q->name),
+                             last_of(q)),
         .hint = SLICE("raise `to` or `size` of the sequence in site.conf, or agree on a new range with the partner") });
     return STOP;
 }
 
-int sequence_lease(const struct store *s, const struct sequence *q, int64_t want, struct sequence_lease *out, struct problems *ps)
+int sequence_lease(const struct store *s, const struct sequence *q, int64_t want, struct sequence_lease *out,
+                   struct problems *ps)
 {
     int fd, rc = lock(s, &fd, ps);
     if (rc != OK)
@@ -134,7 +137,8 @@ int sequence_lease(const struct store *s, const struct sequence *q, int64_t want
     return rc;
 }
 
-int sequence_next(const struct sequence *q, struct sequence_lease *lease, struct arena *a, struct slice *out, struct problems *ps)
+int sequence_next(const struct sequence *q, struct sequence_lease *lease, struct arena *a, struct slice *out,
+                  struct problems *ps)
 {
     if (lease->first >= lease->end)
         return END;

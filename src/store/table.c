@@ -7,8 +7,8 @@
 enum { SLOTS_MIN = 64 };
 
 /*
- * One index: open addressing over chains.  `slots` holds row + 1 of the first row of a key, `chain` the next row with the same
- * key, in order of coming.  A removed row stays linked and is stepped over.
+ * One index: open addressing over chains.  `slots` holds row + 1 of the first row of a key, `chain` the next row with
+ * the same key, in order of coming.  A removed row stays linked and is stepped over.
  */
 struct table_index {
     struct table_index *next;
@@ -271,7 +271,8 @@ static void replace(struct table *t, size_t at, const struct value *values, enum
     }
 }
 
-int table_add(struct table *t, const struct value *values, enum table_policy policy, struct place place, struct problems *ps)
+int table_add(struct table *t, const struct value *values, enum table_policy policy, struct place place,
+              struct problems *ps)
 {
     struct slice texts[TABLE_FIND_COLUMNS];
     size_t at = find_key(t, values, texts);

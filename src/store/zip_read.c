@@ -38,7 +38,8 @@ struct zip {
 static int damaged(struct zip *z, const char *what)
 {
     const char *text = z->zip ? archive_error_string(z->zip) : NULL;
-    problem_addf(z->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = z->path, .offset = PLACE_NO_OFFSET }, "%s%s%s", what,
+    problem_addf(z->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = z->path, .offset = PLACE_NO_OFFSET },
+                 "%s%s%s", what,
                  text ? ": " : "", text ? text : "");
     return STOP;
 }
@@ -50,7 +51,8 @@ static int zip_open(struct zip *z, int fd, const char *path, struct problems *ps
     z->zip = archive_read_new();
     if (z->zip == NULL)
         return problem_system(ps, path, "cannot read the archive", ENOMEM);
-    if (archive_read_support_format_zip_seekable(z->zip) != ARCHIVE_OK || archive_read_open_fd(z->zip, fd, BLOCK) != ARCHIVE_OK)
+    if (archive_read_support_format_zip_seekable(z->zip) != ARCHIVE_OK ||
+        archive_read_open_fd(z->zip, fd, BLOCK) != ARCHIVE_OK)
         return damaged(z, "this is no zip of ours");
     return OK;
 }
@@ -176,9 +178,10 @@ bool zip_good(const struct store *s, const char *path)
     return good;
 }
 
-/* --- reading members -------------------------------------------------------------------------------------------------- */
+/* --- reading members ---------------------------------------------------------------------------------------------- */
 
-static int open_archived(const struct store *s, const char *batch, char path[ARCHIVED_PATH], int *fd, struct problems *ps)
+static int open_archived(const struct store *s, const char *batch, char path[ARCHIVED_PATH], int *fd,
+                         struct problems *ps)
 {
     *fd = archived_path(batch, path) ? openat(s->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (*fd >= 0)
@@ -187,7 +190,8 @@ static int open_archived(const struct store *s, const char *batch, char path[ARC
         return problem_system(ps, path, "cannot open", errno);
     struct buf shown = { 0 };
     buf_add_shown(&shown, slice_of(batch), 80);
-    problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_MISSING", (struct place){ .offset = PLACE_NO_OFFSET }, "the archive has no batch %.*s",
+    problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_MISSING", (struct place){ .offset = PLACE_NO_OFFSET },
+                 "the archive has no batch %.*s",
                  SLICE_ARG(buf_slice(&shown)));
     buf_release(&shown);
     return STOP;
@@ -208,7 +212,8 @@ static int take_member(void *owner, struct slice bytes)
     struct taking *t = owner;
     t->size += bytes.n;
     if (t->max && t->size > t->max) {
-        problem_addf(t->z->ps, PROBLEM_ERROR, "LIMIT_FILE", (struct place){ .file = t->z->path, .offset = PLACE_NO_OFFSET },
+        problem_addf(t->z->ps, PROBLEM_ERROR, "LIMIT_FILE", (struct place){ .file = t->z->path,
+                                                                            .offset = PLACE_NO_OFFSET },
                      "the member is longer than %llu bytes", (unsigned long long)t->max);
         return STOP;
     }
@@ -246,7 +251,8 @@ static int check_member(struct zip *z, struct slice member, struct taking *t)
     return good ? OK : damaged(z, "the member is not what the manifest says");
 }
 
-static int read_member(const struct store *s, const char *batch, struct slice member, struct taking *t, struct problems *ps)
+static int read_member(const struct store *s, const char *batch, struct slice member, struct taking *t,
+                       struct problems *ps)
 {
     char path[ARCHIVED_PATH];
     struct zip z;
@@ -270,8 +276,8 @@ static int read_member(const struct store *s, const char *batch, struct slice me
     return rc;
 }
 
-int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a, struct slice *out,
-                  struct problems *ps)
+int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a,
+                  struct slice *out, struct problems *ps)
 {
     struct buf bytes = { 0 };
     struct taking t = { .buf = &bytes, .fd = -1, .max = max ? max : read_max };
@@ -299,7 +305,8 @@ int archived_verify(const struct store *s, const char *batch, struct problems *p
     return rc;
 }
 
-int archived_list(const struct store *s, const char *batch, struct arena *a, struct slice **names_out, size_t *n_out, struct problems *ps)
+int archived_list(const struct store *s, const char *batch, struct arena *a, struct slice **names_out, size_t *n_out,
+                  struct problems *ps)
 {
     char path[ARCHIVED_PATH];
     struct zip z;
@@ -318,7 +325,7 @@ int archived_list(const struct store *s, const char *batch, struct arena *a, str
     return rc == END ? OK : rc;
 }
 
-/* --- walking ---------------------------------------------------------------------------------------------------------- */
+/* --- walking ------------------------------------------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b)
 {
@@ -326,7 +333,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The names in a folder, sorted; a missing folder has none. */
-static int sorted_names(const struct store *s, const char *path, struct arena *a, struct slice **out, size_t *n_out, struct problems *ps)
+static int sorted_names(const struct store *s, const char *path, struct arena *a, struct slice **out, size_t *n_out,
+                        struct problems *ps)
 {
     size_t cap = 0;
     *out = NULL;
@@ -360,8 +368,8 @@ static int each_zip(const struct store *s, struct slice name, int (*each)(void *
     return archived_exists(s, batch) ? each(owner, batch) : OK;
 }
 
-static int walk(const struct store *s, const char *path, int depth, int (*each)(void *owner, const char *batch), void *owner,
-                struct problems *ps)
+static int walk(const struct store *s, const char *path, int depth, int (*each)(void *owner, const char *batch),
+                void *owner, struct problems *ps)
 {
     struct arena a;
     struct slice *names;

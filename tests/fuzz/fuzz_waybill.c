@@ -1,4 +1,5 @@
-/* fuzz_waybill - any bytes as a waybill: refused, or written again as they came. The check is mended so that the members are reached. */
+/* fuzz_waybill - any bytes as a waybill: refused, or written again as they came. The check is mended so that the
+   members are reached. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

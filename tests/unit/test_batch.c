@@ -144,7 +144,8 @@ static void a_batch_lives_from_inbox_to_archive(void **state)
     convert(b);
     struct lines lines;
     assert_int_equal(lines_open(&lines, b->dir, b->id, lines_next(b->w), &problems), OK);
-    assert_int_equal(lines_add(&lines, &(struct line){ .message = 1, .key = SLICE("4711"), .state = SLICE("done") }, &problems), OK);
+    assert_int_equal(lines_add(&lines, &(struct line){ .message = 1, .key = SLICE("4711"), .state = SLICE("done") },
+                               &problems), OK);
     assert_int_equal(lines_close(&lines, true, b->w, &problems), OK);
     assert_int_equal(batch_written(b, &problems), OK);
     assert_false(tempdir_has(dir, "outbox/result.xml"));
@@ -166,7 +167,7 @@ static void a_batch_lives_from_inbox_to_archive(void **state)
     assert_int_equal(problems.n, 0);
 }
 
-/* --- crashes: stop between any two steps, start again, and the same end comes ----------------------------------------- */
+/* --- crashes: stop between any two steps, start again, and the same end comes ------------------------------------- */
 
 struct course {
     int steps;                      /* steps to do before the crash */
@@ -279,7 +280,8 @@ static void a_crash_within_acceptance_loses_nothing(void **state)
         drop_file("orders.csv", "a;b\n");
         take(&c);
         if (stop >= 1)
-            assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, &problems) : batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
+            assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, &problems)
+                             : batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
         if (stop == 3)
             assert_int_equal(batch_commit(b, &problems), OK);
         claim_close(&c);
@@ -536,11 +538,13 @@ static void a_second_watcher_is_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same), TEST(a_crash_within_acceptance_loses_nothing),
+        TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same),
+            TEST(a_crash_within_acceptance_loses_nothing),
         TEST(a_crash_within_later_steps_is_done_again), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
-        TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept), TEST(a_wave_is_taken_and_synced_once),
+        TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
+            TEST(a_wave_is_taken_and_synced_once),
         TEST(a_second_watcher_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

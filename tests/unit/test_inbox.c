@@ -74,9 +74,11 @@ static void names_are_opaque_and_temporary_ones_are_left(void **state)
     (void)state;
     struct drop d;
     struct claim c;
-    static const char *const good[] = { "a\nb.csv", "\x1b]0;pwn\x07.csv", "%n%s.csv", "$(id).csv", ";id;.csv", "*.csv", "-rf", " .csv ",
+    static const char *const good[] = { "a\nb.csv", "\x1b]0;pwn\x07.csv", "%n%s.csv", "$(id).csv", ";id;.csv", "*.csv",
+                                        "-rf", " .csv ",
                                         "a\\b.csv", "\xff\xfe\x80.csv", "A.csv", "a.csv", "\xe2\x80\xae.csv" };
-    static const char *const never[] = { ".hidden", "..csv", "x.part", "x.TMP", "~$x.xlsx", "Thumbs.db", "y.filepart", "z.crdownload" };
+    static const char *const never[] = { ".hidden", "..csv", "x.part", "x.TMP", "~$x.xlsx", "Thumbs.db", "y.filepart",
+                                         "z.crdownload" };
     char longest[256];
     memset(longest, 'n', 255);
     longest[255] = '\0';
@@ -400,8 +402,10 @@ static void batch_ids_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_are_opaque_and_temporary_ones_are_left), TEST(other_objects_stay_and_are_told_once), TEST(stable_is_what_we_observed),
-        TEST(a_file_open_for_writing_is_not_stable), TEST(a_marker_announces_and_goes_along), TEST(a_manifest_proves_each_file),
+        TEST(names_are_opaque_and_temporary_ones_are_left), TEST(other_objects_stay_and_are_told_once),
+            TEST(stable_is_what_we_observed),
+        TEST(a_file_open_for_writing_is_not_stable), TEST(a_marker_announces_and_goes_along),
+            TEST(a_manifest_proves_each_file),
         TEST(completeness_is_asked_once_for_each_state), TEST(large_files_stay), TEST(what_is_swapped_goes_back),
         TEST(a_file_that_changes_under_the_copy_waits), TEST(companions_come_only_by_plain_names),
         TEST(of_two_watchers_each_file_goes_to_one), TEST(observations_are_bounded_and_swept),

@@ -61,7 +61,8 @@ static void write_lines(struct waybill *w, int n)
     problems_init(&found, &arena, 0);
     problem_add(&found, &(struct problem){ .severity = PROBLEM_ERROR, .code = "NUM_BAD", .message = 2,
         .place = { .file = "in.csv", .offset = PLACE_NO_OFFSET, .line = 18 }, .text = SLICE("is not a decimal") });
-    struct line_state second = { SLICE("Line[2]"), SLICE("2"), SLICE("sent"), NULL }, first = { SLICE("Line[1]"), SLICE("1"), SLICE("staged"), &second };
+    struct line_state second = { SLICE("Line[2]"), SLICE("2"), SLICE("sent"), NULL },
+        first = { SLICE("Line[1]"), SLICE("1"), SLICE("staged"), &second };
     assert_int_equal(lines_open(&l, fd, batch, lines_next(w), &problems), OK);
     for (int i = 1; i <= n; i++) {
         struct line line = { .message = (uint64_t)i, .state = SLICE("done"), .problems = found.first };
@@ -125,6 +126,7 @@ static void an_unfinished_file_goes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST(each_message_comes_back), TEST(a_changed_file_is_not_believed), TEST(an_unfinished_file_goes) };
+    const struct CMUnitTest tests[] = { TEST(each_message_comes_back), TEST(a_changed_file_is_not_believed),
+                                        TEST(an_unfinished_file_goes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

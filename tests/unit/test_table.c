@@ -39,7 +39,8 @@ static struct table *make(size_t nkeys, uint64_t limit)
     static const struct slice names[] = { { "Code", 4 }, { "Unit", 4 }, { "Price", 5 } };
     static const enum type types[] = { TYPE_TEXT, TYPE_TEXT, TYPE_DECIMAL };
     static const int keys[] = { 0, 1 };
-    return table_new(&arena, &(struct table_shape){ .name = SLICE("prices"), .columns = names, .types = types, .ncolumns = 3,
+    return table_new(&arena, &(struct table_shape){ .name = SLICE("prices"), .columns = names, .types = types,
+                                                    .ncolumns = 3,
                                                     .keys = keys, .nkeys = nkeys, .limit = limit });
 }
 

@@ -54,7 +54,8 @@ static struct waybill *full(void)
     w->outputs = o;
     waybill_file(w, "companion", "with.1")->name = SLICE("d\xff.pdf");
     struct waybill_group *g = arena_zero(&arena, sizeof *g);
-    *g = (struct waybill_group){ .severity = PROBLEM_ERROR, .code = SLICE("NUM_BAD"), .path = SLICE("Line/Qty"), .line = 3, .count = 7 };
+    *g = (struct waybill_group){ .severity = PROBLEM_ERROR, .code = SLICE("NUM_BAD"), .path = SLICE("Line/Qty"),
+                                 .line = 3, .count = 7 };
     w->groups = g;
     w->retry = (struct waybill_retry){ SLICE("SYS_FULL"), 2, w->batch_time, w->batch_time };
     waybill_event(w, w->batch_time, "accepted", slice_none());
@@ -77,7 +78,8 @@ static void everything_comes_back(void **state)
     waybill_write(w, &b);
     assert_int_equal(a.n, b.n);
     assert_memory_equal(a.p, b.p, a.n);
-    assert_memory_equal(a.p, "{\"version\":1,\n\"batch\":\"20261122-034431-12-7\",\n\"seq\":0,\n\"place\":\"written\",", 70);
+    assert_memory_equal(a.p,
+                        "{\"version\":1,\n\"batch\":\"20261122-034431-12-7\",\n\"seq\":0,\n\"place\":\"written\",", 70);
     assert_true(slice_equal(w->name, SLICE("b\xc3\xa5t\n\xff.csv")));
     assert_true(slice_equal(w->params->value, SLICE("a\0b\"\\")));
     assert_int_equal(w->bytes, 12345678901);
@@ -130,7 +132,8 @@ static void only_what_is_known_is_read(void **state)
     expect("{\"version\":1,\"version\":1,\n", "WAYBILL_DAMAGED");
     expect("{\"version\":\"1\",\n", "WAYBILL_DAMAGED");
     expect("{\"version\":1,\"batch\":\"x\",\"seq\":0,\"place\":\"lost\",\n", "WAYBILL_DAMAGED");
-#define BASE "{\"version\":1,\"batch\":\"x\",\"seq\":0,\"place\":\"accepted\",\"flow\":\"\",\"name\":\"\",\"bytes\":1,\"sha256\":" \
+#define BASE "{\"version\":1,\"batch\":\"x\",\"seq\":0,\"place\":\"accepted\",\"flow\":\"\",\"name\":\"\"," \
+             "\"bytes\":1,\"sha256\":" \
              "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\",\"batch_time\":\"\",\"messages\":0,"
     expect(BASE "\"unknown\":1,\n", "WAYBILL_DAMAGED");
     expect(BASE "\"outputs\":[{\"n\":1}],\n", "WAYBILL_DAMAGED");
@@ -168,7 +171,8 @@ static void saving_chains_the_documents(void **state)
     waybill_write(w, &b);
     tempdir_write(dir, "20261122-034431-12-9.waybill.json", b.p, b.n);
     assert_int_equal(waybill_load(&arena, fd, "20261122-034431-12-8", &again, &problems), STOP);
-    assert_int_equal(waybill_load(&arena, fd, "20261122-034431-12-9", &again, &problems), STOP);    /* another batch's */
+    /* another batch's */
+    assert_int_equal(waybill_load(&arena, fd, "20261122-034431-12-9", &again, &problems), STOP);
     buf_release(&b);
     close(fd);
     tempdir_remove(dir);
@@ -177,7 +181,8 @@ static void saving_chains_the_documents(void **state)
 static void base64_goes_there_and_back(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" } };
+    static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+                                            { "foob", "Zm9vYg==" } };
     for (size_t i = 0; i < 5; i++) {
         struct buf b = { 0 };
         base64_write(slice_of(pairs[i][0]), &b);
