@@ -33,7 +33,8 @@ static inline bool xchar_is_blank(char c)
 
 static inline bool xchar_is_legal(uint32_t c)
 {
-    return c >= 0x20 ? c < 0xD800 || (c > 0xDFFF && c < 0xFFFE) || (c > 0xFFFF && c <= 0x10FFFF) : c == '\t' || c == '\n' || c == '\r';
+    return c >= 0x20 ? c < 0xD800 || (c > 0xDFFF && c < 0xFFFE) || (c > 0xFFFF && c <= 0x10FFFF)
+                     : c == '\t' || c == '\n' || c == '\r';
 }
 
 /* Decodes one character beyond ASCII: its bytes (2 … 4); 0 = not UTF-8, -1 = the window ends within it. */
@@ -67,10 +68,11 @@ static inline bool xchars_equal(const char *a, const char *b, size_t n)
 }
 
 /*
- * The first byte from p that is one of a, b, c, a control character (blanks too when `blanks`) or beyond ASCII; `end` when
- * there is none.  Called with constants, so that each use is a loop of its own.
+ * The first byte from p that is one of a, b, c, a control character (blanks too when `blanks`) or beyond ASCII; `end`
+ * when there is none.  Called with constants, so that each use is a loop of its own.
  */
-static inline __attribute__((always_inline)) const char *xchars_run(const char *p, const char *end, char a, char b, char c, bool blanks)
+static inline __attribute__((always_inline)) const char *xchars_run(const char *p, const char *end, char a, char b,
+                                                                    char c, bool blanks)
 {
 #ifdef __SSE2__
     const __m128i va = _mm_set1_epi8(a), vb = _mm_set1_epi8(b), vc = _mm_set1_epi8(c);

@@ -25,7 +25,8 @@ static struct slice document_name(void *owner, struct slice uri, struct slice lo
         return local;
     for (size_t i = 0; i < r->nbindings; i++)
         if (slice_equal(r->uris[i], uri) && !is_shadowed(r, i) && (r->prefixes[i].n || !attribute))
-            return r->prefixes[i].n ? arena_printf(x->arena, "%.*s:%.*s", SLICE_ARG(r->prefixes[i]), SLICE_ARG(local)) : local;
+            return r->prefixes[i].n ? arena_printf(x->arena, "%.*s:%.*s", SLICE_ARG(r->prefixes[i]), SLICE_ARG(local))
+                                    : local;
     x->lost_prefix = true;
     return local;
 }
@@ -63,7 +64,10 @@ static struct slice blanks_before(struct xpatch *x, uint64_t at)
 {
     char ahead[512];
     size_t room = at < sizeof ahead ? (size_t)at : sizeof ahead;
-    struct xpiece p = { .base = at - room, .raw = { ahead, room }, .unit = x->read->unit, .high_first = x->read->charset == CHARSET_UTF_16BE };
+    struct xpiece p = { .base = at - room,
+                        .raw = { ahead, room },
+                        .unit = x->read->unit,
+                        .high_first = x->read->charset == CHARSET_UTF_16BE };
     uint64_t from = at;
 
     if (!xpiece_bytes(x->patcher->reader->source, at - room, ahead, room))
@@ -83,7 +87,8 @@ static bool has_line(struct slice pre)
     return memchr(pre.p, '\n', pre.n) || memchr(pre.p, '\r', pre.n);
 }
 
-/* What a level adds to the indentation: as the first element that has one in this message shows, else as the format has it. */
+/* What a level adds to the indentation: as the first element that has one in this message shows, else as the format has
+ * it. */
 static struct slice step_of(struct xpatch *x)
 {
     for (size_t i = 1; x->piece && i < x->piece->n; i++) {
@@ -136,8 +141,10 @@ static struct gap gap_for(struct xpatch *x, size_t parent, const struct xspot *s
     return g;
 }
 
-/* Puts markup into a gap; `inner` = where in it kids go, `pre` theirs. Remembers an element that others may come into. */
-static void fill(struct xpatch *x, const struct gap *g, struct slice head, struct slice tail, const struct xpiece_made *made)
+/* Puts markup into a gap; `inner` = where in it kids go, `pre` theirs. Remembers an element that others may come into.
+ */
+static void fill(struct xpatch *x, const struct gap *g, struct slice head, struct slice tail,
+                 const struct xpiece_made *made)
 {
     struct xpiece *p = x->piece;
     struct buf bytes = { 0 };
@@ -157,7 +164,8 @@ static void fill(struct xpatch *x, const struct gap *g, struct slice head, struc
     size_t more = bytes.n;
     xspell_charset(&bytes, g->post, x->read->charset);
     if (g->opens)
-        xspell_charset(&bytes, arena_printf(x->arena, "</%.*s>", SLICE_ARG(element(x, g->parent)->name)), x->read->charset);
+        xspell_charset(&bytes, arena_printf(x->arena, "</%.*s>", SLICE_ARG(element(x, g->parent)->name)),
+                       x->read->charset);
     patcher_put(x->patcher, at, end - at, buf_slice(&bytes));
     if (made) {
         struct xpiece_made m = *made;
@@ -167,8 +175,9 @@ static void fill(struct xpatch *x, const struct gap *g, struct slice head, struc
     }
     /* What else comes into an element that was empty or without kids joins this edit. */
     if (g->opens || g->post.n)
-        ARENA_PUSH(x->arena, p->made, p->nmade, p->made_cap) =
-            (struct xpiece_made){ .element = g->parent, .spot = NULL, .edit = x->patcher->n - 1, .inner = more, .pre = g->pre };
+        ARENA_PUSH(x->arena, p->made, p->nmade, p->made_cap) = (struct xpiece_made){
+            .element = g->parent, .spot = NULL, .edit = x->patcher->n - 1, .inner = more, .pre = g->pre
+        };
     buf_release(&bytes);
 }
 
@@ -212,7 +221,8 @@ static struct slice spot_name(struct xpatch *x, const struct xspot *s)
 }
 
 /* The element of the innermost spot, its line before it. */
-static bool spell_fresh(struct xpatch *x, const struct xspot *s, const struct fresh *f, const struct node *holder, struct slice pre, struct slice step, struct buf *out)
+static bool spell_fresh(struct xpatch *x, const struct xspot *s, const struct fresh *f, const struct node *holder,
+                        struct slice pre, struct slice step, struct buf *out)
 {
     if (f->node) {
         struct xwrite w;
@@ -223,12 +233,14 @@ static bool spell_fresh(struct xpatch *x, const struct xspot *s, const struct fr
         xwrite_release(&w);
         return w.status == OK;
     }
-    struct slice markup = xpatch_spell(x, holder, f->field, f->value, f->attribute ? XSPELL_ATTRIBUTE : XSPELL_TEXT), name = spot_name(x, s);
+    struct slice markup = xpatch_spell(x, holder, f->field, f->value, f->attribute ? XSPELL_ATTRIBUTE : XSPELL_TEXT),
+                 name = spot_name(x, s);
     if (!markup.p)
         return false;
     buf_printf(out, "%.*s<%.*s", SLICE_ARG(pre), SLICE_ARG(name));
     if (f->attribute)
-        buf_printf(out, " %.*s=\"%.*s\"/>", SLICE_ARG(document_name(x, f->attribute->uri, f->attribute->local, true)), SLICE_ARG(markup));
+        buf_printf(out, " %.*s=\"%.*s\"/>", SLICE_ARG(document_name(x, f->attribute->uri, f->attribute->local, true)),
+                   SLICE_ARG(markup));
     else if (markup.n)
         buf_printf(out, ">%.*s</%.*s>", SLICE_ARG(markup), SLICE_ARG(name));
     else
@@ -236,8 +248,10 @@ static bool spell_fresh(struct xpatch *x, const struct xspot *s, const struct fr
     return true;
 }
 
-/* Containers from `top` down to `spot`, around what is new: head and tail of the markup; *pre becomes that of the kids. */
-static void containers(struct xpatch *x, const struct xspot *top, const struct xspot *spot, struct slice *pre, struct slice step, struct buf *head, struct buf *tail)
+/* Containers from `top` down to `spot`, around what is new: head and tail of the markup; *pre becomes that of the kids.
+ */
+static void containers(struct xpatch *x, const struct xspot *top, const struct xspot *spot, struct slice *pre,
+                       struct slice step, struct buf *head, struct buf *tail)
 {
     const struct xspot *chain[64];
     size_t n = 0;
@@ -249,7 +263,8 @@ static void containers(struct xpatch *x, const struct xspot *top, const struct x
     for (size_t i = n; i-- > 0;) {
         struct slice name = spot_name(x, chain[i]);
         buf_printf(head, "%.*s<%.*s>", SLICE_ARG(lines[i + 1]), SLICE_ARG(name));
-        lines[i] = has_line(lines[i + 1]) ? arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(lines[i + 1]), SLICE_ARG(step)) : (struct slice){ "", 0 };
+        lines[i] = has_line(lines[i + 1]) ? arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(lines[i + 1]), SLICE_ARG(step))
+                                          : (struct slice){ "", 0 };
     }
     *pre = lines[0];
     for (size_t i = 0; i < n; i++)
@@ -257,7 +272,8 @@ static void containers(struct xpatch *x, const struct xspot *top, const struct x
 }
 
 /* Makes the element of `spot`, which is missing in `parent` from `top` on. */
-static int make(struct xpatch *x, size_t parent, const struct xspot *top, const struct xspot *spot, const struct fresh *f, const struct node *holder)
+static int make(struct xpatch *x, size_t parent, const struct xspot *top, const struct xspot *spot,
+                const struct fresh *f, const struct node *holder)
 {
     struct xpiece_made *made = made_at(x, parent, top), *opened = made_at(x, parent, NULL);
     struct gap g = gap_for(x, parent, top);
@@ -274,7 +290,8 @@ static int make(struct xpatch *x, size_t parent, const struct xspot *top, const 
     bool good = spell_fresh(x, spot, f, holder, pre, step, &head);
     if (good && !x->lost_prefix) {
         if (join_made || opened) {
-            struct slice all = arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(buf_slice(&head)), SLICE_ARG(buf_slice(&tail)));
+            struct slice all =
+                arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(buf_slice(&head)), SLICE_ARG(buf_slice(&tail)));
             join(x, join_made ? made : opened, all);
         } else {
             fill(x, &g, buf_slice(&head), buf_slice(&tail), top != spot ? &own : NULL);
@@ -308,11 +325,13 @@ static size_t descend(struct xpatch *x, size_t from, const struct xspot *spot, b
 }
 
 /* A new attribute goes behind the last one that is there. */
-static int add_attribute(struct xpatch *x, size_t i, const struct xspot_attr *a, const struct node *n, const struct value *v)
+static int add_attribute(struct xpatch *x, size_t i, const struct xspot_attr *a, const struct node *n,
+                         const struct value *v)
 {
     const struct xpiece *p = x->piece;
     uint64_t at = element(x, i)->at + p->unit;
-    struct slice markup = xpatch_spell(x, n, a->field, v, XSPELL_ATTRIBUTE), name = document_name(x, a->uri, a->local, true);
+    struct slice markup = xpatch_spell(x, n, a->field, v, XSPELL_ATTRIBUTE),
+                 name = document_name(x, a->uri, a->local, true);
 
     if (!markup.p)
         return SKIP;
@@ -398,7 +417,10 @@ static int end_of_messages(struct xpatch *x, const struct xspot *spot, uint64_t 
         return xpatch_refuse(x, VALUE_NO_PLACE, "the original has no place for a first message");
     struct slice outer = blanks_before(x, h->at);
     *at = h->inner;
-    *pre = x->read->plan->indent.p ? arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(has_line(outer) ? outer : SLICE("\n")), SLICE_ARG(x->read->plan->indent)) : outer;
+    *pre = x->read->plan->indent.p
+               ? arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(has_line(outer) ? outer : SLICE("\n")),
+                              SLICE_ARG(x->read->plan->indent))
+               : outer;
     return OK;
 }
 

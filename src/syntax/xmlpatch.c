@@ -5,7 +5,8 @@
 
 int xpatch_refuse(struct xpatch *x, uint64_t at, const char *text)
 {
-    problem_addf(x->problems, PROBLEM_ERROR, "XML_PATCH", (struct place){ .offset = at == VALUE_NO_PLACE ? PLACE_NO_OFFSET : at }, "%s", text);
+    problem_addf(x->problems, PROBLEM_ERROR, "XML_PATCH",
+                 (struct place){ .offset = at == VALUE_NO_PLACE ? PLACE_NO_OFFSET : at }, "%s", text);
     return SKIP;
 }
 
@@ -18,21 +19,30 @@ void xpatch_put(struct xpatch *x, uint64_t at, uint64_t end, struct slice markup
     buf_release(&bytes);
 }
 
-struct slice xpatch_spell(struct xpatch *x, const struct node *n, const struct field *f, const struct value *v, int place)
+struct slice xpatch_spell(struct xpatch *x, const struct node *n, const struct field *f, const struct value *v,
+                          int place)
 {
     struct buf plain = { 0 }, spelled = { 0 };
     struct fault fault = { 0 };
     struct slice out = slice_none();
 
     if (type_write(f, v, &plain, x->arena, &fault) != OK)
-        problem_add(x->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = fault.code, .value = value_text(v), .text = fault.text,
-                                                    .hint = fault.hint, .path = node_path(x->arena, n, f), .place.offset = PLACE_NO_OFFSET });
+        problem_add(x->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                    .code = fault.code,
+                                                    .value = value_text(v),
+                                                    .text = fault.text,
+                                                    .hint = fault.hint,
+                                                    .path = node_path(x->arena, n, f),
+                                                    .place.offset = PLACE_NO_OFFSET });
     else if (xspell(&spelled, buf_slice(&plain), (enum xspell_place)place))
         out = arena_copy(x->arena, buf_slice(&spelled));
     else if (place != XSPELL_CDATA)
-        problem_add(x->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "XML_CHAR", .value = buf_slice(&plain),
+        problem_add(x->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                    .code = "XML_CHAR",
+                                                    .value = buf_slice(&plain),
                                                     .text = SLICE("holds a character that may not stand in XML"),
-                                                    .path = node_path(x->arena, n, f), .place.offset = PLACE_NO_OFFSET });
+                                                    .path = node_path(x->arena, n, f),
+                                                    .place.offset = PLACE_NO_OFFSET });
     buf_release(&plain);
     buf_release(&spelled);
     return out;
@@ -161,7 +171,8 @@ int xpatch_text(struct xpatch *x, size_t element, const struct node *n, const st
     if (value_is(v))
         remove_nil(x, element);
     if (e->empty && markup.n)
-        xpatch_put(x, before_slash(x, e), e->end, arena_printf(x->arena, ">%.*s</%.*s>", SLICE_ARG(markup), SLICE_ARG(e->name)));
+        xpatch_put(x, before_slash(x, e), e->end,
+                   arena_printf(x->arena, ">%.*s</%.*s>", SLICE_ARG(markup), SLICE_ARG(e->name)));
     else if (e->kids && !e->comments)
         return xpatch_refuse(x, e->at, "the element holds other elements, so its text cannot be changed");
     else if (e->comments)
@@ -192,7 +203,8 @@ static void remove_element(struct xpatch *x, size_t element)
     if (e->parent == XPIECE_NONE)
         return;
     struct xpiece_element *up = &p->elements[e->parent];
-    if (--up->kids == 0 && up->spot && !up->spot->group && !up->spot->text && !up->comments && !has_attributes(p, e->parent))
+    if (--up->kids == 0 && up->spot && !up->spot->group && !up->spot->text && !up->comments &&
+        !has_attributes(p, e->parent))
         remove_element(x, e->parent);
 }
 
@@ -209,7 +221,8 @@ static int take_away(struct xpatch *x, size_t element, const struct node *n, con
 
 /* ---- edits ---- */
 
-static int set_attribute(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old, const struct value *v)
+static int set_attribute(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old,
+                         const struct value *v)
 {
     const struct xpiece_attr *a = NULL;
 
@@ -223,24 +236,29 @@ static int set_attribute(struct xpatch *x, const struct node *n, const struct fi
         return OK;
     }
     const struct value nothing = { .state = VALUE_EMPTY };
-    struct slice markup = xpatch_spell(x, n, f, v->state == VALUE_ABSENT ? &nothing : v, a->quote == '\'' ? XSPELL_APOSTROPHES : XSPELL_ATTRIBUTE);
+    struct slice markup = xpatch_spell(x, n, f, v->state == VALUE_ABSENT ? &nothing : v,
+                                       a->quote == '\'' ? XSPELL_APOSTROPHES : XSPELL_ATTRIBUTE);
     if (!markup.p)
         return SKIP;
     xpatch_put(x, a->at, a->at + a->len, markup);
     return OK;
 }
 
-static int set_element(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old, const struct value *v)
+static int set_element(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old,
+                       const struct value *v)
 {
     size_t i = xpiece_find(x->piece, old->at - old->lead);
 
-    if (i == XPIECE_NONE || !unchanged(x, f, old->form & VALUE_MIXED ? slice_trim(x->piece->elements[i].text) : x->piece->elements[i].text, old))
+    if (i == XPIECE_NONE ||
+        !unchanged(x, f, old->form & VALUE_MIXED ? slice_trim(x->piece->elements[i].text) : x->piece->elements[i].text,
+                   old))
         return xpatch_refuse(x, old->at, "the original is not what was read before");
     return v->state == VALUE_ABSENT ? take_away(x, i, n, f) : xpatch_text(x, i, n, f, v);
 }
 
 /* A value outside the messages: only its bytes are looked at, as an attribute or text of their own. */
-static int set_file_value(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old, const struct value *v)
+static int set_file_value(struct xpatch *x, const struct node *n, const struct field *f, const struct value *old,
+                          const struct value *v)
 {
     bool attribute = old->form & VALUE_ATTRIBUTE;
     char *raw = arena_alloc(x->arena, old->len + 1);
@@ -248,7 +266,8 @@ static int set_file_value(struct xpatch *x, const struct node *n, const struct f
     struct buf b = { 0 };
     bool unfinished;
 
-    if (old->at == VALUE_NO_PLACE || v->state == VALUE_ABSENT || old->form & (VALUE_EMPTY_TAG | VALUE_MIXED | VALUE_CDATA | VALUE_NIL))
+    if (old->at == VALUE_NO_PLACE || v->state == VALUE_ABSENT ||
+        old->form & (VALUE_EMPTY_TAG | VALUE_MIXED | VALUE_CDATA | VALUE_NIL))
         return xpatch_refuse(x, old->at, "a member outside the messages can be changed, not added or taken away");
     if (!xpiece_bytes(x->patcher->reader->source, old->at, raw, old->len))
         return xpatch_refuse(x, old->at, "the original cannot be read a second time, so nothing in it can be changed");
@@ -259,13 +278,18 @@ static int set_file_value(struct xpatch *x, const struct node *n, const struct f
     struct xscan s;
     source_open_text(&src, buf_slice(&b), NULL, NULL);
     xscan_open(&s, &src, x->patcher->reader->limits, CHARSET_UTF_8, x->arena, x->problems);
-    bool good = xscan_next(&s) == OK && (attribute ? s.nattrs == 1 && unchanged(x, f, s.attrs[0].value, old)
-                                                   : xscan_next(&s) == OK && unchanged(x, f, s.event == XEVENT_TEXT ? s.text : (struct slice){ "", 0 }, old));
+    bool good = xscan_next(&s) == OK &&
+                (attribute ? s.nattrs == 1 && unchanged(x, f, s.attrs[0].value, old)
+                           : xscan_next(&s) == OK &&
+                                 unchanged(x, f, s.event == XEVENT_TEXT ? s.text : (struct slice){ "", 0 }, old));
     xscan_close(&s);
     buf_release(&b);
     if (!good)
         return xpatch_refuse(x, old->at, "the original is not what was read before");
-    struct slice markup = xpatch_spell(x, n, f, v, !attribute ? XSPELL_TEXT : quote == '"' ? XSPELL_ATTRIBUTE : XSPELL_APOSTROPHES);
+    struct slice markup = xpatch_spell(x, n, f, v,
+                                       !attribute     ? XSPELL_TEXT
+                                       : quote == '"' ? XSPELL_ATTRIBUTE
+                                                      : XSPELL_APOSTROPHES);
     if (markup.p)
         xpatch_put(x, old->at, old->at + old->len, markup);
     return markup.p ? OK : SKIP;
@@ -302,7 +326,10 @@ static int delete_message(struct xpatch *x, const struct node *n)
     char ahead[4096];
     uint64_t from = n->at;
     size_t room = from < sizeof ahead ? (size_t)from : sizeof ahead;
-    struct xpiece p = { .base = from - room, .raw = { ahead, room }, .unit = x->read->unit, .high_first = x->read->charset == CHARSET_UTF_16BE };
+    struct xpiece p = { .base = from - room,
+                        .raw = { ahead, room },
+                        .unit = x->read->unit,
+                        .high_first = x->read->charset == CHARSET_UTF_16BE };
 
     if (!xpiece_bytes(x->patcher->reader->source, from - room, ahead, room))
         return xpatch_refuse(x, n->at, "the original cannot be read a second time, so nothing in it can be changed");

@@ -23,7 +23,8 @@ int xpatch_refuse(struct xpatch *x, uint64_t at, const char *text);
 /* Replaces bytes by UTF-8 markup, spelled in the charset of the file. */
 void xpatch_put(struct xpatch *x, uint64_t at, uint64_t end, struct slice markup);
 /* The spelling of a value by its field, with references; slice_none() after a problem. */
-struct slice xpatch_spell(struct xpatch *x, const struct node *n, const struct field *f, const struct value *v, int place);
+struct slice xpatch_spell(struct xpatch *x, const struct node *n, const struct field *f, const struct value *v,
+                          int place);
 /* The text of an element becomes `markup`, whatever stands in it. */
 int xpatch_text(struct xpatch *x, size_t element, const struct node *n, const struct field *f, const struct value *v);
 

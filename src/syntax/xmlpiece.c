@@ -56,8 +56,15 @@ static uint64_t lead_of(const struct xpiece *x, uint64_t at)
 
 static void add_element(struct xpiece *x, struct xscan *s, struct arena *a, size_t parent, const struct xspot *spot)
 {
-    struct xpiece_element e = { .spot = spot, .name = arena_copy(a, s->name), .at = s->at, .inner = s->end, .tail = s->end, .end = s->end,
-                                .parent = parent, .empty = s->empty, .text = { "", 0 } };
+    struct xpiece_element e = { .spot = spot,
+                                .name = arena_copy(a, s->name),
+                                .at = s->at,
+                                .inner = s->end,
+                                .tail = s->end,
+                                .end = s->end,
+                                .parent = parent,
+                                .empty = s->empty,
+                                .text = { "", 0 } };
 
     e.lead = lead_of(x, s->at);
     if (parent != XPIECE_NONE)
@@ -65,11 +72,18 @@ static void add_element(struct xpiece *x, struct xscan *s, struct arena *a, size
     ARENA_PUSH(a, x->elements, x->n, x->cap) = e;
     for (size_t i = 0; i < s->nattrs; i++) {
         const struct xattr *from = &s->attrs[i];
-        struct slice uri = from->prefix ? xscan_uri(s, (struct slice){ from->name.p, from->prefix }) : (struct slice){ "", 0 };
+        struct slice uri =
+            from->prefix ? xscan_uri(s, (struct slice){ from->name.p, from->prefix }) : (struct slice){ "", 0 };
         struct slice name = arena_copy(a, from->name);
         ARENA_PUSH(a, x->attrs, x->nattrs, x->attr_cap) =
-            (struct xpiece_attr){ .element = x->n - 1, .name = name, .uri = arena_copy(a, uri), .local = xscan_local(name, from->prefix),
-                                  .value = arena_copy(a, from->value), .at = from->at, .len = from->len, .quote = from->quote };
+            (struct xpiece_attr){ .element = x->n - 1,
+                                  .name = name,
+                                  .uri = arena_copy(a, uri),
+                                  .local = xscan_local(name, from->prefix),
+                                  .value = arena_copy(a, from->value),
+                                  .at = from->at,
+                                  .len = from->len,
+                                  .quote = from->quote };
     }
 }
 
@@ -79,7 +93,8 @@ static void add_text(struct xpiece *x, const struct xscan *s, struct arena *a, s
 
     ARENA_PUSH(a, x->texts, x->ntexts, x->text_cap) = (struct xpiece_text){ .element = in, .at = s->at, .end = s->end, .cdata = s->cdata };
     if (e->spot && e->spot->text)
-        e->text = e->text.n ? arena_printf(a, "%.*s%.*s", SLICE_ARG(e->text), SLICE_ARG(s->text)) : arena_copy(a, s->text);
+        e->text =
+            e->text.n ? arena_printf(a, "%.*s%.*s", SLICE_ARG(e->text), SLICE_ARG(s->text)) : arena_copy(a, s->text);
 }
 
 /* Scans the piece into its table. */
@@ -124,7 +139,9 @@ struct xpiece *xpiece_of(struct patcher *p, const struct node *message, struct p
     if (x && x->message == message && x->base == message->at)
         return x;
     x = p->state = arena_zero(p->arena, sizeof *x);
-    *x = (struct xpiece){ .message = message, .base = message->at, .unit = r->unit, .high_first = r->charset == CHARSET_UTF_16BE };
+    *x = (struct xpiece){
+        .message = message, .base = message->at, .unit = r->unit, .high_first = r->charset == CHARSET_UTF_16BE
+    };
     char *raw = arena_alloc(p->arena, n);
     if (!xpiece_bytes(p->reader->source, message->at, raw, n))
         return complain(ps, message, "the original cannot be read a second time, so nothing in it can be changed");

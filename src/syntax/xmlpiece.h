@@ -32,7 +32,7 @@ struct xpiece_element {
     const struct xspot *spot;       /* NULL: the format does not know it */
     struct slice name;              /* as written */
     uint64_t at, inner, tail, end;
-    uint64_t lead;                  /* where the white space before it begins; == at when something else stands before it */
+    uint64_t lead; /* where the white space before it begins; == at when something else stands before it */
     size_t parent;
     size_t kids;                    /* elements in it */
     struct slice text;              /* its own, gathered */

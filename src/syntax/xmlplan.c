@@ -50,7 +50,8 @@ static bool check_step(struct compile *c, const struct step *s, const struct tok
     return false;
 }
 
-static struct xspot *spot_new(struct compile *c, struct xspot *parent, struct slice uri, struct slice local, struct slice name)
+static struct xspot *spot_new(struct compile *c, struct xspot *parent, struct slice uri, struct slice local,
+                              struct slice name)
 {
     struct xspot *s = arena_zero(c->arena, sizeof *s);
 
@@ -81,7 +82,8 @@ static bool is_own_text(const struct step *s)
 }
 
 /* The spot that a path leads to; `last` = the attribute at its end, or NULL. NULL after a problem. */
-static struct xspot *walk(struct compile *c, struct xspot *from, const struct spelling *at, const struct token *t, const struct step **last)
+static struct xspot *walk(struct compile *c, struct xspot *from, const struct spelling *at, const struct token *t,
+                          const struct step **last)
 {
     *last = NULL;
     for (size_t i = 0; i < at->nsteps; i++) {
@@ -183,7 +185,8 @@ static struct xspot *root_spot(struct compile *c)
 {
     const struct group *g = c->format->nmessages ? c->format->messages[0] : NULL;
 
-    return g && g->at.nsteps && check_step(c, &g->at.steps[0], &g->token) ? kid(c, c->plan->top, &g->at.steps[0]) : c->plan->top;
+    return g && g->at.nsteps && check_step(c, &g->at.steps[0], &g->token) ? kid(c, c->plan->top, &g->at.steps[0])
+                                                                          : c->plan->top;
 }
 
 /* Members of the file in its order; messages too, so that elements come out in the order of the format. */

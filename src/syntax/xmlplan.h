@@ -1,8 +1,9 @@
 /*
  * xmlplan - the elements of a format as a tree of spots, for reading and writing
  *
- * A spot is an element at a fixed path from the root.  It may open an instance of a group, hold the text of a field and the
- * attributes of several; a spot with none of these is a container.  Kids stand in the order in which the format names them first.
+ * A spot is an element at a fixed path from the root.  It may open an instance of a group, hold the text of a field and
+ * the attributes of several; a spot with none of these is a container.  Kids stand in the order in which the format
+ * names them first.
  *
  * Owner:   the arena of the format; immutable afterwards.
  * Errors:  STOP with problems at the format's places: XML_AT, XML_SAME_AT, XML_PREFIX, XML_NAME.

@@ -63,13 +63,18 @@ static struct slice keep(struct xread *x, struct slice text)
     return own;
 }
 
-static void problem(struct reader *r, struct node *n, const struct field *f, const char *code, uint64_t at, struct slice value,
-                    struct slice text, struct slice hint, struct problems *ps)
+static void problem(struct reader *r, struct node *n, const struct field *f, const char *code, uint64_t at,
+                    struct slice value, struct slice text, struct slice hint, struct problems *ps)
 {
     struct xread *x = r->state;
 
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .value = value, .text = text, .hint = hint,
-                                       .place = { .file = r->source->name, .offset = at }, .message = x->message ? r->messages : 0,
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = code,
+                                       .value = value,
+                                       .text = text,
+                                       .hint = hint,
+                                       .place = { .file = r->source->name, .offset = at },
+                                       .message = x->message ? r->messages : 0,
                                        .path = node_path(ps->arena, n, f) });
     if (x->message)
         x->status = SKIP;
@@ -107,7 +112,9 @@ static const struct xspot_attr *find_attribute(const struct xscan *s, const stru
 
     for (size_t i = 0; i < spot->nattrs; i++) {
         const struct xspot_attr *want = &spot->attrs[i];
-        if (slice_equal(want->local, local) && (a->prefix ? slice_equal(want->uri, xscan_uri(s, (struct slice){ a->name.p, a->prefix })) : want->uri.n == 0))
+        if (slice_equal(want->local, local) &&
+            (a->prefix ? slice_equal(want->uri, xscan_uri(s, (struct slice){ a->name.p, a->prefix }))
+                       : want->uri.n == 0))
             return want;
     }
     return NULL;
@@ -179,7 +186,8 @@ static void begin_message(struct reader *r, struct arena *a, const struct group 
 }
 
 /* An instance begins with the element at hand; NULL when it is one too many (then the element is skipped). */
-static struct node *begin_group(struct reader *r, struct arena *a, const struct xspot *spot, struct node *around, struct problems *ps)
+static struct node *begin_group(struct reader *r, struct arena *a, const struct xspot *spot, struct node *around,
+                                struct problems *ps)
 {
     struct xread *x = r->state;
     struct node *n;
@@ -188,7 +196,8 @@ static struct node *begin_group(struct reader *r, struct arena *a, const struct 
         begin_message(r, a, spot->group);
         n = x->message;
     } else if (node_list(around, spot->group)->n >= spot->group->max_occurs && spot->group->max_occurs == 1) {
-        problem(r, around, NULL, "OCCURS", x->scan.at, spot->local, SLICE("stands more than once"), SLICE("one is allowed here"), ps);
+        problem(r, around, NULL, "OCCURS", x->scan.at, spot->local, SLICE("stands more than once"),
+                SLICE("one is allowed here"), ps);
         return NULL;
     } else {
         n = node_add(x->message_arena, around, spot->group);
@@ -242,7 +251,12 @@ static int start(struct reader *r, struct arena *a, struct problems *ps)
         return OK;
     }
     struct xframe *f = &x->frames[++x->depth];
-    *f = (struct xframe){ .spot = spot, .node = node, .at = x->scan.at, .inner = x->scan.end, .empty = x->scan.empty, .text_at = x->pieces.n };
+    *f = (struct xframe){ .spot = spot,
+                          .node = node,
+                          .at = x->scan.at,
+                          .inner = x->scan.end,
+                          .empty = x->scan.empty,
+                          .text_at = x->pieces.n };
     up->mixed = true;
     if (x->scan.nattrs)
         read_attributes(r, f, ps);
@@ -329,7 +343,8 @@ static bool arena_is_over(struct reader *r, struct problems *ps)
 
     if (x->message_arena->used <= r->limits->message)
         return false;
-    problem(r, x->message, NULL, "LIMIT_MESSAGE", x->message->at, slice_none(), SLICE("the message needs more memory than one may take"), slice_none(), ps);
+    problem(r, x->message, NULL, "LIMIT_MESSAGE", x->message->at, slice_none(),
+            SLICE("the message needs more memory than one may take"), slice_none(), ps);
     return true;
 }
 
@@ -443,7 +458,8 @@ int xread_open(struct reader *r, struct problems *ps)
     x->frames = arena_zero(r->arena, (r->limits->depth + 2) * sizeof *x->frames);
     r->file = node_new(r->arena, r->format->file_group, NULL);
     x->frames[0] = (struct xframe){ .spot = x->plan->top, .node = r->file };
-    int rc = xscan_open(&x->scan, r->source, r->limits, r->format->charset_given ? r->format->charset : CHARSET_UNKNOWN, r->arena, ps);
+    int rc = xscan_open(&x->scan, r->source, r->limits, r->format->charset_given ? r->format->charset : CHARSET_UNKNOWN,
+                        r->arena, ps);
     if (rc != OK)
         return rc;
     x->unit = x->scan.view.unit;

@@ -61,8 +61,8 @@ static void put_record(struct xsax *x, const void *record, size_t n)
     buf_add(&x->queue, (struct slice){ record, n });
 }
 
-static void on_start(void *user, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri, int nspaces, const xmlChar **spaces, int nattrs,
-                     int ndefaulted, const xmlChar **attrs)
+static void on_start(void *user, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri, int nspaces,
+                     const xmlChar **spaces, int nattrs, int ndefaulted, const xmlChar **attrs)
 {
     struct xsax *x = user;
     struct waiting w = { .kind = XEVENT_START, .name = qname_size(prefix, local), .prefix = text_size(prefix),
@@ -86,7 +86,9 @@ static void on_start(void *user, const xmlChar *local, const xmlChar *prefix, co
     }
     for (int i = 0; i < nattrs; i++) {
         const xmlChar **a = attrs + 5 * i;
-        struct pair pair = { .name = qname_size(a[1], a[0]), .prefix = text_size(a[1]), .value = (size_t)(a[4] - a[3]) };
+        struct pair pair = { .name = qname_size(a[1], a[0]),
+                             .prefix = text_size(a[1]),
+                             .value = (size_t)(a[4] - a[3]) };
         put_record(x, &pair, sizeof pair);
         put_qname(x, a[1], a[0]);
         buf_add(&x->queue, (struct slice){ (const char *)a[3], pair.value });
@@ -141,7 +143,8 @@ static void on_cdata(void *user, const xmlChar *text, int n)
     x->queue.n -= (size_t)n - kept;
 }
 
-/* libxml2 calls this for every DOCTYPE; entityDecl and its like below show that there is a subset within the document. */
+/* libxml2 calls this for every DOCTYPE; entityDecl and its like below show that there is a subset within the document.
+ */
 static void on_doctype(void *user, const xmlChar *name, const xmlChar *public, const xmlChar *system)
 {
     struct xsax *x = user;
@@ -194,8 +197,14 @@ struct xsax *xsax_open(struct xscan *s)
 {
     struct xsax *x = arena_zero(s->arena, sizeof *x);
     struct source *src = s->view.source;
-    xmlSAXHandler sax = { .initialized = XML_SAX2_MAGIC, .startElementNs = on_start, .endElementNs = on_end, .characters = on_text,
-                          .ignorableWhitespace = on_text, .cdataBlock = on_cdata, .internalSubset = on_doctype, .serror = on_error };
+    xmlSAXHandler sax = { .initialized = XML_SAX2_MAGIC,
+                          .startElementNs = on_start,
+                          .endElementNs = on_end,
+                          .characters = on_text,
+                          .ignorableWhitespace = on_text,
+                          .cdataBlock = on_cdata,
+                          .internalSubset = on_doctype,
+                          .serror = on_error };
 
     x->scan = s;
     xmlInitParser();
@@ -227,9 +236,13 @@ static int report(struct xsax *x, const char *code, const char *text)
 {
     struct xscan *s = x->scan;
 
-    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .text = slice_of(text),
-                                                .place = { .file = s->view.source->name, .offset = PLACE_NO_OFFSET,
-                                                           .line = x->line > 0 ? (uint32_t)x->line : 0, .column = x->column > 0 ? (uint32_t)x->column : 0 } });
+    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                .code = code,
+                                                .text = slice_of(text),
+                                                .place = { .file = s->view.source->name,
+                                                           .offset = PLACE_NO_OFFSET,
+                                                           .line = x->line > 0 ? (uint32_t)x->line : 0,
+                                                           .column = x->column > 0 ? (uint32_t)x->column : 0 } });
     return s->failed = STOP;
 }
 
@@ -246,11 +259,14 @@ static int verdict(struct xsax *x)
         return report(x, "XML_DTD", "an internal subset of declarations is not accepted");
     if (!x->saw_error && x->parser->wellFormed && x->root_done)     /* nsWellFormed: see on_error */
         return END;
-    if (x->code == XML_ERR_UNSUPPORTED_ENCODING || x->code == XML_ERR_INVALID_ENCODING || x->code == XML_ERR_UNKNOWN_ENCODING)
+    if (x->code == XML_ERR_UNSUPPORTED_ENCODING || x->code == XML_ERR_INVALID_ENCODING ||
+        x->code == XML_ERR_UNKNOWN_ENCODING)
         return report(x, "XML_ENCODING", x->message);
     if (x->ended && s->depth)
-        return report(x, "XML_TRUNCATED", arena_printf(s->arena, "the file ends while <%.*s> is still open", (int)s->open[s->depth - 1].name_n,
-                                                       s->names.p + s->open[s->depth - 1].name_at).p);
+        return report(x, "XML_TRUNCATED",
+                      arena_printf(s->arena, "the file ends while <%.*s> is still open",
+                                   (int)s->open[s->depth - 1].name_n, s->names.p + s->open[s->depth - 1].name_at)
+                          .p);
     return report(x, "XML_SYNTAX", x->message[0] ? x->message : "the document is not well-formed");
 }
 

@@ -5,8 +5,8 @@
  *     while ((rc = xsax_next(sax)) == OK) ... scan.event ...
  *     xsax_close(sax);
  *
- * Fills the event of a struct xscan, without byte ranges (offsets are VALUE_NO_PLACE).  Nothing is loaded from anywhere: no
- * network, no external subset, no entities but the five; an internal subset is refused.
+ * Fills the event of a struct xscan, without byte ranges (offsets are VALUE_NO_PLACE).  Nothing is loaded from
+ * anywhere: no network, no external subset, no entities but the five; an internal subset is refused.
  *
  * Errors:  OK, END, STOP, TEMP as xscan_next.
  * Limits:  as xscan; element depth and text size are bounded by struct limits.

@@ -30,8 +30,12 @@ int xscan_fault(struct xscan *s, const char *p, const char *code, const char *fo
     buf_vprintf(&text, format, ap);
     va_end(ap);
     buf_add_shown(&shown, buf_slice(&text), 400);
-    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .text = buf_slice(&shown), .hint = fault_hint(code),
-                                                .place = { .file = s->view.source->name, .offset = xview_offset(&s->view, p) } });
+    problem_add(s->problems,
+                &(struct problem){ .severity = PROBLEM_ERROR,
+                                   .code = code,
+                                   .text = buf_slice(&shown),
+                                   .hint = fault_hint(code),
+                                   .place = { .file = s->view.source->name, .offset = xview_offset(&s->view, p) } });
     buf_release(&text);
     buf_release(&shown);
     return s->failed = STOP;
@@ -45,7 +49,8 @@ static struct slice other_charset(struct xscan *s, const char *p)
 
     if (!s->view.direct || charset_guess((struct slice){ p, n > 4096 ? 4096 : n }, &found, 1) == 0)
         return slice_none();
-    return arena_printf(s->arena, "%s would decode it: write encoding=\"%s\" into the XML declaration", charset_name(found), charset_name(found));
+    return arena_printf(s->arena, "%s would decode it: write encoding=\"%s\" into the XML declaration",
+                        charset_name(found), charset_name(found));
 }
 
 int xscan_bad_char(struct xscan *s, const char *p)
@@ -56,8 +61,12 @@ int xscan_bad_char(struct xscan *s, const char *p)
     if (n > 0)
         return xscan_fault(s, p, "XML_CHAR", "the character U+%04X may not stand in XML", (unsigned)c);
     struct slice text = arena_printf(s->arena, "the byte 0x%02X is not %s", (unsigned)c, charset_name(s->view.charset));
-    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "XML_ENCODING", .text = text, .hint = other_charset(s, p),
-                                                .place = { .file = s->view.source->name, .offset = xview_offset(&s->view, p) } });
+    problem_add(s->problems,
+                &(struct problem){ .severity = PROBLEM_ERROR,
+                                   .code = "XML_ENCODING",
+                                   .text = text,
+                                   .hint = other_charset(s, p),
+                                   .place = { .file = s->view.source->name, .offset = xview_offset(&s->view, p) } });
     return s->failed = STOP;
 }
 
@@ -76,7 +85,8 @@ int xscan_truncated(struct xscan *s)
     if (!s->depth)
         return xscan_fault(s, s->last, "XML_TRUNCATED", "the file ends within a tag or comment");
     const struct xopen *o = &s->open[s->depth - 1];
-    return xscan_fault(s, s->last, "XML_TRUNCATED", "the file ends while <%.*s> is still open", (int)o->name_n, s->names.p + o->name_at);
+    return xscan_fault(s, s->last, "XML_TRUNCATED", "the file ends while <%.*s> is still open", (int)o->name_n,
+                       s->names.p + o->name_at);
 }
 
 bool xscan_more(struct xscan *s, char **keep)
@@ -235,7 +245,8 @@ static bool is_public_id(struct slice v)
 {
     for (size_t i = 0; i < v.n; i++) {
         char c = v.p[i];
-        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr(" \r\n-'()+,./:=?;!*#@$_%", c)))
+        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') &&
+            !(c && strchr(" \r\n-'()+,./:=?;!*#@$_%", c)))
             return false;
     }
     return true;
@@ -412,7 +423,8 @@ int xscan_next(struct xscan *s)
     }
 }
 
-int xscan_open(struct xscan *s, struct source *source, const struct limits *limits, enum charset otherwise, struct arena *a, struct problems *ps)
+int xscan_open(struct xscan *s, struct source *source, const struct limits *limits, enum charset otherwise,
+               struct arena *a, struct problems *ps)
 {
     *s = (struct xscan){ .limits = limits, .arena = a, .problems = ps };
     int rc = xview_open(&s->view, source, otherwise, ps);

@@ -5,9 +5,9 @@
  *     while ((rc = xscan_next(&s)) == OK) switch (s.event) { ... }          END: the document ended well
  *     xscan_close(&s);
  *
- * A complete non-validating processor for XML 1.0 (5th edition) with Namespaces 1.0, except that an internal subset is refused
- * and an external one never loaded.  Text pieces of one element may come as several events: a CDATA section is one of its own,
- * comments and processing instructions split text and are told by `marks`.
+ * A complete non-validating processor for XML 1.0 (5th edition) with Namespaces 1.0, except that an internal subset is
+ * refused and an external one never loaded.  Text pieces of one element may come as several events: a CDATA section is
+ * one of its own, comments and processing instructions split text and are told by `marks`.
  *
  * Units:   offsets in bytes of the file as it lies on disk.
  * Owner:   slices of an event point into the window and are valid until the next xscan_next.
@@ -82,8 +82,8 @@ struct xscan {
     int failed;                     /* STOP or TEMP once it was returned */
 };
 
-int xscan_open(struct xscan *s, struct source *source, const struct limits *limits, enum charset otherwise, struct arena *a,
-               struct problems *ps);
+int xscan_open(struct xscan *s, struct source *source, const struct limits *limits, enum charset otherwise,
+               struct arena *a, struct problems *ps);
 int xscan_next(struct xscan *s);
 void xscan_close(struct xscan *s);
 

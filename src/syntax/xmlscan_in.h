@@ -1,7 +1,8 @@
 /*
  * xmlscan_in - what the files of the tokenizer share: xmlscan.c (the document), xmltext.c (characters), xmltag.c (tags)
  *
- * Errors:  functions that return a pointer give NULL after adding a problem, or with `need` set when the window ended first.
+ * Errors:  functions that return a pointer give NULL after adding a problem, or with `need` set when the window ended
+ * first.
  */
 #ifndef WAYBILL_SYNTAX_XMLSCAN_IN_H
 #define WAYBILL_SYNTAX_XMLSCAN_IN_H
@@ -10,7 +11,8 @@
 #include "xmlscan.h"
 
 /* Adds a problem at p; returns STOP. */
-int xscan_fault(struct xscan *s, const char *p, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int xscan_fault(struct xscan *s, const char *p, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* A problem about the bytes at p, which no character of a document may be. */
 int xscan_bad_char(struct xscan *s, const char *p);
 /* The end of the document came too early: XML_TRUNCATED, a charset fault or a read error. */

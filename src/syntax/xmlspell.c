@@ -27,13 +27,14 @@ static bool is_noncharacter(const char *p, const char *end)
 static const char *plain(const char *p, const char *end, enum xspell_place place)
 {
 #ifdef __SSE2__
-    const __m128i amp = _mm_set1_epi8('&'), angle = _mm_set1_epi8('<'), two = _mm_set1_epi8(2), low = _mm_set1_epi8(0x1F),
-                  ef = _mm_set1_epi8((char)0xEF);
+    const __m128i amp = _mm_set1_epi8('&'), angle = _mm_set1_epi8('<'), two = _mm_set1_epi8(2),
+                  low = _mm_set1_epi8(0x1F), ef = _mm_set1_epi8((char)0xEF);
     const __m128i quote = _mm_set1_epi8(place == XSPELL_APOSTROPHES ? '\'' : place == XSPELL_ATTRIBUTE ? '"' : '&');
 
     for (; end - p >= 16; p += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, amp), _mm_cmpeq_epi8(_mm_andnot_si128(two, v), angle));      /* < and > differ in bit 1 */
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, amp),
+                                   _mm_cmpeq_epi8(_mm_andnot_si128(two, v), angle)); /* < and > differ in bit 1 */
         hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(_mm_min_epu8(v, low), v)));
         unsigned bits = (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, ef)));
         if (bits)

@@ -76,7 +76,8 @@ static char *skip_blanks(struct xscan *s, char *q)
     return q;
 }
 
-/* The text between quotes, from q to behind the closing one; normalised as XML 1.0 section 3.3.3 has it for CDATA attributes. */
+/* The text between quotes, from q to behind the closing one; normalised as XML 1.0 section 3.3.3 has it for CDATA
+ * attributes. */
 static char *attribute_value(struct xscan *s, char *q, struct xattr *a)
 {
     char *from = q;
@@ -84,7 +85,8 @@ static char *attribute_value(struct xscan *s, char *q, struct xattr *a)
     a->spare = false;
     a->where = s->spare.n;
     for (;;) {
-        q = (char *)(uintptr_t)(a->quote == '"' ? xchars_run(q, s->last, '"', '<', '&', true) : xchars_run(q, s->last, '\'', '<', '&', true));
+        q = (char *)(uintptr_t)(a->quote == '"' ? xchars_run(q, s->last, '"', '<', '&', true)
+                                                : xchars_run(q, s->last, '\'', '<', '&', true));
         if (q == s->last) {
             s->need = true;
             return NULL;
@@ -167,7 +169,9 @@ static bool is_declaration(const struct xattr *a)
 
 void xscan_bind(struct xscan *s, struct slice prefix, struct slice uri)
 {
-    struct xbinding b = { .prefix_at = s->names.n, .prefix_n = prefix.n, .uri_at = s->names.n + prefix.n, .uri_n = uri.n };
+    struct xbinding b = {
+        .prefix_at = s->names.n, .prefix_n = prefix.n, .uri_at = s->names.n + prefix.n, .uri_n = uri.n
+    };
 
     buf_add(&s->names, prefix);
     buf_add(&s->names, uri);
@@ -215,7 +219,8 @@ static int check_prefix(struct xscan *s, struct slice name, size_t prefix)
 static bool same_expanded(const struct xscan *s, const struct xattr *a, const struct xattr *b)
 {
     return a->prefix && b->prefix && slice_equal(xscan_local(a->name, a->prefix), xscan_local(b->name, b->prefix)) &&
-           slice_equal(xscan_uri(s, (struct slice){ a->name.p, a->prefix }), xscan_uri(s, (struct slice){ b->name.p, b->prefix }));
+           slice_equal(xscan_uri(s, (struct slice){ a->name.p, a->prefix }),
+                       xscan_uri(s, (struct slice){ b->name.p, b->prefix }));
 }
 
 static int check_unique(struct xscan *s, bool expanded)
@@ -227,7 +232,8 @@ static int check_unique(struct xscan *s, bool expanded)
         uint64_t bit = UINT64_C(1) << ((a->name.n - a->prefix + (unsigned char)a->name.p[a->name.n - 1] * 7u) & 63);
         for (size_t j = 0; (seen & bit) && j < i; j++)
             if (expanded ? same_expanded(s, a, &s->attrs[j]) : slice_equal(a->name, s->attrs[j].name))
-                return xscan_fault(s, a->name.p, "XML_ATTRIBUTE_TWICE", "the attribute %.*s stands twice in one tag", SLICE_ARG(a->name));
+                return xscan_fault(s, a->name.p, "XML_ATTRIBUTE_TWICE", "the attribute %.*s stands twice in one tag",
+                                   SLICE_ARG(a->name));
         seen |= expanded && !a->prefix ? 0 : bit;
     }
     return OK;
@@ -248,7 +254,8 @@ static int settle_attributes(struct xscan *s)
             s->attrs[kept++] = *a;
             prefixed |= a->prefix != 0;
         } else if (++declared > s->limits->namespaces) {
-            return xscan_fault(s, a->name.p, "LIMIT_NAMESPACES", "more than %llu namespaces in one tag", (unsigned long long)s->limits->namespaces);
+            return xscan_fault(s, a->name.p, "LIMIT_NAMESPACES", "more than %llu namespaces in one tag",
+                               (unsigned long long)s->limits->namespaces);
         } else {
             rc = declare(s, a);
         }
@@ -267,8 +274,11 @@ static int settle_attributes(struct xscan *s)
 static int push(struct xscan *s)
 {
     if (s->depth >= s->limits->depth)
-        return xscan_fault(s, s->name.p - 1, "LIMIT_DEPTH", "elements are nested more than %llu deep", (unsigned long long)s->limits->depth);
-    struct xopen o = { .at = s->at, .name_at = s->names.n, .name_n = s->name.n, .bindings = s->nbindings, .version = s->version };
+        return xscan_fault(s, s->name.p - 1, "LIMIT_DEPTH", "elements are nested more than %llu deep",
+                           (unsigned long long)s->limits->depth);
+    struct xopen o = {
+        .at = s->at, .name_at = s->names.n, .name_n = s->name.n, .bindings = s->nbindings, .version = s->version
+    };
     buf_add(&s->names, s->name);
     ARENA_PUSH(s->arena, s->open, s->depth, s->open_cap) = o;
     if (s->nattrs && settle_attributes(s) != OK)
@@ -318,7 +328,8 @@ static char *tag(struct xscan *s, char *p)
             if (q == blank)
                 xscan_fault(s, q, "XML_SYNTAX", "a blank, `>` or `/>` has to come here");
             else
-                xscan_fault(s, s->attrs[s->limits->attributes].name.p, "LIMIT_ATTRIBUTES", "more than %llu attributes in one tag", (unsigned long long)s->limits->attributes);
+                xscan_fault(s, s->attrs[s->limits->attributes].name.p, "LIMIT_ATTRIBUTES",
+                            "more than %llu attributes in one tag", (unsigned long long)s->limits->attributes);
             return NULL;
         }
         q = attribute(s, q);
@@ -390,7 +401,8 @@ static char *end_tag(struct xscan *s, char *p, struct slice want)
     if (!q)
         return NULL;
     if (!slice_equal(slice_range(p + 2, q), want)) {
-        xscan_fault(s, p, "XML_TAG", "</%.*s> stands where </%.*s> has to close the element", (int)(q - p - 2), p + 2, SLICE_ARG(want));
+        xscan_fault(s, p, "XML_TAG", "</%.*s> stands where </%.*s> has to close the element", (int)(q - p - 2), p + 2,
+                    SLICE_ARG(want));
         return NULL;
     }
     q = skip_blanks(s, q);

@@ -48,15 +48,21 @@ static uint32_t number(const char *from, const char *semicolon)
 
 static char named(struct slice name)
 {
-    return slice_equal(name, SLICE("amp")) ? '&' : slice_equal(name, SLICE("lt")) ? '<' : slice_equal(name, SLICE("gt")) ? '>'
-           : slice_equal(name, SLICE("quot")) ? '"' : slice_equal(name, SLICE("apos")) ? '\'' : '\0';
+    return slice_equal(name, SLICE("amp"))    ? '&'
+           : slice_equal(name, SLICE("lt"))   ? '<'
+           : slice_equal(name, SLICE("gt"))   ? '>'
+           : slice_equal(name, SLICE("quot")) ? '"'
+           : slice_equal(name, SLICE("apos")) ? '\''
+                                              : '\0';
 }
 
 char *xscan_reference(struct xscan *s, char *p)
 {
     char *semicolon = p + 1;
 
-    while (semicolon < s->last && semicolon - p < REFERENCE_MAX && (*semicolon == '#' || *semicolon == ':' || (xclass[(unsigned char)*semicolon] & (XCLASS_NAME | XCLASS_HIGH))))
+    while (
+        semicolon < s->last && semicolon - p < REFERENCE_MAX &&
+        (*semicolon == '#' || *semicolon == ':' || (xclass[(unsigned char)*semicolon] & (XCLASS_NAME | XCLASS_HIGH))))
         semicolon++;
     if (semicolon == s->last && semicolon - p <= REFERENCE_MAX) {
         s->need = true;
@@ -136,7 +142,8 @@ static inline __attribute__((always_inline)) int characters(struct xscan *s, boo
 
     s->spare.n = 0;
     for (;;) {
-        s->p = (char *)(uintptr_t)(cdata ? xchars_run(s->p, s->last, ']', ']', ']', false) : xchars_run(s->p, s->last, '<', '&', ']', false));
+        s->p = (char *)(uintptr_t)(cdata ? xchars_run(s->p, s->last, ']', ']', ']', false)
+                                         : xchars_run(s->p, s->last, '<', '&', ']', false));
         if (s->spare.n + (size_t)(s->p - from) > limit)
             return xscan_fault(s, from, "LIMIT_FIELD", "a text of more than %llu bytes", (unsigned long long)limit);
         if (s->p == s->last) {

@@ -9,8 +9,11 @@
 
 static int refuse(struct problems *ps, const char *shown, const char *why)
 {
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "XML_ENCODING", .value = slice_of(shown),
-                                       .text = slice_of(why), .hint = SLICE("save the file in the encoding that it declares") });
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = "XML_ENCODING",
+                                       .value = slice_of(shown),
+                                       .text = slice_of(why),
+                                       .hint = SLICE("save the file in the encoding that it declares") });
     return STOP;
 }
 
@@ -60,8 +63,9 @@ static enum charset sniff(struct xview *v, const unsigned char *b, size_t n, enu
     /* Without mark UTF-16 shows itself by `<?`, or is what the caller knows it to be. */
     const bool little = n >= 4 && b[0] == '<' && !b[1], big = n >= 4 && !b[0] && b[1] == '<';
 
-    if (n >= 4 && ((!b[0] && !b[1]) || (b[0] == 0xFF && b[1] == 0xFE && !b[2] && !b[3]) || (b[0] == '<' && !b[1] && !b[2] && !b[3]) ||
-                   (b[0] == 0x4C && b[1] == 0x6F && b[2] == 0xA7 && b[3] == 0x94))) {
+    if (n >= 4 &&
+        ((!b[0] && !b[1]) || (b[0] == 0xFF && b[1] == 0xFE && !b[2] && !b[3]) ||
+         (b[0] == '<' && !b[1] && !b[2] && !b[3]) || (b[0] == 0x4C && b[1] == 0x6F && b[2] == 0xA7 && b[3] == 0x94))) {
         v->foreign = true;              /* UTF-32 or EBCDIC */
         return CHARSET_UNKNOWN;
     }
@@ -90,7 +94,8 @@ static int decide(struct xview *v, enum charset proven, enum charset otherwise, 
 
     if (proven != CHARSET_UNKNOWN) {
         v->charset = proven;
-        /* UTF-16 that calls itself UTF-8 was converted on its way and cannot be mistaken; the other contradictions can. */
+        /* UTF-16 that calls itself UTF-8 was converted on its way and cannot be mistaken; the other contradictions can.
+         */
         if (said != CHARSET_UNKNOWN && said != proven && !(is_wide(proven) && (is_wide(said) || said == CHARSET_UTF_8)))
             return refuse(ps, v->name, "is declared, but the first bytes prove another encoding");
         if (v->name[0] && said == CHARSET_UNKNOWN)

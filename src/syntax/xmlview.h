@@ -5,9 +5,9 @@
  *     ... v.at .. v.end ...                             UTF-8 that is there
  *     while (xview_fill(&v, &keep)) ...                 more behind v.end; what lies from keep on stays, moved
  *
- * A UTF-8 file is not copied: at and end point into the window of the source.  Other charsets are decoded piece by piece into
- * a window of the view; an offset is found again by counting characters from a known point, which is linear over the file
- * because questions come in order.
+ * A UTF-8 file is not copied: at and end point into the window of the source.  Other charsets are decoded piece by
+ * piece into a window of the view; an offset is found again by counting characters from a known point, which is linear
+ * over the file because questions come in order.
  *
  * Units:   offsets in bytes of the file as it lies on disk.
  * Owner:   the view owns its window: xview_close.

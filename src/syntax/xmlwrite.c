@@ -2,7 +2,8 @@
 
 #include "xmlspell.h"
 
-void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent, struct arena *a, struct problems *ps)
+void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent,
+                 struct arena *a, struct problems *ps)
 {
     *w = (struct xwrite){ .out = out, .plan = plan, .arena = a, .problems = ps };
     if (!indent.p)
@@ -29,15 +30,22 @@ void xwrite_line(struct xwrite *w, size_t depth)
     w->same_line = false;
 }
 
-static void complain(struct xwrite *w, const struct node *n, const struct field *f, const char *code, struct slice value, struct slice text, struct slice hint)
+static void complain(struct xwrite *w, const struct node *n, const struct field *f, const char *code,
+                     struct slice value, struct slice text, struct slice hint)
 {
-    problem_add(w->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .value = value, .text = text, .hint = hint,
-                                                .place = { .offset = PLACE_NO_OFFSET }, .path = node_path(w->problems->arena, n, f) });
+    problem_add(w->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                .code = code,
+                                                .value = value,
+                                                .text = text,
+                                                .hint = hint,
+                                                .place = { .offset = PLACE_NO_OFFSET },
+                                                .path = node_path(w->problems->arena, n, f) });
     w->status = SKIP;
 }
 
 /* The spelling of a value, with references; false when it is nothing. */
-static bool put_value(struct xwrite *w, const struct node *n, const struct field *f, const struct value *v, enum xspell_place place)
+static bool put_value(struct xwrite *w, const struct node *n, const struct field *f, const struct value *v,
+                      enum xspell_place place)
 {
     struct slice text = { v->p, v->n };
 
@@ -155,7 +163,8 @@ bool xwrite_spot(struct xwrite *w, const struct xspot *s, const struct node *n, 
         return element(w, s, n, depth, false);
     if (s->group == n->group)
         return element(w, s, n, depth, true);
-    /* Instances of a group that may repeat are things even when they are empty; a single one is, when it must be there. */
+    /* Instances of a group that may repeat are things even when they are empty; a single one is, when it must be there.
+     */
     bool always = s->group->max_occurs > 1 || s->group->min_occurs > 0;
     for (const struct node *child = node_list(n, s->group)->first; child; child = child->next)
         any |= element(w, s, child, depth, always);
@@ -190,7 +199,8 @@ int xwrite_open(struct writer *w, struct problems *ps)
     d->plan = plan;
     d->levels = arena_zero(w->arena, (deepest + 2) * sizeof *d->levels);
     w->state = d;
-    xwrite_init(&d->write, w->format->charset == CHARSET_UTF_8 ? &w->sink->buf : &d->utf8, plan, SLICE("\n"), plan->indent, w->arena, ps);
+    xwrite_init(&d->write, w->format->charset == CHARSET_UTF_8 ? &w->sink->buf : &d->utf8, plan, SLICE("\n"),
+                plan->indent, w->arena, ps);
     return OK;
 }
 

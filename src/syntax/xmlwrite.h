@@ -4,7 +4,8 @@
  * xwrite_spot() spells one element of a tree with all below it; the writer of documents and the patcher share it.
  *
  * Owner:   the caller's.
- * Errors:  OK or SKIP with problems (XML_CHAR, faults of type_write); `out` then ends with half an element, which the caller drops.
+ * Errors:  OK or SKIP with problems (XML_CHAR, faults of type_write); `out` then ends with half an element, which the
+ * caller drops.
  */
 #ifndef WAYBILL_SYNTAX_XMLWRITE_H
 #define WAYBILL_SYNTAX_XMLWRITE_H
@@ -29,11 +30,13 @@ struct xwrite {
 };
 
 /* Line ends are `eol`, each level deeper is `indent` (p NULL: all on one line). */
-void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent, struct arena *a, struct problems *ps);
+void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent,
+                 struct arena *a, struct problems *ps);
 void xwrite_release(struct xwrite *w);
 /* The line end and indentation of that depth. */
 void xwrite_line(struct xwrite *w, size_t depth);
-/* An element with its line before it; `n` is the instance that it is part of, or that it is. False when there is nothing to write. */
+/* An element with its line before it; `n` is the instance that it is part of, or that it is. False when there is
+ * nothing to write. */
 bool xwrite_spot(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth);
 /* Attributes of an element from the instance; whether there were any. */
 bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct node *n);
