@@ -1,9 +1,9 @@
 /*
  * xmlequal - the events of one document by our tokenizer, at once and byte by byte, and by libxml2, as text to compare
  *
- * Deliberate differences, where libxml2 may accept what we refuse: an internal subset (XML_DTD), everything beyond a limit
- * (LIMIT_…), a declared charset that the first bytes disprove (XML_ENCODING), an undefined entity behind an external DOCTYPE
- * (XML_ENTITY), a character reference of more than 64 bytes (XML_ENTITY).
+ * Deliberate differences, where libxml2 may accept what we refuse: an internal subset (XML_DTD), everything beyond a
+ * limit (LIMIT_…), a declared charset that the first bytes disprove (XML_ENCODING), an undefined entity behind an
+ * external DOCTYPE (XML_ENTITY), a character reference of more than 64 bytes (XML_ENTITY).
  */
 #ifndef WAYBILL_TESTS_XMLEQUAL_H
 #define WAYBILL_TESTS_XMLEQUAL_H
@@ -45,7 +45,8 @@ static void told_event(struct told *t, const struct xscan *s, bool *in_text)
     }
     *in_text = false;
     buf_text(&t->events, s->event == XEVENT_START ? "\nS " : "\nE ");
-    snprintf(place, sizeof place, "%d %llu-%llu %u\n", s->event, (unsigned long long)s->at, (unsigned long long)s->end, s->marks);
+    snprintf(place, sizeof place, "%d %llu-%llu %u\n", s->event, (unsigned long long)s->at, (unsigned long long)s->end,
+             s->marks);
     buf_text(&t->places, place);
     if (s->event == XEVENT_END) {
         buf_add(&t->events, s->name);
@@ -90,7 +91,8 @@ static void tell(struct told *t, struct slice bytes, bool authority, size_t step
     if (ps.first) {
         snprintf(t->code, sizeof t->code, "%s", ps.first->code);
         snprintf(t->text, sizeof t->text, "%.*s", SLICE_ARG(ps.first->text));
-        snprintf(t->text + strlen(t->text), sizeof t->text - strlen(t->text), " at %lld", (long long)ps.first->place.offset);
+        snprintf(t->text + strlen(t->text), sizeof t->text - strlen(t->text), " at %lld",
+                 (long long)ps.first->place.offset);
     }
     if (sax)
         xsax_close(sax);
@@ -107,7 +109,8 @@ static void told_release(struct told *t)
 
 static bool told_is_deliberate(const char *code)
 {
-    return strncmp(code, "LIMIT_", 6) == 0 || strcmp(code, "XML_DTD") == 0 || strcmp(code, "XML_ENCODING") == 0 || strcmp(code, "XML_ENTITY") == 0;
+    return strncmp(code, "LIMIT_", 6) == 0 || strcmp(code, "XML_DTD") == 0 || strcmp(code, "XML_ENCODING") == 0 ||
+           strcmp(code, "XML_ENTITY") == 0;
 }
 
 /* NULL = the three ways agree on these bytes; else which do not. */
@@ -120,14 +123,17 @@ static inline const char *told_differ(struct slice bytes, struct told *whole, st
     tell(&step, bytes, false, 1);
     tell(authority, bytes, true, 0);
     if (whole->status != step.status || strcmp(whole->code, step.code) != 0)
-        differ = "byte by byte gives another verdict", fprintf(stderr, "step: %d %s %s\n", step.status, step.code, step.text);
+        differ = "byte by byte gives another verdict",
+        fprintf(stderr, "step: %d %s %s\n", step.status, step.code, step.text);
     else if (whole->status == END && !slice_equal(buf_slice(&whole->events), buf_slice(&step.events)))
         differ = "byte by byte gives other events";
     else if (whole->status == END && !slice_equal(buf_slice(&whole->places), buf_slice(&step.places)))
         differ = "byte by byte gives other places";
-    else if ((whole->status == END) != (authority->status == END) && !told_is_deliberate(whole->code) && strncmp(authority->code, "LIMIT_", 6) != 0)
+    else if ((whole->status == END) != (authority->status == END) && !told_is_deliberate(whole->code) &&
+             strncmp(authority->code, "LIMIT_", 6) != 0)
         differ = "libxml2 gives another verdict";
-    else if (whole->status == END && authority->status == END && !slice_equal(buf_slice(&whole->events), buf_slice(&authority->events)))
+    else if (whole->status == END && authority->status == END &&
+             !slice_equal(buf_slice(&whole->events), buf_slice(&authority->events)))
         differ = "libxml2 gives other events";
     told_release(&step);
     return differ;
