@@ -33,7 +33,8 @@ size_t cmd_flush(struct cmd *c)
         problem_show(&out, p);
     if (ps->errors + ps->warnings + ps->notes > ps->n)
         buf_printf(&out, "waybill: %zu more problems are not shown\n", ps->errors + ps->warnings + ps->notes - ps->n);
-    fwrite(out.p, 1, out.n, stderr);
+    if (out.n)
+        fwrite(out.p, 1, out.n, stderr);
     buf_release(&out);
     size_t errors = ps->errors;
     problems_init(ps, ps->arena, ps->max);
