@@ -29,13 +29,21 @@ static uint64_t next_random(struct lawyer *k)
     return k->random * 2685821657736338717ULL;
 }
 
+static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
+{
+    (void)number;
+    const struct lawyer *k = owner;
+    binding_message(k->l->binding, message, o);
+}
+
 static int transform(struct lawyer *k, enum mapping_direction d, struct slice in, const struct slice *original, bool unjudged,
                      struct slice *out, struct problems *ps)
 {
     struct outside outside;
     binding_restart(k->l->binding);
     binding_outside(k->l->binding, &outside);
-    struct conversion c = { .mapping = k->l->mapping, .direction = d, .outside = &outside, .limits = k->l->limits, .unjudged = unjudged };
+    struct conversion c = { .mapping = k->l->mapping, .direction = d, .outside = &outside, .limits = k->l->limits, .unjudged = unjudged,
+                            .judged = judged, .owner = k };
     struct buf text = { 0 };
     int rc = convert_text(&c, k->name, in, original, &text, ps);
     *out = arena_copy(k->a, buf_slice(&text));
@@ -118,9 +126,10 @@ static struct slice changed_text(struct lawyer *k, const struct field *f, struct
     return f->max && slice_chars(text) > f->max ? old : text;
 }
 
-static struct slice changed(struct lawyer *k, const struct field *f, struct slice old)
+/* A text that the other side takes for a number is varied as one. */
+static struct slice changed(struct lawyer *k, const struct field *f, const struct field *left, struct slice old)
 {
-    switch (f->type) {
+    switch (f->type == TYPE_TEXT ? left->type : f->type) {
     case TYPE_INTEGER: case TYPE_DECIMAL: return changed_number(k, old);
     case TYPE_DATE: case TYPE_DATETIME: return changed_date(k, old);
     case TYPE_BOOLEAN: return slice_is(old, "true") ? SLICE("false") : SLICE("true");
@@ -149,7 +158,7 @@ static void vary(struct lawyer *k, struct node *top, struct node *n)
     for (size_t i = 0; i < n->group->nfields; i++) {
         const struct correspondence *r = two_way(k, n->group->fields[i]);
         if (r && !r->key && n->values[i].state == VALUE_PRESENT && next_random(k) % 6 == 0)
-            set_twins(k, n->group->max_occurs > 1 ? n : top, r->left_field, changed(k, n->group->fields[i], value_text(&n->values[i])));
+            set_twins(k, n->group->max_occurs > 1 ? n : top, r->left_field, changed(k, n->group->fields[i], r->left_field, value_text(&n->values[i])));
     }
     for (size_t g = 0; g < n->group->ngroups; g++)
         for (struct node *child = node_list(n, n->group->groups[g])->first; child; child = child->next)

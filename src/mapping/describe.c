@@ -46,6 +46,31 @@ static const char *how(const struct item *it)
     return e->kind == EXPR_NEGATE ? "computed" : how_path(a, b);
 }
 
+/* The field that the row writes in a direction; NULL = none. */
+static const struct field *written_field(const struct item *it, enum mapping_direction d)
+{
+    if (it->kind != ITEM_ROW || !arrow_goes(it->arrow, d))
+        return NULL;
+    const struct expr *path = invert_path(it->e[side_written(d)]);
+    return path && path->kind == EXPR_PATH ? path->field : NULL;
+}
+
+/* A fallback and a function that keeps the old value where it can are lawful in update mode only. */
+static void find_lens(void *owner, struct expr *e)
+{
+    bool *lens = owner;
+    *lens |= (e->kind == EXPR_BINARY && e->op == BIN_ALT) ||
+             (e->kind == EXPR_CALL && (e->func->invert == INVERT_PART || e->func->invert == INVERT_LENS));
+}
+
+static bool is_exact(const struct item *it)
+{
+    bool lens = false;
+    for (int side = 0; side < 2; side++)
+        expr_each(it->e[side], find_lens, &lens);
+    return it->kind == ITEM_ROW && it->arrow == ARROW_BOTH && !lens;
+}
+
 static void add_scope(struct rows *r, const struct scope *s)
 {
     for (const struct item *it = s->items; it; it = it->next) {
@@ -53,7 +78,9 @@ static void add_scope(struct rows *r, const struct scope *s)
             continue;
         ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
             .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how = slice_of(how(it)),
-            .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth };
+            .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth,
+            .left_field = written_field(it, MAPPING_BACKWARD), .right_field = written_field(it, MAPPING_FORWARD),
+            .exact = is_exact(it), .group = it->kind == ITEM_GROUP };
         if (it->inner)
             add_scope(r, it->inner);
     }
