@@ -202,7 +202,7 @@ class Bench:
         if done.returncode:
             return "exit code %d: %s" % (done.returncode, done.stderr.decode("utf-8", "replace")[-500:])
         for name in sorted(os.listdir(inputs)):
-            out = os.path.join(site, "outbox/orders", name)
+            out = os.path.join(site, "outbox/orders", name.replace(".xml", ".csv.xml"))
             if name.endswith(".xml") and not (os.path.exists(out) and filecmp.cmp(os.path.join(inputs, name), out, shallow=False)):
                 return "%s is missing or differs" % name
         return None
