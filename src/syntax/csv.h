@@ -184,10 +184,16 @@ bool dialect_read(const struct format *f, struct dialect *out, struct problems *
 
 /* --- the keys of closed messages ----------------------------------------------------------------------------------------- */
 
+enum key_seen { KEY_NEW, KEY_SEEN, KEY_OUT_OF_ORDER, KEY_TOO_MANY };
+
 struct keyset;
-struct keyset *keyset_new(struct arena *a);
-/* False: its fingerprint was there already. */
-bool keyset_add(struct keyset *k, struct slice key);
+/* `forever`: keys cannot be looked up again, so all are kept, whatever it takes. */
+struct keyset *keyset_new(struct arena *a, bool forever);
+/* KEY_SEEN: its fingerprint was there already.  KEY_OUT_OF_ORDER: keys stop to ascend; the caller adds all that came before by
+   keyset_table(), then asks again.  KEY_TOO_MANY: not kept. */
+enum key_seen keyset_add(struct keyset *k, struct slice key);
+enum key_seen keyset_table(struct keyset *k, uint64_t fingerprint);
+uint64_t keyset_fingerprint(struct slice key);
 void keyset_free(struct keyset *k);
 
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
@@ -232,6 +238,7 @@ struct flat_reader {
     uint64_t last_end;              /* of its last row */
     int rc;
     struct keyset *keys;
+    bool too_many;                  /* keys for the set */
     unsigned verified;              /* fingerprints that were looked up in the file again */
     struct live *records;           /* of tagged files, by record */
     struct node **record_node;      /* last instance of each record's group */
@@ -270,6 +277,9 @@ int tagged_read(struct reader *r, struct node **msg_out, struct problems *ps);
 void message_begin(struct reader *r, const struct group *g, struct problems *ps);
 int message_end(struct reader *r, struct node **msg_out, struct problems *ps);
 int key_check(struct reader *r, struct node *msg, struct problems *ps);
+int keys_end(struct reader *r, struct problems *ps);
+/* Opens a reader that only looks: no keys, no companions. */
+int flat_open_twin(struct reader *r, struct problems *ps);
 int joined_open(struct reader *r, struct problems *ps);
 int joined_fill(struct reader *r, size_t level, struct node *node, struct problems *ps);
 int joined_close(struct reader *r, struct problems *ps);

@@ -96,7 +96,7 @@ static bool is_scattered(const struct joined *j, const struct field *key)
         return true;
     arena_init(&a, 0);
     arena_init(&part, 0);
-    struct keyset *keys = keyset_new(&a);
+    struct keyset *keys = keyset_new(&a, true);
     rows_open(&w, &s, &j->plan->flat->d, &a);
     rows_sep(&w);
     bool apart = false;
@@ -105,7 +105,7 @@ static bool is_scattered(const struct joined *j, const struct field *key)
         if (!slice_equal(now, buf_slice(&last))) {
             last.n = 0;
             buf_add(&last, now);
-            apart = !keyset_add(keys, now);
+            apart = keyset_add(keys, now) == KEY_SEEN;
         }
         arena_reset(&part);
     }

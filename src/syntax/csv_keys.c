@@ -1,24 +1,25 @@
 #include "syntax/csv.h"
 
 /*
- * Fingerprints of the keys of closed messages: 64 bits of SipHash.  While each key is greater than all before it (longer, or as long
- * and greater by bytes: numbered orders) they are only listed; the first one that is not turns the list into open addressing, 8
- * bytes a slot, at most three quarters full.  333,000 orders take 2.7 MB in the list, 4 MiB in the table.  A fingerprint that is there already is no verdict: the file is then read again up to
- * here to find the key itself (csv_read.c), so no collision can refuse a good file.  Only for pipes, which cannot be read again,
- * the fingerprint decides: with a million keys one good file in 37 million would be refused.
+ * Which keys of closed messages have been met: a set of fingerprints, 64 bits of SipHash in open addressing, 8 bytes a slot.
+ * While each key is greater than all before it (longer, or as long and greater by bytes: numbered orders) the greatest one is
+ * all that is kept.  The table takes 393,216 keys in 4 MiB; what is beyond is looked at when the file has been read
+ * (csv_again.c).  Inputs that cannot be read again are kept in the table from the start, however large it grows.
  */
 struct keyset {
     struct buf slots;               /* of uint64_t; 0 = free */
     size_t size, n;                 /* size: a power of two */
-    bool mixed;                     /* the keys do not ascend: the table counts */
-    struct buf list, last;          /* fingerprints, and the greatest key */
+    bool table, forever;            /* beyond the ascending part; without bound */
+    struct buf last;                /* the greatest key */
 };
 
-enum { KEYSET_FIRST = 1024 };
+enum { KEYSET_FIRST = 1024, KEYSET_MOST = 1 << 19 };
 
-struct keyset *keyset_new(struct arena *a)
+struct keyset *keyset_new(struct arena *a, bool forever)
 {
-    return arena_zero(a, sizeof(struct keyset));
+    struct keyset *k = arena_zero(a, sizeof *k);
+    k->table = k->forever = forever;
+    return k;
 }
 
 void keyset_free(struct keyset *k)
@@ -26,7 +27,6 @@ void keyset_free(struct keyset *k)
     if (!k)
         return;
     buf_release(&k->slots);
-    buf_release(&k->list);
     buf_release(&k->last);
 }
 
@@ -52,39 +52,36 @@ static void grow(struct keyset *k)
     k->size = size;
 }
 
-static bool table_add(struct keyset *k, uint64_t fingerprint)
-{
-    if (k->n + 1 > k->size / 4 * 3)
-        grow(k);
-    uint64_t *slot = slot_of((uint64_t *)(void *)k->slots.p, k->size, fingerprint);
-    if (*slot)
-        return false;
-    *slot = fingerprint;
-    k->n++;
-    return true;
-}
-
-static bool is_greater(struct slice key, struct slice last)
-{
-    return key.n != last.n ? key.n > last.n : memcmp(key.p, last.p, key.n) > 0;
-}
-
-bool keyset_add(struct keyset *k, struct slice key)
+uint64_t keyset_fingerprint(struct slice key)
 {
     uint64_t fingerprint = map_hash(key);
-    fingerprint += fingerprint == 0;
-    if (k->mixed)
-        return table_add(k, fingerprint);
-    if (is_greater(key, buf_slice(&k->last))) {
-        k->last.n = 0;
-        buf_add(&k->last, key);
-        buf_add(&k->list, (struct slice){ (const char *)&fingerprint, sizeof fingerprint });
-        return true;
+    return fingerprint + (fingerprint == 0);
+}
+
+enum key_seen keyset_table(struct keyset *k, uint64_t fingerprint)
+{
+    k->table = true;
+    if (k->n + 1 > k->size / 4 * 3) {
+        if (k->size >= KEYSET_MOST && !k->forever)
+            return *slot_of((uint64_t *)(void *)k->slots.p, k->size, fingerprint) ? KEY_SEEN : KEY_TOO_MANY;
+        grow(k);
     }
-    k->mixed = true;
-    const uint64_t *listed = (const uint64_t *)(const void *)k->list.p;
-    for (size_t i = 0; i < k->list.n / sizeof *listed; i++)
-        table_add(k, listed[i]);
-    buf_release(&k->list);
-    return table_add(k, fingerprint);
+    uint64_t *slot = slot_of((uint64_t *)(void *)k->slots.p, k->size, fingerprint);
+    if (*slot)
+        return KEY_SEEN;
+    *slot = fingerprint;
+    k->n++;
+    return KEY_NEW;
+}
+
+enum key_seen keyset_add(struct keyset *k, struct slice key)
+{
+    struct slice last = buf_slice(&k->last);
+    if (k->table)
+        return keyset_table(k, keyset_fingerprint(key));
+    if (key.n == last.n ? memcmp(key.p, last.p, key.n) <= 0 : key.n < last.n)
+        return slice_equal(key, last) ? KEY_SEEN : KEY_OUT_OF_ORDER;
+    k->last.n = 0;
+    buf_add(&k->last, key);
+    return KEY_NEW;
 }

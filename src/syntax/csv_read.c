@@ -98,7 +98,7 @@ static void open_levels(struct reader *r, size_t level, struct problems *ps)
             st->node[level]->end = w->end;
         }
         worse(st, live_fill(&st->live, w, level, st->node[level], st->arena, ps));
-        if (flat->ncompanions)
+        if (st->joined)
             worse(st, joined_fill(r, level, st->node[level], ps));
     }
 }
@@ -162,7 +162,8 @@ static void check_agreement(struct flat_reader *st, size_t level, struct problem
         buf_text(&b, "\" in ");
         buf_add(&b, flat_line(ps, v->at == VALUE_NO_PLACE ? st->node[level]->at : v->at));
         problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "ROWS_DISAGREE", .path = node_path(st->arena, st->node[level], c->column->field),
-                                           .place = { .offset = rows_place(&st->rows, rows_raw(&st->rows, c->cell).p) }, .value = raw,
+                                           .place = { .offset = rows_place(&st->rows, rows_raw(&st->rows, c->cell).p),
+                                                      .width = raw.n < 200 ? (uint32_t)slice_chars(raw) : 1 }, .value = raw,
                                            .text = buf_slice(&b), .hint = SLICE("rows of one key should agree; the first row counts") });
         buf_release(&b);
         worse(st, WARN);
@@ -208,6 +209,7 @@ static int next_row(struct reader *r, struct problems *ps)
         if (rc >= STOP) {
             if (st->rows.fault.rc == TEMP && st->rows.file->error)
                 return problem_system(ps, st->rows.file->name, "reading", st->rows.file->error);
+            ps->message = 0;        /* the row may belong to the message behind the one that is being read */
             return rows_problem(&st->rows.fault, 0, ps);
         }
         if (rc == END)
@@ -313,6 +315,8 @@ int flat_read(struct reader *r, struct arena *a, struct node **msg_out, struct p
         int rc = next_row(r, ps);
         if (rc == END && st->joined)
             rc = joined_close(r, ps);
+        if (rc == END)
+            rc = keys_end(r, ps);
         if (rc != OK)
             return rc;
     }
@@ -366,12 +370,11 @@ static int read_heading(struct reader *r, struct problems *ps)
     return live_match(&st->live, st->flat, w, r->arena, ps);
 }
 
-int flat_read_open(struct reader *r, struct problems *ps)
+int flat_open_twin(struct reader *r, struct problems *ps)
 {
     struct flat_reader *st = arena_zero(r->arena, sizeof *st);
     r->state = st;
-    if (!r->format)
-        return raw_open(r, ps);
+    st->twin = true;
     st->flat = r->format->plan[0];
     rows_open(&st->rows, r->source, &st->flat->d, r->arena);
     r->file = node_new(r->arena, r->format->file_group, NULL);
@@ -380,12 +383,22 @@ int flat_read_open(struct reader *r, struct problems *ps)
     rows_sep(&st->rows);
     r->head_end = r->tail_at = rows_here(&st->rows);
     int rc = read_heading(r, ps);
-    if (rc != OK)
-        return rc;
     st->rows.leave = settle;
     st->rows.owner = st;
-    st->keys = keyset_new(r->arena);
-    return st->flat->ncompanions ? joined_open(r, ps) : OK;
+    return rc;
+}
+
+int flat_read_open(struct reader *r, struct problems *ps)
+{
+    if (!r->format) {
+        r->state = arena_zero(r->arena, sizeof(struct flat_reader));
+        return raw_open(r, ps);
+    }
+    int rc = flat_open_twin(r, ps);
+    struct flat_reader *st = r->state;
+    st->twin = false;
+    st->keys = keyset_new(r->arena, r->source->start < 0);
+    return rc == OK && st->flat->ncompanions ? joined_open(r, ps) : rc;
 }
 
 void flat_read_close(struct reader *r)

@@ -165,7 +165,7 @@ int tagged_read(struct reader *r, struct node **msg_out, struct problems *ps)
         if ((rc = file_record(r, record, ps)) != OK)
             return rc;
     if (rc != OK)
-        return rc;
+        return rc == END ? keys_end(r, ps) : rc;
     first_record(r, record, ps);
     while ((rc = next_record(r, &record, ps)) == OK && !begins_other(st, record)) {
         st->last_end = st->rows.end;

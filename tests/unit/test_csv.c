@@ -140,6 +140,37 @@ static void keys_split(void **state)
           "[0 4..8]\nA=1 B=a\n[3 8..12]\n[KEY_SPLIT 3:1]\n[0 12..16]\nA=2 B=c\n");
 }
 
+/* Half a million keys in no order: more than the table takes, so the rest is compared at the end. */
+static void many_keys(void **state)
+{
+    (void)state;
+    enum { MANY = 500000 };
+    struct buf text = { 0 };
+    buf_text(&text, "A,B\n");
+    for (int i = MANY; i-- > 0;)
+        buf_printf(&text, "key %d,b\n", i);
+    for (int again = 0; again < 2; again++) {
+        struct kit k;
+        struct node *m = NULL;
+        size_t good = 0;
+        kit_open(&k, "syntax csv\nmessage M key A {\n A text\n group L 0..* {\n B text\n }\n}\n", text.p, text.n);
+        while ((k.rc = reader_read(&k.reader, &k.message, &m, &k.problems)) == OK) {
+            good++;
+            arena_reset(&k.message);
+        }
+        assert_int_equal(good, MANY + again);
+        assert_int_equal(k.rc, again ? STOP : END);
+        if (again) {
+            assert_string_equal(k.problems.first->code, "KEY_SPLIT");
+            assert_int_equal(k.problems.first->place.line, MANY + 2);
+            assert_non_null(strstr(k.problems.first->text.p, "line 500000"));
+        }
+        kit_close(&k);
+        buf_text(&text, "key 1,b\n");
+    }
+    buf_release(&text);
+}
+
 static void disagreement(void **state)
 {
     (void)state;
@@ -331,7 +362,7 @@ int main(void)
         cmocka_unit_test(deep_levels), cmocka_unit_test(mixed_columns), cmocka_unit_test(tags), cmocka_unit_test(charsets),
         cmocka_unit_test(utf16), cmocka_unit_test(wrong_rows), cmocka_unit_test(nul_bytes), cmocka_unit_test(keys_split),
         cmocka_unit_test(disagreement), cmocka_unit_test(limits), cmocka_unit_test(windows), cmocka_unit_test(writes),
-        cmocka_unit_test(never_quotes), cmocka_unit_test(wrong_formats), cmocka_unit_test(inspects),
+        cmocka_unit_test(never_quotes), cmocka_unit_test(wrong_formats), cmocka_unit_test(inspects), cmocka_unit_test(many_keys),
         cmocka_unit_test(companions), cmocka_unit_test(single_groups), cmocka_unit_test(tagged_files_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
