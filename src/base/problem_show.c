@@ -105,7 +105,7 @@ void problem_show(struct buf *out, const struct problem *p)
 {
     show_head(out, p);
     size_t caret = 1, width = 0;
-    if (p->source.p && p->place.column) {
+    if (p->source.n && p->place.column) {        /* below an empty line a caret says nothing */
         indent(out, SHOW_INDENT);
         show_source(out, p, &caret, &width);
     }

@@ -1,5 +1,7 @@
 #include "syntax/csv.h"
 
+#include "base/file.h"
+
 /* --- which cell is which column ------------------------------------------------------------------------------------------ */
 
 static void by_cell(struct live_level *l)
@@ -74,13 +76,26 @@ static bool is_needed(const struct flat *flat, size_t i)
     return (c->field->flags & FIELD_REQUIRED) != 0;
 }
 
-static int missing(const struct flat_column *c, const struct slice *titles, size_t n, uint64_t at, struct problems *ps)
+/* A column that is not there: shown below the title that may be a slip of it, else at the heading. */
+static int missing(const struct live *l, const struct flat_column *c, const struct rows *w, const struct slice *titles, struct problems *ps)
 {
-    struct slice suggestion = problem_suggest(ps->arena, c->title, titles, n);
-    struct slice text = c->position ? arena_printf(ps->arena, "the heading has no column %u", c->position)
-                                    : arena_printf(ps->arena, "the heading has no column \"%.*s\"", SLICE_ARG(c->title));
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "CSV_COLUMN", .place = { .offset = at }, .text = text,
-                                       .hint = suggestion.p ? suggestion : SLICE("the format says that it is required") });
+    struct slice what = c->position ? arena_printf(ps->arena, "column %u", c->position)
+                                    : arena_printf(ps->arena, "column \"%.*s\"", SLICE_ARG(c->title));
+    struct problem p = { .severity = PROBLEM_ERROR, .code = "CSV_COLUMN", .place = { .offset = w->at },
+                         .text = arena_printf(ps->arena, "the heading has no %.*s", SLICE_ARG(what)),
+                         .hint = arena_printf(ps->arena, "%s:%u requires it", file_base(c->field->file), c->field->token.line) };
+    struct slice near = problem_suggest(ps->arena, c->title, titles, l->width);
+    for (size_t i = 0; near.n && i < l->width; i++) {
+        struct slice this = problem_suggest(ps->arena, c->title, &titles[i], 1);
+        if (!slice_equal(this, near))
+            continue;
+        p.place.offset = rows_place(w, rows_raw(w, i).p);
+        p.place.width = (uint32_t)slice_chars(titles[i]);
+        p.hint = arena_printf(ps->arena, "is this `%.*s`, which %s:%u requires?", SLICE_ARG(c->title), file_base(c->field->file),
+                              c->field->token.line);
+        break;
+    }
+    problem_add(ps, &p);
     return STOP;
 }
 
@@ -134,7 +149,7 @@ int live_match(struct live *l, const struct flat *flat, struct rows *w, struct a
         struct slice *found = c->position ? NULL : map_get(&cells, c->title);
         l->cell_of[i] = found ? (size_t)(found - titles) : c->position && c->position <= l->width ? c->position - 1 : SIZE_MAX;
         if (l->cell_of[i] == SIZE_MAX && is_needed(flat, i))
-            rc = missing(c, titles, l->width, w->at, ps);
+            rc = missing(l, c, w, titles, ps);
     }
     if (rc == OK && flat->d.heading == HEADING_EXACT)
         rc = check_exact(l, w, titles, ps);

@@ -5,7 +5,7 @@
 #endif
 
 enum { ROW_DONE, ROW_MORE };
-enum { CELLS_FIRST = 256 };
+enum { CELLS_FIRST = 256, HOPELESS = 4 /* times the longest field: no end is looked for further on */ };
 
 /* --- one block of bytes -------------------------------------------------------------------------------------------------- */
 
@@ -269,7 +269,7 @@ static void check_fields(struct rows *w)
             continue;
         w->fault = (struct row_fault){ .code = "LIMIT_FIELD", .rc = SKIP, .at = rows_place(w, rows_raw(w, i).p),
                                        .text = "this text is longer than a field may be",
-                                       .hint = "is a quote or a line end missing? `limit field` in site.conf allows more" };
+                                       .hint = "is a delimiter or a line end missing? `limit field` in site.conf allows more" };
         return;
     }
 }
@@ -324,7 +324,7 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
             continue;
         }
         if (stop < end && *stop == 0) {
-            fault_set(w, "CSV_NUL", SKIP, stop, "a NUL byte is no text", NULL);
+            fault_set(w, "CSV_NUL", SKIP, stop, "a NUL byte is no text", "the file is damaged, or UTF-16 without byte order mark");
             return row_spoilt(w, row, stop);
         }
         if ((stop == end && !w->text->eof) || !row_end(w, row, stop))
@@ -364,15 +364,27 @@ static int out_of_data(struct rows *w, const char *row)
         w->fault = (struct row_fault){ .code = "SYS_IO", .rc = TEMP, .at = place_of(w, row), .text = "reading failed" };
         return TEMP;
     }
+    if (w->fault.code) {            /* known to be bad, and no end in sight */
+        w->fault.rc = STOP;
+        return STOP;
+    }
     size_t start = cell_start(w->ends, w->n);
     bool field = (size_t)(w->text->end - row) - start > w->limits->field;
-    if (w->quoted && field)
-        fault_set(w, "CSV_QUOTE", STOP, row + start, "this quote is not closed within the longest row allowed", NULL);
+    if (field && w->quoted && w->d.quoting && (unsigned char)row[start] == w->d.quote)
+        fault_set(w, "CSV_QUOTE", STOP, row + start, "this quote is not closed as far as a field may reach", "the text ends with a quote before the next delimiter");
     else if (field)
-        fault_set(w, "LIMIT_FIELD", STOP, row + start, "this text is longer than a field may be", NULL);
+        fault_set(w, "LIMIT_FIELD", STOP, row + start, "this text is longer than a field may be",
+                  "is a delimiter or a line end missing? `limit field` in site.conf allows more");
     else
-        fault_set(w, "LIMIT_ROW", STOP, row, "this row is longer than a row may be", NULL);
+        fault_set(w, "LIMIT_ROW", STOP, row, "this row is longer than a row may be",
+                  "are the line ends of the file others? `limit row` in site.conf allows more");
     return STOP;
+}
+
+/* The cell that has no end yet is so long that its row cannot be used: memory is not spent on looking for the end. */
+static bool hopeless(const struct rows *w, const char *row)
+{
+    return (size_t)(w->text->end - row) - cell_start(w->ends, w->n) > HOPELESS * w->limits->field;
 }
 
 static bool at_line_end(const struct source *s, const char *p)
@@ -412,7 +424,7 @@ int rows_next(struct rows *w, size_t prefix, size_t cells)
         w->units_from = row;
     }
     while (found && attempt(w, row, w->before ? prefix : 0, cells) != ROW_DONE)
-        if (!more(w, &row) && !w->text->eof)
+        if (hopeless(w, row) || (!more(w, &row) && !w->text->eof))
             return out_of_data(w, row);
     if (w->broken.code && w->text->at == w->text->end) {
         w->fault = w->broken;

@@ -7,7 +7,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-enum { LOCATE_CHUNK = 64 * 1024, LOCATE_LINE = 4096 /* longest source line that is shown */ };
+enum { LOCATE_CHUNK = 64 * 1024, LOCATE_LINE = 4096 /* of a line that is looked at from its beginning */,
+       LOCATE_AROUND = 256 /* shown of a longer one, ahead of the place and behind it */ };
 
 void source_open_fd(struct source *s, int fd, const char *name, const struct limits *limits)
 {
@@ -264,8 +265,26 @@ static void locate_column(struct source *s, struct problem *p, uint64_t ahead, c
     }
     struct slice head = line_text(s, (struct slice){ chunk, ahead < len ? ahead : len }, a);
     p->place.column = (uint32_t)slice_chars(head) + 1;
-    if (!p->source.p && len < LOCATE_LINE)
+    if (!p->source.p)
         p->source = line_text(s, (struct slice){ chunk, len }, a);
+}
+
+/* Of a line too long to count characters in: the column in bytes, and what stands around it. */
+static void locate_far(struct source *s, struct problem *p, uint64_t ahead, char *chunk, struct arena *a)
+{
+    p->place.column = ahead < UINT32_MAX ? (uint32_t)ahead + 1 : UINT32_MAX;
+    if (p->source.p || p->place.column == UINT32_MAX || unit_width(s->charset) != 1)
+        return;
+    size_t n = bytes_at(s, p->place.offset - LOCATE_AROUND, chunk, 2 * LOCATE_AROUND), from = 0, to = LOCATE_AROUND;
+    if (n < LOCATE_AROUND)
+        return;
+    while (from < 4 && ((unsigned char)chunk[from] & 0xC0) == 0x80)
+        from++;                                 /* not within a character */
+    while (to < n && !line_end(chunk + to, n - to, 1, '\n') && !line_end(chunk + to, n - to, 1, '\r'))
+        to++;
+    struct slice head = line_text(s, slice_range(chunk + from, chunk + LOCATE_AROUND), a);
+    p->source = line_text(s, slice_range(chunk + from, chunk + to), a);
+    p->source_skip = p->place.column - 1 - (uint32_t)slice_chars(head);
 }
 
 static void locate(void *owner, struct problem *p, struct arena *a)
@@ -281,8 +300,8 @@ static void locate(void *owner, struct problem *p, struct arena *a)
     uint64_t ahead = p->place.offset - s->line_offset;
     if (ahead < LOCATE_LINE - 512)
         locate_column(s, p, ahead, chunk, a);
-    else                                        /* too long to show or to count characters in: the column in bytes */
-        p->place.column = ahead < UINT32_MAX ? (uint32_t)ahead + 1 : UINT32_MAX;
+    else
+        locate_far(s, p, ahead, chunk, a);
 }
 
 void source_locate(struct source *s, struct problems *ps)
