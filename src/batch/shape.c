@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "batch/base64.h"
 
 enum { LIST_MAX = 100000, KEY_MAX = 64 };
 
@@ -137,8 +137,7 @@ static bool read_bytes(const struct shape_member *m, json_t *object, json_t *v, 
         return read_text(v, out, a);
     if (!json_is_string(v) || !read_text(v64, &coded, a))
         return false;
-    *out = base64_read(coded, a);
-    return out->p != NULL;
+    return base64_read(coded, a, out);
 }
 
 static bool read_hash(json_t *v, char *out)

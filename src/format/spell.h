@@ -57,10 +57,6 @@ int number_write(const struct field *f, struct slice canonical, struct buf *out,
 /* -?digits[.digits] without superfluous zeros: nothing to do. */
 bool number_is_canonical(struct slice text, bool decimal);
 
-/* RFC 4648 section 4; white space between the characters is passed over. False: no base64. */
-bool base64_read(struct slice text, struct arena *a, struct slice *bytes_out);
-void base64_write(struct slice bytes, struct buf *out);
-
 /* Length, pattern and code list of a canonical value; `shown` is what its length counts (the spelling). */
 int limits_check(const struct field *f, struct slice canonical, struct arena *a, struct fault *fault);
 int codes_check(const struct field *f, struct slice canonical, struct arena *a, struct fault *fault);

@@ -1,6 +1,7 @@
 /* Spelling to canonical text and back: one switch by type, with the usual spellings first. */
 #include "format/spell.h"
 
+#include "base/base64.h"
 #include "base/date.h"
 #include "base/file.h"
 #include "base/num.h"

@@ -1,4 +1,6 @@
-#include "format/spell.h"
+#include "base/base64.h"
+
+#include <stdint.h>
 
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -56,6 +58,7 @@ bool base64_read(struct slice text, struct arena *a, struct slice *bytes_out)
     }
     if (!finish(digits, pads, bits, &to))
         return false;
+    *to = '\0';
     *bytes_out = slice_range(bytes, to);
     return true;
 }
