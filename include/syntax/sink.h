@@ -3,8 +3,8 @@
  *
  * A buffer of 256 KiB in front of a file descriptor or of memory.
  *
- * Errors:  a write error is kept in sink->error (errno); sink_close returns it as TEMP with a problem.  After an error bytes are
- *          dropped, so writers need not check each time.
+ * Errors:  a write error is kept in sink->error (errno); sink_close returns it as TEMP with a problem.  After an
+ * error bytes are dropped, so writers need not check each time.
  */
 #ifndef WAYBILL_SYNTAX_SINK_H
 #define WAYBILL_SYNTAX_SINK_H

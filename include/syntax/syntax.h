@@ -6,8 +6,8 @@
  *     struct reader r = { .source = &src, .format = f, .limits = &limits };
  *     rc = reader_open(&r, arena, problems);
  *     while ((rc = reader_read(&r, &message_arena, &msg, problems)) != END) {
- *         if (rc == OK || rc == WARN) ... use msg ...        SKIP: problems say why; msg tells its byte range, for rejecting it alone
- *         if (rc >= STOP) break;                             the file is unusable, TEMP: try again later
+ *         if (rc == OK || rc == WARN) ... use msg ...        SKIP: problems say why; msg tells its byte range, for
+ * rejecting it alone if (rc >= STOP) break;                             the file is unusable, TEMP: try again later
  *         arena_reset(&message_arena);
  *     }
  *     reader_close(&r);
@@ -15,7 +15,8 @@
  * Writing:  writer_open, writer_write per message, writer_close (trailers, counts, END of the document).
  * Patching: patch_run(original source, edits → sink): DESIGN.md section 5.
  *
- * A new syntax is one file src/syntax/NAME.c that exports `const struct syntax syntax_NAME`, and one line in syntax.c.
+ * A new syntax is one file src/syntax/NAME.c that exports `const struct syntax syntax_NAME`, and one line in
+ * syntax.c.
  *
  * Units:   byte offsets of the input file.
  * Owner:   messages live in the message arena; the file node (`reader.file`) in the arena of reader_open.
@@ -47,7 +48,7 @@ struct reader {
     bool places;                    /* update mode: byte ranges are needed (a reader may give them always) */
     const struct syntax *syntax;
     struct arena *arena;
-    void *state;                    /* stays readable after reader_close: patching asks it for the dialect and the columns */
+    void *state; /* stays readable after reader_close: patching asks it for the dialect and the columns */
     struct companion_file *companions;   /* files of `group … file NAME join COLUMN`, set before reader_open */
     size_t ncompanions;
 };
@@ -63,7 +64,7 @@ struct writer {
     struct sink *sink;
     const struct format *format;
     const struct limits *limits;
-    struct node *file;              /* file members; set before writer_open as far as they stand ahead of the messages */
+    struct node *file; /* file members; set before writer_open as far as they stand ahead of the messages */
     uint64_t messages;
     const struct syntax *syntax;
     struct arena *arena;            /* of the writer; reset by nobody */
@@ -95,7 +96,8 @@ struct syntax {
     const char *const *options;
     /* How surely the head of a file is of this syntax: bits verified, 0 = not mine. Consumes nothing. */
     int (*bid)(struct slice head);
-    /* Checks a format of this syntax and compiles what reading and writing need into format->plan; called by format users once. */
+    /* Checks a format of this syntax and compiles what reading and writing need into format->plan; called by format
+     * users once. */
     int (*plan)(struct format *f, struct arena *a, struct problems *ps);
     int (*read_open)(struct reader *r, struct problems *ps);
     int (*read)(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps);
@@ -105,8 +107,8 @@ struct syntax {
     int (*write_close)(struct writer *w, struct problems *ps);
     /* Turns one edit of the tree into byte edits (patcher_put). SKIP when this value cannot be spelled there. */
     int (*patch)(struct patcher *p, const struct edit *e, struct problems *ps);
-    /* Adds JSON members without braces or comma at either end: "encoding":…, then its own (csv: "delimiter","columns","rows").
-       The caller prints "file" and "syntax" before them and "problems" behind. */
+    /* Adds JSON members without braces or comma at either end: "encoding":…, then its own (csv:
+       "delimiter","columns","rows"). The caller prints "file" and "syntax" before them and "problems" behind. */
     int (*inspect)(struct source *s, struct buf *json, struct problems *ps);
 };
 
@@ -115,7 +117,8 @@ const struct syntax *syntax_detect(struct slice head);          /* by the highes
 extern const struct syntax *const syntax_table[];               /* NULL-terminated */
 
 /* Loads a format and plans it for its syntax: what everybody above should call. */
-int syntax_format(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out, struct problems *ps);
+int syntax_format(struct arena *a, const struct finder *finder, struct slice name, const char *from,
+                  struct format **out, struct problems *ps);
 /* The same for a format compiled from text. */
 int syntax_plan(struct format *f, struct arena *a, struct problems *ps);
 
@@ -135,17 +138,20 @@ int patcher_add(struct patcher *p, const struct edits *edits, struct problems *p
 /* Copies the original (from its beginning, `original` freshly opened) and applies the byte edits. */
 int patch_run(struct patcher *p, struct source *original, struct sink *out, struct problems *ps);
 
-/* Adds UTF-8 text to `out` in the charset; SKIP with the fault CHARSET_CANNOT, whose hint is the character, and `out` as it was. */
+/* Adds UTF-8 text to `out` in the charset; SKIP with the fault CHARSET_CANNOT, whose hint is the character, and `out`
+ * as it was. */
 int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fault *fault);
 
-/* A fault of a format that only its syntax can see, at a token of its file (NULL: at its `syntax` line). Returns STOP. */
-int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps, const char *hint, const char *text);
+/* A fault of a format that only its syntax can see, at a token of its file (NULL: at its `syntax` line). Returns
+ * STOP. */
+int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps,
+                   const char *hint, const char *text);
 
 /* A file in the original syntax that holds only the given messages (rejected ones): head, their ranges, tail. */
 struct span {
     uint64_t at, end;
 };
-int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n, struct sink *out,
-                   struct problems *ps);
+int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
+                   struct sink *out, struct problems *ps);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * csv - what the files of syntax csv share: dialect, rows, the flat plan
  *
- * bytes -> rows (csv_rows.c: cells and their places) -> messages (csv_read.c: grouping by keys, csv_tags.c: by record tags).
- * Cells ahead of the first quote of a row are split by our own scan.  From the first quoted cell on, the scan goes on by our rules for
- * the byte ranges, and all that it found up to the end of the row is laid before libcsv, strict, a physical line at a time
- * (csv_authority.c): a row on which they differ is refused.  (An unquoted delimiter puts libcsv into the state in which it begins a
- * row, so it may begin there.)  The cells that a row has in common with the row before it, byte for byte, were judged there.
+ * bytes -> rows (csv_rows.c: cells and their places) -> messages (csv_read.c: grouping by keys, csv_tags.c: by record
+ * tags). Cells ahead of the first quote of a row are split by our own scan.  From the first quoted cell on, the scan
+ * goes on by our rules for the byte ranges, and all that it found up to the end of the row is laid before libcsv,
+ * strict, a physical line at a time (csv_authority.c): a row on which they differ is refused.  (An unquoted delimiter
+ * puts libcsv into the state in which it begins a row, so it may begin there.)  The cells that a row has in common
+ * with the row before it, byte for byte, were judged there.
  *
  * Source:  RFC 4180; LANGUAGE.md section 2.
  */
@@ -25,7 +26,7 @@
 #include "syntax/source.h"
 #include "syntax/syntax.h"
 
-/* --- dialect ------------------------------------------------------------------------------------------------------------- */
+/* --- dialect ---------------------------------------------------------------------------------- */
 
 enum heading { HEADING_YES, HEADING_EXACT, HEADING_NO };
 
@@ -40,7 +41,7 @@ struct dialect {
     enum charset charset;
 };
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* Why a row is not one.  `code` NULL: it is. */
 struct row_fault {
@@ -96,8 +97,8 @@ void rows_open(struct rows *w, struct source *s, const struct dialect *d, struct
 /* The same for bytes from the middle of a file: no byte order mark is looked for. */
 void rows_start(struct rows *w, struct source *s, const struct dialect *d, struct arena *a);
 void rows_close(struct rows *w);
-/* The next row.  `prefix` bytes that hold `cells` cells of the row before, when equal, are not split again (0, 0: split all).
-   OK: a row, good or with its fault.  END.  STOP, TEMP: fault says why. */
+/* The next row.  `prefix` bytes that hold `cells` cells of the row before, when equal, are not split again (0, 0:
+   split all). OK: a row, good or with its fault.  END.  STOP, TEMP: fault says why. */
 int rows_next(struct rows *w, size_t prefix, size_t cells);
 /* Takes the `sep=;` line when one stands at the beginning; true when it did. */
 bool rows_sep(struct rows *w);
@@ -127,7 +128,7 @@ struct authority *authority_new(struct arena *a, unsigned char delimiter, unsign
 bool authority_agrees(struct authority *au, const struct rows *w, size_t from);
 void authority_free(struct authority *au);
 
-/* --- plan ---------------------------------------------------------------------------------------------------------------- */
+/* --- plan ------------------------------------------------------------------------------------- */
 
 #define FLAT_LEVELS 16
 
@@ -136,7 +137,8 @@ struct flat_column {
     struct slice title;
     uint32_t position;              /* column number from 1; 0 = by title */
     uint32_t level;                 /* 0 = message */
-    uint32_t holder;                /* index into holders + 1: a group that occurs once inside the level; 0 = the level's node itself */
+    uint32_t
+        holder; /* index into holders + 1: a group that occurs once inside the level; 0 = the level's node itself */
     bool direct;                    /* its text is its value */
     bool has_place;                 /* `at` names title or position */
 };
@@ -160,7 +162,8 @@ struct flat_companion {
     size_t key;                     /* column of the main file that joins; SIZE_MAX: none */
 };
 
-/* One kind of row: its levels from the message to the innermost repeated group, and its columns in the order of the format. */
+/* One kind of row: its levels from the message to the innermost repeated group, and its columns in the order of the
+ * format. */
 struct flat {
     const struct format *format;
     struct dialect d;
@@ -182,21 +185,21 @@ struct flat {
 int flat_plan(struct format *f, struct arena *a, struct problems *ps);
 bool dialect_read(const struct format *f, struct dialect *out, struct problems *ps);
 
-/* --- the keys of closed messages ----------------------------------------------------------------------------------------- */
+/* --- the keys of closed messages -------------------------------------------------------------- */
 
 enum key_seen { KEY_NEW, KEY_SEEN, KEY_OUT_OF_ORDER, KEY_TOO_MANY };
 
 struct keyset;
 /* `forever`: keys cannot be looked up again, so all are kept, whatever it takes. */
 struct keyset *keyset_new(struct arena *a, bool forever);
-/* KEY_SEEN: its fingerprint was there already.  KEY_OUT_OF_ORDER: keys stop to ascend; the caller adds all that came before by
-   keyset_table(), then asks again.  KEY_TOO_MANY: not kept. */
+/* KEY_SEEN: its fingerprint was there already.  KEY_OUT_OF_ORDER: keys stop to ascend; the caller adds all that came
+   before by keyset_table(), then asks again.  KEY_TOO_MANY: not kept. */
 enum key_seen keyset_add(struct keyset *k, struct slice key);
 enum key_seen keyset_table(struct keyset *k, uint64_t fingerprint);
 uint64_t keyset_fingerprint(struct slice key);
 void keyset_free(struct keyset *k);
 
-/* --- reading ------------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct live_column {                /* a column of the plan that this file has */
     const struct flat_column *column;
@@ -255,11 +258,12 @@ void live_positions(struct live *l, const struct flat *flat, struct arena *a);
 /* Fills a node of the level from the row; SKIP when a value is not what the format wants. */
 /* A new instance of the level's group, appended to `parent` when it is one of its lists. */
 struct node *live_node(const struct live *l, size_t level, struct node *parent, struct arena *a);
-int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps);
+int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a,
+              struct problems *ps);
 
 /* Adds the problem of a value that does not fit its field. Returns SKIP. */
-int live_problem(const struct node *n, const struct field *f, struct slice text, uint64_t at, const struct fault *fault, struct arena *a,
-                 struct problems *ps);
+int live_problem(const struct node *n, const struct field *f, struct slice text, uint64_t at,
+                 const struct fault *fault, struct arena *a, struct problems *ps);
 /* The value of a column below an instance of its level; NULL when the group that holds it is not there. */
 const struct value *column_value(const struct flat *flat, const struct flat_column *c, const struct node *level);
 /* Is every cell of the level void? */
@@ -298,8 +302,8 @@ int flat_write_open(struct writer *w, struct problems *ps);
 int flat_write(struct writer *w, const struct node *msg, struct problems *ps);
 int flat_write_close(struct writer *w, struct problems *ps);
 /* Spells one value as a cell, quoted where needed or asked for, in the charset; SKIP with the problem added. */
-int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v, bool quote, struct buf *out,
-               struct arena *a, struct problems *ps);
+int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v,
+               bool quote, struct buf *out, struct arena *a, struct problems *ps);
 
 int flat_patch(struct patcher *p, const struct edit *e, struct problems *ps);
 

@@ -1,15 +1,17 @@
 #include "syntax/csv.h"
 
 /*
- * A closed key that comes again (KEY_SPLIT).  A fingerprint that is known already is no verdict: the file is read again up to
- * there to find the key itself, so no collision can refuse a good file.  Only where that is impossible (pipes) or has been
- * done often enough does the fingerprint decide: with a million keys one good pipe in 37 million would be refused.
+ * A closed key that comes again (KEY_SPLIT).  A fingerprint that is known already is no verdict: the file is read
+ * again up to there to find the key itself, so no collision can refuse a good file.  Only where that is impossible
+ * (pipes) or has been done often enough does the fingerprint decide: with a million keys one good pipe in 37 million
+ * would be refused.
  */
 enum { LOOK_AGAIN = 16, KEYS_OF_A_PASS = 300000 };
 
 typedef bool each_message(void *owner, const struct node *msg, struct arena *a);
 
-/* Reads the input anew, up to offset `until`, and gives its messages while `each` wants more. False: it cannot be read. */
+/* Reads the input anew, up to offset `until`, and gives its messages while `each` wants more. False: it cannot be
+ * read. */
 static bool read_before(const struct reader *r, uint64_t until, each_message *each, void *owner)
 {
     struct arena whole, part;
@@ -24,7 +26,8 @@ static bool read_before(const struct reader *r, uint64_t until, each_message *ea
                            .companions = NULL };
     struct node *m = NULL;
     int rc = flat_open_twin(&twin, &ps);
-    while (rc < STOP && (rc = flat_read(&twin, &part, &m, &ps)) != END && rc < STOP && m->at < until && each(owner, m, &part))
+    while (rc < STOP && (rc = flat_read(&twin, &part, &m, &ps)) != END && rc < STOP && m->at < until
+           && each(owner, m, &part))
         arena_reset(&part);
     flat_read_close(&twin);
     source_close(&s);
@@ -70,16 +73,20 @@ static int key_split(struct reader *r, uint64_t at, struct slice key, const stru
         buf_add(&b, flat_line(ps, l->first));
     }
     struct slice hint = SLICE("rows of one key stand together; if this is another message, the format says `again`");
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_SPLIT", .place = { .offset = at }, .value = key,
-                                       .text = buf_slice(&b), .hint = hint });
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = "KEY_SPLIT",
+                                       .place = { .offset = at },
+                                       .value = key,
+                                       .text = buf_slice(&b),
+                                       .hint = hint });
     buf_release(&b);
     struct flat_reader *st = r->state;
     return st->flat->nlevels > 1 || st->flat->d.tag ? STOP : SKIP;
 }
 
 /*
- * Where a message is more than its row, the first part of it was taken for the whole and is on its way already, so the file
- * is refused; otherwise only this row is.
+ * Where a message is more than its row, the first part of it was taken for the whole and is on its way already, so
+ * the file is refused; otherwise only this row is.
  */
 int key_check(struct reader *r, struct node *msg, struct problems *ps)
 {

@@ -3,8 +3,9 @@
 #include <csv.h>
 
 /*
- * libcsv 3.0.3, strict.  Two of its habits are switched off: it strips blanks around unquoted cells (RFC 4180, 2.4: they are
- * part of the field), and it grows its buffer by 128 bytes.  It reports no positions, so the places stay ours.
+ * libcsv 3.0.3, strict.  Two of its habits are switched off: it strips blanks around unquoted cells (RFC 4180, 2.4:
+ * they are part of the field), and it grows its buffer by 128 bytes.  It reports no positions, so the places stay
+ * ours.
  */
 struct authority {
     struct csv_parser parser;

@@ -1,9 +1,9 @@
 #include "syntax/csv.h"
 
 /*
- * Companion files: `group Line 0..* file lines join OrderNo`.  Rows in the order of the messages stream past; rows that
- * come before their message wait in memory by key, LIMIT_MESSAGE bytes at most.  The file is looked through once ahead: where the
- * rows of one key do not stand together, all of them wait.
+ * Companion files: `group Line 0..* file lines join OrderNo`.  Rows in the order of the messages stream past; rows
+ * that come before their message wait in memory by key, LIMIT_MESSAGE bytes at most.  The file is looked through once
+ * ahead: where the rows of one key do not stand together, all of them wait.
  */
 struct joined {
     const struct flat_companion *plan;
@@ -26,8 +26,11 @@ static struct source *companion_source(struct reader *r, struct slice name)
 
 static int bad_companion(const struct joined *j, const char *code, struct slice text, struct problems *ps)
 {
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .text = text,
-                                       .place = { .file = j->rows.file ? j->rows.file->name : NULL, .offset = PLACE_NO_OFFSET } });
+    problem_add(ps, &(struct problem){
+                        .severity = PROBLEM_ERROR,
+                        .code = code,
+                        .text = text,
+                        .place = { .file = j->rows.file ? j->rows.file->name : NULL, .offset = PLACE_NO_OFFSET } });
     return STOP;
 }
 
@@ -55,14 +58,19 @@ static int join_column(struct joined *j, struct problems *ps)
         j->cell = i;
         return OK;
     }
-    return bad_companion(j, "CSV_COLUMN", arena_printf(ps->arena, "the heading has no column \"%.*s\", which joins its rows", SLICE_ARG(j->plan->join)), ps);
+    return bad_companion(
+        j, "CSV_COLUMN",
+        arena_printf(ps->arena, "the heading has no column \"%.*s\", which joins its rows", SLICE_ARG(j->plan->join)),
+        ps);
 }
 
 static int joined_begin(struct joined *j, struct reader *r, struct problems *ps)
 {
     struct source *s = companion_source(r, j->plan->name);
     if (!s)
-        return bad_companion(j, "CSV_COMPANION", arena_printf(ps->arena, "the companion file \"%.*s\" is not there", SLICE_ARG(j->plan->name)), ps);
+        return bad_companion(
+            j, "CSV_COMPANION",
+            arena_printf(ps->arena, "the companion file \"%.*s\" is not there", SLICE_ARG(j->plan->name)), ps);
     arena_init(&j->arena, r->limits->message);
     map_init(&j->waiting, &j->arena);
     rows_open(&j->rows, s, &j->plan->flat->d, r->arena);
@@ -196,11 +204,13 @@ static int set_aside(struct joined *j, struct slice key, struct problems *ps)
 {
     int rc = OK;
     if (arena_full(&j->arena))
-        return bad_companion(j, "LIMIT_MESSAGE", SLICE("too many rows stand before their message: sort both files alike"), ps);
+        return bad_companion(j, "LIMIT_MESSAGE",
+                             SLICE("too many rows stand before their message: sort both files alike"), ps);
     if (j->waiting.n == 0)
         j->first_at = j->rows.at;
     struct node *n = row_node(j, &j->arena, &rc, ps);
-    struct map_entry *e = map_get(&j->waiting, key) ? map_at(&j->waiting, key) : map_at(&j->waiting, arena_copy(&j->arena, key));
+    struct map_entry *e =
+        map_get(&j->waiting, key) ? map_at(&j->waiting, key) : map_at(&j->waiting, arena_copy(&j->arena, key));
     struct node *last = e->value;
     n->next = last ? last->next : n;    /* a ring: the last row points to the first */
     if (last)

@@ -1,10 +1,11 @@
 #include "syntax/csv.h"
 
 /*
- * Which keys of closed messages have been met: a set of fingerprints, 64 bits of SipHash in open addressing, 8 bytes a slot.
- * While each key is greater than all before it (longer, or as long and greater by bytes: numbered orders) the greatest one is
- * all that is kept.  The table takes 393,216 keys in 4 MiB; what is beyond is looked at when the file has been read
- * (csv_again.c).  Inputs that cannot be read again are kept in the table from the start, however large it grows.
+ * Which keys of closed messages have been met: a set of fingerprints, 64 bits of SipHash in open addressing, 8 bytes
+ * a slot. While each key is greater than all before it (longer, or as long and greater by bytes: numbered orders) the
+ * greatest one is all that is kept.  The table takes 393,216 keys in 4 MiB; what is beyond is looked at when the file
+ * has been read (csv_again.c).  Inputs that cannot be read again are kept in the table from the start, however large
+ * it grows.
  */
 struct keyset {
     struct buf slots;               /* of uint64_t; 0 = free */

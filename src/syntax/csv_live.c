@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 
-/* --- which cell is which column ------------------------------------------------------------------------------------------ */
+/* --- which cell is which column --------------------------------------------------------------- */
 
 static void by_cell(struct live_level *l)
 {
@@ -36,11 +36,13 @@ static void live_finish(struct live *l, struct arena *a)
         struct live_level *to = &l->levels[level];
         const struct flat_level *from = &flat->levels[level];
         to->pattern = node_new(a, from->group, NULL);
-        to->size = sizeof *to->pattern + from->group->nfields * sizeof(struct value) + from->group->ngroups * sizeof(struct node_list);
+        to->size = sizeof *to->pattern + from->group->nfields * sizeof(struct value)
+                   + from->group->ngroups * sizeof(struct node_list);
         to->cols = arena_zero(a, (flat->ncols + 1) * sizeof *to->cols);
         for (size_t i = 0; i < flat->ncols; i++)
             if (flat->cols[i].level == level && l->cell_of[i] != SIZE_MAX)
-                to->cols[to->ncols++] = (struct live_column){ &flat->cols[i], flat->cols[i].field, (uint32_t)l->cell_of[i], flat->cols[i].field->slot };
+                to->cols[to->ncols++] = (struct live_column){ &flat->cols[i], flat->cols[i].field,
+                                                              (uint32_t)l->cell_of[i], flat->cols[i].field->slot };
         by_cell(to);
         to->keys = arena_zero(a, (from->nkeys + 1) * sizeof *to->keys);
         for (size_t i = 0; i < from->nkeys; i++)
@@ -77,13 +79,17 @@ static bool is_needed(const struct flat *flat, size_t i)
 }
 
 /* A column that is not there: shown below the title that may be a slip of it, else at the heading. */
-static int missing(const struct live *l, const struct flat_column *c, const struct rows *w, const struct slice *titles, struct problems *ps)
+static int missing(const struct live *l, const struct flat_column *c, const struct rows *w,
+                   const struct slice *titles, struct problems *ps)
 {
     struct slice what = c->position ? arena_printf(ps->arena, "column %u", c->position)
                                     : arena_printf(ps->arena, "column \"%.*s\"", SLICE_ARG(c->title));
-    struct problem p = { .severity = PROBLEM_ERROR, .code = "CSV_COLUMN", .place = { .offset = w->at },
+    struct problem p = { .severity = PROBLEM_ERROR,
+                         .code = "CSV_COLUMN",
+                         .place = { .offset = w->at },
                          .text = arena_printf(ps->arena, "the heading has no %.*s", SLICE_ARG(what)),
-                         .hint = arena_printf(ps->arena, "%s:%u requires it", file_base(c->field->file), c->field->token.line) };
+                         .hint = arena_printf(ps->arena, "%s:%u requires it", file_base(c->field->file),
+                                              c->field->token.line) };
     struct slice near = problem_suggest(ps->arena, c->title, titles, l->width);
     for (size_t i = 0; near.n && i < l->width; i++) {
         struct slice this = problem_suggest(ps->arena, c->title, &titles[i], 1);
@@ -91,8 +97,8 @@ static int missing(const struct live *l, const struct flat_column *c, const stru
             continue;
         p.place.offset = rows_place(w, rows_raw(w, i).p);
         p.place.width = (uint32_t)slice_chars(titles[i]);
-        p.hint = arena_printf(ps->arena, "is this `%.*s`, which %s:%u requires?", SLICE_ARG(c->title), file_base(c->field->file),
-                              c->field->token.line);
+        p.hint = arena_printf(ps->arena, "is this `%.*s`, which %s:%u requires?", SLICE_ARG(c->title),
+                              file_base(c->field->file), c->field->token.line);
         break;
     }
     problem_add(ps, &p);
@@ -106,16 +112,20 @@ static int check_exact(const struct live *l, const struct rows *w, const struct 
         if (i < flat->ncols && i < l->width && slice_equal(titles[i], flat->cols[i].title))
             continue;
         uint64_t at = i < l->width ? rows_place(w, rows_raw(w, i).p) : w->at;
-        struct slice text = i < flat->ncols ? arena_printf(ps->arena, "column %zu should be \"%.*s\": the format says `header exact`", i + 1,
-                                                           SLICE_ARG(flat->cols[i].title))
-                                            : SLICE("the format says `header exact` and has no further column");
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "CSV_HEADER", .place = { .offset = at }, .text = text });
+        struct slice text =
+            i < flat->ncols ? arena_printf(ps->arena, "column %zu should be \"%.*s\": the format says `header exact`",
+                                           i + 1, SLICE_ARG(flat->cols[i].title))
+                            : SLICE("the format says `header exact` and has no further column");
+        problem_add(ps,
+                    &(struct problem){
+                        .severity = PROBLEM_ERROR, .code = "CSV_HEADER", .place = { .offset = at }, .text = text });
         return STOP;
     }
     return OK;
 }
 
-static int read_titles(struct live *l, struct rows *w, struct slice *titles, struct map *cells, struct arena *a, struct problems *ps)
+static int read_titles(struct live *l, struct rows *w, struct slice *titles, struct map *cells, struct arena *a,
+                       struct problems *ps)
 {
     int rc = OK;
     for (size_t i = 0; i < w->n; i++) {
@@ -125,14 +135,18 @@ static int read_titles(struct live *l, struct rows *w, struct slice *titles, str
         struct map_entry *e = titles[i].n ? map_at(cells, titles[i]) : NULL;
         if (e && e->value) {
             rc = STOP;
-            problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "CSV_HEADER_TWICE", .place = { .offset = rows_place(w, rows_raw(w, i).p) },
-                                               .value = titles[i], .text = SLICE("is the title of two columns"),
+            problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                               .code = "CSV_HEADER_TWICE",
+                                               .place = { .offset = rows_place(w, rows_raw(w, i).p) },
+                                               .value = titles[i],
+                                               .text = SLICE("is the title of two columns"),
                                                .hint = SLICE("titles tell the columns apart: give each its own") });
         } else if (e) {
             e->value = &titles[i];
         }
     }
-    l->width = l->width + 1 < w->n ? w->n : l->width;      /* one column without title at the end is a trailing delimiter */
+    l->width =
+        l->width + 1 < w->n ? w->n : l->width; /* one column without title at the end is a trailing delimiter */
     return rc;
 }
 
@@ -147,7 +161,9 @@ int live_match(struct live *l, const struct flat *flat, struct rows *w, struct a
     for (size_t i = 0; i < flat->ncols; i++) {
         const struct flat_column *c = &flat->cols[i];
         struct slice *found = c->position ? NULL : map_get(&cells, c->title);
-        l->cell_of[i] = found ? (size_t)(found - titles) : c->position && c->position <= l->width ? c->position - 1 : SIZE_MAX;
+        l->cell_of[i] = found                                    ? (size_t)(found - titles)
+                        : c->position && c->position <= l->width ? c->position - 1
+                                                                 : SIZE_MAX;
         if (l->cell_of[i] == SIZE_MAX && is_needed(flat, i))
             rc = missing(l, c, w, titles, ps);
     }
@@ -157,7 +173,7 @@ int live_match(struct live *l, const struct flat *flat, struct rows *w, struct a
     return rc;
 }
 
-/* --- from cells to values ------------------------------------------------------------------------------------------------ */
+/* --- from cells to values --------------------------------------------------------------------- */
 
 bool live_width(const struct live *l, struct rows *w)
 {
@@ -185,12 +201,17 @@ bool live_void(const struct live *l, const struct rows *w, size_t level)
     return true;
 }
 
-int live_problem(const struct node *n, const struct field *f, struct slice text, uint64_t at, const struct fault *fault, struct arena *a,
-                 struct problems *ps)
+int live_problem(const struct node *n, const struct field *f, struct slice text, uint64_t at,
+                 const struct fault *fault, struct arena *a, struct problems *ps)
 {
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = fault->code,
-                                       .place = { .offset = at, .width = text.n < 200 ? (uint32_t)slice_chars(text) : 1 },
-                                       .path = node_path(a, n, f), .value = text, .text = fault->text, .hint = fault->hint });
+    problem_add(ps,
+                &(struct problem){ .severity = PROBLEM_ERROR,
+                                   .code = fault->code,
+                                   .place = { .offset = at, .width = text.n < 200 ? (uint32_t)slice_chars(text) : 1 },
+                                   .path = node_path(a, n, f),
+                                   .value = text,
+                                   .text = fault->text,
+                                   .hint = fault->hint });
     return SKIP;
 }
 
@@ -221,8 +242,8 @@ static struct node *holder_node(const struct live *l, uint32_t holder, struct no
     return l->holder[holder];
 }
 
-static int read_cell(const struct live *l, struct rows *w, const struct live_column *c, struct node *level, struct arena *a,
-                     struct problems *ps)
+static int read_cell(const struct live *l, struct rows *w, const struct live_column *c, struct node *level,
+                     struct arena *a, struct problems *ps)
 {
     struct slice raw = rows_raw(w, c->cell);
     if (raw.n == 0 && c->column->holder)
@@ -254,7 +275,8 @@ struct node *live_node(const struct live *l, size_t level, struct node *parent, 
     return n;
 }
 
-int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a, struct problems *ps)
+int live_fill(const struct live *l, struct rows *w, size_t level, struct node *node, struct arena *a,
+              struct problems *ps)
 {
     const struct live_level *v = &l->levels[level];
     bool simple = w->text == w->file && (!w->high || w->d.charset == CHARSET_UTF_8);

@@ -1,6 +1,6 @@
 #include "syntax/csv.h"
 
-/* --- where an edit falls ------------------------------------------------------------------------------------------------- */
+/* --- where an edit falls ---------------------------------------------------------------------- */
 
 /* The kind of row that a node belongs to, with the columns that the file has for it. */
 struct spot {
@@ -43,7 +43,10 @@ static bool find_spot(const struct flat_reader *st, const struct node *n, struct
 static int refuse(const struct node *n, const struct field *f, const char *text, struct patcher *p, struct problems *ps)
 {
     uint64_t at = n ? n->at : VALUE_NO_PLACE;
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "CSV_PATCH", .text = slice_of(text), .path = n ? node_path(p->arena, n, f) : slice_none(),
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = "CSV_PATCH",
+                                       .text = slice_of(text),
+                                       .path = n ? node_path(p->arena, n, f) : slice_none(),
                                        .place = { .offset = at == VALUE_NO_PLACE ? PLACE_NO_OFFSET : at } });
     return SKIP;
 }
@@ -56,7 +59,7 @@ static size_t column_of(const struct spot *s, const struct field *f)
     return SIZE_MAX;
 }
 
-/* --- rows of the original, once more ------------------------------------------------------------------------------------- */
+/* --- rows of the original, once more ---------------------------------------------------------- */
 
 struct old_rows {
     struct source source;
@@ -102,10 +105,10 @@ static struct slice file_bytes(const struct patcher *p, struct slice text)
     return bytes;
 }
 
-/* --- a changed value ----------------------------------------------------------------------------------------------------- */
+/* --- a changed value -------------------------------------------------------------------------- */
 
-static int put_cell(struct patcher *p, const struct node *n, const struct field *f, const struct value *v, uint64_t at, uint64_t len, bool quoted,
-                    struct problems *ps)
+static int put_cell(struct patcher *p, const struct node *n, const struct field *f, const struct value *v,
+                    uint64_t at, uint64_t len, bool quoted, struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
     struct buf b = { 0 };
@@ -117,8 +120,8 @@ static int put_cell(struct patcher *p, const struct node *n, const struct field 
 }
 
 /* A field of an outer level stands in every row below its node. */
-static int put_all_rows(struct patcher *p, const struct spot *s, size_t cell, const struct node *n, const struct field *f, const struct value *v,
-                        struct problems *ps)
+static int put_all_rows(struct patcher *p, const struct spot *s, size_t cell, const struct node *n,
+                        const struct field *f, const struct value *v, struct problems *ps)
 {
     struct old_rows o;
     if (!old_open(&o, p, s->node->at, s->node->end))
@@ -136,7 +139,8 @@ static int put_all_rows(struct patcher *p, const struct spot *s, size_t cell, co
     return rc;
 }
 
-static int patch_value(struct patcher *p, const struct node *n, const struct field *f, const struct value *v, struct problems *ps)
+static int patch_value(struct patcher *p, const struct node *n, const struct field *f, const struct value *v,
+                       struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
     struct spot s;
@@ -147,10 +151,11 @@ static int patch_value(struct patcher *p, const struct node *n, const struct fie
         return refuse(n, f, "the file has no column for this value", p, ps);
     const struct value *old = node_value(n, f);
     bool one = s.level + 1 == s.flat->nlevels && old->at != VALUE_NO_PLACE;
-    return one ? put_cell(p, n, f, v, old->at, old->len, (old->form & VALUE_QUOTED) != 0, ps) : put_all_rows(p, &s, cell, n, f, v, ps);
+    return one ? put_cell(p, n, f, v, old->at, old->len, (old->form & VALUE_QUOTED) != 0, ps)
+               : put_all_rows(p, &s, cell, n, f, v, ps);
 }
 
-/* --- new rows ------------------------------------------------------------------------------------------------------------ */
+/* --- new rows --------------------------------------------------------------------------------- */
 
 struct new_row {
     struct patcher *p;
@@ -239,7 +244,8 @@ static void put_rows(struct new_row *r, uint64_t at)
 static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps);
 
 /* A new first row below a node that had none: its void cells are there already. */
-static int fill_void(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent, struct problems *ps)
+static int fill_void(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent,
+                     struct problems *ps)
 {
     struct old_rows o;
     if (!old_open(&o, p, parent->at, parent->end))
@@ -294,7 +300,8 @@ static int patch_insert(struct patcher *p, const struct edit *e, struct problems
     if (s.holder)
         return set_all(p, e->node, e->parent, ps);
     bool message = s.level == 0 && !s.flat->parent;
-    if (!message && !st->flat->d.tag && node_list(e->parent, e->node->group)->n == 0 && e->parent->at != VALUE_NO_PLACE && s.level + 1 == s.flat->nlevels)
+    if (!message && !st->flat->d.tag && node_list(e->parent, e->node->group)->n == 0
+        && e->parent->at != VALUE_NO_PLACE && s.level + 1 == s.flat->nlevels)
         return fill_void(p, &s, e->node, e->parent, ps);
     uint64_t at = e->after ? e->after->end : message ? p->reader->tail_at : e->parent->end;
     if (at == VALUE_NO_PLACE)
@@ -302,7 +309,7 @@ static int patch_insert(struct patcher *p, const struct edit *e, struct problems
     return insert_rows(p, &s, e, at, ps);
 }
 
-/* --- rows that go -------------------------------------------------------------------------------------------------------- */
+/* --- rows that go ----------------------------------------------------------------------------- */
 
 /* Bytes of the parent's range that earlier edits took away. */
 static uint64_t taken_away(const struct patcher *p, uint64_t at, uint64_t end)
@@ -326,7 +333,8 @@ static int blank_level(struct patcher *p, const struct spot *s, struct problems 
             continue;
         struct slice raw = rows_raw(&o.rows, cell);
         uint64_t at = rows_place(&o.rows, raw.p);
-        rc = put_cell(p, s->node, s->flat->cols[i].field, &nothing, at, rows_place(&o.rows, raw.p + raw.n) - at, false, ps);
+        rc = put_cell(p, s->node, s->flat->cols[i].field, &nothing, at, rows_place(&o.rows, raw.p + raw.n) - at,
+                      false, ps);
     }
     rows_close(&o.rows);
     return rc;
@@ -348,7 +356,8 @@ static int patch_delete(struct patcher *p, const struct edit *e, struct problems
     return OK;
 }
 
-/* A group that occurs once inside a row comes (n: its values; `at`: the node it comes under) or goes (n NULL, `at` itself). */
+/* A group that occurs once inside a row comes (n: its values; `at`: the node it comes under) or goes (n NULL, `at`
+ * itself). */
 static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps)
 {
     static const struct value nothing = { .state = VALUE_ABSENT };

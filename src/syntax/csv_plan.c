@@ -1,6 +1,6 @@
 #include "syntax/csv.h"
 
-/* --- the dialect --------------------------------------------------------------------------------------------------------- */
+/* --- the dialect ------------------------------------------------------------------------------ */
 
 static const struct token *option_token(const struct format *f, const char *name)
 {
@@ -17,7 +17,8 @@ static int bad_option(const struct format *f, const char *name, const char *text
 }
 
 /* One of a list of words; `words` NULL-terminated.  Its number, or -1 with a problem. */
-static int word_option(const struct format *f, const char *name, const char *otherwise, const char *const *words, struct problems *ps)
+static int word_option(const struct format *f, const char *name, const char *otherwise, const char *const *words,
+                       struct problems *ps)
 {
     struct slice v = format_option(f, name, slice_of(otherwise));
     for (int i = 0; words[i]; i++)
@@ -31,7 +32,8 @@ static int word_option(const struct format *f, const char *name, const char *oth
 }
 
 /* A character that is one byte in the charset of the files. */
-static bool byte_option(const struct format *f, const char *name, struct slice v, unsigned char *out, struct problems *ps)
+static bool byte_option(const struct format *f, const char *name, struct slice v, unsigned char *out,
+                        struct problems *ps)
 {
     bool wide = f->charset == CHARSET_UTF_16 || f->charset == CHARSET_UTF_16LE || f->charset == CHARSET_UTF_16BE;
     struct buf b = { 0 };
@@ -67,7 +69,9 @@ static bool dialect_quote(const struct format *f, struct dialect *d, struct prob
     if (!d->quoting)
         return true;
     if (!d->split)
-        return bad_option(f, "quote", "lines that are one field (`delimiter none`) cannot be quoted: write `quote none`", ps) == OK;
+        return bad_option(f, "quote",
+                          "lines that are one field (`delimiter none`) cannot be quoted: write `quote none`", ps)
+               == OK;
     if (!byte_option(f, "quote", v, &d->quote, ps))
         return false;
     return d->quote != d->delimiter || bad_option(f, "quote", "the quote is the delimiter too", ps) == OK;
@@ -92,13 +96,14 @@ bool dialect_read(const struct format *f, struct dialect *out, struct problems *
     out->bom = bom == 0;
     struct slice tag = format_option(f, "tag", slice_none());
     for (size_t i = 0; i < tag.n; i++)
-        out->tag = tag.p[i] >= '0' && tag.p[i] <= '9' && out->tag < 1000 ? out->tag * 10 + (uint32_t)(tag.p[i] - '0') : 100000;
+        out->tag = tag.p[i] >= '0' && tag.p[i] <= '9' && out->tag < 1000 ? out->tag * 10 + (uint32_t)(tag.p[i] - '0')
+                                                                         : 100000;
     if (tag.p && (out->tag == 0 || out->tag > 10000))
         return bad_option(f, "tag", "this must be the number of the column that holds the tag, from 1", ps) == OK;
     return good;
 }
 
-/* --- columns ------------------------------------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 struct planner {
     struct format *format;
@@ -120,7 +125,8 @@ static bool by_position(const struct flat *flat)
     return flat->d.heading == HEADING_NO || flat->d.tag;
 }
 
-static void add_column(struct planner *pl, const struct field *f, const struct group *g, uint32_t level, uint32_t holder)
+static void add_column(struct planner *pl, const struct field *f, const struct group *g, uint32_t level,
+                       uint32_t holder)
 {
     struct flat *flat = pl->flat;
     const struct spelling *at = slice_is(f->name, ".") && g->single_value ? &g->at : &f->at;
@@ -137,7 +143,8 @@ static void add_column(struct planner *pl, const struct field *f, const struct g
     if (at->kind == AT_POSITION && (at->from == 0 || at->from > 10000))
         refuse(pl, &at->token, "CSV_AT", "columns are counted from 1 up to 10000");
     if (at->kind == AT_TITLE && by_position(flat))
-        refuse(pl, &at->token, "CSV_AT", "rows without heading have no titles: give the number of the column, as `at 3`");
+        refuse(pl, &at->token, "CSV_AT",
+               "rows without heading have no titles: give the number of the column, as `at 3`");
     if (by_position(flat) && at->kind != AT_POSITION) {
         pl->position++;
         pl->position += pl->position == flat->d.tag;
@@ -163,8 +170,9 @@ static void plan_companion(struct planner *pl, const struct group *g, uint32_t l
     if (own->nlevels > 1)
         refuse(pl, &g->token, "CSV_TREE", "the rows of a companion file hold no repeated groups");
     pl->rc = sub.rc > pl->rc ? sub.rc : pl->rc;
-    ARENA_PUSH(pl->arena, pl->flat->companions, pl->flat->ncompanions, pl->cap_companions) =
-        (struct flat_companion){ .group = g, .level = level, .flat = own, .name = g->companion, .join = g->join, .key = SIZE_MAX };
+    ARENA_PUSH(pl->arena, pl->flat->companions, pl->flat->ncompanions, pl->cap_companions) = (struct flat_companion){
+        .group = g, .level = level, .flat = own, .name = g->companion, .join = g->join, .key = SIZE_MAX
+    };
 }
 
 static void plan_child(struct planner *pl, const struct group *g, uint32_t level, uint32_t holder)
@@ -181,9 +189,12 @@ static void plan_child(struct planner *pl, const struct group *g, uint32_t level
     } else if (flat->d.tag) {
         refuse(pl, &g->token, "CSV_TREE", "in a file with record tags each repeated group says its tag: `at \"L\"`");
     } else if (holder) {
-        refuse(pl, &g->token, "CSV_TREE", "a repeated group of a flat file stands directly in the message or in a repeated group");
+        refuse(pl, &g->token, "CSV_TREE",
+               "a repeated group of a flat file stands directly in the message or in a repeated group");
     } else if (flat->nlevels > level + 1) {
-        refuse(pl, &g->token, "CSV_TREE", "rows hold one repeated group per level; put this one into a companion file (`file NAME join COLUMN`)");
+        refuse(
+            pl, &g->token, "CSV_TREE",
+            "rows hold one repeated group per level; put this one into a companion file (`file NAME join COLUMN`)");
     } else if (level + 1 == FLAT_LEVELS) {
         refuse(pl, &g->token, "CSV_TREE", "groups are nested too deeply for rows");
     } else {
@@ -230,13 +241,14 @@ static void plan_keys(struct planner *pl)
         struct flat_companion *c = &flat->companions[i];
         const struct flat_level *level = &flat->levels[c->level];
         if (level->nkeys != 1)
-            refuse(pl, &c->group->token, "CSV_KEY", "the group above rows of a companion file needs a key of one field");
+            refuse(pl, &c->group->token, "CSV_KEY",
+                   "the group above rows of a companion file needs a key of one field");
         else
             c->key = level->keys[0];
     }
 }
 
-/* --- records with tags --------------------------------------------------------------------------------------------------- */
+/* --- records with tags ------------------------------------------------------------------------ */
 
 static void plan_records_below(struct planner *pl, const struct group *g, struct flat *parent)
 {

@@ -6,7 +6,7 @@ static const unsigned char delimiters[] = { ',', ';', '\t', '|' };
 
 enum { HEAD_ROWS = 64, HEAD_BYTES = 64 * 1024 };
 
-/* --- what kind of file --------------------------------------------------------------------------------------------------- */
+/* --- what kind of file ------------------------------------------------------------------------ */
 
 /* Rows of the head, and how many of them have the commonest number of cells; quoted texts are left aside. */
 struct fit {
@@ -156,11 +156,13 @@ static void raw_dialect(struct source *s, struct dialect *d)
             c = guess_charset(head);
         }
     }
-    *d = (struct dialect){ .split = true, .quoting = true, .delimiter = raw_delimiter(text, c), .quote = '"', .charset = c };
+    *d = (struct dialect){
+        .split = true, .quoting = true, .delimiter = raw_delimiter(text, c), .quote = '"', .charset = c
+    };
     buf_release(&b);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int raw_open(struct reader *r, struct problems *ps)
 {
@@ -172,7 +174,8 @@ int raw_open(struct reader *r, struct problems *ps)
     if (r->source->error)
         return problem_system(ps, r->source->name, "reading", r->source->error);
     if (r->source->at == r->source->end) {
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EMPTY_FILE", .text = SLICE("the file is empty") });
+        problem_add(ps, &(struct problem){
+                            .severity = PROBLEM_ERROR, .code = "EMPTY_FILE", .text = SLICE("the file is empty") });
         return STOP;
     }
     rows_sep(&st->rows);
@@ -205,7 +208,8 @@ int raw_read(struct reader *r, struct arena *a, struct node **msg_out, struct pr
     if (rc == END)
         return END;
     if (rc >= STOP)
-        return w->file->error ? problem_system(ps, w->file->name, "reading", w->file->error) : rows_problem(&w->fault, 0, ps);
+        return w->file->error ? problem_system(ps, w->file->name, "reading", w->file->error)
+                              : rows_problem(&w->fault, 0, ps);
     r->messages++;
     r->tail_at = w->end;
     struct group *g = raw_group(r, w->n ? w->n : 1);
@@ -219,8 +223,14 @@ int raw_read(struct reader *r, struct arena *a, struct node **msg_out, struct pr
     for (size_t i = 0; i < w->n; i++) {
         struct slice raw = rows_raw(w, i), text = rows_text(w, i, a);
         bool quoted = raw.n && (unsigned char)raw.p[0] == w->d.quote;
-        n->values[i] = (struct value){ .p = text.p, .n = (uint32_t)text.n, .at = rows_place(w, raw.p), .len = (uint32_t)raw.n,
-                                       .state = text.n ? VALUE_PRESENT : quoted ? VALUE_EMPTY : VALUE_ABSENT, .form = quoted ? VALUE_QUOTED : 0 };
+        n->values[i] = (struct value){ .p = text.p,
+                                       .n = (uint32_t)text.n,
+                                       .at = rows_place(w, raw.p),
+                                       .len = (uint32_t)raw.n,
+                                       .state = text.n   ? VALUE_PRESENT
+                                                : quoted ? VALUE_EMPTY
+                                                         : VALUE_ABSENT,
+                                       .form = quoted ? VALUE_QUOTED : 0 };
     }
     return OK;
 }

@@ -1,6 +1,6 @@
 #include "syntax/csv.h"
 
-/* --- values stay when their window moves on ------------------------------------------------------------------------------ */
+/* --- values stay when their window moves on --------------------------------------------------- */
 
 static void rebase(struct node *n, const char *from, const char *to, ptrdiff_t by)
 {
@@ -27,14 +27,15 @@ static void settle(void *owner, const char *from, const char *row)
     rebase(st->message, begin, row, copy.p - begin);
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 struct slice flat_line(struct problems *ps, uint64_t at)
 {
     struct problem p = { .place = { .offset = at } };
     if (ps->locate)
         ps->locate(ps->locate_owner, &p, ps->arena);
-    return p.place.line ? arena_printf(ps->arena, "line %u", p.place.line) : arena_printf(ps->arena, "byte %llu", (unsigned long long)at);
+    return p.place.line ? arena_printf(ps->arena, "line %u", p.place.line)
+                        : arena_printf(ps->arena, "byte %llu", (unsigned long long)at);
 }
 
 void message_begin(struct reader *r, const struct group *g, struct problems *ps)
@@ -109,7 +110,8 @@ static bool cell_equals(struct flat_reader *st, const struct live_column *c, con
     struct value now = { 0 };
     struct fault fault;
     struct slice text = rows_text(&st->rows, c->cell, st->arena);
-    if (text.n && !type_read_fast(c->column->field, text, &now) && type_read(c->column->field, text, st->arena, &now, &fault) != OK)
+    if (text.n && !type_read_fast(c->column->field, text, &now)
+        && type_read(c->column->field, text, st->arena, &now, &fault) != OK)
         return false;
     return type_equal(c->column->field->type, &now, v);
 }
@@ -161,10 +163,14 @@ static void check_agreement(struct flat_reader *st, size_t level, struct problem
         buf_add_shown(&b, value_text(v), 60);
         buf_text(&b, "\" in ");
         buf_add(&b, flat_line(ps, v->at == VALUE_NO_PLACE ? st->node[level]->at : v->at));
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "ROWS_DISAGREE", .path = node_path(st->arena, st->node[level], c->column->field),
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING,
+                                           .code = "ROWS_DISAGREE",
+                                           .path = node_path(st->arena, st->node[level], c->column->field),
                                            .place = { .offset = rows_place(&st->rows, rows_raw(&st->rows, c->cell).p),
-                                                      .width = raw.n < 200 ? (uint32_t)slice_chars(raw) : 1 }, .value = raw,
-                                           .text = buf_slice(&b), .hint = SLICE("rows of one key should agree; the first row counts") });
+                                                      .width = raw.n < 200 ? (uint32_t)slice_chars(raw) : 1 },
+                                           .value = raw,
+                                           .text = buf_slice(&b),
+                                           .hint = SLICE("rows of one key should agree; the first row counts") });
         buf_release(&b);
         worse(st, WARN);
     }
@@ -193,13 +199,16 @@ static void row_into_message(struct reader *r, size_t level, struct problems *ps
     if (!arena_full(st->arena)) {
         open_levels(r, level, ps);
     } else if (st->rc < SKIP) {
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "LIMIT_MESSAGE", .place = { .offset = st->rows.at },
-                                           .text = SLICE("the rows of this key are more than one message may hold") });
+        problem_add(ps,
+                    &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = "LIMIT_MESSAGE",
+                                       .place = { .offset = st->rows.at },
+                                       .text = SLICE("the rows of this key are more than one message may hold") });
         st->rc = SKIP;
     }
 }
 
-/* --- rows of no use ------------------------------------------------------------------------------------------------------ */
+/* --- rows of no use --------------------------------------------------------------------------- */
 
 static int next_row(struct reader *r, struct problems *ps)
 {
@@ -338,14 +347,17 @@ int flat_read(struct reader *r, struct arena *a, struct node **msg_out, struct p
     return message_end(r, msg_out, ps);
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int empty_file(struct reader *r, struct problems *ps)
 {
     if (r->source->error)
         return problem_system(ps, r->source->name, "reading", r->source->error);
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EMPTY_FILE", .place = { .offset = 0 },
-                                       .text = SLICE("the file is empty"), .hint = SLICE("not even a heading is there") });
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = "EMPTY_FILE",
+                                       .place = { .offset = 0 },
+                                       .text = SLICE("the file is empty"),
+                                       .hint = SLICE("not even a heading is there") });
     return STOP;
 }
 

@@ -7,9 +7,10 @@
 enum { ROW_DONE, ROW_MORE };
 enum { CELLS_FIRST = 256, HOPELESS = 4 /* times the longest field: no end is looked for further on */ };
 
-/* --- one block of bytes -------------------------------------------------------------------------------------------------- */
+/* --- one block of bytes ----------------------------------------------------------------------- */
 
-/* One bit per byte of 64: delimiters, bytes at which the plain scan stops (line ends, quote, NUL), bytes beyond ASCII. */
+/* One bit per byte of 64: delimiters, bytes at which the plain scan stops (line ends, quote, NUL), bytes beyond
+ * ASCII. */
 struct block {
     uint64_t delimiter, stop, high;
 };
@@ -50,14 +51,15 @@ static struct block block_part(const char *p, size_t n, struct marks m)
     return b;
 }
 
-/* --- the plain scan ------------------------------------------------------------------------------------------------------ */
+/* --- the plain scan --------------------------------------------------------------------------- */
 
 static bool cells_grow(struct rows *w)
 {
     if (w->cap >= w->limits->columns)
         return false;
     size_t cap = w->cap * 2 < w->limits->columns ? w->cap * 2 : w->limits->columns;
-    uint32_t *ends = arena_alloc(w->arena, (cap + 64) * sizeof *ends), *before = arena_alloc(w->arena, (cap + 64) * sizeof *before);
+    uint32_t *ends = arena_alloc(w->arena, (cap + 64) * sizeof *ends),
+             *before = arena_alloc(w->arena, (cap + 64) * sizeof *before);
     memcpy(ends, w->ends, w->cap * sizeof *ends);
     memcpy(before, w->before_ends, w->cap * sizeof *before);
     w->ends = ends;
@@ -67,8 +69,8 @@ static bool cells_grow(struct rows *w)
 }
 
 /*
- * Are the characters beyond ASCII of a block, at the bits of `high`, well-formed?  Knows those of two bytes (Unicode 15, table 3-7:
- * C2..DF 80..BF) that lie in the block; false = utf8_valid() must say.
+ * Are the characters beyond ASCII of a block, at the bits of `high`, well-formed?  Knows those of two bytes (Unicode
+ * 15, table 3-7: C2..DF 80..BF) that lie in the block; false = utf8_valid() must say.
  */
 static inline bool plain_utf8(const char *p, uint64_t high)
 {
@@ -83,7 +85,8 @@ static inline bool plain_utf8(const char *p, uint64_t high)
     return true;
 }
 
-/* Splits [from, end) at delimiters up to the first byte that ends a plain row; returns that byte, or `end`.  NULL: too many cells. */
+/* Splits [from, end) at delimiters up to the first byte that ends a plain row; returns that byte, or `end`.  NULL:
+ * too many cells. */
 static const char *split(struct rows *w, const char *row, const char *from, const char *end)
 {
     struct marks m = { w->d.split ? w->d.delimiter : '\n', w->d.quoting ? w->d.quote : '\n' };
@@ -116,7 +119,7 @@ static const char *split(struct rows *w, const char *row, const char *from, cons
     return stop;
 }
 
-/* --- the end of a row ---------------------------------------------------------------------------------------------------- */
+/* --- the end of a row ------------------------------------------------------------------------- */
 
 static uint64_t units(const char *p, const char *end)
 {
@@ -187,7 +190,7 @@ static int row_spoilt(struct rows *w, const char *row, const char *from)
     return ROW_DONE;
 }
 
-/* --- quoted cells -------------------------------------------------------------------------------------------------------- */
+/* --- quoted cells ----------------------------------------------------------------------------- */
 
 /* The closing quote of the cell that is opened at `open`; NULL: not in the window. */
 static const char *closing(const struct rows *w, const char *open)
@@ -215,7 +218,8 @@ static bool row_quote(struct rows *w, const char *row, const char *open, const c
     }
     const char *close = closing(w, open);
     if (!close && w->text->eof) {
-        fault_set(w, "CSV_QUOTE", STOP, open, "this quote is never closed", "the text ends with a quote before the next delimiter");
+        fault_set(w, "CSV_QUOTE", STOP, open, "this quote is never closed",
+                  "the text ends with a quote before the next delimiter");
         *next = w->text->end;
         return true;
     }
@@ -226,18 +230,21 @@ static bool row_quote(struct rows *w, const char *row, const char *open, const c
         return false;
     const char *nul = memchr(open, 0, (size_t)(close - open));
     if (nul) {
-        fault_set(w, "CSV_NUL", SKIP, nul, "a NUL byte is no text", "the file is damaged, or UTF-16 without byte order mark");
+        fault_set(w, "CSV_NUL", SKIP, nul, "a NUL byte is no text",
+                  "the file is damaged, or UTF-16 without byte order mark");
         *next = nul;
         return true;
     }
     w->doubtful = w->doubtful || utf8_valid(slice_range(open, close)) != (size_t)(close - open);
-    bool ends = *next == w->text->end || **next == '\n' || **next == '\r' || (w->d.split && (unsigned char)**next == w->d.delimiter);
+    bool ends = *next == w->text->end || **next == '\n' || **next == '\r'
+                || (w->d.split && (unsigned char)**next == w->d.delimiter);
     if (!ends)
-        fault_set(w, "CSV_STRAY_QUOTE", SKIP, *next, "text stands behind a closing quote", "a quote inside a quoted text is doubled");
+        fault_set(w, "CSV_STRAY_QUOTE", SKIP, *next, "text stands behind a closing quote",
+                  "a quote inside a quoted text is doubled");
     return true;
 }
 
-/* --- what holds for the row as a whole ----------------------------------------------------------------------------------- */
+/* --- what holds for the row as a whole -------------------------------------------------------- */
 
 static void check_charset(struct rows *w, size_t from)
 {
@@ -257,9 +264,14 @@ static void check_charset(struct rows *w, size_t from)
     const char *hint = NULL;
     for (size_t i = 0; i < n && !hint; i++)
         if (guess[i] != w->d.charset)
-            hint = arena_cstr(w->arena, arena_printf(w->arena, "%s would decode this row: is `encoding` in the format right?", charset_name(guess[i])));
-    const char *text = arena_cstr(w->arena, arena_printf(w->arena, "byte 0x%02X is not valid %s here", (unsigned char)part.p[good], charset_name(w->d.charset)));
-    w->fault = (struct row_fault){ .code = "ENCODING_BAD", .rc = SKIP, .at = rows_place(w, part.p + good), .text = text, .hint = hint };
+            hint = arena_cstr(w->arena,
+                              arena_printf(w->arena, "%s would decode this row: is `encoding` in the format right?",
+                                           charset_name(guess[i])));
+    const char *text = arena_cstr(w->arena, arena_printf(w->arena, "byte 0x%02X is not valid %s here",
+                                                         (unsigned char)part.p[good], charset_name(w->d.charset)));
+    w->fault = (struct row_fault){
+        .code = "ENCODING_BAD", .rc = SKIP, .at = rows_place(w, part.p + good), .text = text, .hint = hint
+    };
 }
 
 static void check_fields(struct rows *w)
@@ -267,9 +279,13 @@ static void check_fields(struct rows *w)
     for (size_t i = 0; i < w->n; i++) {
         if (rows_raw(w, i).n <= w->limits->field)
             continue;
-        w->fault = (struct row_fault){ .code = "LIMIT_FIELD", .rc = SKIP, .at = rows_place(w, rows_raw(w, i).p),
-                                       .text = "this text is longer than a field may be",
-                                       .hint = "is a delimiter or a line end missing? `limit field` in site.conf allows more" };
+        w->fault =
+            (struct row_fault){ .code = "LIMIT_FIELD",
+                                .rc = SKIP,
+                                .at = rows_place(w, rows_raw(w, i).p),
+                                .text = "this text is longer than a field may be",
+                                .hint =
+                                    "is a delimiter or a line end missing? `limit field` in site.conf allows more" };
         return;
     }
 }
@@ -287,10 +303,13 @@ static void check_row(struct rows *w, size_t from, size_t cell, bool quoted)
     if (!w->authority)
         w->authority = authority_new(w->arena, w->d.split ? w->d.delimiter : '\n', w->d.quote);
     if (!authority_agrees(w->authority, w, cell))
-        w->fault = (struct row_fault){ .code = "CSV_STRAY_QUOTE", .rc = SKIP, .at = w->at, .text = "the quotes of this row can be read in more than one way" };
+        w->fault = (struct row_fault){ .code = "CSV_STRAY_QUOTE",
+                                       .rc = SKIP,
+                                       .at = w->at,
+                                       .text = "the quotes of this row can be read in more than one way" };
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* Splits the row that begins at `row` as far as the window holds it. */
 static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
@@ -324,7 +343,8 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
             continue;
         }
         if (stop < end && *stop == 0) {
-            fault_set(w, "CSV_NUL", SKIP, stop, "a NUL byte is no text", "the file is damaged, or UTF-16 without byte order mark");
+            fault_set(w, "CSV_NUL", SKIP, stop, "a NUL byte is no text",
+                      "the file is damaged, or UTF-16 without byte order mark");
             return row_spoilt(w, row, stop);
         }
         if ((stop == end && !w->text->eof) || !row_end(w, row, stop))
@@ -371,7 +391,8 @@ static int out_of_data(struct rows *w, const char *row)
     size_t start = cell_start(w->ends, w->n);
     bool field = (size_t)(w->text->end - row) - start > w->limits->field;
     if (field && w->quoted && w->d.quoting && (unsigned char)row[start] == w->d.quote)
-        fault_set(w, "CSV_QUOTE", STOP, row + start, "this quote is not closed as far as a field may reach", "the text ends with a quote before the next delimiter");
+        fault_set(w, "CSV_QUOTE", STOP, row + start, "this quote is not closed as far as a field may reach",
+                  "the text ends with a quote before the next delimiter");
     else if (field)
         fault_set(w, "LIMIT_FIELD", STOP, row + start, "this text is longer than a field may be",
                   "is a delimiter or a line end missing? `limit field` in site.conf allows more");
@@ -389,7 +410,8 @@ static bool hopeless(const struct rows *w, const char *row)
 
 static bool at_line_end(const struct source *s, const char *p)
 {
-    return *p == '\n' || (*p == '\r' && (p + 1 < s->end || s->eof));   /* a CR at the end of the window may be half of a CRLF */
+    return *p == '\n'
+           || (*p == '\r' && (p + 1 < s->end || s->eof)); /* a CR at the end of the window may be half of a CRLF */
 }
 
 /* Steps over empty lines (they are rows where a line is one field); false at the end of the data. */
@@ -457,7 +479,7 @@ bool rows_sep(struct rows *w)
     return true;
 }
 
-/* --- cells --------------------------------------------------------------------------------------------------------------- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 static struct slice undouble(struct slice inner, char quote, struct arena *a)
 {
@@ -492,12 +514,17 @@ int rows_problem(const struct row_fault *f, uint64_t message, struct problems *p
     if (f->expected)
         text = arena_printf(ps->arena, "the row has %zu columns, %zu are expected", f->found, f->expected);
     struct place place = { .offset = f->line ? PLACE_NO_OFFSET : f->at, .line = f->line, .column = f->column };
-    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = f->code, .place = place, .message = message, .text = text,
-                                       .hint = slice_of(f->hint), .source = f->source });
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                       .code = f->code,
+                                       .place = place,
+                                       .message = message,
+                                       .text = text,
+                                       .hint = slice_of(f->hint),
+                                       .source = f->source });
     return f->rc;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static bool is_utf16(enum charset c)
 {

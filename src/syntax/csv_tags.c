@@ -1,6 +1,7 @@
 #include "syntax/csv.h"
 
-/* Files whose rows begin with a record tag: the tag chooses message or group, the row above it in the tree is its parent. */
+/* Files whose rows begin with a record tag: the tag chooses message or group, the row above it in the tree is its
+ * parent. */
 
 int tagged_open(struct reader *r, struct problems *ps)
 {
@@ -131,7 +132,8 @@ static int next_record(struct reader *r, size_t *record, struct problems *ps)
 static void first_record(struct reader *r, size_t record, struct problems *ps)
 {
     struct flat_reader *st = r->state;
-    const struct group *g = record < st->flat->nrecords ? st->flat->records[record]->levels[0].group : r->format->messages[0];
+    const struct group *g =
+        record < st->flat->nrecords ? st->flat->records[record]->levels[0].group : r->format->messages[0];
     bool begins = record < st->flat->nrecords && g->is_message;
     while (!g->is_message && g->parent)
         g = g->parent;

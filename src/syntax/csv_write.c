@@ -4,7 +4,7 @@
 #include <emmintrin.h>
 #endif
 
-/* --- one cell ------------------------------------------------------------------------------------------------------------ */
+/* --- one cell --------------------------------------------------------------------------------- */
 
 enum { SLACK = 16 };                /* bytes behind a text that has_special() may look at */
 
@@ -12,10 +12,12 @@ enum { SLACK = 16 };                /* bytes behind a text that has_special() ma
 static bool has_special(const char *p, size_t n, unsigned char delimiter, unsigned char quote)
 {
 #if defined(__SSE2__)
-    const __m128i d = _mm_set1_epi8((char)delimiter), q = _mm_set1_epi8((char)quote), lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+    const __m128i d = _mm_set1_epi8((char)delimiter), q = _mm_set1_epi8((char)quote), lf = _mm_set1_epi8('\n'),
+                  cr = _mm_set1_epi8('\r');
     for (size_t i = 0; i < n; i += 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, d), _mm_cmpeq_epi8(x, q)), _mm_or_si128(_mm_cmpeq_epi8(x, lf), _mm_cmpeq_epi8(x, cr)));
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, d), _mm_cmpeq_epi8(x, q)),
+                                   _mm_or_si128(_mm_cmpeq_epi8(x, lf), _mm_cmpeq_epi8(x, cr)));
         uint32_t bits = (uint32_t)_mm_movemask_epi8(hit);
         if (n - i < 16)
             bits &= (1u << (n - i)) - 1;
@@ -64,7 +66,8 @@ static void quote_from(struct buf *out, size_t start, char quote)
 }
 
 /* `replace ";" ","` of the format, in out[start …]; each is noted. */
-static void replace_texts(struct buf *out, size_t start, const struct node *n, const struct field *f, struct arena *a, struct problems *ps)
+static void replace_texts(struct buf *out, size_t start, const struct node *n, const struct field *f, struct arena *a,
+                          struct problems *ps)
 {
     const struct format *format = f->group->format;
     for (size_t i = 0; i < format->nreplacements; i++) {
@@ -88,14 +91,18 @@ static void replace_texts(struct buf *out, size_t start, const struct node *n, c
         buf_text(&b, "\" is written as \"");
         buf_add_shown(&b, r->to, 20);
         buf_text(&b, "\"");
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = "TEXT_REPLACED", .place = { .offset = PLACE_NO_OFFSET },
-                                           .path = node_path(a, n, f), .value = text, .text = buf_slice(&b) });
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE,
+                                           .code = "TEXT_REPLACED",
+                                           .place = { .offset = PLACE_NO_OFFSET },
+                                           .path = node_path(a, n, f),
+                                           .value = text,
+                                           .text = buf_slice(&b) });
         buf_release(&b);
     }
 }
 
-static int encode_from(struct buf *out, size_t start, enum charset c, const struct node *n, const struct field *f, struct arena *a,
-                       struct problems *ps)
+static int encode_from(struct buf *out, size_t start, enum charset c, const struct node *n, const struct field *f,
+                       struct arena *a, struct problems *ps)
 {
     struct fault fault;
     struct slice text = arena_copy(a, (struct slice){ out->p + start, out->n - start });
@@ -106,20 +113,22 @@ static int encode_from(struct buf *out, size_t start, enum charset c, const stru
     return live_problem(n, f, text, PLACE_NO_OFFSET, &fault, a, ps);
 }
 
-static int spell(const struct dialect *d, const struct node *n, const struct field *f, bool quote, size_t start, struct buf *out, struct arena *a,
-                 struct problems *ps)
+static int spell(const struct dialect *d, const struct node *n, const struct field *f, bool quote, size_t start,
+                 struct buf *out, struct arena *a, struct problems *ps)
 {
     bool wide = d->charset == CHARSET_UTF_16 || d->charset == CHARSET_UTF_16LE || d->charset == CHARSET_UTF_16BE;
     if (f->group->format->nreplacements)
         replace_texts(out, start, n, f, a, ps);
-    if (d->charset != CHARSET_UTF_8 && !wide && has_high(out->p + start, out->n - start) && encode_from(out, start, d->charset, n, f, a, ps) != OK)
+    if (d->charset != CHARSET_UTF_8 && !wide && has_high(out->p + start, out->n - start)
+        && encode_from(out, start, d->charset, n, f, a, ps) != OK)
         return SKIP;
     buf_room(out, SLACK);
     const char *p = out->p + start;
     size_t len = out->n - start;
     bool special = has_special(p, len, d->split ? d->delimiter : '\n', d->quoting ? d->quote : '\n');
     if (!d->quoting && special) {
-        struct fault fault = { .code = "CSV_CANNOT_SPELL", .text = SLICE("holds a delimiter or line end, and this file has no quotes"),
+        struct fault fault = { .code = "CSV_CANNOT_SPELL",
+                               .text = SLICE("holds a delimiter or line end, and this file has no quotes"),
                                .hint = SLICE("write `replace \";\" \",\"` or `quote \"\\\"\"` in the format") };
         return live_problem(n, f, arena_copy(a, (struct slice){ p, len }), PLACE_NO_OFFSET, &fault, a, ps);
     }
@@ -128,8 +137,8 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
     return OK;
 }
 
-int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v, bool quote, struct buf *out,
-               struct arena *a, struct problems *ps)
+int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v,
+               bool quote, struct buf *out, struct arena *a, struct problems *ps)
 {
     size_t start = out->n;
     struct fault fault;
@@ -148,7 +157,7 @@ int cell_write(const struct dialect *d, const struct node *n, const struct field
     return rc;
 }
 
-/* --- the order of the columns -------------------------------------------------------------------------------------------- */
+/* --- the order of the columns ----------------------------------------------------------------- */
 
 struct write_plan {
     const struct flat *flat;
@@ -192,18 +201,20 @@ static void write_plan_init(struct write_plan *p, const struct flat *flat, struc
         p->cells[at] = &flat->cols[i];
         p->width = at + 1 > p->width ? at + 1 : p->width;
     }
-    while (flat->nlevels > 1 && p->outer < p->width && (!p->cells[p->outer] || p->cells[p->outer]->level + 1 < flat->nlevels))
+    while (flat->nlevels > 1 && p->outer < p->width
+           && (!p->cells[p->outer] || p->cells[p->outer]->level + 1 < flat->nlevels))
         p->outer++;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static bool is_wide(const struct dialect *d)
 {
     return d->charset == CHARSET_UTF_16 || d->charset == CHARSET_UTF_16LE || d->charset == CHARSET_UTF_16BE;
 }
 
-static int write_cells(struct flat_writer *st, const struct write_plan *p, size_t from, size_t to, struct buf *out, struct problems *ps)
+static int write_cells(struct flat_writer *st, const struct write_plan *p, size_t from, size_t to, struct buf *out,
+                       struct problems *ps)
 {
     int rc = OK;
     for (size_t i = from; i < to; i++) {
@@ -272,7 +283,7 @@ static int write_level(struct flat_writer *st, size_t level, const struct node *
     return rc;
 }
 
-/* --- records with tags, companions --------------------------------------------------------------------------------------- */
+/* --- records with tags, companions ------------------------------------------------------------ */
 
 static int write_record(struct flat_writer *st, const struct node *n, struct buf *out, struct problems *ps)
 {
@@ -349,7 +360,7 @@ static int write_companion(struct writer *w, size_t i, const struct node *msg, s
     return rc;
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------------ */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static int write_title(struct flat_writer *st, struct slice title, struct buf *row, struct problems *ps)
 {
@@ -357,7 +368,10 @@ static int write_title(struct flat_writer *st, struct slice title, struct buf *r
     struct fault fault;
     int rc = is_wide(&st->d) ? (buf_add(row, title), OK) : syntax_encode(st->d.charset, title, row, &fault);
     if (rc != OK) {
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = fault.code, .place = { .offset = PLACE_NO_OFFSET }, .value = title,
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
+                                           .code = fault.code,
+                                           .place = { .offset = PLACE_NO_OFFSET },
+                                           .value = title,
                                            .text = fault.text });
         return STOP;
     }

@@ -73,7 +73,8 @@ static int settle_overlaps(struct patcher *p, const char *file, struct problems 
     return OK;
 }
 
-/* Copies the original from where it stands up to offset `to` (UINT64_MAX: to its end), or skips it when `out` is NULL. */
+/* Copies the original from where it stands up to offset `to` (UINT64_MAX: to its end), or skips it when `out` is
+ * NULL. */
 static int pass_on(struct source *in, uint64_t to, struct sink *out, struct problems *ps)
 {
     while (source_offset(in, in->at) < to) {
@@ -113,8 +114,8 @@ int patch_run(struct patcher *p, struct source *original, struct sink *out, stru
     return rc == OK ? pass_on(original, UINT64_MAX, out, ps) : rc;
 }
 
-int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n, struct sink *out,
-                   struct problems *ps)
+int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
+                   struct sink *out, struct problems *ps)
 {
     int rc = pass_on(original, head_end, out, ps);
     for (size_t i = 0; rc == OK && i < n; i++) {

@@ -27,11 +27,16 @@ void source_open_text(struct source *s, struct slice text, const char *name, con
                           .limits = limits ? limits : &limits_default, .line_number = 1 };
 }
 
-void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner, const char *name,
-                        const struct limits *limits)
+void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner,
+                        const char *name, const struct limits *limits)
 {
-    *s = (struct source){ .fd = -1, .name = name, .limits = limits ? limits : &limits_default, .line_number = 1, .start = -1,
-                          .more = more, .owner = owner };
+    *s = (struct source){ .fd = -1,
+                          .name = name,
+                          .limits = limits ? limits : &limits_default,
+                          .line_number = 1,
+                          .start = -1,
+                          .more = more,
+                          .owner = owner };
     struct buf b = { 0 };
     buf_grow(&b, SOURCE_WINDOW);
     s->buffer = s->at = s->end = b.p;
@@ -68,7 +73,8 @@ void source_close(struct source *s)
     s->cap = 0;
 }
 
-/* Line ends in [p, end): LF, CRLF and a lone CR are one each. `next` is the byte behind the end, -1 at the end of the file. */
+/* Line ends in [p, end): LF, CRLF and a lone CR are one each. `next` is the byte behind the end, -1 at the end of the
+ * file. */
 static uint64_t count_lines(const char *p, const char *end, int next)
 {
     uint64_t n = 0;
@@ -187,7 +193,8 @@ static bool line_end(const char *p, size_t n, unsigned width, char which)
     return n >= 2 && ((p[0] == which && p[1] == 0) || (p[1] == which && p[0] == 0));
 }
 
-/* Counts whole chunks that end well before `offset`, so that the exact walk has at most two chunks left; returns where it begins. */
+/* Counts whole chunks that end well before `offset`, so that the exact walk has at most two chunks left; returns
+ * where it begins. */
 static uint64_t skip_lines(struct source *s, uint64_t offset, char *chunk)
 {
     uint64_t from = s->line_offset;
@@ -249,12 +256,14 @@ static struct slice line_text(const struct source *s, struct slice raw, struct a
     return text;
 }
 
-/* Column of an offset in its line, and the line itself where it is short enough to show. `ahead`: bytes from the line's beginning. */
+/* Column of an offset in its line, and the line itself where it is short enough to show. `ahead`: bytes from the
+ * line's beginning. */
 static void locate_column(struct source *s, struct problem *p, uint64_t ahead, char *chunk, struct arena *a)
 {
     size_t n = bytes_at(s, s->line_offset, chunk, LOCATE_LINE), len = 0;
     unsigned width = unit_width(s->charset);
-    while (len + width <= n && !line_end(chunk + len, n - len, width, '\n') && !line_end(chunk + len, n - len, width, '\r'))
+    while (len + width <= n && !line_end(chunk + len, n - len, width, '\n')
+           && !line_end(chunk + len, n - len, width, '\r'))
         len += width;
     if (s->line_offset == 0) {                  /* a byte order mark has no column */
         enum charset of;

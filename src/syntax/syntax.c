@@ -51,7 +51,8 @@ static const struct token *syntax_token(const struct format *f)
     return f->conf->first ? &f->conf->first->tokens[0] : NULL;
 }
 
-int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps, const char *hint, const char *text)
+int syntax_problem(const struct format *f, const struct token *t, const char *code, struct problems *ps,
+                   const char *hint, const char *text)
 {
     const struct token *at = t && t->line ? t : syntax_token(f);
     if (f->conf && at)
@@ -73,7 +74,8 @@ static int check_options(const struct format *f, const struct syntax *sx, struct
             continue;
         struct slice hint = problem_suggest(ps->arena, o->name, names, n);
         struct slice text = arena_printf(ps->arena, "%s has no option \"%.*s\"", sx->name, SLICE_ARG(o->name));
-        rc = syntax_problem(f, &o->token, "SYNTAX_OPTION", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
+        rc = syntax_problem(f, &o->token, "SYNTAX_OPTION", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL,
+                            arena_cstr(ps->arena, text));
     }
     return rc;
 }
@@ -90,14 +92,16 @@ int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
         }
         struct slice hint = problem_suggest(ps->arena, f->syntax, names, n);
         struct slice text = arena_printf(ps->arena, "there is no syntax \"%.*s\"", SLICE_ARG(f->syntax));
-        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL, arena_cstr(ps->arena, text));
+        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL,
+                              arena_cstr(ps->arena, text));
     }
     int rc = check_options(f, sx, ps);
     int planned = sx->plan ? sx->plan(f, a, ps) : OK;
     return planned > rc ? planned : rc;
 }
 
-int syntax_format(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out, struct problems *ps)
+int syntax_format(struct arena *a, const struct finder *finder, struct slice name, const char *from,
+                  struct format **out, struct problems *ps)
 {
     int rc = format_load(a, finder, name, from, out, ps);
     return rc >= SKIP ? rc : syntax_plan(*out, a, ps);
@@ -174,7 +178,8 @@ int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fau
     out->n = start;
     const char *p = utf8.p + taken, *end = utf8.p + utf8.n;
     utf8_next(&p, end);
-    *fault = (struct fault){ .code = "CHARSET_CANNOT", .text = SLICE("has a character that the charset of this file does not have"),
+    *fault = (struct fault){ .code = "CHARSET_CANNOT",
+                             .text = SLICE("has a character that the charset of this file does not have"),
                              .hint = slice_range(utf8.p + taken, p) };
     return SKIP;
 }

@@ -1,6 +1,6 @@
 /*
- * CSV: our scan against libcsv; whole files against files that come seven bytes at a time; what is written reads back as the same;
- * an update that changes nothing gives the same bytes.
+ * CSV: our scan against libcsv; whole files against files that come seven bytes at a time; what is written reads back
+ * as the same; an update that changes nothing gives the same bytes.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,9 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char *const formats[] = {
     "syntax csv\nmessage M key A {\n A text\n B text\n group L 0..* {\n C text\n D text\n }\n}\n",
-    "syntax csv delimiter \";\" header no\nmessage M key A again {\n A text\n B integer\n group L 0..* key C {\n C text\n group N 0..* {\n D decimal\n }\n }\n}\n",
+    "syntax csv delimiter \";\" header no\nmessage M key A again {\n A text\n B integer\n group L 0..* key C {\n C "
+    "text\n group N 0..* {\n D decimal\n }\n }\n}\n",
     "syntax csv delimiter tab header no quote none\nencoding windows-1252\nmessage M {\n A text\n B text\n}\n",
-    "syntax csv delimiter \"|\" header no tag 1\nmessage M at \"H\" {\n A text\n group L 0..* at \"L\" {\n B text\n }\n}\n",
+    "syntax csv delimiter \"|\" header no tag 1\nmessage M at \"H\" {\n A text\n group L 0..* at \"L\" {\n B text\n "
+    "}\n}\n",
     "syntax csv delimiter none\nmessage M {\n A text\n}\n",
 };
 
@@ -54,7 +56,8 @@ static void same_in_drips(const char *format, struct slice text, struct buf *out
     source_open_filter(&parts.source, drip, &left, "test.csv", NULL);
     kit_read(&parts);
     kit_dump(&parts);
-    bool split = whole.out.n && memmem(whole.out.p, whole.out.n, "KEY_SPLIT", 9);   /* looks the key up in the file again */
+    bool split =
+        whole.out.n && memmem(whole.out.p, whole.out.n, "KEY_SPLIT", 9); /* looks the key up in the file again */
     enum charset mark = CHARSET_UNKNOWN;
     bool wide = charset_bom(text, &mark) == 2;      /* decoded ahead: a pipe has no places then */
     if (!split && !wide && !slice_equal(buf_slice(&whole.out), buf_slice(&parts.out))) {
@@ -83,7 +86,8 @@ static void no_change(const char *format, struct slice text)
                 edit_set(&edits, m, m->group->fields[i], &m->values[i]);
     source_open_text(&again, text, "again", NULL);
     sink_open_memory(&out, "out");
-    if (patcher_add(&p, &edits, &k.problems) == OK && patch_run(&p, &again, &out, &k.problems) == OK && !slice_equal(buf_slice(&out.buf), text)) {
+    if (patcher_add(&p, &edits, &k.problems) == OK && patch_run(&p, &again, &out, &k.problems) == OK
+        && !slice_equal(buf_slice(&out.buf), text)) {
         const char *how = format_option(k.format, "quote", SLICE("")).p;
         if (!how || k.problems.errors == 0)
             abort();

@@ -1,6 +1,6 @@
 /*
- * Our rows and libcsv's, side by side: the same rows, cells, faults and places on any input.  libcsv is strict and is fed up to each
- * line end; where it refuses a row, both go on behind the end of that physical line.
+ * Our rows and libcsv's, side by side: the same rows, cells, faults and places on any input.  libcsv is strict and is
+ * fed up to each line end; where it refuses a row, both go on behind the end of that physical line.
  */
 #ifndef TESTS_UNIT_CSVEQUAL_H
 #define TESTS_UNIT_CSVEQUAL_H
@@ -95,7 +95,9 @@ static long csv_ways_equal(struct slice text, unsigned char delimiter, struct so
     struct arena a;
     struct rows w;
     struct oracle o = { .text = text };
-    struct dialect d = { .split = true, .quoting = true, .delimiter = delimiter, .quote = '"', .charset = CHARSET_UTF_8 };
+    struct dialect d = {
+        .split = true, .quoting = true, .delimiter = delimiter, .quote = '"', .charset = CHARSET_UTF_8
+    };
     long rows = 0;
     bool same = true;
     arena_init(&a, 0);

@@ -65,7 +65,8 @@ static inline void kit_open_file(struct kit *k, const char *format, const char *
 {
     kit_start(k, format);
     k->file = tmpfile();
-    if (!k->file || fwrite(text, 1, n, k->file) != n || fflush(k->file) != 0 || lseek(fileno(k->file), 0, SEEK_SET) != 0)
+    if (!k->file || fwrite(text, 1, n, k->file) != n || fflush(k->file) != 0
+        || lseek(fileno(k->file), 0, SEEK_SET) != 0)
         abort();
     source_open_fd(&k->source, fileno(k->file), "test.csv", NULL);
     kit_read(k);

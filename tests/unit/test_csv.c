@@ -10,9 +10,10 @@
 
 #include "csvkit.h"
 
-static const char orders[] = "syntax csv delimiter \";\"\nencoding utf-8\n"
-                             "message Order key No {\n    No text required\n    Buyer text\n    Date date pattern \"dd.MM.yyyy\"\n"
-                             "    group Line 0..* {\n        Item text\n        Qty decimal mark \",\"\n    }\n}\n";
+static const char orders[] =
+    "syntax csv delimiter \";\"\nencoding utf-8\n"
+    "message Order key No {\n    No text required\n    Buyer text\n    Date date pattern \"dd.MM.yyyy\"\n"
+    "    group Line 0..* {\n        Item text\n        Qty decimal mark \",\"\n    }\n}\n";
 
 static void reads(const char *format, const char *text, const char *want)
 {
@@ -29,7 +30,8 @@ static void groups_rows(void **state)
 {
     (void)state;
     reads(orders, "No;Buyer;Date;Item;Qty\nA;X;01.02.2026;i1;1,5\nA;X;01.02.2026;i2;2\nB;Y;;i3;\n",
-          "[0 23..65]\nNo=A Buyer=X Date=2026-02-01 Line{Item=i1 Qty=1.5} Line{Item=i2 Qty=2}\n[0 65..74]\nNo=B Buyer=Y Line{Item=i3}\n");
+          "[0 23..65]\nNo=A Buyer=X Date=2026-02-01 Line{Item=i1 Qty=1.5} Line{Item=i2 Qty=2}\n[0 65..74]\nNo=B "
+          "Buyer=Y Line{Item=i3}\n");
 }
 
 static void line_ends(void **state)
@@ -53,14 +55,17 @@ static void sep_bom_order(void **state)
     (void)state;
     static const char f[] = "syntax csv\nmessage M {\n A text\n B text\n}\n";
     reads(f, "\xEF\xBB\xBFsep=;\r\nX;B;A;\r\n1;2;3;\r\n", "[0 18..26]\nA=3 B=2\n");
-    reads("syntax csv delimiter tab header no\nmessage M {\n A text at 2\n B text\n}\n", "x\ty\tz\n", "[0 0..6]\nA=y B=z\n");
-    reads("syntax csv delimiter none\nmessage M {\n A text\n}\n", "a,b\n\n\"c\n", "[0 0..4]\nA=a,b\n[0 4..5]\n\n[0 5..8]\nA=\"c\n");
+    reads("syntax csv delimiter tab header no\nmessage M {\n A text at 2\n B text\n}\n", "x\ty\tz\n",
+          "[0 0..6]\nA=y B=z\n");
+    reads("syntax csv delimiter none\nmessage M {\n A text\n}\n", "a,b\n\n\"c\n",
+          "[0 0..4]\nA=a,b\n[0 4..5]\n\n[0 5..8]\nA=\"c\n");
 }
 
 static void deep_levels(void **state)
 {
     (void)state;
-    static const char f[] = "syntax csv\nmessage O key No {\n No text\n group L 0..* key Nr {\n Nr text\n group B 0..* {\n X text\n }\n }\n}\n";
+    static const char f[] = "syntax csv\nmessage O key No {\n No text\n group L 0..* key Nr {\n Nr text\n group B "
+                            "0..* {\n X text\n }\n }\n}\n";
     reads(f, "No,Nr,X\nA,1,a\nA,1,b\nA,2,c\nB,2,\n",
           "[0 8..26]\nNo=A L{Nr=1 B{X=a} B{X=b}} L{Nr=2 B{X=c}}\n[0 26..31]\nNo=B L{Nr=2}\n");
 }
@@ -68,7 +73,8 @@ static void deep_levels(void **state)
 static void mixed_columns(void **state)
 {
     (void)state;
-    static const char f[] = "syntax csv\nmessage O key No {\n No text\n By text\n group L 1..* key Nr {\n Nr text\n X text\n }\n}\n";
+    static const char f[] =
+        "syntax csv\nmessage O key No {\n No text\n By text\n group L 1..* key Nr {\n Nr text\n X text\n }\n}\n";
     reads(f, "No,Nr,By,X\nA,1,u,a\nA,2,u,b\n\"A\",3,u,c\n",
           "[0 11..37]\nNo=A By=u L{Nr=1 X=a} L{Nr=2 X=b} L{Nr=3 X=c}\n");
 }
@@ -77,7 +83,8 @@ static void tags(void **state)
 {
     (void)state;
     static const char f[] = "syntax csv delimiter \";\" header no tag 1\ngroup Head 1 at \"F\" {\n Id text\n}\n"
-                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at \"N\" {\n T text\n }\n }\n}\n";
+                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at "
+                            "\"N\" {\n T text\n }\n }\n}\n";
     reads(f, "F;x\nH;1\nL;a\nN;n1\nL;b\nH;2\nQ;z\nH;3\n",
           "[0 4..21]\nNo=1 L{Item=a N{T=n1}} L{Item=b}\n[3 21..29]\n[CSV_TAG 7:1]\n[0 29..33]\nNo=3\n");
 }
@@ -88,7 +95,8 @@ static void charsets(void **state)
     static const char f[] = "syntax csv\nencoding windows-1250\nmessage M {\n A text\n B text\n}\n";
     reads(f, "A,B\n\x9Crodek,\"\xB9\"\n", "[0 4..15]\nA=środek B=ą\n");
     reads(f, "A,B\n\x81,1\n", "[3 4..8]\n[ENCODING_BAD 2:1]\n");
-    reads("syntax csv\nmessage M {\n A text\n}\n", "A\n\xE9\xE9l\nok\n", "[3 2..6]\n[ENCODING_BAD 2:1]\n[0 6..9]\nA=ok\n");
+    reads("syntax csv\nmessage M {\n A text\n}\n", "A\n\xE9\xE9l\nok\n",
+          "[3 2..6]\n[ENCODING_BAD 2:1]\n[0 6..9]\nA=ok\n");
 }
 
 static void utf16(void **state)
@@ -133,7 +141,8 @@ static void keys_split(void **state)
 {
     (void)state;
     reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nB;X;;i1;1\nA;X;;i2;1\n",
-          "[0 23..33]\nNo=A Buyer=X Line{Item=i1 Qty=1}\n[0 33..43]\nNo=B Buyer=X Line{Item=i1 Qty=1}\n[4]\n[KEY_SPLIT 4:1]\n");
+          "[0 23..33]\nNo=A Buyer=X Line{Item=i1 Qty=1}\n[0 33..43]\nNo=B Buyer=X Line{Item=i1 "
+          "Qty=1}\n[4]\n[KEY_SPLIT 4:1]\n");
     reads("syntax csv\nmessage M key A again {\n A text\n group L 0..* {\n B text\n }\n}\n", "A,B\n1,a\n2,b\n1,c\n",
           "[0 4..8]\nA=1 L{B=a}\n[0 8..12]\nA=2 L{B=b}\n[0 12..16]\nA=1 L{B=c}\n");
     reads("syntax csv\nmessage M key A {\n A text\n B text\n}\n", "A,B\n1,a\n1,b\n2,c\n",
@@ -175,7 +184,8 @@ static void disagreement(void **state)
 {
     (void)state;
     reads(orders, "No;Buyer;Date;Item;Qty\nA;X;;i1;1\nA;Y;;i2;1\nA;Y;;i3;1\n",
-          "[2 23..53]\n[ROWS_DISAGREE 3:3]\nNo=A Buyer=X Line{Item=i1 Qty=1} Line{Item=i2 Qty=1} Line{Item=i3 Qty=1}\n");
+          "[2 23..53]\n[ROWS_DISAGREE 3:3]\nNo=A Buyer=X Line{Item=i1 Qty=1} Line{Item=i2 Qty=1} Line{Item=i3 "
+          "Qty=1}\n");
 }
 
 static void limits(void **state)
@@ -234,9 +244,11 @@ static void round_trip(const char *format, const char *text, const char *want)
 static void writes(void **state)
 {
     (void)state;
-    static const char text[] = "No;Buyer;Date;Item;Qty\nA;\"X;Y\";01.02.2026;i1;1,5\nA;\"X;Y\";01.02.2026;\" i2\";2\nB;Y;;\"say \"\"hi\"\"\";\nC;;;;\n";
+    static const char text[] = "No;Buyer;Date;Item;Qty\nA;\"X;Y\";01.02.2026;i1;1,5\nA;\"X;Y\";01.02.2026;\" "
+                               "i2\";2\nB;Y;;\"say \"\"hi\"\"\";\nC;;;;\n";
     round_trip(orders, text, text);
-    static const char win[] = "syntax csv delimiter \"|\" newline crlf bom yes\nmessage M {\n A text always\n B text always nothing \"0\"\n}\n";
+    static const char win[] = "syntax csv delimiter \"|\" newline crlf bom yes\nmessage M {\n A text always\n B text "
+                              "always nothing \"0\"\n}\n";
     round_trip(win, "A|B\n1|2\n|\n", "\xEF\xBB\xBF" "A|B\r\n1|2\r\n\"\"|0\r\n");
     round_trip("syntax csv\nmessage M {\n A text\n}\n", "A\n\"\"\nx\n", "A\n\"\"\nx\n");
 }
@@ -244,7 +256,8 @@ static void writes(void **state)
 static void never_quotes(void **state)
 {
     (void)state;
-    static const char f[] = "syntax csv delimiter \"|\" quote none header no\nreplace \"x\" \"y\"\nmessage M {\n A text\n}\n";
+    static const char f[] =
+        "syntax csv delimiter \"|\" quote none header no\nreplace \"x\" \"y\"\nmessage M {\n A text\n}\n";
     round_trip(f, "axa\n\"q\n", "aya\n\"q\n");
     static const char g[] = "syntax csv delimiter \",\" quote all newline lf\nmessage M {\n A text\n B text\n}\n";
     round_trip(g, "A,B\n1,\n", "\"A\",\"B\"\n\"1\",\n");
@@ -269,7 +282,8 @@ static void wrong_formats(void **state)
     }
 }
 
-static const char invoices[] = "syntax csv\nmessage I key No {\n No integer\n Who text\n group L 0..* file lines join No {\n Item text\n Qty decimal\n }\n}\n";
+static const char invoices[] = "syntax csv\nmessage I key No {\n No integer\n Who text\n group L 0..* file lines "
+                               "join No {\n Item text\n Qty decimal\n }\n}\n";
 
 /* Rows of a second file, in any order, and written into one. */
 static void companions(void **state)
@@ -279,7 +293,8 @@ static void companions(void **state)
     struct kit k;
     struct source s;
     struct sink main_sink, lines_sink;
-    struct companion_file in = { .name = SLICE("lines"), .source = &s }, out = { .name = SLICE("lines"), .sink = &lines_sink };
+    struct companion_file in = { .name = SLICE("lines"), .source = &s },
+                          out = { .name = SLICE("lines"), .sink = &lines_sink };
     kit_start(&k, invoices);
     source_open_text(&k.source, SLICE("No,Who\n7,X\n8,Y\n9,Z\n"), "test.csv", NULL);
     source_open_text(&s, slice_of(lines), "lines.csv", NULL);
@@ -299,7 +314,9 @@ static void companions(void **state)
     }
     assert_int_equal(k.rc, END);
     buf_byte(&k.out, 0);
-    assert_string_equal(k.out.p, "No=7 Who=X L{Item=a Qty=1} L{Item=b Qty=2}\nNo=8 Who=Y L{Item=c Qty=3} L{Item=d Qty=4}\nNo=9 Who=Z\n");
+    assert_string_equal(
+        k.out.p,
+        "No=7 Who=X L{Item=a Qty=1} L{Item=b Qty=2}\nNo=8 Who=Y L{Item=c Qty=3} L{Item=d Qty=4}\nNo=9 Who=Z\n");
     assert_string_equal(k.problems.first->code, "JOIN_ORPHAN");
     writer_close(&w, &k.problems);
     assert_true(slice_is(buf_slice(&main_sink.buf), "No,Who\n7,X\n8,Y\n9,Z\n"));
@@ -314,8 +331,10 @@ static void companions(void **state)
 static void single_groups(void **state)
 {
     (void)state;
-    static const char f[] = "syntax csv\nmessage M {\n No text\n group To {\n Street text\n group City {\n Zip text\n Name text\n }\n }\n}\n";
-    reads(f, "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n", "[0 19..25]\nNo=1 To{Street=s}\n[0 25..31]\nNo=2 To{City{Name=n}}\n[0 31..36]\nNo=3\n");
+    static const char f[] = "syntax csv\nmessage M {\n No text\n group To {\n Street text\n group City {\n Zip "
+                            "text\n Name text\n }\n }\n}\n";
+    reads(f, "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n",
+          "[0 19..25]\nNo=1 To{Street=s}\n[0 25..31]\nNo=2 To{City{Name=n}}\n[0 31..36]\nNo=3\n");
     round_trip(f, "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n", "No,Street,Zip,Name\n1,s,,\n2,,,n\n3,,,\n");
 }
 
@@ -323,7 +342,8 @@ static void tagged_files_are_written(void **state)
 {
     (void)state;
     static const char f[] = "syntax csv delimiter \";\" header no tag 1\ngroup Head 1 at \"F\" {\n Id text\n}\n"
-                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at \"N\" {\n T text\n }\n }\n}\n"
+                            "message O at \"H\" {\n No text\n group L 0..* at \"L\" {\n Item text\n group N 0..* at "
+                            "\"N\" {\n T text\n }\n }\n}\n"
                             "group Tail 0..1 at \"T\" {\n Count text\n}\n";
     round_trip(f, "F;x\nH;1\nL;a\nN;n1\nL;b\nH;2\nT;9\n", "H;1\nL;a\nN;n1\nL;b\nH;2\nT;9\n");
     reads(f, "F;x\nL;a\nH;1\nN;n\n", "[3 4..8]\n[CSV_TAG_ORDER 2:1]\n[3 8..16]\n[CSV_TAG_ORDER 4:1]\n");
@@ -358,12 +378,29 @@ static void inspects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(groups_rows), cmocka_unit_test(line_ends), cmocka_unit_test(quotes), cmocka_unit_test(sep_bom_order),
-        cmocka_unit_test(deep_levels), cmocka_unit_test(mixed_columns), cmocka_unit_test(tags), cmocka_unit_test(charsets),
-        cmocka_unit_test(utf16), cmocka_unit_test(wrong_rows), cmocka_unit_test(nul_bytes), cmocka_unit_test(keys_split),
-        cmocka_unit_test(disagreement), cmocka_unit_test(limits), cmocka_unit_test(windows), cmocka_unit_test(writes),
-        cmocka_unit_test(never_quotes), cmocka_unit_test(wrong_formats), cmocka_unit_test(inspects), cmocka_unit_test(many_keys),
-        cmocka_unit_test(companions), cmocka_unit_test(single_groups), cmocka_unit_test(tagged_files_are_written),
+        cmocka_unit_test(groups_rows),
+        cmocka_unit_test(line_ends),
+        cmocka_unit_test(quotes),
+        cmocka_unit_test(sep_bom_order),
+        cmocka_unit_test(deep_levels),
+        cmocka_unit_test(mixed_columns),
+        cmocka_unit_test(tags),
+        cmocka_unit_test(charsets),
+        cmocka_unit_test(utf16),
+        cmocka_unit_test(wrong_rows),
+        cmocka_unit_test(nul_bytes),
+        cmocka_unit_test(keys_split),
+        cmocka_unit_test(disagreement),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(windows),
+        cmocka_unit_test(writes),
+        cmocka_unit_test(never_quotes),
+        cmocka_unit_test(wrong_formats),
+        cmocka_unit_test(inspects),
+        cmocka_unit_test(many_keys),
+        cmocka_unit_test(companions),
+        cmocka_unit_test(single_groups),
+        cmocka_unit_test(tagged_files_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

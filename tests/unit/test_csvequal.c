@@ -112,6 +112,7 @@ static void random_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(corpus), cmocka_unit_test(all_short_texts), cmocka_unit_test(random_rows) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(corpus), cmocka_unit_test(all_short_texts),
+                                        cmocka_unit_test(random_rows) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

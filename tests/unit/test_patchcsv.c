@@ -11,9 +11,10 @@
 #include "base/file.h"
 #include "csvkit.h"
 
-static const char orders[] = "syntax csv delimiter \";\"\nencoding utf-8\n"
-                             "message Order key No {\n    No text required\n    Buyer text\n    Date date pattern \"dd.MM.yyyy\"\n"
-                             "    group Line 0..* {\n        Item text\n        Qty decimal mark \",\"\n    }\n}\n";
+static const char orders[] =
+    "syntax csv delimiter \";\"\nencoding utf-8\n"
+    "message Order key No {\n    No text required\n    Buyer text\n    Date date pattern \"dd.MM.yyyy\"\n"
+    "    group Line 0..* {\n        Item text\n        Qty decimal mark \",\"\n    }\n}\n";
 
 /* A reader that keeps all messages, so that a test can edit any of them. */
 struct bench {
@@ -29,7 +30,8 @@ static void begin(struct bench *b, const char *format, struct slice text)
     *b = (struct bench){ .text = text };
     kit_open(&b->k, format, text.p, text.n);
     edits_init(&b->edits, &b->k.arena);
-    while (b->k.rc < STOP && b->n < 200 && (b->k.rc = reader_read(&b->k.reader, &b->k.arena, &b->message[b->n], &b->k.problems)) != END)
+    while (b->k.rc < STOP && b->n < 200
+           && (b->k.rc = reader_read(&b->k.reader, &b->k.arena, &b->message[b->n], &b->k.problems)) != END)
         b->n += b->k.rc < SKIP;
     assert_true(b->k.rc == END || b->n == 200);
 }
@@ -81,7 +83,8 @@ static struct node *line(struct node *order, size_t i)
     return n;
 }
 
-#define FILE_TEXT "No;Rest;Buyer;Date;Item;Qty\r\nA;u;\"X\";01.02.2026;i1;1,50\r\nA;v;X;01.02.2026;i2;2\n\nB;w;Y;;i3;\r\nC;x;Z;;;"
+#define FILE_TEXT                                                                                                    \
+    "No;Rest;Buyer;Date;Item;Qty\r\nA;u;\"X\";01.02.2026;i1;1,50\r\nA;v;X;01.02.2026;i2;2\n\nB;w;Y;;i3;\r\nC;x;Z;;;"
 #define HEAD "No;Rest;Buyer;Date;Item;Qty\r\n"
 #define A1 "A;u;\"X\";01.02.2026;i1;1,50\r\n"
 #define A2 "A;v;X;01.02.2026;i2;2\n"
@@ -192,7 +195,10 @@ static void other_charsets(void **state)
     assert_int_equal(b.k.rc, SKIP);
     assert_string_equal(b.k.problems.first->code, "CHARSET_CANNOT");
     kit_close(&b.k);
-    static const char wide[] = "\xFF\xFE" "A\0;\0B\0\n\0\x41\x01;\0b\0\n\0", want[] = "\xFF\xFE" "A\0;\0B\0\n\0\x41\x01;\0\x42\x01!\0\n\0";
+    static const char wide[] = "\xFF\xFE"
+                               "A\0;\0B\0\n\0\x41\x01;\0b\0\n\0",
+                      want[] = "\xFF\xFE"
+                               "A\0;\0B\0\n\0\x41\x01;\0\x42\x01!\0\n\0";
     begin(&b, f, (struct slice){ wide, sizeof wide - 1 });
     set(&b, b.message[0], "B", "ł!");
     gives(&b, want, sizeof want - 1);
@@ -220,7 +226,8 @@ static void excerpt(void **state)
     struct span span = { b.message[1]->at, b.message[1]->end };
     source_open_text(&again, b.text, "again", NULL);
     sink_open_memory(&out, "out");
-    assert_int_equal(syntax_excerpt(&again, b.k.reader.head_end, b.k.reader.tail_at, &span, 1, &out, &b.k.problems), OK);
+    assert_int_equal(syntax_excerpt(&again, b.k.reader.head_end, b.k.reader.tail_at, &span, 1, &out, &b.k.problems),
+                     OK);
     buf_byte(&out.buf, 0);
     assert_string_equal(out.buf.p, HEAD B1);
     sink_release(&out);
@@ -233,13 +240,20 @@ struct sample {
 };
 
 static const struct sample samples[] = {
-    { "tests/data/csv/necs_orders.csv", "syntax csv\nencoding windows-1252\nmessage M {\n A text at \"ShipTo\"\n B text at \"Item\"\n}\n" },
-    { "tests/data/csv/erp_orders_20240801.csv", "syntax csv\nencoding windows-1252\nmessage M {\n A text at \"Customer\"\n B text at \"Description\"\n}\n" },
-    { "tests/data/csv/totvs_SC7.csv", "syntax csv delimiter \";\"\nencoding iso-8859-1\nmessage M {\n A text at \"C7_NUM\"\n B text at \"C7_OBS\"\n}\n" },
-    { "tests/data/csv/rastreador_vendas.csv", "syntax csv delimiter \";\"\nmessage M {\n A text at \"Cliente\"\n B text at \"Complemento\"\n}\n" },
-    { "tests/data/csv/raks_dokumenty_20240611.csv", "syntax csv delimiter \";\"\nencoding windows-1250\nmessage M {\n A text at \"Kontrahent\"\n B text at \"Numer\"\n}\n" },
-    { "samples/ongoing24so/in/ongoing_inventory.csv", "syntax csv delimiter \";\"\nmessage M {\n A text at \"ArticleNumber\"\n B text at \"NumberOfItems\"\n}\n" },
-    { "samples/ongoing24so/in/ongoing_shipped.csv", "syntax csv delimiter \";\"\nmessage M {\n A text at \"OrderStatus\"\n B text at \"ShippedTime\"\n}\n" },
+    { "tests/data/csv/necs_orders.csv",
+      "syntax csv\nencoding windows-1252\nmessage M {\n A text at \"ShipTo\"\n B text at \"Item\"\n}\n" },
+    { "tests/data/csv/erp_orders_20240801.csv",
+      "syntax csv\nencoding windows-1252\nmessage M {\n A text at \"Customer\"\n B text at \"Description\"\n}\n" },
+    { "tests/data/csv/totvs_SC7.csv", "syntax csv delimiter \";\"\nencoding iso-8859-1\nmessage M {\n A text at "
+                                      "\"C7_NUM\"\n B text at \"C7_OBS\"\n}\n" },
+    { "tests/data/csv/rastreador_vendas.csv",
+      "syntax csv delimiter \";\"\nmessage M {\n A text at \"Cliente\"\n B text at \"Complemento\"\n}\n" },
+    { "tests/data/csv/raks_dokumenty_20240611.csv", "syntax csv delimiter \";\"\nencoding windows-1250\nmessage M "
+                                                    "{\n A text at \"Kontrahent\"\n B text at \"Numer\"\n}\n" },
+    { "samples/ongoing24so/in/ongoing_inventory.csv",
+      "syntax csv delimiter \";\"\nmessage M {\n A text at \"ArticleNumber\"\n B text at \"NumberOfItems\"\n}\n" },
+    { "samples/ongoing24so/in/ongoing_shipped.csv",
+      "syntax csv delimiter \";\"\nmessage M {\n A text at \"OrderStatus\"\n B text at \"ShippedTime\"\n}\n" },
 };
 
 static void only_these_bytes(struct bench *b, uint64_t at, uint64_t len, const char *put, struct slice got)
@@ -282,7 +296,8 @@ static void all_samples(void **state)
         struct slice got = finish(&b);
         assert_true(got.n > text.n);
         assert_memory_equal(got.p, text.p, b.message[m]->end);
-        assert_memory_equal(got.p + got.n - (text.n - b.message[m]->end), text.p + b.message[m]->end, text.n - b.message[m]->end);
+        assert_memory_equal(got.p + got.n - (text.n - b.message[m]->end), text.p + b.message[m]->end,
+                            text.n - b.message[m]->end);
         kit_close(&b.k);
     }
     arena_release(&a);
@@ -291,9 +306,9 @@ static void all_samples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing), cmocka_unit_test(values), cmocka_unit_test(new_rows), cmocka_unit_test(new_messages),
-        cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets), cmocka_unit_test(no_column), cmocka_unit_test(excerpt),
-        cmocka_unit_test(all_samples),
+        cmocka_unit_test(nothing),      cmocka_unit_test(values),    cmocka_unit_test(new_rows),
+        cmocka_unit_test(new_messages), cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets),
+        cmocka_unit_test(no_column),    cmocka_unit_test(excerpt),   cmocka_unit_test(all_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,7 @@ static void windows_have_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(places_in_memory), cmocka_unit_test(places_in_files),
-                                        cmocka_unit_test(windows_move_and_grow), cmocka_unit_test(windows_have_a_limit) };
+                                        cmocka_unit_test(windows_move_and_grow),
+                                        cmocka_unit_test(windows_have_a_limit) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
