@@ -168,7 +168,7 @@ static void compile_scope(struct compiler *c, struct scope *s)
         else if (it->kind == ITEM_GROUP)
             compile_group(c, it);
     }
-    s->ops[c->d] = c->ops;
+    s->ops[c->d] = c->ops ? c->ops : arena_zero(c->arena, sizeof *c->ops);
     s->nops[c->d] = c->n;
     s->reg_end[c->d] = c->program->nregs[c->d];
 }
