@@ -306,11 +306,12 @@ static void no_type(struct loader *l, struct group *parent, const struct token *
                    SLICE_ARG(name->text));
 }
 
-/* NAME [ TYPE ] [ occurs ] { attr } */
+/* NAME [ TYPE ] [ occurs ] { attr }; a member that is called like a keyword is written ./NAME */
 static void compile_plain(struct loader *l, struct group *parent, struct statement *s)
 {
-    struct cursor c = { .loader = l, .statement = s, .i = 1 };
-    const struct token *name = s->tokens, *second = s->n > 1 ? &s->tokens[1] : NULL;
+    size_t at = s->n > 2 && token_op(&s->tokens[0], OP_DOT) && token_op(&s->tokens[1], OP_SLASH) ? 2 : 0;
+    struct cursor c = { .loader = l, .statement = s, .i = at + 1 };
+    const struct token *name = &s->tokens[at], *second = s->n > at + 1 ? &s->tokens[at + 1] : NULL;
     struct slice type = name->text;
     bool self = map_get(&l->types, name->text) || map_get(&l->shapes, name->text);
     bool names_type = second && is_declared(l, second->text)
@@ -321,7 +322,7 @@ static void compile_plain(struct loader *l, struct group *parent, struct stateme
     }
     if (names_type) {
         type = second->text;
-        c.i = 2;
+        c.i = at + 2;
     } else if (!self && type_find(l, type) < 0) {
         no_type(l, parent, name, second && second->kind == TOKEN_NAME ? second : NULL);
         return;

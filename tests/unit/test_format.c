@@ -299,6 +299,15 @@ static void spellings(void **state)
     assert_true(slice_is(field(l, "D")->at.steps[0].name, "."));
 }
 
+static void a_member_called_like_a_keyword(void **state)
+{
+    struct fixture *f = *state;
+    good(f, "syntax csv\nmessage Row key group {\n    ./group text required\n    ./key\n    ./message integer\n}\n"
+            "type key text\n");
+    assert_non_null(group_field(f->format->messages[0], SLICE("group")));
+    assert_int_equal(group_field(f->format->messages[0], SLICE("message"))->type, TYPE_INTEGER);
+}
+
 static void code_lists_from_a_file(void **state)
 {
     struct fixture *f = *state;
@@ -528,7 +537,7 @@ int main(void)
         TEST(every_format_of_24so_loads), TEST(orders_become_a_tree), TEST(file_members_stand_behind_messages), TEST(prefixes_become_namespaces),
         TEST(segments_and_composites_are_shapes), TEST(json_members_and_names), TEST(headers_in_both_places),
         TEST(own_headers_stand_above_included), TEST(types_codes_and_shapes_in_any_order), TEST(repeated_fields), TEST(spellings),
-        TEST(code_lists_from_a_file), TEST(every_fault_has_its_place), TEST(all_faults_at_once_and_none_twice), TEST(growth_is_bounded), TEST(shapes_go_so_deep), TEST(includes_and_guides_come_to_an_end),
+        TEST(a_member_called_like_a_keyword), TEST(code_lists_from_a_file), TEST(every_fault_has_its_place), TEST(all_faults_at_once_and_none_twice), TEST(growth_is_bounded), TEST(shapes_go_so_deep), TEST(includes_and_guides_come_to_an_end),
         TEST(a_guide_restricts), TEST(a_guide_may_not_widen), TEST(formats_made_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
