@@ -137,6 +137,34 @@ void problem_add(struct problems *ps, const struct problem *given)
     count_in_group(ps, &p, kept);
 }
 
+/* Errors of formats, mappings and sites are found in several passes; those of data come in the order of the file. */
+static bool is_behind(const struct problem *p, const struct problem *q)
+{
+    if (p->message || q->message || !p->place.line || !q->place.line || !p->place.file || !q->place.file)
+        return false;
+    if (strcmp(p->place.file, q->place.file) != 0)
+        return false;
+    return p->place.line != q->place.line ? p->place.line > q->place.line : p->place.column > q->place.column;
+}
+
+void problems_sort(struct problems *ps)
+{
+    struct problem *sorted = NULL, *last = NULL;
+    for (struct problem *p = ps->first, *next; p; p = next) {
+        next = p->next;
+        struct problem **at = &sorted;
+        if (last && !is_behind(last, p))
+            at = &last->next;                   /* already in order: the usual case */
+        while (*at && !is_behind(*at, p))
+            at = &(*at)->next;
+        p->next = *at;
+        *at = p;
+        last = p->next ? last : p;
+    }
+    ps->first = sorted;
+    ps->last = last;
+}
+
 void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,
                   const char *format, ...)
 {

@@ -17,6 +17,8 @@ const struct command *const command_table[] = {
     NULL,
 };
 
+enum { PROBLEMS_SHOWN = 100, GROUPS_SHOWN = 50 };
+
 static const struct command *command_find(const char *verb)
 {
     for (size_t i = 0; command_table[i]; i++)
@@ -25,14 +27,32 @@ static const struct command *command_find(const char *verb)
     return NULL;
 }
 
+/* When there are too many to be read one by one: how many of each kind, with the place of the first. */
+static void show_groups(struct buf *out, const struct problems *ps)
+{
+    const struct problem *groups[GROUPS_SHOWN];
+    size_t n = problems_groups(ps, groups, GROUPS_SHOWN), all = ps->errors + ps->warnings + ps->notes;
+    buf_printf(out, "waybill: %zu problems, the first %d are shown; all of them by kind, each with its first place:\n", all, PROBLEMS_SHOWN);
+    for (size_t i = 0; i < n && i < GROUPS_SHOWN; i++) {
+        buf_printf(out, "%10llu x ", (unsigned long long)groups[i]->count);
+        struct problem p = *groups[i];
+        p.source = p.hint = slice_none();
+        problem_show(out, &p);
+    }
+    if (n > GROUPS_SHOWN)
+        buf_printf(out, "           and %zu kinds more\n", n - GROUPS_SHOWN);
+}
+
 size_t cmd_flush(struct cmd *c)
 {
     struct problems *ps = c->problems;
     struct buf out = { 0 };
-    for (const struct problem *p = ps->first; p; p = p->next)
+    size_t n = 0;
+    problems_sort(ps);
+    for (const struct problem *p = ps->first; p && n < PROBLEMS_SHOWN; p = p->next, n++)
         problem_show(&out, p);
-    if (ps->errors + ps->warnings + ps->notes > ps->n)
-        buf_printf(&out, "waybill: %zu more problems are not shown\n", ps->errors + ps->warnings + ps->notes - ps->n);
+    if (ps->errors + ps->warnings + ps->notes > n)
+        show_groups(&out, ps);
     if (out.n)
         fwrite(out.p, 1, out.n, stderr);
     buf_release(&out);

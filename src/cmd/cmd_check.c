@@ -157,6 +157,7 @@ static int run(struct cmd *c, int argc, char **argv)
         check_path(&k, args.operand[i], true);
     size_t errors = c->problems->errors;
     if (c->json) {
+        problems_sort(c->problems);
         for (const struct problem *p = c->problems->first; p; p = p->next) {
             problem_json(&k.out, p);
             buf_byte(&k.out, '\n');

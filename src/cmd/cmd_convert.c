@@ -28,6 +28,12 @@ struct converting {
     int in, old, out;
     const char *out_path;
     struct slice out_temp;
+    /* What the mapping left out, which is normal: counted per code, told at the end. */
+    struct skipped {
+        struct slice code, text;        /* text of the first */
+        uint64_t count, at, message;
+        struct skipped *next;
+    } *skips;
 };
 
 static int bind_set(struct converting *k, const char *text)
@@ -124,11 +130,46 @@ static int open_all(struct converting *k)
     return rc;
 }
 
+static void count_skip(struct converting *k, const struct finding *f, const struct node *message, uint64_t number)
+{
+    struct skipped **at = &k->skips;
+    while (*at && !slice_equal((*at)->code, f->code))
+        at = &(*at)->next;
+    if (!*at) {
+        const struct node *n = f->node ? f->node : message;
+        *at = arena_zero(k->c->arena, sizeof **at);
+        **at = (struct skipped){ .code = arena_copy(k->c->arena, f->code), .text = arena_copy(k->c->arena, f->text), .message = number,
+                                 .at = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET };
+    }
+    (*at)->count++;
+}
+
 static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
 {
-    (void)number;
     struct converting *k = owner;
     binding_message(k->binding, message, o);
+    for (const struct finding *f = o->first; f; f = f->next)
+        if (f->kind == OUTCOME_SKIP)
+            count_skip(k, f, message, number);
+}
+
+/* One line per code, with the place of the first. */
+static void tell_skips(struct converting *k)
+{
+    struct problems *ps = k->c->problems;
+    if (!cmd_arg(&k->args, 'r'))
+        source_locate(&k->input, ps);       /* with an original the places may be of either file */
+    for (const struct skipped *s = k->skips; s; s = s->next) {
+        struct buf text = { 0 };
+        buf_text(&text, s->text.n ? "skipped: " : "skipped");
+        buf_add(&text, s->text);
+        if (s->count > 1)
+            buf_printf(&text, " (the first of %llu)", (unsigned long long)s->count);
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = arena_cstr(ps->arena, s->code), .message = s->message,
+            .place = { .file = k->args.operand[0], .offset = ps->locate ? s->at : PLACE_NO_OFFSET }, .text = buf_slice(&text), .source = SLICE("") });
+        buf_release(&text);
+    }
+    ps->locate = NULL;
 }
 
 static void advance(void *owner, uint64_t done)
@@ -180,6 +221,8 @@ static int convert(struct converting *k)
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
     };
     int rc = convert_run(&k->conversion, c->problems);
+    if (rc < STOP)
+        tell_skips(k);
     int closed = sink_close(&k->output, c->problems);
     progress_end(&k->progress);
     return exit_of(closed > rc ? closed : rc);

@@ -237,6 +237,26 @@ static void codes_are_known_once(void **state)
     }
 }
 
+static void sorts_errors_of_our_files_only(void **state)
+{
+    (void)state;
+    static const struct { const char *file; uint32_t line, column; uint64_t message; } given[] = {
+        { "a.map", 3, 1, 0 }, { "a.map", 1, 5, 0 }, { "b.map", 2, 1, 0 }, { "a.map", 1, 2, 0 }, { "in.csv", 9, 1, 2 },
+        { "in.csv", 4, 1, 3 },
+    };
+    static const uint32_t wanted[] = { 12, 15, 31, 21, 91, 41 };
+    for (size_t i = 0; i < 6; i++)
+        problem_add(&ps, &(struct problem){ .code = "X", .message = given[i].message, .place = {
+            .file = given[i].file, .line = given[i].line, .column = given[i].column, .offset = PLACE_NO_OFFSET } });
+    problems_sort(&ps);
+    size_t n = 0;
+    for (const struct problem *p = ps.first; p; p = p->next, n++)
+        assert_int_equal(p->place.line * 10 + p->place.column, wanted[n]);
+    assert_int_equal(n, 6);
+    assert_int_equal(ps.last->place.line, 4);
+    assert_null(ps.last->next);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -246,6 +266,7 @@ int main(void)
         TEST(long_values_are_cut), TEST(offsets_are_located), TEST(beyond_max_only_counts),
             TEST(memory_of_many_is_bounded),
         TEST(system_faults), TEST(json), TEST(suggests), TEST(codes_are_known_once),
+        TEST(sorts_errors_of_our_files_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
