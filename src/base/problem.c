@@ -153,8 +153,8 @@ void problems_sort(struct problems *ps)
     for (struct problem *p = ps->first, *next; p; p = next) {
         next = p->next;
         struct problem **at = &sorted;
-        if (last && !is_behind(last, p))
-            at = &last->next;                   /* already in order: the usual case */
+        if (last && (p->message || !p->place.line))
+            at = &last->next;
         while (*at && !is_behind(*at, p))
             at = &(*at)->next;
         p->next = *at;
