@@ -150,12 +150,213 @@ static void test_required_param(void **state)
     tree_release(&t);
 }
 
+
+/* ---- outcomes --------------------------------------------------------------------------------------------------- */
+
+#define PAIR "mapping left => right\nOrder => Sale {\n    key Id => Info/Number\n"
+
+static struct run *begin(struct tree *t, struct outside *o, const char *map)
+{
+    load(t, map);
+    tree_outside(t, o);
+    struct run *r = run_new(&t->arena, t->mapping, MAPPING_FORWARD, o, &t->problems);
+    assert_non_null(r);
+    return r;
+}
+
+static const char *const four_rows =
+    "Id = 7\nRow {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\n}\nRow {\nNo = 3\nQuantity = -1\n}\nRow {\nNo = 4\nQuantity = 4\n}\n";
+
+static void test_outcomes(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, PAIR
+        "    require Name else warn NO_NAME \"order {Id} has no name\"\n"
+        "    Row => Line {\n        require Quantity else skip NONE\n"
+        "        require Quantity > 0 else note LOW \"line {No} of {../Id}: {Quantity}\"\n        key No => Code\n    }\n}\n");
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, four_rows), OK),
+        "Info {\nNumber = \"7\"\n}\nLine {\nCode = \"1\"\n}\nLine {\nCode = \"3\"\n}\nLine {\nCode = \"4\"\n}\n");
+    assert_string_equal(tree_findings(&t), "warn NO_NAME order 7 has no name\nskip NONE \nnote LOW line 3 of 7: -1\n");
+    assert_int_equal(t.outcome.kind, OUTCOME_WARN);
+    tree_release(&t);
+    /* all failing lines are told, the message is held once */
+    r = begin(&t, &o, PAIR "    Row => Line {\n        require Quantity > 0 else wait LOW \"line {No}\"\n        key No => Code\n    }\n}\n");
+    run(&t, r, tree_message(&t, t.mapping->left, four_rows), SKIP);
+    assert_string_equal(tree_findings(&t), "wait LOW line 2\nwait LOW line 3\n");
+    assert_int_equal(t.outcome.kind, OUTCOME_WAIT);
+    assert_string_equal(tree_dump(&t, t.outcome.last->node), "No = \"3\"\nQuantity = \"-1\"\n");
+    assert_true(slice_is(t.outcome.last->field, "Quantity"));
+    assert_true(slice_is(t.outcome.last->value, "-1"));
+    assert_true(slice_is(t.outcome.last->key, "7"));
+    tree_release(&t);
+    /* a skip ends the judging */
+    r = begin(&t, &o, PAIR "    require Name else skip A \"a\"\n    require Status else B \"b\"\n}\n");
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\n"), SKIP);
+    assert_string_equal(tree_findings(&t), "skip A a\n");
+    run_unjudged(r);
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\n"), OK);
+    tree_release(&t);
+}
+
+static int next_number(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    struct tree *t = owner;
+    (void)ps;
+    assert_true(slice_is(name, "numbers"));
+    *out = arena_printf(a, "%zu", ++t->nformats);
+    return OK;
+}
+
+/* A number is taken only when every require has passed, of lines too. */
+static void test_next(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, "mapping left => right\nOrder => Sale {\n    let own = next(\"numbers\")\n    $own => Info/Number\n    concat(\"T\", $own) => Info/Title\n"
+        "    Row => Line {\n        require Quantity else X \"x\"\n        require Quantity > 0 else skip Y\n        key No => Code\n    }\n}\n");
+    o.sequence_next = next_number;
+    t.nformats = 100;
+    run(&t, r, tree_message(&t, t.mapping->left, four_rows), SKIP);
+    assert_string_equal(tree_findings(&t), "reject X x\nskip Y \n");
+    assert_int_equal(t.nformats, 100);
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Row {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\nQuantity = 0\n}\n"), OK),
+        "Info {\nNumber = \"101\"\nTitle = \"T101\"\n}\nLine {\nCode = \"1\"\n}\n");
+    assert_string_equal(tree_findings(&t), "skip Y \n");
+    tree_release(&t);
+}
+
+static void test_report(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    load(&t, PAIR "    require Name else X \"no name\"\n}\n");
+    tree_format(&t, "log", "syntax csv\nmessage Entry {\n    Key text\n    What text\n    Text text\n    All text\n}\n");
+    struct mapping *m = t.mapping;
+    assert_int_equal(tree_mapping(&t, "mapping left => log\ntable word key O columns Shown {\n    reject refused\n}\n"
+        "$outcome/Problem[Text] => Entry {\n    ../../Id => Key\n    $word[Outcome] => What\n    Text => Text\n    $outcome/Text => All\n}\n"), OK);
+    tree_outside(&t, &o);
+    struct run *r = run_new(&t.arena, m, MAPPING_FORWARD, &o, &t.problems), *report = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
+    struct node *n = tree_message(&t, m->left, "Id = 9\n");
+    run(&t, r, n, SKIP);
+    struct node *said = outcome_node(&t.message, outcome_format(&t.arena), n, &t.outcome);
+    t.ngiven = 0;
+    assert_int_equal(run_report(report, n, said, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 1);
+    assert_string_equal(tree_dump(&t, t.given[0]), "Key = \"9\"\nWhat = \"refused\"\nText = \"no name\"\nAll = \"no name\"\n");
+    assert_true(slice_is(value_text(&said->values[0]), "rejected"));
+    tree_release(&t);
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+static void test_totals(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, "mapping left => right\nlet named = count(Order[Name])\nbatch-id() => /Owner\nsum(Order/Row/Quantity) => /Total\n"
+        "Order => Sale {\n    require Id else skip X\n    key Id => Info/Number\n}\n/.[$named > 0] => Sale {\n    concat(\"named \", $named) => Info/Number\n}\n"
+        "/.[not($named > 0)] => Sale {\n    \"none\" => Info/Number\n}\n");
+    run_source_file(r, node_new(&t.arena, t.mapping->left->file_group, NULL));
+    assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"B-1\"\n");
+    run(&t, r, tree_message(&t, t.mapping->left, four_rows), OK);
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 2\nName = n\nRow {\nQuantity = 0.5\n}\n"), OK);
+    run(&t, r, tree_message(&t, t.mapping->left, "Name = n\nRow {\nQuantity = 99\n}\n"), SKIP);
+    t.ngiven = 0;
+    assert_int_equal(run_finish(r, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 1);
+    assert_string_equal(tree_dump(&t, t.given[0]), "Info {\nNumber = \"named 1\"\n}\n");
+    assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"B-1\"\nTotal = \"4.5\"\n");
+    tree_release(&t);
+}
+
+static void test_file_requires(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    load(&t, "mapping left => right\nparam a text\nparam b text = \"x\"\nrequire $a and $a != $b else BAD \"set a, other than {$b}\"\n"
+             "Order => Sale {\n    key Id => Info/Number\n}\n");
+    tree_outside(&t, &o);
+    assert_null(run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems));
+    assert_non_null(strstr(tree_problems(&t), "set a, other than x [BAD]"));
+    t.params[0] = "a";
+    t.params[1] = "y";
+    assert_non_null(run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems));
+    tree_release(&t);
+}
+
+static void test_sort(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, "mapping left => right\nsort Name descending, Id\nOrder => Sale {\n    key Id => Info/Number\n"
+        "    Row => Line {\n        key No => Code\n        Quantity => Count\n        sort Count, Code descending\n    }\n}\n");
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 3\nName = a\nRow {\nNo = 1\nQuantity = 10\n}\nRow {\nNo = 2\nQuantity = 9\n}\nRow {\nNo = 3\nQuantity = 9.0\n}\n"), OK);
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 10\nName = b\n"), OK);
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 2\nName = a\n"), OK);
+    arena_reset(&t.message);
+    t.ngiven = 0;
+    assert_int_equal(run_finish(r, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 3);
+    assert_string_equal(tree_dump(&t, t.given[0]), "Info {\nNumber = \"10\"\n}\n");
+    assert_string_equal(tree_dump(&t, t.given[1]), "Info {\nNumber = \"2\"\n}\n");
+    assert_string_equal(tree_dump(&t, t.given[2]),
+        "Info {\nNumber = \"3\"\n}\nLine {\nCode = \"3\"\nCount = \"9.0\"\n}\nLine {\nCode = \"2\"\nCount = \"9\"\n}\nLine {\nCode = \"1\"\nCount = \"10\"\n}\n");
+    tree_release(&t);
+}
+
+/* ---- places ----------------------------------------------------------------------------------------------------- */
+
+static void test_blocks_and_places(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, "mapping left => right\nblock where {\n    Street => Street\n    City => Town\n}\n"
+        "Order => Sale {\n    key Id => Info/Number\n    Address => . {\n        use where\n    }\n    Name => Line[Code = \"n\" and Item = \"i\"]/Count\n"
+        "    \"x\" => Line[\"k\"]/Item\n    .[Phone] => Line {\n        \"phone\" => Code\n    }\n}\n");
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = 5\nAddress {\nCity = Oslo\n}\n"), OK),
+        "Info {\nNumber = \"1\"\n}\nTown = \"Oslo\"\nLine {\nCode = \"n\"\nItem = \"i\"\nCount = \"5\"\n}\nLine {\nCode = \"k\"\nItem = \"x\"\n}\n");
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nPhone = 5\n"), OK),
+        "Info {\nNumber = \"1\"\n}\nLine {\nCode = \"k\"\nItem = \"x\"\n}\nLine {\nCode = \"phone\"\n}\n");
+    tree_release(&t);
+}
+
+static void test_lets_once(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = begin(&t, &o, "mapping left => right\ntable t key A columns B {\n    a x\n}\n"
+        "Order => Sale {\n    let b = $t[Name]/B\n    require not(Phone) or $b else X \"no row for {Name}\"\n    key Id => Info/Number\n"
+        "    Row => Line {\n        let two = Quantity * 2\n        key No => Code\n        $two => Count\n        if(Product, $b) => Item\n    }\n}\n");
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left,
+        "Id = 1\nName = a\nRow {\nNo = 1\nQuantity = 2\nProduct = p\n}\nRow {\nNo = 2\nQuantity = 3\n}\n"), OK),
+        "Info {\nNumber = \"1\"\n}\nLine {\nCode = \"1\"\nItem = \"x\"\nCount = \"4\"\n}\nLine {\nCode = \"2\"\nCount = \"6\"\n}\n");
+    /* missing, and guarded by a condition or never needed */
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = b\n"), OK);
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = b\nPhone = 1\n"), SKIP);
+    assert_string_equal(tree_findings(&t), "reject X no row for b\n");
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = b\nRow {\nNo = 1\nProduct = p\n}\n"), SKIP);
+    assert_non_null(strstr(tree_findings(&t), "reject TABLE_MISS \"b\" is in no row of table t"));
+    tree_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_backward_create),
         cmocka_unit_test(test_required_param),
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_next), cmocka_unit_test(test_report), cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_file_requires), cmocka_unit_test(test_sort), cmocka_unit_test(test_blocks_and_places),
+        cmocka_unit_test(test_lets_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
