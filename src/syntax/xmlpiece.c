@@ -92,9 +92,16 @@ static void add_text(struct xpiece *x, const struct xscan *s, struct arena *a, s
     struct xpiece_element *e = &x->elements[in];
 
     ARENA_PUSH(a, x->texts, x->ntexts, x->text_cap) = (struct xpiece_text){ .element = in, .at = s->at, .end = s->end, .cdata = s->cdata };
-    if (e->spot && e->spot->text)
-        e->text =
-            e->text.n ? arena_printf(a, "%.*s%.*s", SLICE_ARG(e->text), SLICE_ARG(s->text)) : arena_copy(a, s->text);
+    if (!e->spot || !e->spot->text)
+        return;
+    if (e->text.n + s->text.n > e->text_cap) {
+        e->text_cap = 2 * (e->text.n + s->text.n);
+        char *more = arena_alloc(a, e->text_cap);
+        memcpy(more, e->text.p, e->text.n);
+        e->text.p = more;
+    }
+    memcpy((char *)(uintptr_t)e->text.p + e->text.n, s->text.p, s->text.n);
+    e->text.n += s->text.n;
 }
 
 /* Scans the piece into its table. */

@@ -35,7 +35,8 @@ struct xpiece_element {
     uint64_t lead; /* where the white space before it begins; == at when something else stands before it */
     size_t parent;
     size_t kids;                    /* elements in it */
-    struct slice text;              /* its own, gathered */
+    struct slice text;              /* its own, gathered … */
+    size_t text_cap;                /* … in a block of that size */
     bool empty, comments, removed;
 };
 

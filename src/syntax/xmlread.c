@@ -438,19 +438,18 @@ int xread_next(struct reader *r, struct arena *a, struct node **msg_out, struct 
     struct xread *x = r->state;
     uint64_t before = ps->message;
 
+    if (x->raw)
+        return xraw_next(r, a, msg_out, ps);
     x->scan.problems = ps;
     int rc = read_events(r, a, msg_out, ps);
     ps->message = before;
     return rc;
 }
 
-int xread_open(struct reader *r, struct problems *ps)
+/* What reading by a format needs. */
+static void open_plan(struct reader *r, struct xread *x)
 {
-    struct xread *x = arena_zero(r->arena, sizeof *x);
-
-    r->state = x;
     x->plan = r->format->plan[0];
-    x->message_arena = r->arena;
     x->memo = arena_zero(r->arena, x->plan->nspots * sizeof *x->memo);
     for (size_t i = 0; i < x->plan->nspots; i++)
         x->memo[i].n = UINT32_MAX;
@@ -458,8 +457,20 @@ int xread_open(struct reader *r, struct problems *ps)
     x->frames = arena_zero(r->arena, (r->limits->depth + 2) * sizeof *x->frames);
     r->file = node_new(r->arena, r->format->file_group, NULL);
     x->frames[0] = (struct xframe){ .spot = x->plan->top, .node = r->file };
-    int rc = xscan_open(&x->scan, r->source, r->limits, r->format->charset_given ? r->format->charset : CHARSET_UNKNOWN,
-                        r->arena, ps);
+}
+
+int xread_open(struct reader *r, struct problems *ps)
+{
+    struct xread *x = arena_zero(r->arena, sizeof *x);
+    bool given = r->format && r->format->charset_given;
+
+    r->state = x;
+    x->message_arena = r->arena;
+    if (r->format)
+        open_plan(r, x);
+    else
+        xraw_open(r, ps);
+    int rc = xscan_open(&x->scan, r->source, r->limits, given ? r->format->charset : CHARSET_UNKNOWN, r->arena, ps);
     if (rc != OK)
         return rc;
     x->unit = x->scan.view.unit;

@@ -10,6 +10,7 @@
 #include "xmlplan.h"
 #include "xmlscan.h"
 
+struct raw;
 struct xsax;
 
 /* An element that is open, as the format sees it. */
@@ -38,6 +39,7 @@ struct xhouse {
 
 struct xread {
     struct xscan scan;
+    struct raw *raw;                /* without a format */
     struct xsax *sax;               /* charsets that only libxml2 knows */
     const struct xplan *plan;
     struct xframe *frames;          /* [0] stands for the document */
@@ -63,6 +65,9 @@ struct xread {
 int xread_open(struct reader *r, struct problems *ps);
 int xread_next(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps);
 void xread_close(struct reader *r);
+/* The same without a format. */
+int xraw_open(struct reader *r, struct problems *ps);
+int xraw_next(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps);
 /* The members that `inspect` prints for an XML file: encoding, root, namespace, elements. */
 int xread_inspect(struct source *source, struct buf *json, struct problems *ps);
 

@@ -211,12 +211,34 @@ static void foreign_charset(void **state)
          "M {\n  a = \"\xE3\x82\xA3<\"\n  b = \"&\xE3\x82\xA2\"\n}\n");
 }
 
+static void without_a_format(void **state)
+{
+    static const char text[] = "<r xmlns='u'><a x='1'>t<b/>u</a> <c/></r>";
+    struct kit k;
+    struct node *m;
+
+    (void)state;
+    kit_format(&k, "syntax xml\nmessage M at /M {\n a text\n}\n");
+    source_open_text(&k.source, SLICE(text), "x", NULL);
+    k.reader = (struct reader){ .source = &k.source };
+    k.rc = reader_open(&k.reader, &k.arena, &k.problems);
+    while ((m = kit_next(&k)) != NULL)
+        node_dump(&k.out, m);
+    assert_int_equal(k.rc, END);
+    node_dump(&k.out, k.reader.file);
+    buf_byte(&k.out, '\0');
+    assert_non_null(strstr(k.out.p, "Root = \"r\"\nNamespace = \"u\"\n"));
+    assert_non_null(strstr(k.out.p, "Name = \"a\"\n  Namespace = \"u\"\n  Text = \"tu\"\n"));
+    assert_non_null(strstr(k.out.p, "Attribute {\n    Name = \"x\"\n    Value = \"1\"\n  }\n"));
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_in_any_order_and_prefix), cmocka_unit_test(absent_empty_present), cmocka_unit_test(faults_reject_one_message),
         cmocka_unit_test(broken_documents_stop), cmocka_unit_test(written_as_read), cmocka_unit_test(writer_refuses),
-        cmocka_unit_test(formats_are_checked), cmocka_unit_test(places), cmocka_unit_test(inspects), cmocka_unit_test(foreign_charset),
+        cmocka_unit_test(formats_are_checked), cmocka_unit_test(places), cmocka_unit_test(inspects), cmocka_unit_test(foreign_charset), cmocka_unit_test(without_a_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
