@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "batch/batch_private.h"
+#include "store/archive.h"
 #include "store/seen.h"
 
 static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a, const char *id,
@@ -74,10 +75,11 @@ static int open_tmp(const struct batch_site *s, const char *id, int *dir, struct
     return *dir >= 0 ? OK : problem_system(ps, id, "cannot open the folder of a batch", errno);
 }
 
-/* Whether the claim's batch is accepted already; a claim in tmp/ only is not. */
-static bool accepted_before(const struct batch_site *s, const char *id)
+/* Whether the claim's batch is accepted already: only one that was found again after a restart can be. */
+static bool accepted_before(const struct batch_site *s, const struct claim *c)
 {
-    return batch_there(s->spool->work, id) || batch_there(s->spool->error, id) || batch_known((void *)s, id);
+    return c->inbox_fd < 0 && (batch_there(s->spool->work, c->batch) || batch_there(s->spool->error, c->batch) ||
+                               archived_exists(s->store, c->batch));
 }
 
 /* Longer than allowed by now: the claim's file goes to error/<id>-late, nothing waits for it. */
@@ -92,7 +94,7 @@ int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, con
 {
     int dir = -1;
     *out = NULL;
-    if (accepted_before(s, c->batch))
+    if (accepted_before(s, c))
         return END;
     int rc = claim_copy(s->spool, c, how->max_size, ps);
     if (rc != OK)

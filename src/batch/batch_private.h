@@ -16,6 +16,8 @@ int batch_move(struct batch *b, enum batch_place to, const char *detail, struct 
 bool batch_syncs(const struct batch *b);
 /* Makes a batch around a waybill; `dir` becomes its own. */
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir);
+/* Removes work/<id> of an archived batch, its waybill last. */
+int batch_remove(const struct spool *s, const char *id, struct problems *ps);
 /* Whether a folder, or a file in one, is there. */
 bool batch_there(int dirfd, const char *path);
 

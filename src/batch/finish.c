@@ -69,18 +69,46 @@ static int collect(const struct batch *b, const char *waybill, struct members *m
     return OK;
 }
 
-/* Removed by way of tmp/, so that a half removed batch is never found in work/. */
-static int leave(const struct batch_site *s, const char *id, struct problems *ps)
+/* Everything but the waybill, which tells until the end that the zip is what counts. */
+static int empty(int fd, DIR *dir, const char *waybill, struct problems *ps)
 {
-    int rc = spool_remove(s->spool->tmp, id, ps);
-    if (rc == OK && renameat(s->spool->work, id, s->spool->tmp, id) != 0 && errno != ENOENT)
+    int rc = OK;
+    for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
+        const char *name = e->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, waybill) == 0)
+            continue;
+        if (unlinkat(fd, name, 0) != 0 && errno != ENOENT)
+            rc = errno == EISDIR || errno == EPERM ? spool_remove(fd, name, ps)
+                                                   : problem_system(ps, name, "cannot remove", errno);
+    }
+    if (rc == OK && unlinkat(fd, waybill, 0) != 0 && errno != ENOENT)
+        rc = problem_system(ps, waybill, "cannot remove", errno);
+    return rc;
+}
+
+/* A crash in between leaves a batch that is delivered and whose zip is good, or a folder without waybill (recover.h). */
+int batch_remove(const struct spool *s, const char *id, struct problems *ps)
+{
+    char waybill[WAYBILL_FILE_NAME];
+    waybill_file_name(id, waybill);
+    int fd = openat(s->work, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, id, "cannot open the folder of a batch", errno);
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        close(fd);
+        return problem_system(ps, id, "cannot read the folder of a batch", errno);
+    }
+    int rc = empty(fd, dir, waybill, ps);
+    closedir(dir);
+    if (rc == OK && unlinkat(s->work, id, AT_REMOVEDIR) != 0 && errno != ENOENT)
         rc = problem_system(ps, id, "cannot remove the folder of an archived batch", errno);
-    return rc == OK ? spool_remove(s->spool->tmp, id, ps) : rc;
+    return rc;
 }
 
 int batch_leave(struct batch *b, struct problems *ps)
 {
-    return leave(b->site, b->id, ps);
+    return batch_remove(b->site->spool, b->id, ps);
 }
 
 /* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md

@@ -144,10 +144,5 @@ int recover_damaged(const struct batch_site *s, const char *batch, struct proble
 int recover_leftover(const struct batch_site *s, const char *batch, struct problems *ps)
 {
     int rc = archived_verify(s->store, batch, ps);
-    if (rc != OK)
-        return rc;
-    rc = spool_remove(s->spool->tmp, batch, ps);
-    if (rc == OK && renameat(s->spool->work, batch, s->spool->tmp, batch) != 0 && errno != ENOENT)
-        rc = problem_system(ps, batch, "cannot remove the folder of an archived batch", errno);
-    return rc == OK ? spool_remove(s->spool->tmp, batch, ps) : rc;
+    return rc == OK ? batch_remove(s->spool, batch, ps) : rc;
 }

@@ -179,6 +179,25 @@ void waybill_write(const struct waybill *w, struct buf *out)
 /* The tail that waybill_write makes: "check":"…"} and a newline. */
 enum { CHECK_TAIL = 9 + SHA256_HEX - 1 + 3 };
 
+/* The first one stands in a folder that nothing refers to yet: no need to replace anything. */
+static int write_first(int dirfd, const char *file, struct slice text, bool sync, struct problems *ps)
+{
+    int fd = openat(dirfd, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? file_replace(dirfd, file, text, 0600, sync, ps)
+                               : problem_system(ps, file, "cannot write", errno);
+    int err = file_write_all(fd, text);
+    if (err == 0 && sync && fsync(fd) != 0)
+        err = errno;
+    if (close(fd) != 0 && err == 0)
+        err = errno;
+    if (err == 0 && sync && fsync(dirfd) != 0)
+        err = errno;
+    if (err)
+        unlinkat(dirfd, file, 0);
+    return err ? problem_system(ps, file, "cannot write", err) : OK;
+}
+
 int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps)
 {
     struct buf b = { 0 };
@@ -190,7 +209,8 @@ int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps)
     memcpy(w->prev, w->check, sizeof w->prev);
     w->seq++;
     waybill_write(w, &b);
-    int rc = file_replace(dirfd, file, buf_slice(&b), 0600, sync, ps);
+    int rc = w->seq == 1 ? write_first(dirfd, file, buf_slice(&b), sync, ps)
+                         : file_replace(dirfd, file, buf_slice(&b), 0600, sync, ps);
     if (rc == OK) {
         memcpy(w->check, b.p + b.n - CHECK_TAIL + 9, SHA256_HEX - 1);
         w->check[SHA256_HEX - 1] = '\0';

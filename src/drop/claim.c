@@ -442,14 +442,23 @@ static int check_same(struct claim *c, struct problems *ps)
     return SKIP;
 }
 
+/* tmp/<batch>, without what an attempt left that died. */
+static int make_tmp(struct spool *s, const char *batch, struct problems *ps)
+{
+    if (mkdirat(s->tmp, batch, 0700) == 0)
+        return OK;
+    int rc = errno == EEXIST ? spool_remove(s->tmp, batch, ps) : OK;
+    if (rc == OK && mkdirat(s->tmp, batch, 0700) != 0)
+        rc = problem_system(ps, batch, "cannot make the folder", errno);
+    return rc;
+}
+
 int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps)
 {
     struct copy copy = { .from = c->fd, .max = max };
     int tmp = -1, rc = settle(s, c, ps);
     if (rc == OK)
-        rc = spool_remove(s->tmp, c->batch, ps);
-    if (rc == OK && mkdirat(s->tmp, c->batch, 0700) != 0)
-        rc = problem_system(ps, c->batch, "cannot make the folder", errno);
+        rc = make_tmp(s, c->batch, ps);
     if (rc != OK)
         return rc;
     tmp = openat(s->tmp, c->batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -523,6 +532,12 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
                      "the file changed after it was accepted; what it is now was put into error/%s-late", batch);
         rc = keep_late(s, batch, c.dir, c.name, ps);
     }
+    if (rc == OK && c.name[0])                  /* usually all there is */
+        unlinkat(c.dir, c.name, 0);
+    if (rc == OK)
+        unlinkat(c.dir, ".from", 0);
     claim_close(&c);
-    return rc == OK ? spool_remove(s->claim, batch, ps) : rc;
+    if (rc != OK || unlinkat(s->claim, batch, AT_REMOVEDIR) == 0)
+        return rc;
+    return spool_remove(s->claim, batch, ps);
 }

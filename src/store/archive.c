@@ -217,31 +217,6 @@ static bool clean_name(const char *name)
     return true;
 }
 
-static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members,
-                     size_t n, struct problems *ps)
-{
-    struct zip_writer w = { .path = path, .time = member_time(batch), .ps = ps };
-    int rc, fd = openat(s->root, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return problem_system(ps, path, "cannot write", errno);
-    w.zip = archive_write_new();
-    w.entry = archive_entry_new();
-    if (w.zip == NULL || w.entry == NULL)
-        rc = problem_system(ps, path, "cannot begin the archive", ENOMEM);
-    else
-        rc = zip_all(&w, fd, members, n);
-    archive_entry_free(w.entry);
-    archive_write_free(w.zip);
-    buf_release(&w.manifest);
-    if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
-        rc = problem_system(ps, path, "cannot write to disk", errno);
-    if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
-        rc = zip_check_fd(fd, path, ps);
-    if (close(fd) != 0 && rc == OK)
-        rc = problem_system(ps, path, "cannot write", errno);
-    return rc;
-}
-
 static int sync_folder(const struct store *s, const char *path, struct problems *ps)
 {
     int rc = OK;
@@ -274,6 +249,46 @@ static int make_folders(const struct store *s, const char *path, struct problems
     return OK;
 }
 
+/* The temporary file; the day's folders are made when they are missing. -1 with a problem. */
+static int open_new(const struct store *s, const char *path, struct problems *ps)
+{
+    const int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    int fd = openat(s->root, path, flags, 0600);
+    if (fd < 0 && errno == ENOENT) {
+        if (make_folders(s, path, ps) != OK)
+            return -1;
+        fd = openat(s->root, path, flags, 0600);
+    }
+    if (fd < 0)
+        problem_system(ps, path, "cannot write", errno);
+    return fd;
+}
+
+static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members,
+                     size_t n, struct problems *ps)
+{
+    struct zip_writer w = { .path = path, .time = member_time(batch), .ps = ps };
+    int rc, fd = open_new(s, path, ps);
+    if (fd < 0)
+        return TEMP;
+    w.zip = archive_write_new();
+    w.entry = archive_entry_new();
+    if (w.zip == NULL || w.entry == NULL)
+        rc = problem_system(ps, path, "cannot begin the archive", ENOMEM);
+    else
+        rc = zip_all(&w, fd, members, n);
+    archive_entry_free(w.entry);
+    archive_write_free(w.zip);
+    buf_release(&w.manifest);
+    if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
+        rc = problem_system(ps, path, "cannot write to disk", errno);
+    if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
+        rc = zip_check_fd(fd, path, ps);
+    if (close(fd) != 0 && rc == OK)
+        rc = problem_system(ps, path, "cannot write", errno);
+    return rc;
+}
+
 int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
                    struct problems *ps)
 {
@@ -289,11 +304,8 @@ int archived_write(const struct store *s, const char *batch, const struct archiv
     }
     if (archived_exists(s, batch) && zip_good(s, path))
         return OK;
-    int rc = make_folders(s, path, ps);
-    if (rc != OK)
-        return rc;
     snprintf(fresh, sizeof fresh, "%.18s/.%s.new", path, path + 19);
-    rc = write_new(s, batch, fresh, members, n, ps);
+    int rc = write_new(s, batch, fresh, members, n, ps);
     if (rc == OK && renameat(s->root, fresh, s->root, path) != 0)
         rc = problem_system(ps, path, "cannot rename", errno);
     if (rc != OK) {
