@@ -87,6 +87,8 @@ struct rows {
     bool trusting;                  /* asks neither charset nor libcsv: for the comparison of our scan with libcsv */
     uint64_t units_at;              /* UTF-16: place in the file of text->at */
     const char *units_from;
+    const char *asked;              /* the same for the last byte of the row that was asked for */
+    uint64_t asked_at, asked_row;
     struct row_fault broken;        /* the stream cannot be decoded beyond this place */
     /* Bytes ahead of `row` are about to leave the window: whoever points there takes a copy now. */
     void (*leave)(void *owner, const char *from, const char *row);
@@ -117,7 +119,7 @@ static inline struct slice rows_raw(const struct rows *w, size_t i)
 /* The cell as UTF-8, without its quotes; in the row's bytes where possible, else in the arena. */
 struct slice rows_text(struct rows *w, size_t i, struct arena *a);
 /* Place of a byte of the row in the file. */
-uint64_t rows_place(const struct rows *w, const char *p);
+uint64_t rows_place(struct rows *w, const char *p);
 /* Where the next row may begin. */
 uint64_t rows_here(const struct rows *w);
 /* Adds the problem of a row that is none; returns fault.rc. */
@@ -231,6 +233,7 @@ struct flat_reader {
     struct rows rows;
     const struct flat *flat;
     struct live live;
+    bool drained;                   /* the message is too large: nothing more is added to it */
     bool pending;                   /* rows holds a row that is not yet in a message */
     bool twin;                      /* reads a second time, to find where a key stood: judges nothing */
     size_t prefix;                  /* bytes of the outer cells of the last row; 0 = they are mixed with others */
@@ -279,6 +282,8 @@ int flat_begin(struct reader *r, struct problems *ps);
 int tagged_open(struct reader *r, struct problems *ps);
 int tagged_read(struct reader *r, struct node **msg_out, struct problems *ps);
 void message_begin(struct reader *r, const struct group *g, struct problems *ps);
+/* The message will not grow any more: its bytes are settled now. */
+void message_drain(struct flat_reader *st);
 int message_end(struct reader *r, struct node **msg_out, struct problems *ps);
 int key_check(struct reader *r, struct node *msg, struct problems *ps);
 int keys_end(struct reader *r, struct problems *ps);

@@ -79,7 +79,7 @@ static bool is_needed(const struct flat *flat, size_t i)
 }
 
 /* A column that is not there: shown below the title that may be a slip of it, else at the heading. */
-static int missing(const struct live *l, const struct flat_column *c, const struct rows *w,
+static int missing(const struct live *l, const struct flat_column *c, struct rows *w,
                    const struct slice *titles, struct problems *ps)
 {
     struct slice what = c->position ? arena_printf(ps->arena, "column %u", c->position)
@@ -105,7 +105,7 @@ static int missing(const struct live *l, const struct flat_column *c, const stru
     return STOP;
 }
 
-static int check_exact(const struct live *l, const struct rows *w, const struct slice *titles, struct problems *ps)
+static int check_exact(const struct live *l, struct rows *w, const struct slice *titles, struct problems *ps)
 {
     const struct flat *flat = l->flat;
     for (size_t i = 0; i < flat->ncols || i < l->width; i++) {

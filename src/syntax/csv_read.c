@@ -21,10 +21,16 @@ static void settle(void *owner, const char *from, const char *row)
     struct flat_reader *st = owner;
     const char *begin = st->start ? st->start : from;
     st->start = NULL;
-    if (!st->message || begin >= row)
+    if (!st->message || begin >= row || st->drained)
         return;
     struct slice copy = arena_copy(st->arena, slice_range(begin, row));
     rebase(st->message, begin, row, copy.p - begin);
+}
+
+void message_drain(struct flat_reader *st)
+{
+    settle(st, st->rows.text->buffer, st->rows.p);
+    st->drained = true;
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -53,6 +59,7 @@ void message_begin(struct reader *r, const struct group *g, struct problems *ps)
     st->node[0] = st->message;
     st->start = w->p;
     st->last_end = w->end;
+    st->drained = false;
     st->rc = OK;
 }
 
@@ -205,6 +212,9 @@ static void row_into_message(struct reader *r, size_t level, struct problems *ps
                                        .place = { .offset = st->rows.at },
                                        .text = SLICE("the rows of this key are more than one message may hold") });
         st->rc = SKIP;
+        message_drain(st);
+    } else if (!st->drained) {
+        message_drain(st);
     }
 }
 

@@ -135,9 +135,17 @@ static uint64_t place_of(const struct rows *w, const char *p)
     return w->text == w->file ? source_offset(w->file, p) : w->units_at + 2 * units(w->units_from, p);
 }
 
-uint64_t rows_place(const struct rows *w, const char *p)
+uint64_t rows_place(struct rows *w, const char *p)
 {
-    return w->text == w->file ? w->at + (uint64_t)(p - w->p) : w->at + 2 * units(w->p, p);
+    if (w->text == w->file)
+        return w->at + (uint64_t)(p - w->p);
+    if (w->asked_row != w->at || p < w->asked) {    /* cells are asked for from left to right */
+        w->asked_row = w->asked_at = w->at;
+        w->asked = w->p;
+    }
+    w->asked_at += 2 * units(w->asked, p);
+    w->asked = p;
+    return w->asked_at;
 }
 
 uint64_t rows_here(const struct rows *w)
@@ -162,9 +170,9 @@ static bool row_end(struct rows *w, const char *row, const char *stop)
         next = stop + 1 + (stop + 1 < end && stop[1] == '\n');
     if (!w->newline.n && next > stop)
         w->newline = next - stop == 2 ? SLICE("\r\n") : *stop == '\n' ? SLICE("\n") : SLICE("\r");
-    w->p = row;
+    w->p = w->asked = row;
     w->len = (size_t)(stop - row);
-    w->at = place_of(w, row);
+    w->at = w->asked_at = w->asked_row = place_of(w, row);
     w->end = w->text == w->file ? w->at + (uint64_t)(next - row) : w->at + 2 * units(row, next);
     w->text->at = (char *)(uintptr_t)next;
     if (w->text != w->file) {

@@ -98,6 +98,8 @@ static void child_record(struct reader *r, size_t record, struct problems *ps)
     if (arena_full(st->arena)) {
         if (st->rc < SKIP)
             bad_record(st, "LIMIT_MESSAGE", "these rows are more than one message may hold", ps);
+        if (!st->drained)
+            message_drain(st);
         return;
     }
     parent = parent_node(st->arena, parent, flat->levels[0].group);

@@ -149,6 +149,26 @@ static void keys_split(void **state)
           "[0 4..8]\nA=1 B=a\n[3 8..12]\n[KEY_SPLIT 3:1]\n[0 12..16]\nA=2 B=c\n");
 }
 
+/* A message that is too large is refused, the next one is read. */
+static void large_messages(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    struct kit k;
+    buf_text(&text, "No;Buyer;Date;Item;Qty\n");
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&text, "A;X;01.02.2026;item %d;1\n", i);
+    buf_text(&text, "B;Y;;i;1\n");
+    kit_open_file(&k, orders, text.p, text.n);
+    k.message.limit = 300000;
+    kit_dump(&k);
+    assert_true(slice_starts(buf_slice(&k.out), SLICE("[3 23..")));
+    assert_non_null(strstr(k.out.p, "[LIMIT_MESSAGE "));
+    assert_non_null(strstr(k.out.p, "No=B Buyer=Y Line{Item=i Qty=1}"));
+    kit_close(&k);
+    buf_release(&text);
+}
+
 /* Half a million keys in no order: more than the table takes, so the rest is compared at the end. */
 static void many_keys(void **state)
 {
@@ -397,7 +417,7 @@ int main(void)
         cmocka_unit_test(never_quotes),
         cmocka_unit_test(wrong_formats),
         cmocka_unit_test(inspects),
-        cmocka_unit_test(many_keys),
+        cmocka_unit_test(many_keys), cmocka_unit_test(large_messages),
         cmocka_unit_test(companions),
         cmocka_unit_test(single_groups),
         cmocka_unit_test(tagged_files_are_written),
