@@ -1,6 +1,6 @@
 /*
- * Without a format: each element below the root is a message of the group Element, which holds its name, namespace and text,
- * its attributes and, as instances of the same group, the elements in it.  The file has Root and Namespace.
+ * Without a format: each element below the root is a message of the group Element, which holds its name, namespace
+ * and text, its attributes and, as instances of the same group, the elements in it.  The file has Root and Namespace.
  */
 #include "xmlread.h"
 

@@ -363,32 +363,57 @@ static void other_charsets(void **state)
     }
 }
 
-static void whole_messages(void **state)
+/* Edits of whole messages and of members of the file, as they come while the original is read. */
+static void check_messages(const char *text, const char *want, int remove, bool add, const char *batch)
 {
-    static const char text[] = "<R>\n  <M>\n    <a>1</a>\n  </M>\n  <M>\n    <a>2</a>\n  </M>\n</R>\n";
+    static const char format[] = "syntax xml indent \"  \"\nBatch text at /R/@batch\nmessage M at /R/L/M {\n a text\n b text at b/c\n}\n";
     struct kit k;
     struct edits edits;
     struct patcher p;
     struct sink sink;
+    struct node *m;
 
-    (void)state;
-    kit_open(&k, FORMS, SLICE(text));
-    struct node *m = kit_next(&k);
+    kit_open(&k, format, slice_of(text));
     patcher_init(&p, &k.reader, &k.arena);
     edits_init(&edits, &k.arena);
-    struct node *new = node_new(&k.arena, m->group, k.reader.file);
-    *node_value(new, group_field(m->group, SLICE("b"))) = new_value(CHANGE);
-    edit_delete(&edits, m);
-    edit_insert(&edits, new, k.reader.file, NULL);
-    assert_int_equal(patcher_add(&p, &(struct edits){ .first = edits.first }, &k.problems), OK);
-    while (kit_next(&k))
-        ;
-    struct slice now = kit_patch(&k, &p, &(struct edits){ 0 }, SLICE(text), &sink);
-    buf_byte(&sink.buf, '\0');
-    (void)now;
-    assert_non_null(strstr(sink.buf.p, "<b>new &lt;&amp;&gt; \xC3\xA6</b>"));
+    for (int i = 0; (m = kit_next(&k)) != NULL; i++)
+        if (i == remove)
+            edit_delete(&edits, m);
+    assert_int_equal(k.rc, END);
+    if (add) {
+        struct node *new = node_new(&k.arena, k.format->messages[0], k.reader.file);
+        *node_value(new, group_field(new->group, SLICE("a"))) = new_value(CHANGE);
+        *node_value(new, group_field(new->group, SLICE("b"))) = new_value(CHANGE);
+        edit_insert(&edits, new, k.reader.file, NULL);
+    }
+    if (batch) {
+        struct value v = { .at = VALUE_NO_PLACE, .state = VALUE_PRESENT, .p = batch, .n = (uint32_t)strlen(batch) };
+        edit_set(&edits, k.reader.file, k.format->file_group->fields[0], &v);
+    }
+    struct slice now = kit_patch(&k, &p, &edits, slice_of(text), &sink);
+    if (k.problems.n)
+        kit_show(&k);
+    if (!slice_is(now, want))
+        fprintf(stderr, "%.*s\n", SLICE_ARG(now));
+    assert_true(slice_is(now, want));
     sink_release(&sink);
     kit_close(&k);
+}
+
+static void whole_messages(void **state)
+{
+    static const char two[] = "<R batch='1'>\n  <L>\n    <M>\n      <a>1</a>\n    </M>\n    <M/>\n  </L>\n</R>\n";
+    static const char new[] = "\n    <M>\n      <a>new &lt;&amp;&gt; \xC3\xA6</a>\n      <b>\n        <c>new &lt;&amp;&gt; \xC3\xA6</c>\n      </b>\n    </M>";
+    char want[400];
+
+    (void)state;
+    check_messages(two, "<R batch='1'>\n  <L>\n    <M/>\n  </L>\n</R>\n", 0, false, NULL);
+    check_messages(two, "<R batch='1'>\n  <L>\n    <M>\n      <a>1</a>\n    </M>\n  </L>\n</R>\n", 1, false, NULL);
+    check_messages(two, "<R batch='it&apos;s'>\n  <L>\n    <M>\n      <a>1</a>\n    </M>\n    <M/>\n  </L>\n</R>\n", -1, false, "it's");
+    snprintf(want, sizeof want, "<R batch='1'>\n  <L>\n    <M>\n      <a>1</a>\n    </M>\n    <M/>%s\n  </L>\n</R>\n", new);
+    check_messages(two, want, -1, true, NULL);
+    snprintf(want, sizeof want, "<R>\n  <L>%s\n  </L>\n</R>\n", new);
+    check_messages("<R>\n  <L>\n  </L>\n</R>\n", want, -1, true, NULL);
 }
 
 int main(void)
