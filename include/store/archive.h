@@ -8,8 +8,8 @@
  * The only user of libarchive in waybill.  (Names begin with archived_ because the library owns archive_.)
  *
  * A batch id begins with its date and time, so the path follows from the id.  Member names are ASCII ([A-Za-z0-9._-]);
- * original names stand in manifest.json, the last member, with size and SHA-256 of each.  Deflate level 1 from 4 KiB on,
- * times taken from the batch id, so the same members give the same bytes.
+ * original names stand in manifest.json, the last member, with size and SHA-256 of each.  Deflate level 1 from 4 KiB
+ * on, times taken from the batch id, so the same members give the same bytes.
  *
  * Durable: written under a temporary name, fsync, read back and compared with the manifest, rename, fsync of the
  *          folder: only then may work/ go.  Done again after a crash it finds a good zip in place and answers OK.
