@@ -17,8 +17,8 @@
 
 enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
 
-/* Shorter members are stored as they are: a block of the disk is 4 KiB anyway, and deflate would be a quarter of the CPU
-   that a small batch takes (measured 2026-11-22). */
+/* Shorter members are stored as they are: a block of the disk is 4 KiB anyway, and deflate would be a quarter of the
+   CPU that a small batch takes (measured 2026-11-22). */
 enum { DEFLATE_FROM = 4096 };
 
 /* --- paths -------------------------------------------------------------------------------------------------------- */
