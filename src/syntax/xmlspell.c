@@ -23,23 +23,58 @@ static bool is_noncharacter(const char *p, const char *end)
     return end - p >= 3 && (unsigned char)p[0] == 0xEF && (unsigned char)p[1] == 0xBF && (unsigned char)p[2] >= 0xBE;
 }
 
-/* The first byte that needs a look: markup, a control character, the lead byte of U+F000 … U+FFFF. */
-static const char *plain(const char *p, const char *end, enum xspell_place place)
+#ifdef __SSE2__
+/* Which of 16 bytes need a look: markup, control characters, the lead byte of U+F000 … U+FFFF. */
+static inline unsigned looks(__m128i v, enum xspell_place place)
+{
+    const __m128i quote = _mm_set1_epi8(place == XSPELL_APOSTROPHES ? '\'' : place == XSPELL_ATTRIBUTE ? '"' : '&');
+    __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('&')),     /* < and > differ in bit 1 */
+                               _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('>')));
+    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, quote));
+    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8((char)0xEF))));
+}
+
+/* Most values have 4 to 16 bytes: looked at and copied in one go.  False: nothing is added, some byte needs a look. */
+static inline bool spell_short(struct buf *out, struct slice text, enum xspell_place place)
+{
+    char *to = buf_room(out, 16);
+    if (text.n >= 8) {
+        __m128i head = _mm_loadl_epi64((const __m128i *)(const void *)text.p);
+        __m128i tail = _mm_loadl_epi64((const __m128i *)(const void *)(text.p + text.n - 8));
+        if (looks(_mm_unpacklo_epi64(head, tail), place))
+            return false;
+        _mm_storel_epi64((__m128i *)(void *)to, head);
+        _mm_storel_epi64((__m128i *)(void *)(to + text.n - 8), tail);
+    } else {
+        int head, tail;
+        memcpy(&head, text.p, 4);
+        memcpy(&tail, text.p + text.n - 4, 4);
+        if (looks(_mm_set_epi32(tail, head, tail, head), place))
+            return false;
+        memcpy(to, &head, 4);
+        memcpy(to + text.n - 4, &tail, 4);
+    }
+    out->n += text.n;
+    return true;
+}
+#endif
+
+/* The first byte that needs a look, at or behind p; the text begins at `begin`. */
+static const char *plain(const char *begin, const char *p, const char *end, enum xspell_place place)
 {
 #ifdef __SSE2__
-    const __m128i amp = _mm_set1_epi8('&'), angle = _mm_set1_epi8('<'), two = _mm_set1_epi8(2),
-                  low = _mm_set1_epi8(0x1F), ef = _mm_set1_epi8((char)0xEF);
-    const __m128i quote = _mm_set1_epi8(place == XSPELL_APOSTROPHES ? '\'' : place == XSPELL_ATTRIBUTE ? '"' : '&');
-
     for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, amp),
-                                   _mm_cmpeq_epi8(_mm_andnot_si128(two, v), angle)); /* < and > differ in bit 1 */
-        hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(_mm_min_epu8(v, low), v)));
-        unsigned bits = (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, ef)));
+        unsigned bits = looks(_mm_loadu_si128((const __m128i *)(const void *)p), place);
         if (bits)
             return p + __builtin_ctz(bits);
     }
+    if (p < end && end - begin >= 16) {         /* the last 16 once more; what stands before p is known */
+        unsigned bits = looks(_mm_loadu_si128((const __m128i *)(const void *)(end - 16)), place) >> (16 - (end - p));
+        return bits ? p + __builtin_ctz(bits) : end;
+    }
+#else
+    (void)begin;
 #endif
     while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p != 0xEF && !reference(*p, place))
         p++;
@@ -65,13 +100,17 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
     const char *p = text.p, *end = text.p + text.n;
     size_t before = out->n;
 
+#ifdef __SSE2__
+    if (text.n >= 4 && text.n <= 16 && place != XSPELL_CDATA && spell_short(out, text, place))
+        return true;
+#endif
     if (place == XSPELL_CDATA) {
         bool good = spell_cdata(out, text);
         out->n = good ? out->n : before;
         return good;
     }
     while (p < end) {
-        const char *stop = plain(p, end, place);
+        const char *stop = plain(text.p, p, end, place);
         buf_add(out, slice_range(p, stop));
         if (stop == end)
             break;

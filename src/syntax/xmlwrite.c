@@ -113,11 +113,41 @@ static void close_tag(struct xwrite *w, const struct xspot *s)
 
 static bool put_kids(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth);
 
+/* Most elements are one value and nothing else. */
+static bool put_leaf(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v, size_t depth)
+{
+    struct buf *out = w->out;
+    size_t line = w->line_end && !w->same_line ? w->line_end + depth * w->step : 0;
+    line = line < w->line.n ? line : w->line.n;
+    w->same_line = false;
+    char *to = buf_room(out, line + s->open.n + 1);
+    memcpy(to, w->line.p ? w->line.p : "", line);
+    memcpy(to + line, s->open.p, s->open.n);
+    to[line + s->open.n] = '>';
+    out->n += line + s->open.n + 1;
+    size_t inner = out->n;
+    put_value(w, n, s->text, v, XSPELL_TEXT);
+    if (out->n > inner) {
+        buf_add(out, s->close);
+    } else {
+        out->n = inner - 1;
+        buf_add(out, SLICE("/>"));
+    }
+    return true;
+}
+
 /* One element of the instance n.  Tags are written at once and taken back when nothing came between them. */
 static bool element(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth, bool always)
 {
     size_t before = w->out->n;
 
+    if (s->text && !s->nattrs && !s->nkids && !w->name) {
+        const struct value *v = node_value(n, s->text);
+        if (v->state == VALUE_PRESENT)
+            return put_leaf(w, s, n, v, depth);
+        if (!always && !(s->text->flags & FIELD_ALWAYS))
+            return false;
+    }
     xwrite_line(w, depth);
     open_tag(w, s);
     bool any = xwrite_attributes(w, s, n);
