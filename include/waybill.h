@@ -10,10 +10,12 @@
  *     }
  *     libwaybill_free(w);
  *
- * The library never exits and never prints.  It keeps no state outside `struct libwaybill`, so each thread may have its own.
+ * The library never exits and never prints.  It keeps no state outside `struct libwaybill`, so each thread may have its
+ * own.
  *
  * Units:   sizes in bytes; line and column from 1, in characters.
- * Owner:   what libwaybill_new gives is freed by libwaybill_free; problems and the bytes of libwaybill_convert live until the next
+ * Owner:   what libwaybill_new gives is freed by libwaybill_free; problems and the bytes of libwaybill_convert live
+ *          until the next
  *          conversion, load or libwaybill_free.
  * Errors:  the enum below; what is wrong stands in the problems.
  * Limits:  those of the waybill program (README, "Limits"); memory is bounded by the largest message.
@@ -61,19 +63,22 @@ struct libwaybill_problem {
 LIBWAYBILL_API const char *libwaybill_version(void);
 LIBWAYBILL_API struct libwaybill *libwaybill_new(void);
 LIBWAYBILL_API void libwaybill_free(struct libwaybill *w);
-/* A folder where formats and mappings are looked up after the folder of the referring file; may be called several times. */
+/* A folder where formats and mappings are looked up after the folder of the referring file; may be called several
+   times. */
 LIBWAYBILL_API int libwaybill_search(struct libwaybill *w, const char *folder);
 LIBWAYBILL_API int libwaybill_load(struct libwaybill *w, const char *mapping_path);
 /* A parameter that the mapping declares. */
 LIBWAYBILL_API int libwaybill_set(struct libwaybill *w, const char *name, const char *value);
 /* A table that the mapping declares: a file, read through a format (NULL: comma-separated text with a header row). */
 LIBWAYBILL_API int libwaybill_table(struct libwaybill *w, const char *name, const char *path, const char *format);
-LIBWAYBILL_API int libwaybill_convert_file(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path);
+LIBWAYBILL_API int libwaybill_convert_file(struct libwaybill *w, enum libwaybill_direction d, const char *in_path,
+                                           const char *out_path);
 /* The output's bytes are given in *out and *out_size. */
-LIBWAYBILL_API int libwaybill_convert(struct libwaybill *w, enum libwaybill_direction d, const void *in, size_t in_size, const void **out, size_t *out_size);
+LIBWAYBILL_API int libwaybill_convert(struct libwaybill *w, enum libwaybill_direction d, const void *in, size_t in_size,
+                                      const void **out, size_t *out_size);
 /* Update: the answer changes the original (backward with the original, as `convert --backward --original`). */
-LIBWAYBILL_API int libwaybill_update(struct libwaybill *w, const void *answer, size_t answer_size, const void *original, size_t original_size,
-                               const void **out, size_t *out_size);
+LIBWAYBILL_API int libwaybill_update(struct libwaybill *w, const void *answer, size_t answer_size, const void *original,
+                                     size_t original_size, const void **out, size_t *out_size);
 
 LIBWAYBILL_API size_t libwaybill_problem_count(const struct libwaybill *w);
 LIBWAYBILL_API const struct libwaybill_problem *libwaybill_problem(const struct libwaybill *w, size_t i);

@@ -5,7 +5,7 @@
  *     in.EXT          what is read
  *     want.EXT        what must come out, byte for byte
  *     original.EXT    with it the case is an update: in.EXT is the answer, want.EXT the changed original
- *     want.problems   what must be said, one line each: `3 error NO_ID Product without Id`; without it nothing may be said
+ *     want.problems   what must be said, one line each: `3 error NO_ID Product without Id`; else nothing may be said
  *     case.conf       params, tables, direction (flow/bind.h)
  * At least one of want.EXT and want.problems is there.
  *
@@ -40,8 +40,8 @@ struct cases {
 
 void cases_init(struct cases *c, struct arena *a, const struct mapping_env *env, const struct limits *limits);
 
-/* All cases of one mapping; one without NAME.test is said and counts as failed only when `named`.  A file that others include
-   is passed over. */
+/* All cases of one mapping; one without NAME.test is said and counts as failed only when `named`.  A file that others
+   include is passed over. */
 int cases_run(struct cases *c, const char *map_path, bool named, struct problems *ps);
 /* After the last mapping: counts the mutants of included files. */
 int cases_end(struct cases *c);

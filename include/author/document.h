@@ -20,8 +20,8 @@ struct document {
     size_t n, cap;
 };
 
-int document_read(struct arena *a, const struct format *f, const struct limits *limits, const char *name, struct slice bytes,
-                  struct document *out, struct problems *ps);
+int document_read(struct arena *a, const struct format *f, const struct limits *limits, const char *name,
+                  struct slice bytes, struct document *out, struct problems *ps);
 int document_write(const struct document *d, const struct limits *limits, struct buf *out, struct problems *ps);
 
 #endif

@@ -5,11 +5,12 @@
  *     GetPut     U(s, F(s)) = s, byte for byte
  *     PutGet     F(U(s, t')) ≡ t' on the two-way rows, for documents t' made from t by changing values
  *     CreateGet  F(B(t')) ≡ t' on the exact two-way rows
- * ≡ compares typed values.  Generated documents come from a seeded generator, so a run can be repeated.  Values that the
- * mapping or a format refuses (a code that no table knows) are not counted against it.
+ * ≡ compares typed values.  Generated documents come from a seeded generator, so a run can be repeated.  Values that
+ * the mapping or a format refuses (a code that no table knows) are not counted against it.
  *
  * Owner:   the caller's arena.
- * Errors:  OK when all laws hold, SKIP when one is broken (LAW_BROKEN, with the place), STOP when the sample cannot be read.
+ * Errors:  OK when all laws hold, SKIP when one is broken (LAW_BROKEN, with the place), STOP when the sample cannot be
+ *          read.
  * Source:  DESIGN.md section 5, LANGUAGE.md section 4.
  */
 #ifndef WAYBILL_AUTHOR_LAWS_H

@@ -1,8 +1,8 @@
 /*
  * cmd - the command line: one table of commands, one file each
  *
- * main() calls cmd_main(); it finds the verb in the table and calls its function with argv[0] = the verb.  A new command is
- * one file src/cmd/cmd_VERB.c, which exports nothing but
+ * main() calls cmd_main(); it finds the verb in the table and calls its function with argv[0] = the verb.  A new
+ * command is one file src/cmd/cmd_VERB.c, which exports nothing but
  *
  *     const struct command command_VERB = { .verb = "check", .run = run, .usage = …, .summary = …, .help = … };
  *
@@ -27,7 +27,8 @@
 /* DESIGN.md section 9. */
 enum exit_code {
     EXIT_GOOD = 0,
-    EXIT_REJECTED = 1,              /* done, but messages were rejected; check found errors; a law is broken; a test failed */
+    EXIT_REJECTED = 1,              /* done, but messages were rejected; check found errors; a law is broken; a test
+                                       failed */
     EXIT_USAGE = 2,
     EXIT_INVALID = 3,               /* a format, mapping or site that the command needed is invalid */
     EXIT_INPUT = 4,                 /* the input of convert, inspect or draft is not what it claims to be */
@@ -39,7 +40,8 @@ struct cmd {
     const char *verb;
     struct arena *arena;            /* program lifetime */
     struct problems *problems;      /* collected; cmd_flush shows and empties it */
-    struct finder finder;           /* mappings beside the referring file, ./mappings, WAYBILL_PATH, the installed ones */
+    struct finder finder;           /* mappings beside the referring file, ./mappings, WAYBILL_PATH, the installed
+                                       ones */
     struct mapping_env env;
     struct map formats;             /* by path: a format that two mappings share is loaded once */
     struct clock clock;             /* WAYBILL_CLOCK */

@@ -1,8 +1,8 @@
 /*
  * bind - params and tables of a mapping without a site
  *
- * `convert`, the tests of mappings, the laws and the library run a mapping alone; this gives it what site.conf gives in a
- * site.
+ * `convert`, the tests of mappings, the laws and the library run a mapping alone; this gives it what site.conf gives in
+ * a site.
  *
  *     struct binding *b = binding_new(arena, &env, limits);
  *     binding_set(b, name, value);  binding_table_file(b, name, path, format);  binding_load(b, "case.conf", problems);
@@ -10,8 +10,8 @@
  *     conversion.judged = …; in it: binding_message(b, message, outcome)         for tables `of batch`
  *
  * A case.conf is a small site.conf:  set NAME VALUE | table NAME "file" [format REF] | table NAME of batch |
- * table NAME { rows, the first is the heading } | direction backward | report MAPPING | time "2026-01-02T03:04:05" | sequence NAME from N.
- * Files are looked up beside it.
+ * table NAME { rows, the first is the heading } | direction backward | report MAPPING | time "2026-01-02T03:04:05" |
+ * sequence NAME from N. Files are looked up beside it.
  *
  * Owner:   everything lives in the arena; texts given are copied.
  * Errors:  OK or STOP (BIND_…, CONF_…).  A table that the mapping declares and nobody binds is empty.
@@ -25,7 +25,8 @@
 struct binding;
 
 /* `from` is the mapping's file: formats of tables are looked up beside it. */
-struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits, const char *from);
+struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits,
+                            const char *from);
 void binding_set(struct binding *b, struct slice name, struct slice value);
 /* `format` n 0: comma-separated text with a header row, all columns text. */
 void binding_table_file(struct binding *b, struct slice name, const char *path, struct slice format);
@@ -33,7 +34,8 @@ void binding_table_file(struct binding *b, struct slice name, const char *path, 
 void binding_table_batch(struct binding *b, struct slice name);
 int binding_load(struct binding *b, const char *path, struct problems *ps);
 bool binding_backward(const struct binding *b);         /* what case.conf said */
-struct slice binding_report(const struct binding *b);   /* `report MAPPING`: its outcomes are what the mapping reports */
+struct slice binding_report(const struct binding *b);   /* `report MAPPING`: its outcomes are what the mapping
+                                                           reports */
 void binding_time(struct binding *b, struct slice batch_time);
 void binding_file(struct binding *b, struct slice file_name);
 /* Params that were set although the mapping declares none of that name: BIND_PARAM with a suggestion. */

@@ -7,14 +7,15 @@
  *                             .input = &source, .output = &sink };
  *     rc = convert_run(&c, problems);
  *
- * With `original` set the answer in `input` updates that document (DESIGN.md section 5): the output is the original with
- * byte edits.
+ * With `original` set the answer in `input` updates that document (DESIGN.md section 5): the output is the original
+ * with byte edits.
  *
  * Units:   counts of messages.
  * Owner:   the caller opens and closes sources and sink.
  * Errors:  OK; SKIP when messages were rejected (the good ones were converted); STOP when the input, or TEMP when the
  *          system, made the result unusable.  Findings of the mapping become problems with the place of their message.
- * Limits:  in update mode the answer's messages are kept in memory (limits->message times 16 at most, LIMIT_ANSWER beyond).
+ * Limits:  in update mode the answer's messages are kept in memory (limits->message times 16 at most, LIMIT_ANSWER
+ *          beyond).
  */
 #ifndef WAYBILL_FLOW_CONVERT_H
 #define WAYBILL_FLOW_CONVERT_H
@@ -56,9 +57,10 @@ const struct format *conversion_from(const struct conversion *c);
 const struct format *conversion_to(const struct conversion *c);
 
 int convert_run(struct conversion *c, struct problems *ps);
-/* The same from memory to memory: sets input, output and original itself. `original` may be NULL; out is appended to. */
-int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original, struct buf *out,
-                 struct problems *ps);
+/* The same from memory to memory: sets input, output and original itself. `original` may be NULL; out is appended
+   to. */
+int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original,
+                 struct buf *out, struct problems *ps);
 
 /* Adds the findings of a message as problems: note, warn, wait, reject.  A skip is normal: it is counted, not told. */
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number);

@@ -31,6 +31,7 @@ struct name_values {
     uint64_t n;
 };
 
-int name_render(const struct name_part *parts, size_t n, const struct name_values *v, const struct node *message, struct buf *out);
+int name_render(const struct name_part *parts, size_t n, const struct name_values *v, const struct node *message,
+                struct buf *out);
 
 #endif

@@ -10,7 +10,8 @@
  * byte is there, so `empty skip` opens nothing.
  *
  * Owner:   the job's arena; the result's texts live in it.
- * Errors:  OK (delivered, perhaps without the refused messages), STOP (the whole file is refused), TEMP (try again later).
+ * Errors:  OK (delivered, perhaps without the refused messages), STOP (the whole file is refused), TEMP (try again
+ *          later).
  * Source:  DESIGN.md sections 2 and 7, LANGUAGE.md section 5.
  */
 #ifndef WAYBILL_FLOW_OPERATION_H
@@ -63,7 +64,8 @@ struct port {
     /* The output is complete: bytes, messages, sha256 are set, the descriptor was written to its end. */
     int (*closed)(void *owner, const struct output *o, struct problems *ps);
     /* At least one number; recorded durably before the answer. */
-    int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out, struct problems *ps);
+    int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out,
+                 struct problems *ps);
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
 };
 
@@ -96,6 +98,7 @@ struct table_cache;
 struct table_cache *table_cache_new(const struct site *site);
 void table_cache_free(struct table_cache *c);
 
-int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a, struct result *out);
+int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a,
+                  struct result *out);
 
 #endif

@@ -5,9 +5,9 @@
  *     rc = site_load(arena, &env, "shop", &site, problems);         site.conf, every format and mapping it names
  *     flow = site_flow(site, SLICE("articles"));
  *
- * Loading parses the whole grammar of LANGUAGE.md section 5, loads and compiles what the operations need, and reports all
- * faults at once.  A flow that cannot be switched on (a required param without value, a feature that this version does not
- * carry out) stays off: `flow->off` says why; the other flows work.
+ * Loading parses the whole grammar of LANGUAGE.md section 5, loads and compiles what the operations need, and reports
+ * all faults at once.  A flow that cannot be switched on (a required param without value, a feature that this version
+ * does not carry out) stays off: `flow->off` says why; the other flows work.
  *
  * Units:   durations in milliseconds.
  * Owner:   everything lives in the arena given to site_load; immutable afterwards.
@@ -156,7 +156,8 @@ struct operation {
     size_t nkept;
     /* What hinders running several of its files at the same time (each is delivered in order all the same). */
     bool reads_itself, fills_table, numbers;
-    bool last_run;                  /* a param is `last-run`: the batch time of the newest batch that this operation delivered */
+    bool last_run;                  /* a param is `last-run`: the batch time of the newest batch that this operation
+                                       delivered */
     bool duplicates_key;            /* a business key that came before is told: the ledger keeps the keys */
     struct token token;
 };

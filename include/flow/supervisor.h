@@ -4,12 +4,12 @@
  *     struct supervisor_options o = { .workers = 2, .durable = true };
  *     rc = supervisor_run(site, &o, &report, problems);
  *
- * The supervisor owns every rename, every fsync, the ledger and the waybills, and never looks into a document; long-lived
- * worker processes parse, map and write through descriptors that they are given.  A worker is started when there is work
- * for it, so a small site pays for one.  A worker's death counts one attempt for its batch.
+ * The supervisor owns every rename, every fsync, the ledger and the waybills, and never looks into a document;
+ * long-lived worker processes parse, map and write through descriptors that they are given.  A worker is started when
+ * there is work for it, so a small site pays for one.  A worker's death counts one attempt for its batch.
  *
- * Signals: TERM and INT finish the step at hand within 5 s and end; HUP reads site.conf anew and keeps the old site when the
- *          new one is wrong.
+ * Signals: TERM and INT finish the step at hand within 5 s and end; HUP reads site.conf anew and keeps the old site
+ *          when the new one is wrong.
  * Errors:  OK; STOP (another supervisor works on this site: SITE_BUSY); TEMP (the environment).
  * Source:  DESIGN.md section 2, RELIABILITY.md part 2.
  */
@@ -23,7 +23,8 @@ struct supervisor_options {
     unsigned workers;               /* 0 = one per core */
     bool durable;                   /* false: no fsync, for tests */
     bool quiet;                     /* no log lines but problems */
-    int events;                     /* descriptor that tells of changed files as `inotifywait` does (drop/watch.h); -1 = inotify */
+    int events;                     /* descriptor that tells of changed files as `inotifywait` does (drop/watch.h);
+                                       -1 = inotify */
     const struct operation *only;   /* `do`: this operation alone, manual or not */
     struct clock clock;
     /* Reads the site again after SIGHUP; the new site lives in the arena given. */
@@ -39,6 +40,7 @@ struct supervisor_report {
     uint64_t temporary;             /* batches that stay in work/ for another try */
 };
 
-int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out, struct problems *ps);
+int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out,
+                   struct problems *ps);
 
 #endif

@@ -7,8 +7,8 @@
  *     per message:  rc = run_message(run, source, &message_arena, &outcome, sink_fn, owner, problems);
  *     at the end:   rc = run_finish(run, …);                                    file members, totals
  *
- * Source: LANGUAGE.md sections 3, 4 and 6.  The mapping layer knows no folder, no table file and no clock: all that comes from
- * outside is asked of `struct outside`.
+ * The mapping layer knows no folder, no table file and no clock: all that comes from outside is asked of
+ * `struct outside`.  Source: LANGUAGE.md sections 3, 4 and 6.
  *
  * Owner:   mapping: program arena, immutable, shared by threads.  run: batch arena.  Results: the message arena.
  * Errors:  OK, SKIP (this message was refused, skipped or waits: see the outcome), STOP (the run cannot go on), TEMP.
@@ -50,7 +50,8 @@ struct mapping_table {
     bool unique;                    /* a two-way row finds its rows by column: column values must be unique */
     struct token token;
     bool used;
-    struct slice prefer;            /* `prefer COLUMN`: of several rows table_find gives the one where it is true; n 0 = none */
+    struct slice prefer;            /* `prefer COLUMN`: of several rows table_find gives the one where it is true; n
+                                       0 = none */
     struct slice unique_column;     /* with `unique`: the column */
     bool included;                  /* declared in a file that the map includes */
 };
@@ -69,17 +70,21 @@ struct mapping {
     struct program *program;        /* private: mapping/program.h */
 };
 
-/* How formats are found and prepared: syntax_format() of the layer above, passed in so that mapping does not include syntax. */
+/* How formats are found and prepared: syntax_format() of the layer above, passed in so that mapping does not include
+   syntax. */
 struct mapping_env {
     const struct finder *finder;
-    int (*load_format)(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps);
+    int (*load_format)(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps);
     void *owner;
 };
 
-int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps);
+int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from,
+                 struct mapping **out, struct problems *ps);
 
 /* The same from a parsed conf: for tests and for mappings made by the program. */
-int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps);
+int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c,
+                    struct mapping **out, struct problems *ps);
 
 /* One row of a table as the mapping sees it: values by the table's own column order. */
 struct table_row {
@@ -91,17 +96,20 @@ struct outside {
     void *owner;
     /* The value of a param (text as written in site.conf or --set), or slice_none(): then the default counts. */
     struct slice (*param)(void *owner, struct slice name);
-    /* Binds a declared table once per run; NULL with a problem when it cannot be had.  Gives its columns' types in `columns`. */
+    /* Binds a declared table once per run; NULL with a problem when it cannot be had. Gives its columns' types in
+       `columns`. */
     void *(*table_open)(void *owner, const struct mapping_table *t, struct problems *ps);
     /* Type of a column of a bound table; -1 = no such column. */
     int (*table_column)(void *owner, void *table, struct slice column, enum type *type_out);
     /* Rows whose columns `cols[0..n-1]` equal the canonical texts: 0, 1 or 2 (= more than one); fills the first. */
-    int (*table_find)(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out);
+    int (*table_find)(void *owner, void *table, const int *cols, const struct slice *keys, size_t n,
+                      const struct value **row_out);
     int (*sequence_next)(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps);
     int (*attachment)(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps);
     struct slice batch_id, file_name;
     struct slice batch_time;        /* canonical datetime of the site's zone, recorded once */
-    /* Another text for a CODE, in the site's language; slice_none() = the mapping's own. May hold {expr} of plain field names. */
+    /* Another text for a CODE, in the site's language; slice_none() = the mapping's own. May hold {expr} of plain
+       field names. */
     struct slice (*text)(void *owner, const char *code);
     /* $state: that of an instance of a batch, by the `track … state … when` of the flow; may be NULL. */
     struct slice (*state)(void *owner, const struct node *instance);
@@ -128,33 +136,38 @@ struct run;
 /* Receives each target message as soon as it is built; several message rows give several. */
 typedef int mapping_give(void *owner, struct node *target, struct problems *ps);
 
-struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o, struct problems *ps);
+struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
+                    struct problems *ps);
 /* File members of the side written, made so far: set writer.file to it before writer_open. */
 struct node *run_file(struct run *r);
 /* From now on no `require` refuses, skips or notes anything: for the laws, which are about values. */
 void run_unjudged(struct run *r);
 /* The file node of the side read, for `/Name` paths; call when the reader has opened. */
 void run_source_file(struct run *r, const struct node *file);
-int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner, struct problems *ps);
+int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
+                mapping_give *give, void *owner, struct problems *ps);
 int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
 void run_free(struct run *r);
 
 /*
- * Update mode: the written side exists.  `old` is the aligned instance of the original (NULL: new), `source` the answer's
- * message (NULL: only the original has it).  Adds edits; nothing is written into `old`.
+ * Update mode: the written side exists.  `old` is the aligned instance of the original (NULL: new), `source` the
+ * answer's message (NULL: only the original has it).  Adds edits; nothing is written into `old`.
  */
-int run_update(struct run *r, struct node *old, struct node *source, uint64_t number, struct arena *a, struct edits *edits, struct outcome *outcome,
-               struct problems *ps);
-/* The key that aligns a message of the side read (written = false) or of the side written (written = true); n 0 = no key rows. */
+int run_update(struct run *r, struct node *old, struct node *source, uint64_t number, struct arena *a,
+               struct edits *edits, struct outcome *outcome, struct problems *ps);
+/* The key that aligns a message of the side read (written = false) or of the side written (written = true); n 0 = no
+   key rows. */
 struct slice run_key(struct run *r, const struct node *message, bool written, struct arena *a);
-/* The message pairs of the mapping in this direction: for a message group of the side read, the group written; NULL = none. */
+/* The message pairs of the mapping in this direction: for a message group of the side read, the group written; NULL
+   = none. */
 const struct group *run_target(const struct run *r, const struct group *source);
 
 /* Makes the tree of $outcome below a message, for reports; `state` as in LANGUAGE section 5. */
 struct format *outcome_format(struct arena *a);
 struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o);
 /* Runs a report map over one message, refused ones too. */
-int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
+int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
+               void *owner, struct problems *ps);
 
 /* Loss table, per direction: dropped, narrowed, invented, first of several. */
 enum loss_kind { LOSS_DROPPED, LOSS_NARROWED, LOSS_INVENTED, LOSS_FIRST };
@@ -178,7 +191,8 @@ struct mutant {
 size_t mapping_mutants(struct arena *a, const struct mapping *m, struct mutant **out);
 void run_coverage(const struct run *r, void (*each)(void *owner, uint32_t line, uint64_t times), void *owner);
 /* The same with the file of each statement: the map or one that it includes. */
-void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line, uint64_t times), void *owner);
+void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line, uint64_t times),
+                        void *owner);
 
 /* Field table of a mapping, for `describe`. */
 struct correspondence {
@@ -186,7 +200,8 @@ struct correspondence {
     enum mapping_arrow arrow;
     bool key;
     uint32_t line, depth;
-    const struct field *left_field, *right_field;   /* of a value row: the field that going left, going right writes; NULL = none */
+    const struct field *left_field, *right_field;   /* of a value row: the field that going left, going right writes;
+                                                       NULL = none */
     bool exact;                     /* a two-way row that is lawful in create mode too (LANGUAGE.md: exact, not lens) */
     bool group;                     /* a group row */
 };

@@ -79,7 +79,8 @@ static void ending(void *owner, const struct run *r)
 
 static void say_problems(struct trial *t, const struct problems *ps)
 {
-    static const char *const words[] = { [PROBLEM_NOTE] = "note", [PROBLEM_WARNING] = "warning", [PROBLEM_ERROR] = "error" };
+    static const char *const words[] = { [PROBLEM_NOTE] = "note", [PROBLEM_WARNING] = "warning",
+                                         [PROBLEM_ERROR] = "error" };
     for (const struct problem *p = ps->first; p; p = p->next) {
         buf_printf(&t->said, "%llu %s %s ", (unsigned long long)p->message, words[p->severity], p->code);
         if (p->path.n) {
@@ -117,7 +118,8 @@ static int convert_case(struct trial *t, struct problems *ps)
     t->binding = binding_new(t->arena, t->c->env, t->c->limits, t->mapping->file);
     binding_file(t->binding, slice_of(file_base(in)));
     int rc = file_exists(conf) ? binding_load(t->binding, conf, ps) : OK;
-    struct conversion c = { .mapping = t->mapping, .limits = t->c->limits, .judged = judged, .ending = ending, .owner = t };
+    struct conversion c = { .mapping = t->mapping, .limits = t->c->limits, .judged = judged, .ending = ending,
+                            .owner = t };
     if (rc <= WARN)
         rc = load_judge(t, &c.judge, ps);
     if (rc > WARN)
@@ -191,7 +193,8 @@ static bool compare_case(struct trial *t, bool usable)
     return ok;
 }
 
-static bool run_case(struct cases *c, const struct mapping *m, const char *dir, struct covered *covered, struct buf *why)
+static bool run_case(struct cases *c, const struct mapping *m, const char *dir, struct covered *covered,
+                     struct buf *why)
 {
     struct arena a;
     arena_init(&a, 0);
@@ -246,7 +249,8 @@ static void count_coverage(struct cases *c, const char *map_path, const struct c
     }
     c->rows += rows;
     c->rows_run += run;
-    buf_printf(&c->log, "# %s: %llu of %llu statements ran\n", file_base(map_path), (unsigned long long)run, (unsigned long long)rows);
+    buf_printf(&c->log, "# %s: %llu of %llu statements ran\n", file_base(map_path), (unsigned long long)run,
+               (unsigned long long)rows);
 }
 
 struct killing {
@@ -303,11 +307,13 @@ int cases_end(struct cases *c)
 static int run_mutants(struct cases *c, const struct mapping *m, const char **dirs, size_t n, struct problems *ps)
 {
     struct killing k = { c, dirs, n };
-    struct mutation x = { .arena = c->arena, .env = c->env, .mapping = m, .kills = kills, .shared = share, .owner = &k, .log = &c->log };
+    struct mutation x = { .arena = c->arena, .env = c->env, .mapping = m, .kills = kills, .shared = share, .owner = &k,
+                          .log = &c->log };
     int rc = mutate_run(&x, ps);
     c->mutants_made += x.made;
     c->mutants_killed += x.killed;
-    buf_printf(&c->log, "# %s: %llu of %llu mutants killed\n", file_base(m->file), (unsigned long long)x.killed, (unsigned long long)x.made);
+    buf_printf(&c->log, "# %s: %llu of %llu mutants killed\n", file_base(m->file), (unsigned long long)x.killed,
+               (unsigned long long)x.made);
     return rc == OK && x.killed < x.made ? SKIP : rc;
 }
 
@@ -360,7 +366,8 @@ int cases_run(struct cases *c, const char *map_path, bool named, struct problems
         bool ok = run_case(c, m, dirs[i], &covered, &why);
         c->passed += ok;
         c->failed += !ok;
-        buf_printf(&c->log, "%s %.*s/%s\n", ok ? "ok" : "not ok", SLICE_ARG(slice_of(file_base(arena_cstr(c->arena, stem)))), file_base(dirs[i]));
+        buf_printf(&c->log, "%s %.*s/%s\n", ok ? "ok" : "not ok",
+                   SLICE_ARG(slice_of(file_base(arena_cstr(c->arena, stem)))), file_base(dirs[i]));
         buf_add(&c->log, buf_slice(&why));
         buf_release(&why);
     }

@@ -24,8 +24,8 @@ static int read_messages(struct reader *r, struct arena *a, struct document *out
     return worst;
 }
 
-int document_read(struct arena *a, const struct format *f, const struct limits *limits, const char *name, struct slice bytes,
-                  struct document *out, struct problems *ps)
+int document_read(struct arena *a, const struct format *f, const struct limits *limits, const char *name,
+                  struct slice bytes, struct document *out, struct problems *ps)
 {
     struct source source;
     source_open_text(&source, bytes, name, limits);

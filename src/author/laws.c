@@ -36,13 +36,14 @@ static void judged(void *owner, uint64_t number, const struct node *message, con
     binding_message(k->l->binding, message, o);
 }
 
-static int transform(struct lawyer *k, enum mapping_direction d, struct slice in, const struct slice *original, bool unjudged,
-                     struct slice *out, struct problems *ps)
+static int transform(struct lawyer *k, enum mapping_direction d, struct slice in, const struct slice *original,
+                     bool unjudged, struct slice *out, struct problems *ps)
 {
     struct outside outside;
     binding_restart(k->l->binding);
     binding_outside(k->l->binding, &outside);
-    struct conversion c = { .mapping = k->l->mapping, .direction = d, .outside = &outside, .limits = k->l->limits, .unjudged = unjudged,
+    struct conversion c = { .mapping = k->l->mapping, .direction = d, .outside = &outside, .limits = k->l->limits,
+                            .unjudged = unjudged,
                             .judged = judged, .owner = k };
     struct buf text = { 0 };
     int rc = convert_text(&c, k->name, in, original, &text, ps);
@@ -51,8 +52,8 @@ static int transform(struct lawyer *k, enum mapping_direction d, struct slice in
     return rc;
 }
 
-static int broken(struct lawyer *k, enum law law, struct place place, struct slice path, struct slice want, struct slice got,
-                  struct problems *ps)
+static int broken(struct lawyer *k, enum law law, struct place place, struct slice path, struct slice want,
+                  struct slice got, struct problems *ps)
 {
     struct buf text = { 0 };
     buf_printf(&text, "%s is broken: ", law_names[law]);
@@ -87,7 +88,8 @@ static int check_get_put(struct lawyer *k, struct problems *ps)
         place.line += k->s.p[i] == '\n';
         place.column = k->s.p[i] == '\n' ? 1 : place.column + 1;
     }
-    return broken(k, LAW_GET_PUT, place, slice_none(), (struct slice){ k->s.p + at, k->s.n - at }, (struct slice){ back.p + at, back.n - at }, ps);
+    return broken(k, LAW_GET_PUT, place, slice_none(), (struct slice){ k->s.p + at, k->s.n - at },
+                  (struct slice){ back.p + at, back.n - at }, ps);
 }
 
 /* Two-way rows only: a field that two rows onto one left field share is changed together with its twin. */
@@ -145,7 +147,8 @@ static void set_twins(struct lawyer *k, struct node *n, const struct field *left
         const struct correspondence *r = two_way(k, n->group->fields[i]);
         struct value *v = &n->values[i];
         if (r && r->left_field == left && v->state == VALUE_PRESENT)
-            *v = (struct value){ .p = text.p, .n = (uint32_t)text.n, .state = text.n ? VALUE_PRESENT : VALUE_EMPTY, .at = VALUE_NO_PLACE };
+            *v = (struct value){ .p = text.p, .n = (uint32_t)text.n, .state = text.n ? VALUE_PRESENT : VALUE_EMPTY,
+                                 .at = VALUE_NO_PLACE };
     }
     for (size_t g = 0; g < n->group->ngroups; g++)
         if (n->group->groups[g]->max_occurs == 1)
@@ -158,7 +161,8 @@ static void vary(struct lawyer *k, struct node *top, struct node *n)
     for (size_t i = 0; i < n->group->nfields; i++) {
         const struct correspondence *r = two_way(k, n->group->fields[i]);
         if (r && !r->key && n->values[i].state == VALUE_PRESENT && next_random(k) % 6 == 0)
-            set_twins(k, n->group->max_occurs > 1 ? n : top, r->left_field, changed(k, n->group->fields[i], r->left_field, value_text(&n->values[i])));
+            set_twins(k, n->group->max_occurs > 1 ? n : top, r->left_field,
+                      changed(k, n->group->fields[i], r->left_field, value_text(&n->values[i])));
     }
     for (size_t g = 0; g < n->group->ngroups; g++)
         for (struct node *child = node_list(n, n->group->groups[g])->first; child; child = child->next)
@@ -195,7 +199,8 @@ static int compare(struct lawyer *k, enum law law, const struct node *want, cons
                         value_text(&want->values[i]), value_text(&got->values[i]), ps);
     }
     for (size_t g = 0; g < want->group->ngroups; g++) {
-        const struct node *a = node_list(want, want->group->groups[g])->first, *b = node_list(got, want->group->groups[g])->first;
+        const struct node *a = node_list(want, want->group->groups[g])->first,
+            *b = node_list(got, want->group->groups[g])->first;
         for (; a && b; a = a->next, b = b->next)
             rc |= compare(k, law, a, b, ps);
     }
@@ -226,7 +231,8 @@ static int check_generated(struct lawyer *k, enum law law, struct problems *ps)
     struct law_count *count = &k->l->counts[law];
     count->documents++;
     const struct slice *original = law == LAW_PUT_GET ? &k->s : NULL;
-    if (generate(k, &answer, &quiet) > WARN || transform(k, MAPPING_BACKWARD, answer, original, law == LAW_CREATE_GET, &there, &quiet) > WARN ||
+    if (generate(k, &answer, &quiet) > WARN || transform(k, MAPPING_BACKWARD, answer, original, law == LAW_CREATE_GET,
+                                                         &there, &quiet) > WARN ||
         transform(k, MAPPING_FORWARD, there, NULL, law == LAW_CREATE_GET, &back, &quiet) >= STOP) {
         count->refused++;
         return OK;

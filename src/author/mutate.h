@@ -1,9 +1,9 @@
 /*
  * mutate - a mapping without one of its statements, for judging its cases
  *
- * The folder of the mapping is copied to a temporary one; there one statement after the other is blanked out (line numbers
- * stay), the mapping loaded again and shown to `kills`.  A statement of a file that the mapping includes is shared: some
- * mapping that includes it has to notice, so the verdict goes to `shared` and is not counted here.
+ * The folder of the mapping is copied to a temporary one; there one statement after the other is blanked out (line
+ * numbers stay), the mapping loaded again and shown to `kills`.  A statement of a file that the mapping includes is
+ * shared: some mapping that includes it has to notice, so the verdict goes to `shared` and is not counted here.
  *
  * Errors:  OK; TEMP when the copy cannot be made.
  */

@@ -86,7 +86,8 @@ static int empty(int fd, DIR *dir, const char *waybill, struct problems *ps)
     return rc;
 }
 
-/* A crash in between leaves a batch that is delivered and whose zip is good, or a folder without waybill (recover.h). */
+/* A crash in between leaves a batch that is delivered and whose zip is good, or a folder without waybill
+   (recover.h). */
 int batch_remove(const struct spool *s, const char *id, struct problems *ps)
 {
     char waybill[WAYBILL_FILE_NAME];

@@ -32,7 +32,8 @@ static void show_groups(struct buf *out, const struct problems *ps)
 {
     const struct problem *groups[GROUPS_SHOWN];
     size_t n = problems_groups(ps, groups, GROUPS_SHOWN), all = ps->errors + ps->warnings + ps->notes;
-    buf_printf(out, "waybill: %zu problems, the first %d are shown; all of them by kind, each with its first place:\n", all, PROBLEMS_SHOWN);
+    buf_printf(out, "waybill: %zu problems, the first %d are shown; all of them by kind, each with its first place:\n",
+               all, PROBLEMS_SHOWN);
     for (size_t i = 0; i < n && i < GROUPS_SHOWN; i++) {
         buf_printf(out, "%10llu x ", (unsigned long long)groups[i]->count);
         struct problem p = *groups[i];
@@ -106,7 +107,8 @@ static void option_tables(const struct cmd_option *options, char *letters, struc
         *letters++ = options[i].letter;
         if (options[i].value)
             *letters++ = ':';
-        names[i] = (struct option){ .name = options[i].name, .has_arg = options[i].value ? required_argument : no_argument,
+        names[i] = (struct option){ .name = options[i].name,
+                                    .has_arg = options[i].value ? required_argument : no_argument,
                                     .val = options[i].letter };
     }
     *letters = 0;
@@ -192,7 +194,8 @@ static bool common_options(struct cmd *c, int *argc, char **argv)
 }
 
 /* Formats live as long as the command, so that mappings which share one see the same groups. */
-static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps)
 {
     struct cmd *c = owner;
     const char *path = finder_find(&c->finder, c->arena, name, ".format", from);

@@ -52,7 +52,8 @@ static int bind_table(struct converting *k, const char *text)
         return cmd_usage(k->c, "--table wants NAME=FILE or NAME=FILE:FORMAT, not \"%s\"", text);
     bool formatted = colon && colon > eq;
     struct slice file = formatted ? slice_range(eq + 1, colon) : slice_of(eq + 1);
-    binding_table_file(k->binding, slice_range(text, eq), arena_cstr(k->c->arena, file), formatted ? slice_of(colon + 1) : slice_none());
+    binding_table_file(k->binding, slice_range(text, eq), arena_cstr(k->c->arena, file),
+                       formatted ? slice_of(colon + 1) : slice_none());
     return 0;
 }
 
@@ -84,7 +85,12 @@ static int bind_all(struct converting *k)
 
 static int open_input(struct cmd *c, const char *path, int *fd)
 {
+    struct stat st;
     *fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0 && fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        problem_system(c->problems, path, "cannot be converted", EISDIR);
+        return EXIT_INPUT;
+    }
     if (*fd >= 0)
         return 0;
     problem_system(c->problems, path, "cannot be opened", errno);
@@ -138,7 +144,8 @@ static void count_skip(struct converting *k, const struct finding *f, const stru
     if (!*at) {
         const struct node *n = f->node ? f->node : message;
         *at = arena_zero(k->c->arena, sizeof **at);
-        **at = (struct skipped){ .code = arena_copy(k->c->arena, f->code), .text = arena_copy(k->c->arena, f->text), .message = number,
+        **at = (struct skipped){ .code = arena_copy(k->c->arena, f->code), .text = arena_copy(k->c->arena, f->text),
+                                 .message = number,
                                  .at = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET };
     }
     (*at)->count++;
@@ -165,8 +172,10 @@ static void tell_skips(struct converting *k)
         buf_add(&text, s->text);
         if (s->count > 1)
             buf_printf(&text, " (the first of %llu)", (unsigned long long)s->count);
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = arena_cstr(ps->arena, s->code), .message = s->message,
-            .place = { .file = k->args.operand[0], .offset = ps->locate ? s->at : PLACE_NO_OFFSET }, .text = buf_slice(&text), .source = SLICE("") });
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = arena_cstr(ps->arena, s->code),
+                                           .message = s->message,
+            .place = { .file = k->args.operand[0], .offset = ps->locate ? s->at : PLACE_NO_OFFSET },
+                .text = buf_slice(&text), .source = SLICE("") });
         buf_release(&text);
     }
     ps->locate = NULL;

@@ -81,7 +81,8 @@ static void describe(struct cmd *c, struct buf *out, const struct mapping *m)
         size_t w = 2 * rows[i].depth + slice_chars(rows[i].left);
         width = w > width && w <= 70 ? w : width;
     }
-    buf_printf(out, "%.*s: %.*s %s %.*s", SLICE_ARG(m->name), SLICE_ARG(m->left->name), arrows[m->arrow], SLICE_ARG(m->right->name));
+    buf_printf(out, "%.*s: %.*s %s %.*s", SLICE_ARG(m->name), SLICE_ARG(m->left->name), arrows[m->arrow],
+               SLICE_ARG(m->right->name));
     buf_text(out, m->title.n ? "  " : "");
     buf_add_shown(out, m->title, 0);
     buf_printf(out, "\n%zu rows, %zu of them both ways\n\n", m->rows, m->two_way);

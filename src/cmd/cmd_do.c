@@ -16,7 +16,8 @@ static const struct operation *find_operation(struct cmd *c, const struct site *
     if (!f) {
         for (; n < s->nflows && n < 64; n++)
             names[n] = s->flows[n]->name;
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_NO_FLOW", .place = place, .value = flow,
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_NO_FLOW", .place = place,
+                                                    .value = flow,
                     .text = SLICE("there is no such flow"), .hint = suggest(c, flow, names, n) });
         return NULL;
     }
@@ -24,10 +25,12 @@ static const struct operation *find_operation(struct cmd *c, const struct site *
     for (; n < f->noperations && n < 64; n++)
         names[n] = f->operations[n]->name;
     if (!op)
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_NO_OPERATION", .place = place, .value = name,
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_NO_OPERATION",
+                                                    .place = place, .value = name,
                     .text = SLICE("the flow has no such operation"), .hint = suggest(c, name, names, n) });
     else if (!f->on || f->off) {
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = f->off ? f->off : "SITE_SWITCHED_OFF", .place = place,
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                    .code = f->off ? f->off : "SITE_SWITCHED_OFF", .place = place,
                     .value = flow, .text = SLICE("the flow is off"), .hint = SLICE("write `on yes` in it") });
         op = NULL;
     }

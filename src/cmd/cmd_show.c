@@ -22,7 +22,8 @@ static void show_identity(struct buf *out, struct arena *a, const struct waybill
     field(out, "sha256", slice_of(w->sha256));
     field(out, "batch time", w->batch_time);
     field(out, "duplicate of", w->duplicate_of);
-    field(out, "error", w->error_code.n ? arena_printf(a, "%.*s: %.*s", SLICE_ARG(w->error_code), SLICE_ARG(w->error_text)) : slice_none());
+    field(out, "error", w->error_code.n ? arena_printf(a, "%.*s: %.*s", SLICE_ARG(w->error_code),
+                                                       SLICE_ARG(w->error_text)) : slice_none());
     field(out, "again at", w->retry.cause.n ? w->retry.next : slice_none());
     field(out, "cause", w->retry.cause);
 }
@@ -105,7 +106,8 @@ static int find(struct cmd *c, const char *dir, const char *id, struct buf *out)
     if (rc <= WARN)
         rc = batch_find(&p.site, c->arena, id, &w, c->problems);
     if (rc == END) {
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BATCH_NONE", .value = slice_of(id),
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BATCH_NONE",
+                                                    .value = slice_of(id),
                     .place = { .file = dir, .offset = PLACE_NO_OFFSET }, .text = SLICE("there is no such batch"),
                     .hint = SLICE("`waybill status` lists those at work; the names of zips in archive/ end in the batch") });
         rc = STOP;

@@ -88,7 +88,8 @@ static int run(struct cmd *c, int argc, char **argv)
     t.worst = rc > t.worst ? rc : t.worst;
     print_log(&t);
     if (k->mutants && k->mutants_made)
-        printf("mutants: %llu of %llu killed (%.1f %%)\n", (unsigned long long)k->mutants_killed, (unsigned long long)k->mutants_made,
+        printf("mutants: %llu of %llu killed (%.1f %%)\n", (unsigned long long)k->mutants_killed,
+               (unsigned long long)k->mutants_made,
                100.0 * (double)k->mutants_killed / (double)k->mutants_made);
     printf("%llu passed, %llu failed\n", (unsigned long long)k->passed, (unsigned long long)k->failed);
     buf_release(&k->log);

@@ -6,7 +6,8 @@ int places_open(struct places *p, struct cmd *c, const char *dir)
 {
     *p = (struct places){ .spool.path = NULL };
     if (!file_exists(file_join(c->arena, dir, "site.conf"))) {
-        problem_addf(c->problems, PROBLEM_ERROR, "SYS_MISSING", (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
+        problem_addf(c->problems, PROBLEM_ERROR, "SYS_MISSING",
+                     (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
                      "this is no site: there is no site.conf in it");
         return STOP;
     }

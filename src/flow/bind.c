@@ -46,7 +46,8 @@ struct binding {
     bool backward;
 };
 
-struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits, const char *from)
+struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits,
+                            const char *from)
 {
     struct binding *b = arena_zero(a, sizeof *b);
     b->arena = a;
@@ -185,24 +186,69 @@ int binding_load(struct binding *b, const char *path, struct problems *ps)
     return rc;
 }
 
-int binding_check(const struct binding *b, const struct mapping *m, struct problems *ps)
+static bool is_among(struct slice name, const struct slice *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_equal(names[i], name))
+            return true;
+    return false;
+}
+
+static void unknown_name(const struct mapping *m, const char *code, const char *text, struct slice name,
+                         const struct slice *names, size_t n, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .value = name,
+        .place = { .file = m->file, .offset = PLACE_NO_OFFSET }, .text = slice_of(text),
+        .hint = problem_suggest(ps->arena, name, names, n) });
+}
+
+static int check_params(const struct binding *b, const struct mapping *m, struct problems *ps)
 {
     struct slice *names = arena_alloc(ps->arena, (m->nparams + 1) * sizeof *names);
+    int rc = OK;
     for (size_t i = 0; i < m->nparams; i++)
         names[i] = m->params[i].name;
-    int rc = OK;
     for (const struct pair *p = b->params; p; p = p->next) {
-        bool known = false;
-        for (size_t i = 0; i < m->nparams; i++)
-            known |= slice_equal(names[i], p->name);
-        if (known)
+        if (is_among(p->name, names, m->nparams))
             continue;
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BIND_PARAM", .value = p->name,
-            .place = { .file = m->file, .offset = PLACE_NO_OFFSET }, .text = SLICE("is set, but the mapping declares no such param"),
-            .hint = problem_suggest(ps->arena, p->name, names, m->nparams) });
+        unknown_name(m, "BIND_PARAM", "is set, but the mapping declares no such param", p->name, names, m->nparams, ps);
         rc = STOP;
     }
     return rc;
+}
+
+/* Each table is given by hand, stands in the map, or may be missing. */
+static int check_tables(const struct binding *b, const struct mapping *m, struct problems *ps)
+{
+    struct slice *names = arena_alloc(ps->arena, (m->ntables + 1) * sizeof *names);
+    int rc = OK;
+    for (size_t i = 0; i < m->ntables; i++) {
+        const struct mapping_table *d = &m->tables[i];
+        const struct bound *t = b->tables;
+        names[i] = d->name;
+        while (t && !slice_equal(t->name, d->name))
+            t = t->next;
+        if (t || d->local || d->optional)
+            continue;
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BIND_TABLE", .value = d->name,
+            .place = { .file = m->file, .offset = PLACE_NO_OFFSET, .line = d->included ? 0 : d->token.line },
+            .text = SLICE("is a table of the mapping, and it is not given"),
+            .hint = arena_printf(ps->arena, "add `--table %.*s=FILE`, or say `optional` in the mapping", SLICE_ARG(d->name)) });
+        rc = STOP;
+    }
+    for (const struct bound *t = b->tables; t; t = t->next) {
+        if (is_among(t->name, names, m->ntables))
+            continue;
+        unknown_name(m, "BIND_TABLE", "is given, but the mapping declares no such table", t->name, names, m->ntables, ps);
+        rc = STOP;
+    }
+    return rc;
+}
+
+int binding_check(const struct binding *b, const struct mapping *m, struct problems *ps)
+{
+    int params = check_params(b, m, ps), tables = check_tables(b, m, ps);
+    return params > tables ? params : tables;
 }
 
 /* Tables: opened when a run binds them. */
@@ -218,9 +264,11 @@ static size_t declared_columns(const struct mapping_table *d, struct slice *out)
 }
 
 /* Columns of given types; keys are the first nkeys of the mapping's declaration. */
-static struct table *make_table(struct binding *b, struct slice name, const struct slice *columns, const enum type *types, size_t n)
+static struct table *make_table(struct binding *b, struct slice name, const struct slice *columns,
+                                const enum type *types, size_t n)
 {
-    struct table_shape shape = { .name = name, .columns = columns, .types = types, .ncolumns = n, .limit = b->limits->table };
+    struct table_shape shape = { .name = name, .columns = columns, .types = types, .ncolumns = n,
+                                 .limit = b->limits->table };
     return table_new(b->arena, &shape);
 }
 
@@ -242,8 +290,10 @@ static struct table *table_of_rows(struct binding *b, struct bound *t, struct pr
         struct value *values = arena_zero(b->arena, (n + 1) * sizeof *values);
         for (size_t i = 0; i < n && i < s->n; i++)
             values[i] = (struct value){ .p = s->tokens[i].text.p, .n = (uint32_t)s->tokens[i].text.n,
-                                        .state = s->tokens[i].text.n ? VALUE_PRESENT : VALUE_EMPTY, .at = VALUE_NO_PLACE };
-        if (table_add(table, values, TABLE_REFUSE, (struct place){ .line = s->tokens[0].line, .offset = PLACE_NO_OFFSET }, ps) > WARN)
+                                        .state = s->tokens[i].text.n ? VALUE_PRESENT : VALUE_EMPTY,
+                                        .at = VALUE_NO_PLACE };
+        if (table_add(table, values, TABLE_REFUSE, (struct place){ .line = s->tokens[0].line,
+                                                                   .offset = PLACE_NO_OFFSET }, ps) > WARN)
             return NULL;
     }
     return table;
@@ -340,7 +390,8 @@ static void *open_table(void *owner, const struct mapping_table *declared, struc
     t->declared = declared;
     if (t->table && t->kind != BOUND_BATCH)
         return t->table;
-    t->table = t->kind == BOUND_FILE ? table_of_file(b, t, ps) : t->kind == BOUND_ROWS ? table_of_rows(b, t, ps) : empty_table(b, declared);
+    t->table = t->kind == BOUND_FILE ? table_of_file(b, t, ps) : t->kind == BOUND_ROWS ? table_of_rows(b, t, ps)
+        : empty_table(b, declared);
     return t->table;
 }
 
@@ -354,7 +405,8 @@ static int column_of(void *owner, void *table, struct slice column, enum type *t
     return i;
 }
 
-static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n,
+                    const struct value **row_out)
 {
     (void)owner;
     return table_find(table, cols, keys, n, row_out);

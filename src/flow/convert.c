@@ -241,7 +241,8 @@ static int keep_answer(struct updating *u, struct node *msg, struct problems *ps
     struct map_entry *e = map_at(&u->by_key, key);
     if (e->value) {
         const struct answer *before = e->value;
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_TWICE", .place.offset = msg->at, .message = a->number,
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_TWICE", .place.offset = msg->at,
+                                           .message = a->number,
             .text = arena_printf(ps->arena, "the same key came in message %llu", (unsigned long long)before->number),
             .hint = SLICE("an answer names each message once; merge the two") });
         return STOP;
@@ -266,7 +267,8 @@ static int read_answers(struct updating *u, struct problems *ps)
             return rc;
         if (u->kept.used > u->c->limits->message * 16) {
             problem_addf(ps, PROBLEM_ERROR, "LIMIT_ANSWER", (struct place){ .offset = PLACE_NO_OFFSET },
-                         "the answer is too large to be matched in memory (%llu bytes)", (unsigned long long)u->c->limits->message * 16);
+                         "the answer is too large to be matched in memory (%llu bytes)",
+                         (unsigned long long)u->c->limits->message * 16);
             return STOP;
         }
         arena_reset(&u->message);
@@ -416,8 +418,8 @@ int convert_run(struct conversion *c, struct problems *ps)
     return c->rejected || c->waiting ? SKIP : OK;
 }
 
-int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original, struct buf *out,
-                 struct problems *ps)
+int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original,
+                 struct buf *out, struct problems *ps)
 {
     struct source in, old;
     struct sink sink;

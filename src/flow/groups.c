@@ -43,7 +43,8 @@ static void fold_one(struct work *w, const struct problem *p)
     groups->errors = errors;
     groups->warnings = warnings;
     groups->notes = notes;
-    groups->last->code = arena_cstr(w->arena, slice_of(p->code));   /* the mapping's codes live no longer than the message */
+    groups->last->code = arena_cstr(w->arena, slice_of(p->code));   /* the mapping's codes live no longer than the
+                                                                       message */
     groups->last->count = 1;
 }
 

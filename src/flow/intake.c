@@ -107,7 +107,7 @@ static int64_t age_ms(const struct drop *d)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 - d->mtime_ns / 1000000;
 }
 
-/* Of `run`: milliseconds until the file counts as stable; 0 = it does.  A time in the future is told by waiting once. */
+/* Of `run`: milliseconds until the file counts as stable; 0 = it does. A time in the future is told by waiting once. */
 static int64_t stable_in(const struct supervisor *s, const struct intake *in, const struct drop *d)
 {
     const struct take *t = &in->op->take;
@@ -161,7 +161,8 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
         wake = rest;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
-    int64_t again = in->every && (!s->watch || in->every < watch_rescan_ms(s->watch)) ? in->every : s->watch ? watch_rescan_ms(s->watch) : LATER - now;
+    int64_t again = in->every && (!s->watch || in->every < watch_rescan_ms(s->watch)) ? in->every : s->watch
+        ? watch_rescan_ms(s->watch) : LATER - now;
     in->due = now + (wake >= 0 && wake < again ? wake + 1 : again);
     return rc == END ? OK : rc;
 }
@@ -169,7 +170,8 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
 /* A claim becomes a batch; what was taken but not accepted is tried again later. */
 static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c)
 {
-    struct batch_accept how = { .flow = op->flow->name, .operation = op->name, .content = op->flow->duplicates[DUPLICATE_CONTENT],
+    struct batch_accept how = { .flow = op->flow->name, .operation = op->name,
+                                .content = op->flow->duplicates[DUPLICATE_CONTENT],
                                 .max_size = s->site->limits.file };
     struct trip *t = trip_new(s);
     int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);

@@ -41,7 +41,8 @@ const char *libwaybill_version(void)
     return WAYBILL_VERSION;
 }
 
-static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps)
 {
     struct libwaybill *w = owner;
     return syntax_format(a, &w->finder, name, from, out, ps);
@@ -85,8 +86,10 @@ static void keep_problems(struct libwaybill *w, const struct problems *ps)
             shown.n--;
         w->list[i++] = (struct libwaybill_problem){
             .severity = (enum libwaybill_severity)p->severity, .code = p->code, .file = p->place.file ? p->place.file : "",
-            .line = p->place.line, .column = p->place.column, .message = p->message, .path = arena_cstr(&w->run, p->path),
-            .value = arena_cstr(&w->run, p->value), .text = arena_cstr(&w->run, p->text), .hint = arena_cstr(&w->run, p->hint),
+            .line = p->place.line, .column = p->place.column, .message = p->message,
+            .path = arena_cstr(&w->run, p->path),
+            .value = arena_cstr(&w->run, p->value), .text = arena_cstr(&w->run, p->text),
+            .hint = arena_cstr(&w->run, p->hint),
             .shown = arena_cstr(&w->run, buf_slice(&shown)),
         };
         buf_release(&shown);
@@ -169,7 +172,8 @@ int libwaybill_table(struct libwaybill *w, const char *name, const char *path, c
 
 static int result_of(int rc)
 {
-    static const int results[] = { [OK] = LIBWAYBILL_OK, [END] = LIBWAYBILL_OK, [WARN] = LIBWAYBILL_OK, [SKIP] = LIBWAYBILL_REJECTED,
+    static const int results[] = { [OK] = LIBWAYBILL_OK, [END] = LIBWAYBILL_OK, [WARN] = LIBWAYBILL_OK,
+                                   [SKIP] = LIBWAYBILL_REJECTED,
                                    [STOP] = LIBWAYBILL_INPUT, [TEMP] = LIBWAYBILL_SYSTEM };
     return results[rc];
 }
@@ -182,16 +186,19 @@ static void judged(void *owner, uint64_t number, const struct node *message, con
 }
 
 /* What every conversion has in common. */
-static void prepare(struct libwaybill *w, struct conversion *c, struct outside *outside, enum libwaybill_direction d, const char *name)
+static void prepare(struct libwaybill *w, struct conversion *c, struct outside *outside, enum libwaybill_direction d,
+                    const char *name)
 {
     bind(w);
     binding_file(w->binding, slice_of(file_base(name)));
     binding_outside(w->binding, outside);
-    *c = (struct conversion){ .mapping = w->mapping, .outside = outside, .limits = &w->limits, .judged = judged, .owner = w,
+    *c = (struct conversion){ .mapping = w->mapping, .outside = outside, .limits = &w->limits, .judged = judged,
+                              .owner = w,
                               .direction = d == LIBWAYBILL_FORWARD ? MAPPING_FORWARD : MAPPING_BACKWARD };
 }
 
-static int convert_memory(struct libwaybill *w, enum libwaybill_direction d, struct slice in, const struct slice *original, const void **out, size_t *out_size)
+static int convert_memory(struct libwaybill *w, enum libwaybill_direction d, struct slice in,
+                          const struct slice *original, const void **out, size_t *out_size)
 {
     struct problems ps;
     begin(w, &ps);
@@ -208,19 +215,21 @@ static int convert_memory(struct libwaybill *w, enum libwaybill_direction d, str
     return result_of(rc);
 }
 
-int libwaybill_convert(struct libwaybill *w, enum libwaybill_direction d, const void *in, size_t in_size, const void **out, size_t *out_size)
+int libwaybill_convert(struct libwaybill *w, enum libwaybill_direction d, const void *in, size_t in_size,
+                       const void **out, size_t *out_size)
 {
     return convert_memory(w, d, (struct slice){ in, in_size }, NULL, out, out_size);
 }
 
-int libwaybill_update(struct libwaybill *w, const void *answer, size_t answer_size, const void *original, size_t original_size,
-                   const void **out, size_t *out_size)
+int libwaybill_update(struct libwaybill *w, const void *answer, size_t answer_size, const void *original,
+                      size_t original_size, const void **out, size_t *out_size)
 {
     struct slice old = { original, original_size };
     return convert_memory(w, LIBWAYBILL_BACKWARD, (struct slice){ answer, answer_size }, &old, out, out_size);
 }
 
-static int convert_files(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, int in, const char *out_path, int out, struct problems *ps)
+static int convert_files(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, int in,
+                         const char *out_path, int out, struct problems *ps)
 {
     struct conversion c;
     struct outside outside;
@@ -238,7 +247,8 @@ static int convert_files(struct libwaybill *w, enum libwaybill_direction d, cons
 }
 
 /* The output gets its name when it is complete and usable. */
-static int convert_to(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path, struct problems *ps)
+static int convert_to(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path,
+                      struct problems *ps)
 {
     int in = open(in_path, O_RDONLY | O_CLOEXEC);
     if (in < 0)
@@ -260,7 +270,8 @@ static int convert_to(struct libwaybill *w, enum libwaybill_direction d, const c
     return rc;
 }
 
-int libwaybill_convert_file(struct libwaybill *w, enum libwaybill_direction d, const char *in_path, const char *out_path)
+int libwaybill_convert_file(struct libwaybill *w, enum libwaybill_direction d, const char *in_path,
+                            const char *out_path)
 {
     struct problems ps;
     begin(w, &ps);

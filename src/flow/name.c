@@ -77,7 +77,8 @@ int name_compile(struct site_loading *l, struct give *g)
             rc = one_part(l, g, slice_trim(slice_range(open + 1, close)), &part);
             p = close + 1;
         }
-        unique = unique || part.kind == NAME_BATCH || part.kind == NAME_TIME || part.kind == NAME_FIELD || part.kind == NAME_FILE;
+        unique = unique || part.kind == NAME_BATCH || part.kind == NAME_TIME || part.kind == NAME_FIELD
+            || part.kind == NAME_FILE;
         add_part(l, g, &part, &cap);
     }
     if (rc == OK && !unique && !g->operation->manual)
@@ -101,7 +102,8 @@ static void add_time(struct buf *out, struct slice time, bool date)
             buf_byte(out, time.p[i]);
 }
 
-int name_render(const struct name_part *parts, size_t n, const struct name_values *v, const struct node *message, struct buf *out)
+int name_render(const struct name_part *parts, size_t n, const struct name_values *v, const struct node *message,
+                struct buf *out)
 {
     for (size_t i = 0; i < n; i++) {
         const struct name_part *p = &parts[i];

@@ -7,7 +7,8 @@
 #include "flow/work.h"
 
 /* Who reads this file first: the way of one document through a worker.
-   operation_run → read_messages → step_check, step_map (→ lane_write), step_report, step_note → lane_end, step_set_aside. */
+   operation_run → read_messages → step_check, step_map (→ lane_write), step_report, step_note → lane_end,
+   step_set_aside. */
 
 struct output *work_output(struct work *w, enum output_kind kind, const struct give *g)
 {
@@ -205,7 +206,8 @@ static int work_open(struct work *w)
     return rc;
 }
 
-int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a, struct result *out)
+int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a,
+                  struct result *out)
 {
     struct work w = { .job = job, .port = port, .cache = tables, .arena = a, .result = out, .op = job->operation };
     w.site = w.op->flow->site;

@@ -120,8 +120,10 @@ static int check_unique(struct lookup *l, const struct mapping_table *m, struct 
     int column = l->table && m->unique && m->unique_column.n ? table_column(l->table, m->unique_column) : -1;
     if (column < 0 || m->prefer.n || table_unique(l->table, &column, 1, &first, &second))
         return OK;
-    problem_addf(ps, PROBLEM_ERROR, "TABLE_NOT_UNIQUE", (struct place){ .file = l->site ? l->site->path : NULL, .offset = PLACE_NO_OFFSET },
-                 "table %.*s: rows %zu and %zu have the same %.*s, so the way back cannot choose", SLICE_ARG(m->name), first + 1, second + 1,
+    problem_addf(ps, PROBLEM_ERROR, "TABLE_NOT_UNIQUE",
+                 (struct place){ .file = l->site ? l->site->path : NULL, .offset = PLACE_NO_OFFSET },
+                 "table %.*s: rows %zu and %zu have the same %.*s, so the way back cannot choose", SLICE_ARG(m->name),
+                 first + 1, second + 1,
                  SLICE_ARG(m->unique_column));
     return STOP;
 }
@@ -159,7 +161,8 @@ static int column_of(void *owner, void *table, struct slice column, enum type *t
 }
 
 /* What an earlier message had; of several the newest counts. */
-static int find_in_ledger(struct lookup *l, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+static int find_in_ledger(struct lookup *l, const int *cols, const struct slice *keys, size_t n,
+                          const struct value **row_out)
 {
     struct arena *a = &l->work->message;
     struct slice *names = arena_alloc(a, (n + 1) * sizeof *names);
@@ -181,10 +184,12 @@ static int find_in_ledger(struct lookup *l, const int *cols, const struct slice 
 }
 
 /* Of several rows the one whose preferred column is true. */
-static int find_preferred(struct lookup *l, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+static int find_preferred(struct lookup *l, const int *cols, const struct slice *keys, size_t n,
+                          const struct value **row_out)
 {
     int found = 0;
-    for (size_t i = table_next(l->table, cols, keys, n, TABLE_NONE); i != TABLE_NONE; i = table_next(l->table, cols, keys, n, i)) {
+    for (size_t i = table_next(l->table, cols, keys, n, TABLE_NONE); i != TABLE_NONE;
+         i = table_next(l->table, cols, keys, n, i)) {
         const struct value *row = table_row(l->table, i);
         struct slice mark = value_text(&row[l->prefer]);
         if (slice_is(mark, "true") || slice_is(mark, "yes") || slice_is(mark, "1")) {
@@ -196,7 +201,8 @@ static int find_preferred(struct lookup *l, const int *cols, const struct slice 
     return found > 2 ? 2 : found;
 }
 
-static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n, const struct value **row_out)
+static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n,
+                    const struct value **row_out)
 {
     struct lookup *l = table;
     (void)owner;
@@ -218,7 +224,8 @@ static struct numbers *find_numbers(struct work *w, struct slice name)
         return NULL;
     struct numbers *n = arena_zero(w->arena, sizeof *n);
     n->sequence = q;
-    n->rule = (struct sequence){ .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+    n->rule = (struct sequence){ .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to,
+                                 .size = (int)q->size };
     n->want = 1;
     n->next = w->numbers;
     w->numbers = n;
@@ -292,7 +299,8 @@ static void add_to_ledger(struct work *w, const struct node *message)
 {
     const struct operation *op = w->op;
     struct ledger_record r = { .batch = w->job->batch, .part = op->name, .message = w->reader.messages, .outcome = SLICE("done"),
-                               .code = slice_none(), .fields = kept_fields(&w->message, op, message), .nfields = op->nkept };
+                               .code = slice_none(), .fields = kept_fields(&w->message, op, message),
+                               .nfields = op->nkept };
     ledger_add(w->own, &r);
 }
 

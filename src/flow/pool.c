@@ -96,11 +96,13 @@ static void pin_config(struct supervisor *s, struct trip *t)
         bool used = false;
         for (size_t g = 0; g < t->op->ngives; g++) {
             const struct give *give = t->op->gives[g];
-            used = used || (give->mapping && strcmp(give->mapping->file, path) == 0) || (give->from && strcmp(give->from->file, path) == 0) ||
+            used = used || (give->mapping && strcmp(give->mapping->file, path) == 0)
+                || (give->from && strcmp(give->from->file, path) == 0) ||
                    (give->to && strcmp(give->to->file, path) == 0);
         }
         if (used)
-            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(slash ? slash + 1 : path), site->files[i].hash);
+            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format",
+                        slice_of(slash ? slash + 1 : path), site->files[i].hash);
     }
 }
 
@@ -174,7 +176,8 @@ int pool_start(struct supervisor *s, struct trip *t)
 
 /* What the worker asks. */
 
-static void reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers, size_t n, int fd)
+static void reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers,
+                  size_t n, int fd)
 {
     struct buf b = { 0 };
     const struct problem *p = ps->last;
@@ -254,7 +257,8 @@ static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
     struct sequence_lease lease = { 0, 0 };
     int rc = q && want > 0 && want <= 1000 ? OK : STOP;
     if (rc == OK) {
-        struct sequence rule = { .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+        struct sequence rule = { .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to,
+                                 .size = (int)q->size };
         rc = sequence_lease(&s->store, &rule, (int64_t)want, &lease, s->ps);
     }
     if (rc <= WARN) {

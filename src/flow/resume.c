@@ -21,7 +21,8 @@ static const struct operation *operation_of(const struct supervisor *s, const st
 static void strange(struct supervisor *s, const struct waybill *w)
 {
     problem_addf(s->ps, PROBLEM_WARNING, "BATCH_STRANGE", (struct place){ .offset = PLACE_NO_OFFSET },
-                 "batch %.*s belongs to %.*s/%.*s, which the site does not have (any more): it stays in work/", SLICE_ARG(w->batch),
+                 "batch %.*s belongs to %.*s/%.*s, which the site does not have (any more): it stays in work/",
+                 SLICE_ARG(w->batch),
                  SLICE_ARG(w->flow), SLICE_ARG(w->operation));
 }
 

@@ -23,8 +23,8 @@ static bool reads(const struct flow *f, const struct flow *other)
     return false;
 }
 
-/* A flow waits for those above it in site.conf that fill its tables and have work in hand: so what is dropped together is
-   handled in the order that the site gives.  Only upwards: there is no circle. */
+/* A flow waits for those above it in site.conf that fill its tables and have work in hand: so what is dropped together
+   is handled in the order that the site gives.  Only upwards: there is no circle. */
 void ties_find(struct supervisor *s)
 {
     size_t n = s->site->nflows;
@@ -82,7 +82,8 @@ static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int
     if (!s->flows[f->index].first || tied(s, f))
         return NULL;
     for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
-        if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t) && (!alone(t->op) || t == s->flows[f->index].first))
+        if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t)
+            && (!alone(t->op) || t == s->flows[f->index].first))
             return t;
         if (t->due > now && !f->any_order && alone(t->op))
             return NULL;

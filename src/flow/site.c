@@ -19,7 +19,8 @@ int parse_set(struct cursor *c, struct settings *sets)
         return STOP;
     for (size_t i = 0; i < sets->n; i++)
         if (slice_equal(sets->list[i].name, set.name))
-            return site_problem(c->l, &set.token, "SITE_TWICE", "keep one of them", "%.*s is set twice", SLICE_ARG(set.name));
+            return site_problem(c->l, &set.token, "SITE_TWICE", "keep one of them", "%.*s is set twice",
+                                SLICE_ARG(set.name));
     ARENA_PUSH(c->l->arena, sets->list, sets->n, sets->cap) = set;
     return word_end(c, NULL);
 }
@@ -32,7 +33,8 @@ static int parse_zone(struct cursor *c)
         return STOP;
     s->zone = zone_load(c->l->arena, arena_cstr(c->l->arena, s->zone_name));
     if (!s->zone)
-        return site_problem(c->l, t, "SITE_ZONE", "a name like \"Europe/Oslo\"", "no time zone \"%.*s\" on this system", SLICE_ARG(s->zone_name));
+        return site_problem(c->l, t, "SITE_ZONE", "a name like \"Europe/Oslo\"", "no time zone \"%.*s\" on this system",
+                            SLICE_ARG(s->zone_name));
     return word_end(c, NULL);
 }
 
@@ -70,7 +72,8 @@ static int parse_texts(struct cursor *c)
     for (struct statement *s = c->s->block; rc == OK && s; s = s->next) {
         struct cursor line = { l, s, 0 };
         struct slice code, *text = arena_zero(l->arena, sizeof *text);
-        if (word_name(&line, &code, "a problem code") != OK || word_string(&line, text, "its text") != OK || word_end(&line, NULL) != OK)
+        if (word_name(&line, &code, "a problem code") != OK || word_string(&line, text, "its text") != OK
+            || word_end(&line, NULL) != OK)
             continue;
         map_put(&l->site->texts, arena_printf(l->arena, "%.*s/%.*s", SLICE_ARG(language), SLICE_ARG(code)), text);
     }
@@ -111,7 +114,8 @@ static int parse_sequence(struct cursor *c)
     if (rc == OK && size > 18)
         rc = site_problem(c->l, &q.token, "SITE_SEQUENCE", "size 1 … 18", "a number has at most 18 digits");
     if (rc == OK && q.to && q.to < q.from)
-        rc = site_problem(c->l, &q.token, "SITE_SEQUENCE", "`to` is the last number", "sequence %.*s ends before it begins", SLICE_ARG(q.name));
+        rc = site_problem(c->l, &q.token, "SITE_SEQUENCE", "`to` is the last number",
+                          "sequence %.*s ends before it begins", SLICE_ARG(q.name));
     q.size = (uint32_t)size;
     if (rc == OK)
         ARENA_PUSH(c->l->arena, s->sequences, s->nsequences, cap) = q;
@@ -160,7 +164,8 @@ static void file_opened(void *owner, const char *path, struct slice content)
     ARENA_PUSH(l->arena, s->files, s->nfiles, l->files_cap) = f;
 }
 
-static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps)
 {
     struct site_loading *l = owner;
     const char *path = finder_find(&l->finder, l->arena, name, ".format", from);
@@ -173,7 +178,8 @@ static int load_format(void *owner, struct arena *a, struct slice name, const ch
     }
     const struct problem *told = path ? map_get(&l->unusable, slice_of(path)) : NULL;
     if (told) {
-        problem_add(ps, told);                      /* said again, so that the mapping says nothing of its own; see drop_repeats */
+        problem_add(ps, told);                      /* said again, so that the mapping says nothing of its own; see
+                                                       drop_repeats */
         l->off_errors++;
         l->later++;
         return STOP;
@@ -196,14 +202,16 @@ int site_format(struct site_loading *l, struct slice ref, const struct token *t,
 {
     size_t errors = l->ps->errors, later = l->later;
     if (!finder_find(&l->finder, l->arena, ref, ".format", l->site->file))
-        return site_problem(l, t, "SITE_NO_FORMAT", "it is looked up beside site.conf, then under mappings/", "no format \"%.*s\"", SLICE_ARG(ref));
+        return site_problem(l, t, "SITE_NO_FORMAT", "it is looked up beside site.conf, then under mappings/",
+                            "no format \"%.*s\"", SLICE_ARG(ref));
     int rc = load_format(l, l->arena, ref, l->site->file, out, l->ps);
     if (rc > WARN && l->ps->errors == errors && l->later == later)
         site_problem(l, t, "SITE_NO_FORMAT", NULL, "the format %.*s cannot be used", SLICE_ARG(ref));
     return rc <= WARN ? OK : STOP;
 }
 
-static void loading_init(struct site_loading *l, struct arena *a, const struct site_env *env, struct site *site, struct problems *ps)
+static void loading_init(struct site_loading *l, struct arena *a, const struct site_env *env, struct site *site,
+                         struct problems *ps)
 {
     size_t n = 0, given = 0;
     while (env && env->roots && env->roots[given])

@@ -14,7 +14,8 @@ static void check_flow_name(struct site_loading *l, const struct token *t, struc
     if (site_flow(l->site, name))
         return;
     struct slice near = suggest_flow(l, name);
-    site_problem(l, t, "SITE_NO_FLOW", near.p ? arena_cstr(l->arena, near) : NULL, "there is no flow %.*s", SLICE_ARG(name));
+    site_problem(l, t, "SITE_NO_FLOW", near.p ? arena_cstr(l->arena, near) : NULL, "there is no flow %.*s",
+                 SLICE_ARG(name));
 }
 
 /* A table's file stays below the site: what a flow may write is jailed. */
@@ -23,7 +24,8 @@ static bool inside(struct slice path)
     if (path.n == 0 || path.p[0] == '/')
         return false;
     for (size_t i = 0; i + 1 < path.n; i++)
-        if (path.p[i] == '.' && path.p[i + 1] == '.' && (i == 0 || path.p[i - 1] == '/') && (i + 2 == path.n || path.p[i + 2] == '/'))
+        if (path.p[i] == '.' && path.p[i + 1] == '.' && (i == 0 || path.p[i - 1] == '/')
+            && (i + 2 == path.n || path.p[i + 2] == '/'))
             return false;
     return true;
 }
@@ -38,22 +40,27 @@ static void check_table(struct site_loading *l, struct site_table *t)
         return;
     t->path = file_join(l->arena, l->site->dir, arena_cstr(l->arena, t->file));
     if (!inside(t->file))
-        site_problem(l, &t->token, "SITE_OUTSIDE", "a path below the site, without `..`", "table %.*s lies outside the site", SLICE_ARG(t->name));
+        site_problem(l, &t->token, "SITE_OUTSIDE", "a path below the site, without `..`",
+                     "table %.*s lies outside the site", SLICE_ARG(t->name));
     if (!t->format_ref.n)
-        site_problem(l, &t->token, "SITE_TABLE", "add `format NAME`", "table %.*s has a file but no format", SLICE_ARG(t->name));
+        site_problem(l, &t->token, "SITE_TABLE", "add `format NAME`", "table %.*s has a file but no format",
+                     SLICE_ARG(t->name));
     else if (site_format(l, t->format_ref, &t->token, &t->format) == OK && !t->format->nmessages)
-        site_problem(l, &t->token, "SITE_TABLE", "a format with one `message`", "the format of table %.*s has no rows", SLICE_ARG(t->name));
+        site_problem(l, &t->token, "SITE_TABLE", "a format with one `message`", "the format of table %.*s has no rows",
+                     SLICE_ARG(t->name));
 }
 
 static void check_every(struct site_loading *l, const struct operation *op)
 {
     if (op->every && op->every < 1000)
-        site_problem(l, &op->token, "SITE_EVERY", "at least 1s", "operation %.*s would run without a pause", SLICE_ARG(op->name));
+        site_problem(l, &op->token, "SITE_EVERY", "at least 1s", "operation %.*s would run without a pause",
+                     SLICE_ARG(op->name));
     if (op->take.kind == TAKE_INBOX && op->take.stable > 24LL * 3600 * 1000)
         site_warning(l, &op->take.token, "SITE_STABLE", "5s or 10s are usual", "a file must be stable for more than a day");
     for (size_t i = 0; i < op->nafter; i++)
         if (!flow_operation(op->flow, op->after[i]))
-            site_problem(l, &op->token, "SITE_NO_OPERATION", NULL, "flow %.*s has no operation %.*s", SLICE_ARG(op->flow->name), SLICE_ARG(op->after[i]));
+            site_problem(l, &op->token, "SITE_NO_OPERATION", NULL, "flow %.*s has no operation %.*s",
+                         SLICE_ARG(op->flow->name), SLICE_ARG(op->after[i]));
 }
 
 static void check_flow(struct site_loading *l, struct flow *f)
@@ -62,9 +69,11 @@ static void check_flow(struct site_loading *l, struct flow *f)
     for (size_t i = 0; i < l->site->nparties; i++)
         known = known || slice_equal(l->site->parties[i].name, f->partner);
     if (!known)
-        site_problem(l, &f->token, "SITE_NO_PARTNER", "declare `partner NAME { … }`", "there is no partner %.*s", SLICE_ARG(f->partner));
+        site_problem(l, &f->token, "SITE_NO_PARTNER", "declare `partner NAME { … }`", "there is no partner %.*s",
+                     SLICE_ARG(f->partner));
     if (!f->noperations)
-        site_problem(l, &f->token, "SITE_NO_OPERATION", "`operation convert { take … give … }`", "flow %.*s has no operation", SLICE_ARG(f->name));
+        site_problem(l, &f->token, "SITE_NO_OPERATION", "`operation convert { take … give … }`",
+                     "flow %.*s has no operation", SLICE_ARG(f->name));
     for (size_t i = 0; i < f->noperations; i++) {
         check_every(l, f->operations[i]);
         operation_compile(l, f->operations[i]);
@@ -102,7 +111,8 @@ static void check_inboxes(struct site_loading *l)
 static void check_folder(struct site_loading *l, struct slice folder, const struct token *t)
 {
     if (folder.n && (slice_starts(folder, SLICE(".waybill")) || slice_starts(folder, SLICE("archive")) || slice_starts(folder, SLICE("error"))))
-        site_problem(l, t, "SITE_OUTSIDE", "a folder like \"inbox/orders\" or \"outbox/partner\"", "\"%.*s\" is waybill's own", SLICE_ARG(folder));
+        site_problem(l, t, "SITE_OUTSIDE", "a folder like \"inbox/orders\" or \"outbox/partner\"",
+                     "\"%.*s\" is waybill's own", SLICE_ARG(folder));
 }
 
 static void check_folders(struct site_loading *l)

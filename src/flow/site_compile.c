@@ -16,7 +16,8 @@ static int load_mapping(struct site_loading *l, struct give *g)
     if (rc != OK && rc != WARN) {
         g->mapping = NULL;
         return l->ps->errors > errors || l->later > later ? STOP
-                                      : site_problem(l, &g->map_token, "SITE_NO_MAP", NULL, "the mapping %.*s cannot be used", SLICE_ARG(g->map_ref));
+                                      : site_problem(l, &g->map_token, "SITE_NO_MAP", NULL,
+                                                     "the mapping %.*s cannot be used", SLICE_ARG(g->map_ref));
     }
     map_put(&l->mappings, slice_of(path), g->mapping);
     return OK;
@@ -32,7 +33,8 @@ static int direct_mapping(struct site_loading *l, struct give *g)
         return site_problem(l, &g->map_token, "SITE_MAP_WAY", "leave out `backward`, or write its header with `<=>`", "%.*s goes from left to right only",
                             SLICE_ARG(m->name));
     if (!g->backward && m->arrow == ARROW_LEFT)
-        return site_problem(l, &g->map_token, "SITE_MAP_WAY", "add `backward`", "%.*s goes from right to left only", SLICE_ARG(m->name));
+        return site_problem(l, &g->map_token, "SITE_MAP_WAY", "add `backward`", "%.*s goes from right to left only",
+                            SLICE_ARG(m->name));
     return OK;
 }
 
@@ -42,15 +44,19 @@ static int find_table(struct site_loading *l, struct give *g)
     struct token *t = &g->token;
     struct site_table *table = g->table = site_table(l->site, g->table_name);
     if (!table)
-        return site_problem(l, t, "SITE_NO_TABLE", "declare it: `table NAME \"file\" format F filled by …`", "no table %.*s", SLICE_ARG(g->table_name));
+        return site_problem(l, t, "SITE_NO_TABLE", "declare it: `table NAME \"file\" format F filled by …`",
+                            "no table %.*s", SLICE_ARG(g->table_name));
     if (table->kind == TABLE_FILE && table->format_ref.n && !table->format)
         return STOP;                                /* told when the table was loaded */
     if (table->kind != TABLE_FILE || !table->format)
-        return site_problem(l, t, "SITE_TABLE", "only a table with a file and a format can be filled", "table %.*s has no file", SLICE_ARG(table->name));
+        return site_problem(l, t, "SITE_TABLE", "only a table with a file and a format can be filled",
+                            "table %.*s has no file", SLICE_ARG(table->name));
     for (size_t i = 0; i < table->nfilled; i++)
         if (slice_equal(table->filled[i], f->name))
             return OK;
-    return site_problem(l, t, "SITE_FILLED", arena_cstr(l->arena, arena_printf(l->arena, "add `filled by %.*s` to the table", SLICE_ARG(f->name))),
+    return site_problem(l, t, "SITE_FILLED", arena_cstr(l->arena,
+                                                        arena_printf(l->arena, "add `filled by %.*s` to the table",
+                                                                     SLICE_ARG(f->name))),
                         "flow %.*s may not fill table %.*s", SLICE_ARG(f->name), SLICE_ARG(table->name));
 }
 
@@ -62,7 +68,8 @@ static int agree(struct site_loading *l, struct operation *op, struct give *g, s
     if (op->format == from)
         return OK;
     return site_problem(l, &g->map_token, "SITE_FORMATS", "all mappings of one operation read the same format",
-                        "this gives from %.*s, the operation takes %.*s", SLICE_ARG(from->name), SLICE_ARG(op->format->name));
+                        "this gives from %.*s, the operation takes %.*s", SLICE_ARG(from->name),
+                        SLICE_ARG(op->format->name));
 }
 
 static int compile_give(struct site_loading *l, struct operation *op, struct give *g)
@@ -87,7 +94,8 @@ static int compile_plain(struct site_loading *l, struct operation *op, struct gi
     if (g->table && agree(l, op, g, g->table->format) != OK)
         return STOP;
     if (!op->format)
-        return site_problem(l, &g->token, "SITE_FORMATS", "name a `map`", "nothing says which format operation %.*s takes", SLICE_ARG(op->name));
+        return site_problem(l, &g->token, "SITE_FORMATS", "name a `map`",
+                            "nothing says which format operation %.*s takes", SLICE_ARG(op->name));
     g->from = g->to = op->format;
     return OK;
 }
@@ -153,8 +161,11 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
     if (!text.p) {
         if (p->required && !p->has_default)
             site_keep_off(l, op->flow, &op->flow->on_token, "SITE_PARAM",
-                          arena_cstr(l->arena, arena_printf(l->arena, "add `set %.*s \"…\"`; the flow stays off until then", SLICE_ARG(p->name))),
-                          "flow %.*s: param %.*s is required and has no value", SLICE_ARG(op->flow->name), SLICE_ARG(p->name));
+                          arena_cstr(l->arena, arena_printf(l->arena,
+                                                            "add `set %.*s \"…\"`; the flow stays off until then",
+                                                            SLICE_ARG(p->name))),
+                          "flow %.*s: param %.*s is required and has no value", SLICE_ARG(op->flow->name),
+                          SLICE_ARG(p->name));
         return;
     }
     if (slice_is(text, "last-run")) {               /* the watermark: when this operation last delivered */
@@ -184,7 +195,8 @@ static void use_param(struct operation *op, struct slice name)
 }
 
 /* The ledger of a flow keeps each field that a table over it asks for. */
-static void keep_field(struct site_loading *l, struct flow *f, struct slice name, const struct token *t, const struct site_table *table)
+static void keep_field(struct site_loading *l, struct flow *f, struct slice name, const struct token *t,
+                       const struct site_table *table)
 {
     bool found = false;
     for (size_t i = 0; i < f->noperations; i++) {
@@ -205,7 +217,8 @@ static void keep_field(struct site_loading *l, struct flow *f, struct slice name
 
 static bool has_column(const struct site_table *t, const struct operation *op, struct slice name)
 {
-    const struct group *row = t->kind == TABLE_OF_BATCH ? op->message : t->format && t->format->nmessages ? t->format->messages[0] : NULL;
+    const struct group *row = t->kind == TABLE_OF_BATCH ? op->message : t->format && t->format->nmessages
+        ? t->format->messages[0] : NULL;
     if (t->kind == TABLE_ROWS) {
         for (size_t i = 0; i < t->ncolumns; i++)
             if (slice_equal(t->columns[i], name))
@@ -215,7 +228,8 @@ static bool has_column(const struct site_table *t, const struct operation *op, s
     return !row || group_field(row, name) != NULL;
 }
 
-static void bind_columns(struct site_loading *l, struct operation *op, struct give *g, struct site_table *t, const struct slice *names, size_t n)
+static void bind_columns(struct site_loading *l, struct operation *op, struct give *g, struct site_table *t,
+                         const struct slice *names, size_t n)
 {
     struct flow *of = t->kind == TABLE_OF_FLOW ? site_flow(l->site, t->flow) : NULL;
     for (size_t i = 0; i < n; i++) {
@@ -233,7 +247,8 @@ static void bind_table(struct site_loading *l, struct operation *op, struct give
     if (!t) {
         if (!m->optional)
             site_problem(l, &g->map_token, "SITE_NO_TABLE",
-                         arena_cstr(l->arena, arena_printf(l->arena, "declare `table %.*s …` in the site", SLICE_ARG(m->name))),
+                         arena_cstr(l->arena, arena_printf(l->arena, "declare `table %.*s …` in the site",
+                                                           SLICE_ARG(m->name))),
                          "mapping %.*s needs table %.*s", SLICE_ARG(g->mapping->name), SLICE_ARG(m->name));
         return;
     }

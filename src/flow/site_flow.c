@@ -1,6 +1,7 @@
 #include "flow/site_parse.h"
 
-static const char *const flow_words[] = { "on", "partner", "set", "every", "duplicates", "retry", "order", "batch", "operation", NULL };
+static const char *const flow_words[] = { "on", "partner", "set", "every", "duplicates", "retry", "order", "batch",
+                                          "operation", NULL };
 static const char *const operation_words[] = {
     "on", "manual", "every", "after", "set", "serial", "take", "give", "done", NULL
 };
@@ -87,7 +88,8 @@ static int parse_operation(struct cursor *c, struct flow *f)
     if (word_name(c, &op->name, "the name of an operation") != OK)
         return STOP;
     if (flow_operation(f, op->name))
-        return site_problem(l, &op->token, "SITE_TWICE", "give it another name", "there are two operations %.*s", SLICE_ARG(op->name));
+        return site_problem(l, &op->token, "SITE_TWICE", "give it another name", "there are two operations %.*s",
+                            SLICE_ARG(op->name));
     if (cursor_more(c) && word_string(c, &op->title, "a title") != OK)
         return STOP;
     LIST_PUSH(l, f, operations, noperations, op);
@@ -95,7 +97,8 @@ static int parse_operation(struct cursor *c, struct flow *f)
     for (struct statement *s = c->s->block; s; s = s->next)
         parse_operation_line(l, s, op);
     if (!op->take.token.line && l->ps->errors == errors)
-        site_problem(l, &op->token, "SITE_TAKE", "`take inbox \"inbox/NAME\"`", "operation %.*s takes nothing", SLICE_ARG(op->name));
+        site_problem(l, &op->token, "SITE_TAKE", "`take inbox \"inbox/NAME\"`", "operation %.*s takes nothing",
+                     SLICE_ARG(op->name));
     return word_end(c, NULL);
 }
 
@@ -122,7 +125,8 @@ static int parse_flow_line(struct site_loading *l, struct statement *s, struct f
         f->track = s;
         if (word_ref(&c, &f->batch_ref, "the name of a format") != OK)
             return STOP;
-        return cursor_more(&c) && !cursor_is(&c, "track") ? word_unknown(&c, (const char *const[]){ "track", NULL }) : OK;
+        return cursor_more(&c) && !cursor_is(&c, "track") ? word_unknown(&c, (const char *const[]){ "track", NULL })
+            : OK;
     }
     if (cursor_take(&c, "operation"))
         return parse_operation(&c, f);
@@ -152,7 +156,8 @@ int parse_flow(struct site_loading *l, struct statement *s)
     if (word_name(&c, &f->name, "the name of a flow") != OK)
         return STOP;
     if (site_flow(l->site, f->name))
-        return site_problem(l, &f->token, "SITE_TWICE", "give it another name", "there are two flows %.*s", SLICE_ARG(f->name));
+        return site_problem(l, &f->token, "SITE_TWICE", "give it another name", "there are two flows %.*s",
+                            SLICE_ARG(f->name));
     if (cursor_more(&c) && word_string(&c, &f->title, "a title") != OK)
         return STOP;
     LIST_PUSH(l, l->site, flows, nflows, f);

@@ -26,14 +26,15 @@ bool cursor_take(struct cursor *c, const char *word)
     return true;
 }
 
-static int say(struct site_loading *l, const struct token *t, enum severity severity, const char *code, const char *hint,
-               const char *format, va_list ap)
+static int say(struct site_loading *l, const struct token *t, enum severity severity, const char *code,
+               const char *hint, const char *format, va_list ap)
 {
     struct slice text = arena_vprintf(l->arena, format, ap);
     return conf_problem(l->conf, t, severity, code, l->ps, hint, "%.*s", SLICE_ARG(text));
 }
 
-int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
+int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
+                 ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -42,7 +43,8 @@ int site_problem(struct site_loading *l, const struct token *t, const char *code
     return STOP;
 }
 
-int site_warning(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
+int site_warning(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
+                 ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -51,7 +53,8 @@ int site_warning(struct site_loading *l, const struct token *t, const char *code
     return WARN;
 }
 
-void site_keep_off(struct site_loading *l, struct flow *f, const struct token *t, const char *code, const char *hint, const char *format, ...)
+void site_keep_off(struct site_loading *l, struct flow *f, const struct token *t, const char *code, const char *hint,
+                   const char *format, ...)
 {
     va_list ap;
     if (!f->on)
@@ -193,7 +196,8 @@ int word_unknown(struct cursor *c, const char *const *words)
     for (size_t i = 0; i < n; i++)
         buf_printf(&hint, i ? ", %s" : "%s", words[i]);
     buf_byte(&hint, ')');
-    site_problem(c->l, t, "CONF_WORD", arena_cstr(c->l->arena, buf_slice(&hint)), "unknown word \"%.*s\"", SLICE_ARG(t->text));
+    site_problem(c->l, t, "CONF_WORD", arena_cstr(c->l->arena, buf_slice(&hint)), "unknown word \"%.*s\"",
+                 SLICE_ARG(t->text));
     buf_release(&hint);
     return STOP;
 }

@@ -50,13 +50,16 @@ int word_number(struct cursor *c, uint64_t *out, const char *what);
 int word_end(struct cursor *c, const char *const *words);
 /* An unknown word: CONF_WORD, suggestion and the list. Returns STOP. */
 int word_unknown(struct cursor *c, const char *const *words);
-int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
+int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
+                 ...)
     __attribute__((format(printf, 5, 6)));
-int site_warning(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
+int site_warning(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
+                 ...)
     __attribute__((format(printf, 5, 6)));
 
 /* An error that keeps the flow off and nothing else; not said of flows that are off anyway. */
-void site_keep_off(struct site_loading *l, struct flow *f, const struct token *t, const char *code, const char *hint, const char *format, ...)
+void site_keep_off(struct site_loading *l, struct flow *f, const struct token *t, const char *code, const char *hint,
+                   const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
 /* site_flow.c: the statements of one flow. */

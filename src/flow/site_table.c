@@ -80,7 +80,8 @@ int parse_table(struct site_loading *l, struct statement *s)
     t->index = (uint32_t)site->ntables;
     int rc = word_name(&c, &t->name, "the name of a table");
     if (rc == OK && site_table(site, t->name))
-        rc = site_problem(l, &t->token, "SITE_TWICE", "give it another name", "there are two tables %.*s", SLICE_ARG(t->name));
+        rc = site_problem(l, &t->token, "SITE_TWICE", "give it another name", "there are two tables %.*s",
+                          SLICE_ARG(t->name));
     if (rc == OK && cursor_more(&c) && cursor_token(&c)->kind == TOKEN_STRING)
         rc = word_string(&c, &t->file, "a file");
     while (rc == OK && cursor_more(&c))
@@ -88,7 +89,8 @@ int parse_table(struct site_loading *l, struct statement *s)
     if (rc == OK && s->has_block && s->block)
         rc = parse_rows(l, t, s);
     if (rc == OK && t->kind == TABLE_FILE && !t->file.n)
-        rc = site_problem(l, &t->token, "SITE_TABLE", "a file with a format, `of …`, or rows in { }", "table %.*s has no content", SLICE_ARG(t->name));
+        rc = site_problem(l, &t->token, "SITE_TABLE", "a file with a format, `of …`, or rows in { }",
+                          "table %.*s has no content", SLICE_ARG(t->name));
     if (rc == OK)
         LIST_PUSH(l, site, tables, ntables, t);
     return rc;

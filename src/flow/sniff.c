@@ -14,7 +14,8 @@ static struct slice read_at(int fd, char *p, uint64_t at)
 
 static bool name_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == ':' || (c & 0x80);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'
+        || c == '.' || c == ':' || (c & 0x80);
 }
 
 /* UTF-16 is told by its zero bytes: those are left out here, which is enough for tags. */

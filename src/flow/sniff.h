@@ -14,8 +14,8 @@
 
 /* Whether the file's last bytes are those of a whole document: the root's end tag, a closing bracket, a line end. */
 bool sniff_complete(int fd, uint64_t size, const struct format *f);
-/* Whether the head fits the format: syntax and, of xml, root element.  `type` (n 0 = none) is the root's local name, of csv
-   the title of its first column. */
+/* Whether the head fits the format: syntax and, of xml, root element.  `type` (n 0 = none) is the root's local name, of
+   csv the title of its first column. */
 bool sniff_type(int fd, const struct format *f, struct slice type);
 
 #endif

@@ -39,7 +39,8 @@ static void add_record(struct ledger *l, struct wire *w, const struct ledger_rec
         ledger_add(l, &r);
 }
 
-/* What the worker left in work/<batch>/ledger.1; a file that does not add up is left out, which the ledger's own line says. */
+/* What the worker left in work/<batch>/ledger.1; a file that does not add up is left out, which the ledger's own
+   line says. */
 static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, const struct ledger_record *of)
 {
     struct slice bytes = slice_none();
@@ -78,8 +79,10 @@ struct slice last_run(struct supervisor *s, const struct operation *op, struct a
 static int enter_ledger(struct supervisor *s, struct trip *t)
 {
     struct ledger *l = ledger_of(s, t->op->flow);
-    struct ledger_field fields[] = { { SLICE("$operation"), t->op->name }, { SLICE("$batch-time"), t->b->w->batch_time } };
-    struct ledger_record batch = { .batch = t->b->w->batch, .part = t->op->name, .time = batch_stamp(&s->places, &t->arena),
+    struct ledger_field fields[] = { { SLICE("$operation"), t->op->name },
+                                     { SLICE("$batch-time"), t->b->w->batch_time } };
+    struct ledger_record batch = { .batch = t->b->w->batch, .part = t->op->name,
+                                   .time = batch_stamp(&s->places, &t->arena),
                                    .outcome = SLICE("delivered"), .code = slice_none() };
     struct ledger_record whole = batch;
     whole.fields = fields;

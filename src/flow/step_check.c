@@ -6,9 +6,11 @@ static void say(struct work *w, const struct node *message, struct outcome *o, c
     struct slice other = site_text(w->site, "DUP_KEY");
     struct buf key = { 0 };
     buf_add_shown(&key, node_key(&w->message, message), 60);
-    *f = (struct finding){ .kind = w->op->flow->duplicates[DUPLICATE_KEY] == DUPLICATE_WARN ? OUTCOME_WARN : OUTCOME_REJECT,
+    *f = (struct finding){ .kind = w->op->flow->duplicates[DUPLICATE_KEY] == DUPLICATE_WARN ? OUTCOME_WARN
+                           : OUTCOME_REJECT,
                            .code = SLICE("DUP_KEY"), .node = message };
-    f->text = other.p ? other : arena_printf(&w->message, "the key %.*s came before, in batch %.*s, message %llu", SLICE_ARG(buf_slice(&key)),
+    f->text = other.p ? other : arena_printf(&w->message, "the key %.*s came before, in batch %.*s, message %llu",
+                                             SLICE_ARG(buf_slice(&key)),
                                              SLICE_ARG(before->batch), (unsigned long long)before->message);
     buf_release(&key);
     o->kind = f->kind;

@@ -69,7 +69,8 @@ static int note_line(struct work *w, const struct node *message, const struct ou
         lines_begin(&w->lines, fd);
         w->lines_open = true;
     }
-    struct line line = { .message = w->reader.messages, .key = shown_key(w, message), .state = slice_of(state_of(o)), .code = code_of(o),
+    struct line line = { .message = w->reader.messages, .key = shown_key(w, message), .state = slice_of(state_of(o)),
+                         .code = code_of(o),
                          .operation = w->op->name, .problems = w->now.first };
     return lines_add(&w->lines, &line, &w->now);
 }

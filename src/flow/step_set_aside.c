@@ -3,7 +3,8 @@
 
 #include "flow/work.h"
 
-/* The refused messages of a good file, in their own syntax: head, their ranges, tail, ready to be mended and dropped again. */
+/* The refused messages of a good file, in their own syntax: head, their ranges, tail, ready to be mended and dropped
+   again. */
 int step_set_aside(struct work *w)
 {
     struct output *o = work_output(w, OUTPUT_REJECTED, NULL);

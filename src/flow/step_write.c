@@ -6,7 +6,8 @@
 /* The name that an output wants; the supervisor cleans it and makes it unique within the batch. */
 static int wanted_name(struct work *w, struct lane *l, const struct node *message, struct slice *out)
 {
-    struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name, .time = w->batch_time,
+    struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name,
+                             .time = w->batch_time,
                              .n = l->output ? l->output->number + 1 : 1 };
     struct buf name = { 0 };
     int rc = name_render(l->give->name_parts, l->give->nname_parts, &v, message, &name);

@@ -5,9 +5,9 @@
  *     trip    one batch in hand, from acceptance to archive or error
  *     helper  one worker process and the trip that it works on
  *
- * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → (delivered, archived: gone), or HELD until `due`.
- * The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties them
- * together, but are delivered in that order (unless `order any`).
+ * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → (delivered, archived: gone), or HELD until
+ * `due`. The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties
+ * them together, but are delivered in that order (unless `order any`).
  */
 #ifndef WAYBILL_FLOW_SUPER_H
 #define WAYBILL_FLOW_SUPER_H

@@ -98,7 +98,8 @@ static int open_all(struct supervisor *s)
         rc = spool_check(&s->spool, true, s->ps);
     if (rc <= WARN)
         rc = store_open(&s->store, a, s->site->dir, s->o->durable, s->ps);
-    s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock, .zone = s->site->zone };
+    s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock,
+                                     .zone = s->site->zone };
     if (rc <= WARN)
         rc = open_signals(s);
     if (rc <= WARN)
@@ -120,7 +121,8 @@ static void reload(struct supervisor *s)
     if (rc <= WARN) {
         s->next_site = next;
     } else {
-        problem_addf(s->ps, PROBLEM_ERROR, "SITE_KEPT", (struct place){ .file = s->site->file, .offset = PLACE_NO_OFFSET },
+        problem_addf(s->ps, PROBLEM_ERROR, "SITE_KEPT",
+                     (struct place){ .file = s->site->file, .offset = PLACE_NO_OFFSET },
                      "the new site.conf is wrong: the site goes on as it was");
         arena_release(s->next_arena);
         s->next_arena = NULL;
@@ -350,9 +352,11 @@ static void hand_over(struct supervisor *s, struct problems *ps)
     arena_release(&s->said_arena);
 }
 
-int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out, struct problems *ps)
+int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out,
+                   struct problems *ps)
 {
-    struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1, .claims_due = INT64_MAX,
+    struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1,
+                            .claims_due = INT64_MAX,
                             .lease.fd = -1 };
     memset(out, 0, sizeof *out);
     arena_init(&s.said_arena, 0);

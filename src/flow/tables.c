@@ -58,8 +58,8 @@ void table_cache_free(struct table_cache *c)
     arena_release(&a);
 }
 
-static int read_all_rows(struct reader *r, struct arena *message, int (*each)(void *, struct node *, struct problems *), void *owner,
-                         struct problems *ps)
+static int read_all_rows(struct reader *r, struct arena *message, int (*each)(void *, struct node *, struct problems *),
+                         void *owner, struct problems *ps)
 {
     for (;;) {
         struct node *row = NULL;
@@ -118,14 +118,17 @@ static struct table *new_table(struct cached *c, const struct limits *limits)
         names[i] = g->fields[i]->name;
         types[i] = g->fields[i]->type;
     }
-    struct table_shape shape = { .name = c->site->name, .columns = names, .types = types, .ncolumns = g->nfields, .limit = limits->table };
+    struct table_shape shape = { .name = c->site->name, .columns = names, .types = types, .ncolumns = g->nfields,
+                                 .limit = limits->table };
     return table_new(&c->arena, &shape);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
+        && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec
+           && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 static int load(struct cached *c, const struct limits *limits, struct problems *ps)
@@ -139,7 +142,8 @@ static int load(struct cached *c, const struct limits *limits, struct problems *
     int rc = read_rows(c->site->path, c->site->format, limits, &hash, add_row, c, ps);
     sha256_hex(&hash, c->sha256);
     if (rc == END) {
-        problem_addf(ps, PROBLEM_WARNING, "TABLE_NONE_YET", (struct place){ .file = c->site->path, .offset = PLACE_NO_OFFSET },
+        problem_addf(ps, PROBLEM_WARNING, "TABLE_NONE_YET",
+                     (struct place){ .file = c->site->path, .offset = PLACE_NO_OFFSET },
                      "table %.*s has no file yet, it counts as empty", SLICE_ARG(c->site->name));
         return OK;
     }
@@ -150,8 +154,8 @@ static int load(struct cached *c, const struct limits *limits, struct problems *
     return rc >= STOP ? rc : OK;
 }
 
-struct table *cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits, char sha256[SHA256_HEX],
-                          uint64_t *rows, struct problems *ps)
+struct table *cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits,
+                          char sha256[SHA256_HEX], uint64_t *rows, struct problems *ps)
 {
     struct cached *c = &cache->tables[t->index];
     struct stat st;

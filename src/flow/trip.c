@@ -83,7 +83,8 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     static const int64_t at_once[] = { 0 };
     bool died = strcmp(cause, "WORKER_DIED") == 0;
     const struct flow *f = t->op->flow;
-    struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry, .give_up_ms = GIVE_UP_MS,
+    struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry,
+                                   .give_up_ms = GIVE_UP_MS,
                                    .poison = POISON };
     if (t->state == TRIP_RUNNING)
         t->state = TRIP_QUEUED;

@@ -77,7 +77,8 @@ ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out)
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
+    struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
+                        .msg_controllen = sizeof control.room };
     ssize_t got;
     *fd_out = -1;
     do

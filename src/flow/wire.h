@@ -1,8 +1,8 @@
 /*
  * wire - what supervisor and worker say to each other (private to flow)
  *
- * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.  Both
- * ends are one program; the supervisor still checks every length, because the worker has read hostile input.
+ * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.
+ * Both ends are one program; the supervisor still checks every length, because the worker has read hostile input.
  *
  * Limits:  a packet has at most WIRE_MAX bytes.
  */

@@ -43,7 +43,8 @@ static int answered(struct wire *w, struct problems *ps)
     int status = (int)wire_get_number(w);
     struct slice code = wire_get_text(w), text = wire_get_text(w);
     if (status > WARN)
-        problem_addf(ps, PROBLEM_ERROR, arena_cstr(ps->arena, code), (struct place){ .offset = PLACE_NO_OFFSET }, "%.*s", SLICE_ARG(text));
+        problem_addf(ps, PROBLEM_ERROR, arena_cstr(ps->arena, code), (struct place){ .offset = PLACE_NO_OFFSET },
+                     "%.*s", SLICE_ARG(text));
     return status;
 }
 
@@ -71,7 +72,8 @@ static int port_closed(void *owner, const struct output *o, struct problems *ps)
     return OK;
 }
 
-static int port_lease(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out, struct problems *ps)
+static int port_lease(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out,
+                      struct problems *ps)
 {
     struct desk *d = owner;
     int fd;

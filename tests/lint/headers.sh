@@ -11,7 +11,7 @@ command -v pkg-config > /dev/null && flags="$flags $(pkg-config --cflags libxml-
 headers=$(find include src -name '*.h' | sort)
 for h in $headers; do
     name=$(basename "$h" .h)
-    sed -n 1,2p "$h" | tr '\n' ' ' | grep -qE "^/\*+ +\* (lib)?$name - " || echo "$h:1: begins with no contract comment \"$name - what it is\""
+    sed -n 1,2p "$h" | tr '\n' ' ' | grep -qE "^/\*+ +\* (lib)?$name( \\(private\\))? - " || echo "$h:1: begins with no contract comment \"$name - what it is\""
 done > "$found"
 # All in one compiler per core: an empty file that includes the header, twice for the guard.
 export flags CC
