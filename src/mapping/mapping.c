@@ -71,13 +71,23 @@ static const char *map_path(struct arena *a, const struct mapping_env *env, stru
     return path;
 }
 
+static struct slice without_suffix(struct slice name)
+{
+    if (name.n > 4 && memcmp(slice_end(name) - 4, ".map", 4) == 0)
+        name.n -= 4;
+    return name;
+}
+
 int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps)
 {
     struct conf *c;
     const char *path = map_path(a, env, name, from);
     *out = NULL;
     if (!path) {
-        problem_addf(ps, PROBLEM_ERROR, "MAP_MISSING", (struct place){ .file = from, .offset = PLACE_NO_OFFSET }, "no mapping \"%.*s\"", SLICE_ARG(name));
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_MISSING", .value = name,
+            .place = { .file = from, .offset = PLACE_NO_OFFSET }, .text = SLICE("is no mapping that can be found"),
+            .hint = arena_printf(ps->arena, "%.*s.map is looked up %s, then where mappings are (WAYBILL_PATH adds folders)",
+                                 SLICE_ARG(without_suffix(name)), from ? "beside this file" : "here") });
         return STOP;
     }
     int rc = conf_load(a, path, &c, ps);
