@@ -107,8 +107,8 @@ struct syntax {
     int (*write_close)(struct writer *w, struct problems *ps);
     /* Turns one edit of the tree into byte edits (patcher_put). SKIP when this value cannot be spelled there. */
     int (*patch)(struct patcher *p, const struct edit *e, struct problems *ps);
-    /* Adds JSON members without braces or comma at either end: "encoding":…, then its own (csv:
-       "delimiter","columns","rows"). The caller prints "file" and "syntax" before them and "problems" behind. */
+    /* Adds JSON members by base/json.h (commas come by themselves): "encoding", then its own (csv: "delimiter",
+       "columns", "rows"). The caller writes braces, "file" and "syntax" before them and "problems" behind. */
     int (*inspect)(struct source *s, struct buf *json, struct problems *ps);
 };
 

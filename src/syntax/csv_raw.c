@@ -1,5 +1,7 @@
 #include "syntax/csv.h"
 
+#include "base/json.h"
+
 /* Without a format: every row, the heading too, is a node whose fields are numbered; for inspect and draft. */
 
 static const unsigned char delimiters[] = { ',', ';', '\t', '|' };
@@ -257,11 +259,10 @@ int raw_inspect(struct source *s, struct buf *json, struct problems *ps)
         rc = s->error ? problem_system(ps, s->name, "reading", s->error) : rows_problem(&w.fault, 0, ps);
     if (empty)
         problem_addf(ps, PROBLEM_ERROR, "EMPTY_FILE", (struct place){ .offset = 0 }, "the file is empty");
-    buf_text(json, "\"encoding\":");
-    buf_add_json(json, slice_of(charset_name(w.d.charset)));
-    buf_text(json, ",\"delimiter\":");
-    buf_add_json(json, (struct slice){ (const char *)&w.d.delimiter, 1 });
-    buf_printf(json, ",\"columns\":%llu,\"rows\":%llu", (unsigned long long)columns, (unsigned long long)rows);
+    json_text(json, "encoding", slice_of(charset_name(w.d.charset)));
+    json_text(json, "delimiter", (struct slice){ (const char *)&w.d.delimiter, 1 });
+    json_number(json, "columns", (int64_t)columns);
+    json_number(json, "rows", (int64_t)rows);
     rows_close(&w);
     arena_release(&a);
     return rc == END ? OK : rc;

@@ -1,6 +1,7 @@
 /* What a file is, without any format: DESIGN.md section 9. */
 #include "xmlread.h"
 
+#include "base/json.h"
 #include "xmlsax.h"
 
 int xread_inspect(struct source *source, struct buf *json, struct problems *ps)
@@ -21,7 +22,7 @@ int xread_inspect(struct source *source, struct buf *json, struct problems *ps)
         buf_add(&root, xscan_local(s.name, s.prefix));
         buf_add(&namespace, xscan_uri(&s, (struct slice){ s.name.p, s.prefix }));
     }
-    buf_text(json, "\"encoding\":");
+    json_key(json, "encoding");
     buf_add_json(json, slice_of(s.view.foreign || s.view.name[0] ? s.view.name : charset_name(s.view.charset)));
     buf_text(json, ",\"root\":");
     buf_add_json(json, buf_slice(&root));
