@@ -16,12 +16,31 @@ static struct slice head_of(struct source *s)
     return slice_range(s->at, s->end);
 }
 
+/* What people drop by mistake, and what is read by no syntax of this version. */
+static struct slice looks_like(struct slice head)
+{
+    static const struct { const char *begins, *is; } known[] = {
+        { "PK\003\004", "this is a zip archive or an Excel workbook: unpack it, or save the sheet as CSV" },
+        { "\x1F\x8B", "this is compressed with gzip: unpack it first" },
+        { "\xD0\xCF\x11\xE0", "this is an old Excel or Word file: save it as CSV" },
+        { "%PDF-", "this is a PDF" }, { "\x89PNG", "this is a picture" },
+        { "UNA", "this looks like EDIFACT, known are csv and xml" }, { "UNB", "this looks like EDIFACT, known are csv and xml" },
+        { "ISA", "this looks like X12, known are csv and xml" }, { "STX=", "this looks like TRADACOMS, known are csv and xml" },
+        { "{", "this looks like JSON, known are csv and xml" }, { "[", "this looks like JSON, known are csv and xml" },
+    };
+    struct slice text = slice_trim(head);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (slice_starts(text, slice_of(known[i].begins)))
+            return slice_of(known[i].is);
+    return SLICE("known are csv and xml");
+}
+
 static void no_syntax(struct cmd *c, const char *path, struct slice head)
 {
     struct problem p = { .severity = PROBLEM_ERROR, .place = { .file = path, .offset = PLACE_NO_OFFSET } };
     p.code = head.n ? "SYNTAX_UNKNOWN" : "EMPTY_FILE";
     p.text = head.n ? SLICE("nothing that waybill reads begins like this") : SLICE("the file is empty");
-    p.hint = head.n ? SLICE("known are csv and xml") : slice_none();
+    p.hint = head.n ? looks_like(head) : slice_none();
     problem_add(c->problems, &p);
 }
 
@@ -48,9 +67,12 @@ static int inspect_source(struct cmd *c, struct source *s, const char *path, str
     if (syntax && syntax->inspect) {
         json_text(out, "syntax", slice_of(syntax->name));
         rc = syntax->inspect(s, out, c->problems);
-    } else
+    } else if (s->error)
+        rc = problem_system(c->problems, path, "cannot be read", s->error);
+    else
         no_syntax(c, path, head);
-    add_problems(out, c->problems);
+    if (c->json)
+        add_problems(out, c->problems);
     json_close(out, '}');
     buf_byte(out, '\n');
     return rc;

@@ -92,7 +92,8 @@ static struct slice head_text(struct slice head, struct buf *b, enum charset *c)
 
 static bool other_syntax(struct slice head)
 {
-    static const char *const heads[] = { "<", "{", "[", "UNA", "UNB", "ISA", "STX=", NULL };
+    static const char *const heads[] = { "<", "{", "[", "UNA", "UNB", "ISA", "STX=", "PK\003\004", "\x1F\x8B", "%PDF-",
+                                        "\xD0\xCF\x11\xE0", "\x89PNG", NULL };
     struct slice text = slice_trim(head);
     for (size_t i = 0; heads[i]; i++)
         if (slice_starts(text, slice_of(heads[i])))
