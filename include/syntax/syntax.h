@@ -19,7 +19,8 @@
  * syntax.c.
  *
  * Units:   byte offsets of the input file.
- * Owner:   messages live in the message arena; the file node (`reader.file`) in the arena of reader_open.
+ * Owner:   messages live in the message arena, their texts there or in the window of the source: both until the next
+ *          reader_read (node_copy() keeps a message); the file node (`reader.file`) in the arena of reader_open.
  * Errors:  OK, END, WARN, SKIP, STOP, TEMP (base/status.h).
  */
 #ifndef WAYBILL_SYNTAX_SYNTAX_H
