@@ -3,14 +3,16 @@
 
 #include "func.h"
 
-void check_fail(struct checker *c, const struct item *it, const struct token *t, enum severity severity, const char *code, struct slice hint,
+void check_fail(struct checker *c, const struct item *it, const struct token *t, enum severity severity,
+                const char *code, struct slice hint,
                 const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
     struct slice text = arena_vprintf(c->arena, format, ap);
     va_end(ap);
-    conf_problem(it->conf, t, severity, code, c->ps, hint.n ? arena_cstr(c->arena, hint) : NULL, "%.*s", SLICE_ARG(text));
+    conf_problem(it->conf, t, severity, code, c->ps, hint.n ? arena_cstr(c->arena, hint) : NULL, "%.*s",
+                 SLICE_ARG(text));
 }
 
 static struct slice source(const struct item *it, const struct expr *e)
@@ -42,8 +44,12 @@ static void check_once(void *owner, struct expr *e)
         if (slice_equal(source(t->it, t->seen[i]), source(t->it, e))) {
             struct slice path = source(t->it, e);
             bool alt = t->whole->kind == EXPR_BINARY && t->whole->op == BIN_ALT;
-            struct slice name = alt ? SLICE("`|`") : t->whole->kind == EXPR_CALL ? arena_printf(t->c->arena, "%s()", t->whole->func->name) : SLICE("an expression");
-            check_fail(t->c, t->it, &e->span, PROBLEM_ERROR, "MAP_PATH_TWICE", alt ? SLICE("the same path is already the first alternative") : SLICE("the way back cannot tell which"),
+            struct slice name = alt ? SLICE("`|`") : SLICE("an expression");
+            struct slice hint = alt ? SLICE("the same path is already the first alternative")
+                                    : SLICE("the way back cannot tell which");
+            if (t->whole->kind == EXPR_CALL)
+                name = arena_printf(t->c->arena, "%s()", t->whole->func->name);
+            check_fail(t->c, t->it, &e->span, PROBLEM_ERROR, "MAP_PATH_TWICE", hint,
                        "%.*s cannot supply %.*s twice", SLICE_ARG(name), SLICE_ARG(path));
             return;
         }
@@ -63,11 +69,14 @@ static void check_invertible(struct checker *c, const struct item *it, struct ex
     struct slice hint = SLICE("write `=>`, and a `<=` row if the way back is needed");
     struct token at = bad->kind == EXPR_CALL ? bad->token : bad->span;
     if (bad->kind == EXPR_CALL)
-        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint, "%s() cannot be turned round, so this row is not `<=>`", bad->func->name);
+        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint,
+                   "%s() cannot be turned round, so this row is not `<=>`", bad->func->name);
     else if (why)
-        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint, "%.*s %s, so this row is not `<=>`", SLICE_ARG(source(it, bad)), why);
+        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint, "%.*s %s, so this row is not `<=>`",
+                   SLICE_ARG(source(it, bad)), why);
     else
-        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint, "%.*s cannot be turned round, so this row is not `<=>`", SLICE_ARG(source(it, bad)));
+        check_fail(c, it, &at, PROBLEM_ERROR, "MAP_ONE_WAY", hint,
+                   "%.*s cannot be turned round, so this row is not `<=>`", SLICE_ARG(source(it, bad)));
 }
 
 /* Backward finds the row of a table by its column. */
@@ -84,8 +93,11 @@ static void check_unique(struct checker *c, const struct item *it, struct expr *
     for (size_t i = 0; t->local && i < t->nrows; i++)
         for (size_t k = 0; k < i; k++)
             if (slice_equal(t->rows[i][e->column], t->rows[k][e->column])) {
-                struct slice hint = arena_printf(c->arena, "backward cannot choose: make %.*s unique, add `prefer …`, or write `=>`", SLICE_ARG(column));
-                check_fail(c, it, &e->token, PROBLEM_ERROR, "TABLE_NOT_UNIQUE", hint, "table %.*s: two rows give %.*s = \"%.*s\" (rows %zu and %zu)",
+                struct slice hint = arena_printf(c->arena,
+                                                 "backward cannot choose: "
+                                                 "make %.*s unique, add `prefer …`, or write `=>`", SLICE_ARG(column));
+                check_fail(c, it, &e->token, PROBLEM_ERROR, "TABLE_NOT_UNIQUE", hint,
+                           "table %.*s: two rows give %.*s = \"%.*s\" (rows %zu and %zu)",
                            SLICE_ARG(t->name), SLICE_ARG(column), SLICE_ARG(t->rows[i][e->column]), k + 1, i + 1);
                 return;
             }
@@ -99,7 +111,8 @@ static void check_two_way(struct checker *c, const struct item *it)
         check_unique(c, it, it->e[side]);
     }
     if (!is_plain(it->e[0]) && !is_plain(it->e[1]))
-        check_fail(c, it, &it->e[0]->span, PROBLEM_ERROR, "MAP_ONE_WAY", slice_none(), "one side of a two-way row is a path");
+        check_fail(c, it, &it->e[0]->span, PROBLEM_ERROR, "MAP_ONE_WAY", slice_none(),
+                   "one side of a two-way row is a path");
 }
 
 /* ---- types and widths ------------------------------------------------------------------------------------------- */
@@ -110,17 +123,21 @@ static void check_types(struct checker *c, const struct item *it, enum mapping_d
     if (from->shape != SHAPE_VALUE || into->type < 0)
         return;
     if (convert_class(from->type, into->type) == CONVERT_NEVER) {
-        struct slice hint = from->type == TYPE_DATETIME && into->type == TYPE_DATE ? arena_printf(c->arena, "write `date(%.*s)`", SLICE_ARG(source(it, from)))
-                                                                                    : slice_none();
-        check_fail(c, it, &from->span, PROBLEM_ERROR, "MAP_TYPE", hint, "%s never becomes %s: %.*s", type_names[from->type], type_names[into->type],
+        struct slice hint = slice_none();
+        if (from->type == TYPE_DATETIME && into->type == TYPE_DATE)
+            hint = arena_printf(c->arena, "write `date(%.*s)`", SLICE_ARG(source(it, from)));
+        check_fail(c, it, &from->span, PROBLEM_ERROR, "MAP_TYPE", hint, "%s never becomes %s: %.*s",
+                   type_names[from->type], type_names[into->type],
                    SLICE_ARG(source(it, into)));
         return;
     }
     struct fault fault = { 0 };
     if (expr_is_const(from) && into->field && !constant_fits(c->arena, from, into->field, &fault))
-        check_fail(c, it, &from->span, PROBLEM_ERROR, "MAP_TYPE", fault.hint, "\"%.*s\" %.*s", SLICE_ARG(from->text), SLICE_ARG(fault.text));
+        check_fail(c, it, &from->span, PROBLEM_ERROR, "MAP_TYPE", fault.hint, "\"%.*s\" %.*s", SLICE_ARG(from->text),
+                   SLICE_ARG(fault.text));
     if (from->field && into->field && from->field->max > into->field->max && into->field->max)
-        check_fail(c, it, &from->span, PROBLEM_WARNING, "MAP_NARROW", slice_none(), "%.*s holds %u characters, %.*s only %u",
+        check_fail(c, it, &from->span, PROBLEM_WARNING, "MAP_NARROW", slice_none(),
+                   "%.*s holds %u characters, %.*s only %u",
                    SLICE_ARG(from->field->name), from->field->max, SLICE_ARG(into->field->name), into->field->max);
 }
 
@@ -128,7 +145,8 @@ static void check_written_path(struct checker *c, const struct item *it, struct 
 {
     for (size_t i = 0; i < e->nsteps; i++)
         if (e->steps[i].kind == STEP_UP && (e->root == ROOT_HERE || e->root == ROOT_FILE))
-            check_fail(c, it, &e->steps[i].token, PROBLEM_ERROR, "MAP_FIELD", SLICE("write the row one level higher"), "a row cannot write above its own group");
+            check_fail(c, it, &e->steps[i].token, PROBLEM_ERROR, "MAP_FIELD", SLICE("write the row one level higher"),
+                       "a row cannot write above its own group");
 }
 
 static void note_next(void *owner, struct expr *e)
@@ -143,7 +161,9 @@ static void check_no_next(struct checker *c, const struct item *it, struct expr 
     const struct expr *next = NULL;
     expr_each(condition, note_next, &next);
     if (next)
-        check_fail(c, it, &next->token, PROBLEM_ERROR, "EXPR_NEXT", SLICE("numbers are taken only after every require has passed"), "next() has no place in a condition");
+        check_fail(c, it, &next->token, PROBLEM_ERROR, "EXPR_NEXT",
+                   SLICE("numbers are taken only after every require has passed"),
+                   "next() has no place in a condition");
 }
 
 struct conditions {
@@ -166,8 +186,8 @@ static void find_div(const struct expr *e, bool rounded, const struct expr **loo
 {
     if (e->kind == EXPR_BINARY && e->op == BIN_DIV && !rounded && e->args[1]->kind != EXPR_NUMBER)
         *loose = e;
-    bool inside = rounded || (e->kind == EXPR_CALL && (strncmp(e->func->name, "round", 5) == 0 || strcmp(e->func->name, "floor") == 0 ||
-                                                       strcmp(e->func->name, "ceiling") == 0));
+    const char *f = e->kind == EXPR_CALL ? e->func->name : "";
+    bool inside = rounded || strncmp(f, "round", 5) == 0 || strcmp(f, "floor") == 0 || strcmp(f, "ceiling") == 0;
     for (size_t i = 0; i < e->nargs; i++)
         find_div(e->args[i], inside, loose);
 }
@@ -186,20 +206,23 @@ static void check_row(struct checker *c, const struct item *it)
     if (it->arrow == ARROW_BOTH)
         check_two_way(c, it);
     if (it->key && it->arrow != ARROW_BOTH && c->mapping->arrow == ARROW_BOTH)
-        check_fail(c, it, &it->st->tokens[0], PROBLEM_ERROR, "MAP_KEY_ONE_WAY", SLICE("write `<=>`: a key is found in both directions"), "a key row goes both ways");
+        check_fail(c, it, &it->st->tokens[0], PROBLEM_ERROR, "MAP_KEY_ONE_WAY",
+                   SLICE("write `<=>`: a key is found in both directions"), "a key row goes both ways");
     for (int side = 0; side < 2; side++) {
         expr_each(it->e[side], check_inner_conditions, &x);
         find_div(it->e[side], false, &loose);
     }
     if (loose)
-        check_fail(c, it, &loose->token, PROBLEM_WARNING, "MAP_DIV", SLICE("write round(…, places) around it"), "the result of `div` may have 34 digits");
+        check_fail(c, it, &loose->token, PROBLEM_WARNING, "MAP_DIV", SLICE("write round(…, places) around it"),
+                   "the result of `div` may have 34 digits");
 }
 
 static void check_require(struct checker *c, const struct item *it)
 {
     check_no_next(c, it, it->e[0]);
     const struct expr *e = it->e[0];
-    bool always = (e->kind == EXPR_TEXT && e->text.n) || e->kind == EXPR_NUMBER || (e->kind == EXPR_CALL && strcmp(e->func->name, "true") == 0);
+    bool always = (e->kind == EXPR_TEXT && e->text.n) || e->kind == EXPR_NUMBER || (e->kind == EXPR_CALL &&
+            strcmp(e->func->name, "true") == 0);
     if (always)
         check_fail(c, it, &e->span, PROBLEM_WARNING, "MAP_ALWAYS", slice_none(), "this require can never fail");
 }
@@ -208,7 +231,8 @@ static bool repeats(const struct expr *e)
 {
     for (size_t i = e->nsteps; i-- > 0;)
         if (e->steps[i].kind == STEP_CHILD)
-            return e->steps[i].group && e->steps[i].group->max_occurs > 1 && !(e->steps[i].preds && e->steps[i].preds->kind != PRED_CONDITION);
+            return e->steps[i].group && e->steps[i].group->max_occurs > 1 &&
+                   (!e->steps[i].preds || e->steps[i].preds->kind == PRED_CONDITION);
     return false;
 }
 
@@ -218,9 +242,12 @@ static void check_group(struct checker *c, const struct item *it)
         if (arrow_goes(it->arrow, (enum mapping_direction)d))
             check_written_path(c, it, it->e[side_written((enum mapping_direction)d)]);
     const struct scope *s = it->inner;
-    bool policy = s->policy[0].new_given || s->policy[0].missing_given || s->policy[1].new_given || s->policy[1].missing_given;
-    if (it->arrow == ARROW_BOTH && c->mapping->arrow == ARROW_BOTH && s->depth > 1 && repeats(it->e[0]) && repeats(it->e[1]) && s->nkeys == 0 && !policy)
-        check_fail(c, it, &it->st->tokens[0], PROBLEM_WARNING, "MAP_ALIGN", SLICE("write `key` before the row that identifies an instance"),
+    bool policy = s->policy[0].new_given || s->policy[0].missing_given || s->policy[1].new_given ||
+        s->policy[1].missing_given;
+    if (it->arrow == ARROW_BOTH && c->mapping->arrow == ARROW_BOTH && s->depth > 1 && repeats(it->e[0]) &&
+        repeats(it->e[1]) && s->nkeys == 0 && !policy)
+        check_fail(c, it, &it->st->tokens[0], PROBLEM_WARNING, "MAP_ALIGN",
+                   SLICE("write `key` before the row that identifies an instance"),
                    "on the way back %.*s is aligned by position only", SLICE_ARG(it->e[0]->group->name));
 }
 
@@ -246,14 +273,17 @@ static void check_unused(struct checker *c)
     const struct mapping *m = c->mapping;
     for (size_t i = 0; i < m->nparams; i++)
         if (!m->params[i].used)
-            conf_problem(m->conf, &m->params[i].token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL, "param %.*s is not used", SLICE_ARG(m->params[i].name));
+            conf_problem(m->conf, &m->params[i].token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL,
+                         "param %.*s is not used", SLICE_ARG(m->params[i].name));
     for (size_t i = 0; i < m->ntables; i++)
         if (!m->tables[i].used && !m->tables[i].included)
-            conf_problem(m->conf, &m->tables[i].token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL, "table %.*s is not used", SLICE_ARG(m->tables[i].name));
+            conf_problem(m->conf, &m->tables[i].token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL,
+                         "table %.*s is not used", SLICE_ARG(m->tables[i].name));
     for (struct scope *s = c->program->scopes; s; s = s->next)
         for (struct let *l = s->lets; l; l = l->next)
             if (!l->used)
-                conf_problem(l->conf, &l->token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL, "let %.*s is not used", SLICE_ARG(l->name));
+                conf_problem(l->conf, &l->token, PROBLEM_WARNING, "MAP_UNUSED", c->ps, NULL, "let %.*s is not used",
+                             SLICE_ARG(l->name));
 }
 
 void check_mapping(struct arena *a, struct mapping *m, struct problems *ps)

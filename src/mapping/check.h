@@ -20,7 +20,8 @@ struct checker {
     uint32_t *base[2];              /* per side: number of a group's first field */
 };
 
-void check_fail(struct checker *c, const struct item *it, const struct token *t, enum severity severity, const char *code, struct slice hint,
+void check_fail(struct checker *c, const struct item *it, const struct token *t, enum severity severity,
+                const char *code, struct slice hint,
                 const char *format, ...) __attribute__((format(printf, 7, 8)));
 /* Does a constant fit the field: type, codes, length? */
 bool constant_fits(struct arena *a, const struct expr *constant, const struct field *f, struct fault *fault);

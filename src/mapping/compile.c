@@ -203,7 +203,8 @@ static void mark_shared(struct compiler *c)
         }
     for (size_t i = 0; i < l.n; i++)
         for (size_t k = 0; k < i; k++)
-            if (l.list[i].path->dest == l.list[k].path->dest && l.list[i].path->field == l.list[k].path->field && l.list[i].op != l.list[k].op)
+            if (l.list[i].path->dest == l.list[k].path->dest && l.list[i].path->field == l.list[k].path->field &&
+                l.list[i].op != l.list[k].op)
                 l.list[i].op->shared = l.list[k].op->shared = true;
 }
 

@@ -58,7 +58,8 @@ bool declare_header(struct loader *l, struct statement *st)
     struct parser p;
     parser_init(&p, l->arena, l->conf, st, l->ps);
     if (!parser_word(&p, "mapping")) {
-        parser_fail(&p, &st->tokens[0], "MAP_HEADER", "mapping LEFT <=> RIGHT", "a mapping begins with the line that names its two formats");
+        parser_fail(&p, &st->tokens[0], "MAP_HEADER", "mapping LEFT <=> RIGHT",
+                    "a mapping begins with the line that names its two formats");
         return false;
     }
     bool ok = load_side(l, &p, &l->mapping->left);
@@ -82,8 +83,10 @@ static struct field *param_field(struct loader *l, struct slice name, struct sli
     struct conf *c;
     struct format *f;
     problems_init(&own, l->arena, 0);
-    struct slice text = arena_printf(l->arena, "syntax csv\nmessage P {\n    %.*s %.*s\n}\n", SLICE_ARG(name), SLICE_ARG(attributes));
-    if (conf_parse(l->arena, l->conf->file, text, &c, &own) == OK && format_compile(l->arena, l->env->finder, SLICE("param"), c, &f, &own) == OK &&
+    struct slice text = arena_printf(l->arena, "syntax csv\nmessage P {\n    %.*s %.*s\n}\n", SLICE_ARG(name),
+                                     SLICE_ARG(attributes));
+    if (conf_parse(l->arena, l->conf->file, text, &c, &own) == OK && format_compile(l->arena, l->env->finder,
+            SLICE("param"), c, &f, &own) == OK &&
         f->nmessages == 1 && f->messages[0]->nfields == 1)
         return f->messages[0]->fields[0];
     struct slice why = own.first ? own.first->text : SLICE("not the type and attributes of a param");
@@ -117,7 +120,8 @@ static bool param_default(struct loader *l, struct parser *p, struct mapping_par
     m->has_default = true;
     if (param_value(l->arena, m, text, &m->otherwise, &fault))
         return true;
-    parser_fail(p, t, "MAP_PARAM", fault.hint.n ? fault.hint.p : NULL, "\"%.*s\" %.*s", SLICE_ARG(text), SLICE_ARG(fault.text));
+    parser_fail(p, t, "MAP_PARAM", fault.hint.n ? fault.hint.p : NULL, "\"%.*s\" %.*s", SLICE_ARG(text),
+                SLICE_ARG(fault.text));
     return false;
 }
 
@@ -128,12 +132,15 @@ static void declare_param(struct loader *l, struct statement *st)
     p.i = 1;
     const struct token *name = parser_peek(&p, 0), *type = parser_peek(&p, 1);
     if (st->n < 3 || name->kind != TOKEN_NAME || type->kind != TOKEN_NAME) {
-        parser_fail(&p, name, "MAP_PARAM", "param NAME TYPE [required] [= value] [\"title\"]", "a param has a name and a type");
+        parser_fail(&p, name, "MAP_PARAM", "param NAME TYPE [required] [= value] [\"title\"]",
+                    "a param has a name and a type");
         return;
     }
     size_t end = attributes_end(st, 2);
-    struct slice attributes = slice_range(l->conf->text.p + type->offset, l->conf->text.p + st->tokens[end - 1].offset + st->tokens[end - 1].length);
-    struct mapping_param m = { .name = name->text, .token = *name, .field = param_field(l, name->text, attributes, type) };
+    struct slice attributes = slice_range(l->conf->text.p + type->offset,
+                                          l->conf->text.p + st->tokens[end - 1].offset + st->tokens[end - 1].length);
+    struct mapping_param m = { .name = name->text, .token = *name, .field = param_field(l, name->text, attributes,
+            type) };
     if (!m.field)
         return;
     m.required = m.field->flags & FIELD_REQUIRED;
@@ -190,7 +197,8 @@ static bool table_row(struct loader *l, struct mapping_table *t, struct statemen
         n++;
     }
     if (n != want || st->has_block) {
-        parser_fail(&p, &st->tokens[0], "MAP_TABLE", NULL, "a row of table %.*s has %zu values, not %zu", SLICE_ARG(t->name), want, n);
+        parser_fail(&p, &st->tokens[0], "MAP_TABLE", NULL, "a row of table %.*s has %zu values, not %zu",
+                    SLICE_ARG(t->name), want, n);
         return false;
     }
     *out = row;
@@ -210,7 +218,8 @@ static void table_rows(struct loader *l, struct mapping_table *t, struct stateme
             for (size_t k = 0; k < t->nkeys; k++)
                 same = same && slice_equal(t->rows[i][k], row[k]);
             if (same)
-                load_fail(l, &st->tokens[0], "TABLE_NOT_UNIQUE", NULL, "table %.*s: row %zu has this key already", SLICE_ARG(t->name), i + 1);
+                load_fail(l, &st->tokens[0], "TABLE_NOT_UNIQUE", NULL, "table %.*s: row %zu has this key already",
+                          SLICE_ARG(t->name), i + 1);
         }
         ARENA_PUSH(l->arena, t->rows, t->nrows, cap) = row;
     }
@@ -233,13 +242,15 @@ static bool table_attributes(struct loader *l, struct parser *p, struct mapping_
             t->prefer = column->text;
             p->i++;
             if (!ok)
-                parser_fail(p, column, "MAP_TABLE", NULL, "`prefer` names the column that is true for the row to choose");
+                parser_fail(p, column, "MAP_TABLE", NULL,
+                            "`prefer` names the column that is true for the row to choose");
             else if (table_column_index(t, t->prefer) < 0)
                 ARENA_PUSH(l->arena, t->columns, t->ncolumns, (size_t){ t->ncolumns }) = t->prefer;
         } else {
             static const struct slice words[] = { { "key", 3 }, { "columns", 7 }, { "optional", 8 }, { "prefer", 6 } };
             struct slice hint = problem_suggest(l->arena, w->text, words, 4);
-            parser_fail(p, w, "CONF_WORD", hint.n ? hint.p : "key, columns, optional, prefer", "unknown word \"%.*s\"", SLICE_ARG(w->text));
+            parser_fail(p, w, "CONF_WORD", hint.n ? hint.p : "key, columns, optional, prefer", "unknown word \"%.*s\"",
+                        SLICE_ARG(w->text));
             return false;
         }
         if (!ok)
@@ -259,15 +270,18 @@ static void declare_table(struct loader *l, struct statement *st)
         return;
     }
     p.i++;
-    struct mapping_table t = { .name = name->text, .token = *name, .local = st->has_block, .included = l->conf != l->mapping->conf };
+    struct mapping_table t = { .name = name->text, .token = *name, .local = st->has_block,
+                               .included = l->conf != l->mapping->conf };
     if (!table_attributes(l, &p, &t))
         return;
     if (t.nkeys == 0) {
-        parser_fail(&p, name, "MAP_TABLE", "table NAME key COLUMN columns COLUMN, …", "table %.*s has no key", SLICE_ARG(t.name));
+        parser_fail(&p, name, "MAP_TABLE", "table NAME key COLUMN columns COLUMN, …", "table %.*s has no key",
+                    SLICE_ARG(t.name));
         return;
     }
     if (t.nkeys > TABLE_KEYS_MAX || t.nkeys + t.ncolumns > TABLE_COLUMNS_MAX) {
-        parser_fail(&p, name, "MAP_TABLE", NULL, "a table has at most %d key columns and %d columns", TABLE_KEYS_MAX, TABLE_COLUMNS_MAX);
+        parser_fail(&p, name, "MAP_TABLE", NULL, "a table has at most %d key columns and %d columns", TABLE_KEYS_MAX,
+                    TABLE_COLUMNS_MAX);
         return;
     }
     if (st->has_block)

@@ -77,7 +77,8 @@ static void add_scope(struct rows *r, const struct scope *s)
         if (it->kind == ITEM_REQUIRE)
             continue;
         ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
-            .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how = slice_of(how(it)),
+            .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how =
+                slice_of(how(it)),
             .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth,
             .left_field = written_field(it, MAPPING_BACKWARD), .right_field = written_field(it, MAPPING_FORWARD),
             .exact = is_exact(it), .group = it->kind == ITEM_GROUP };

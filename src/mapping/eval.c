@@ -5,15 +5,17 @@
 
 #define PREDS_MAX 8
 
-/* Only the first fault of a row counts.  Under a guard (a condition, `|`, exists) what cannot be had is nothing; a result
-   that is too large is a fault everywhere. */
-void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value, const char *format, ...)
+/* Only the first fault of a row counts.  Under a guard (a condition, `|`, exists) what cannot be had is nothing;
+   a result that is too large is a fault everywhere. */
+void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value,
+                   const char *format, ...)
 {
     if (r->fault.code || (r->guard && strcmp(code, "NUM_RANGE") != 0))
         return;
     va_list ap;
     va_start(ap, format);
-    r->fault = (struct run_fault){ .code = code, .at = at, .field = field, .value = arena_copy(r->a, value), .text = arena_vprintf(r->a, format, ap) };
+    r->fault = (struct run_fault){ .code = code, .at = at, .field = field, .value = arena_copy(r->a, value),
+                                   .text = arena_vprintf(r->a, format, ap) };
     va_end(ap);
 }
 
@@ -67,7 +69,8 @@ bool pred_holds(struct run *r, const struct pred *pr, const struct node *n, uint
 }
 
 /* How many of a list pass the predicates before `until`: for last() in a later one. */
-static uint32_t count_passing(struct run *r, const struct node_list *list, const struct pred *first, const struct pred *until)
+static uint32_t count_passing(struct run *r, const struct node_list *list, const struct pred *first,
+                              const struct pred *until)
 {
     uint32_t position[PREDS_MAX] = { 0 }, n = 0;
     for (const struct node *c = list->first; c; c = c->next) {
@@ -80,7 +83,8 @@ static uint32_t count_passing(struct run *r, const struct node_list *list, const
     return n;
 }
 
-static bool walk_children(struct run *r, const struct expr *e, size_t at, const struct node *n, path_visit *visit, void *owner)
+static bool walk_children(struct run *r, const struct expr *e, size_t at, const struct node *n, path_visit *visit,
+                          void *owner)
 {
     const struct pstep *s = &e->steps[at];
     const struct node_list *list = node_list(n, s->group);
@@ -383,7 +387,8 @@ static void eval_arithmetic(struct run *r, const struct expr *e, const struct no
     if (ok)
         *out = val_num(r, c, c.scale == 0 && e->type == TYPE_INTEGER ? TYPE_INTEGER : TYPE_DECIMAL);
     else
-        run_fault_set(r, e, "NUM_RANGE", slice_none(), slice_none(), "a result does not fit 38 digits, or divides by zero");
+        run_fault_set(r, e, "NUM_RANGE", slice_none(), slice_none(),
+                      "a result does not fit 38 digits, or divides by zero");
 }
 
 static void eval_guarded(struct run *r, const struct expr *e, const struct node *here, struct val *out)
@@ -434,7 +439,8 @@ static void eval_negate(struct run *r, const struct expr *e, const struct node *
 static void eval_total(struct run *r, const struct expr *e, struct val *out)
 {
     bool count = strcmp(e->func->name, "count") == 0;
-    *out = count || r->totals_set[e->acc - 1] ? val_num(r, r->totals[e->acc - 1], count ? TYPE_INTEGER : TYPE_DECIMAL) : val_nothing();
+    *out = count || r->totals_set[e->acc - 1] ? val_num(r, r->totals[e->acc - 1], count ? TYPE_INTEGER : TYPE_DECIMAL)
+        : val_nothing();
 }
 
 void eval(struct run *r, const struct expr *e, const struct node *here, struct val *out)

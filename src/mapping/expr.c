@@ -87,7 +87,8 @@ static bool deeper(struct parser *p, const struct token *t)
 {
     if (++p->depth <= DEPTH_MAX)
         return true;
-    parser_fail(p, t, "EXPR_DEPTH", "use a let for the inner part", "an expression is nested more than %d levels deep", DEPTH_MAX);
+    parser_fail(p, t, "EXPR_DEPTH", "use a let for the inner part", "an expression is nested more than %d levels deep",
+                DEPTH_MAX);
     return false;
 }
 
@@ -267,7 +268,8 @@ static struct expr *parse_primary(struct parser *p)
         return parse_group(p);
     if (t->kind == TOKEN_NAME && peek_op(p, 1, OP_LPAREN))
         return parse_call(p, t);
-    if (t->kind == TOKEN_NAME || token_op(t, OP_SLASH) || token_op(t, OP_DOT) || token_op(t, OP_DOTDOT) || token_op(t, OP_DOLLAR))
+    if (t->kind == TOKEN_NAME || token_op(t, OP_SLASH) || token_op(t, OP_DOT) || token_op(t, OP_DOTDOT) ||
+        token_op(t, OP_DOLLAR))
         return parse_path(p);
     return expected(p, t, "an expression");
 }

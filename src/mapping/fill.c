@@ -129,7 +129,8 @@ static struct slice path_from(struct arena *a, const struct group *from, const s
 {
     struct slice path = f->name;
     for (const struct group *g = f->group; g && g != from; g = g->parent)
-        path = g->parent ? arena_printf(a, "%.*s/%.*s", SLICE_ARG(g->name), SLICE_ARG(path)) : arena_printf(a, "/%.*s", SLICE_ARG(path));
+        path = g->parent ? arena_printf(a, "%.*s/%.*s", SLICE_ARG(g->name), SLICE_ARG(path)) : arena_printf(a, "/%.*s",
+                SLICE_ARG(path));
     return path;
 }
 
@@ -139,7 +140,8 @@ static bool broken_row_fits(const struct checker *c, int side, const struct fiel
     for (const struct scope *s = c->program->scopes; s; s = s->next)
         for (const struct item *it = s->items; it; it = it->next) {
             const struct expr *e = it->broken && it->kind == ITEM_ROW ? it->e[side] : NULL;
-            if (e && e->kind == EXPR_PATH && e->nsteps && !e->field && slice_distance(e->steps[e->nsteps - 1].token.text, f->name, 2) <= 2)
+            if (e && e->kind == EXPR_PATH && e->nsteps && !e->field &&
+                slice_distance(e->steps[e->nsteps - 1].token.text, f->name, 2) <= 2)
                 return true;
         }
     return false;
@@ -159,11 +161,13 @@ static void required_fault(struct checker *c, enum mapping_direction d, const st
     struct item file = { .conf = c->mapping->conf, .st = c->mapping->conf->first };
     struct slice path = path_from(c->arena, s ? s->side[side] : NULL, f);
     const char *arrow = d == MAPPING_FORWARD ? "… => " : "";
-    struct slice hint = arena_printf(c->arena, "add `%s%.*s%s` or drop `required` in %s:%u", arrow, SLICE_ARG(path), d == MAPPING_FORWARD ? "" : " <= …",
+    struct slice hint = arena_printf(c->arena, "add `%s%.*s%s` or drop `required` in %s:%u", arrow, SLICE_ARG(path),
+                                     d == MAPPING_FORWARD ? "" : " <= …",
                                      base_name(format_of(c, side)->file), f->token.line);
     struct token t = (at ? at : &file)->st->tokens[0];
     t.width = 1;
-    check_fail(c, at ? at : &file, &t, PROBLEM_ERROR, "MAP_REQUIRED", hint, "required field %.*s is filled by no row going %s", SLICE_ARG(path),
+    check_fail(c, at ? at : &file, &t, PROBLEM_ERROR, "MAP_REQUIRED", hint,
+               "required field %.*s is filled by no row going %s", SLICE_ARG(path),
                d == MAPPING_FORWARD ? "right" : "left");
 }
 
@@ -177,7 +181,8 @@ static void check_required(struct checker *c, enum mapping_direction d)
         if (!c->entered[side][g->id] || c->kept[side][g->id])
             continue;
         for (size_t k = 0; k < g->nfields; k++)
-            if ((g->fields[k]->flags & FIELD_REQUIRED) && !c->written[side][c->base[side][g->id] + g->fields[k]->slot] &&
+            if ((g->fields[k]->flags & FIELD_REQUIRED) &&
+                !c->written[side][c->base[side][g->id] + g->fields[k]->slot] &&
                 !broken_row_fits(c, side, g->fields[k]))
                 required_fault(c, d, g->fields[k]);
     }
@@ -191,7 +196,8 @@ static bool same_preds(const struct expr *a, const struct expr *b)
         return false;
     for (size_t i = 0; i < a->nsteps; i++) {
         const struct pred *x = a->steps[i].preds, *y = b->steps[i].preds;
-        if (!slice_equal(a->steps[i].token.text, b->steps[i].token.text) || !x != !y || (x && !slice_equal(x->source, y->source)))
+        if (!slice_equal(a->steps[i].token.text, b->steps[i].token.text) || !x != !y || (x && !slice_equal(x->source,
+                y->source)))
             return false;
     }
     return true;
@@ -204,14 +210,17 @@ static void check_twice(struct checker *c, const struct scope *s, enum mapping_d
         if (it->kind != ITEM_ROW || it->broken || !arrow_goes(it->arrow, d) || it->e[side]->kind != EXPR_PATH)
             continue;
         for (const struct item *other = s->items; other != it; other = other->next) {
-            if (other->kind != ITEM_ROW || other->broken || !arrow_goes(other->arrow, d) || other->e[side]->kind != EXPR_PATH)
+            if (other->kind != ITEM_ROW || other->broken || !arrow_goes(other->arrow, d) ||
+                other->e[side]->kind != EXPR_PATH)
                 continue;
             bool both = it->arrow == ARROW_BOTH && other->arrow == ARROW_BOTH;
             if (both || it->e[side]->field != other->e[side]->field || !same_preds(it->e[side], other->e[side]))
                 continue;
             struct slice name = expr_source(it->conf, it->e[side]);
-            struct slice hint = arena_printf(c->arena, "line %u fills it already: join the two, as `a | b` or if()", other->st->tokens[0].line);
-            check_fail(c, it, &it->e[side]->span, PROBLEM_ERROR, "MAP_TWICE", hint, "two rows write %.*s", SLICE_ARG(name));
+            struct slice hint = arena_printf(c->arena, "line %u fills it already: join the two, as `a | b` or if()",
+                                             other->st->tokens[0].line);
+            check_fail(c, it, &it->e[side]->span, PROBLEM_ERROR, "MAP_TWICE", hint, "two rows write %.*s",
+                       SLICE_ARG(name));
             break;
         }
     }

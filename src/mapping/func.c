@@ -8,7 +8,8 @@ static const struct func functions[] = {
     { "concat", 1, 16, TYPE_TEXT, ARGS_VALUES, INVERT_CONCAT, "concat(text, …): up to 16", fn_concat },
     { "join", 2, 16, TYPE_TEXT, ARGS_JOIN, INVERT_JOIN, "join(separator, text or nodes, …)", fn_join },
     { "substring", 2, 3, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "substring(text, from, length?)", fn_substring },
-    { "substring-before", 2, 2, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "substring-before(text, mark)", fn_substring_before },
+    { "substring-before", 2, 2, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "substring-before(text, mark)",
+      fn_substring_before },
     { "substring-after", 2, 2, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "substring-after(text, mark)", fn_substring_after },
     { "length", 1, 1, TYPE_INTEGER, ARGS_VALUES, INVERT_NOT, "length(text)", fn_length },
     { "trim", 1, 1, TYPE_TEXT, ARGS_VALUES, INVERT_LENS, "trim(text)", fn_trim },
@@ -94,7 +95,8 @@ void fn_number(struct run *r, const struct expr *e, const struct node *here, str
     *out = arg_num(r, e, 0, here, &n) ? val_num(r, n, TYPE_DECIMAL) : val_nothing();
 }
 
-static void rounded(struct run *r, const struct expr *e, const struct node *here, enum num_rounding how, struct val *out)
+static void rounded(struct run *r, const struct expr *e, const struct node *here, enum num_rounding how,
+                    struct val *out)
 {
     struct num n, places = num_int_of(0);
     int64_t p = 0;
@@ -227,7 +229,8 @@ void fn_exists(struct run *r, const struct expr *e, const struct node *here, str
 {
     const struct expr *x = e->args[0];
     bool any = false;
-    if (x->kind == EXPR_PATH && (x->root == ROOT_HERE || x->root == ROOT_FILE || x->root == ROOT_OLD || x->root == ROOT_OUTCOME)) {
+    if (x->kind == EXPR_PATH && (x->root == ROOT_HERE || x->root == ROOT_FILE || x->root == ROOT_OLD ||
+                                 x->root == ROOT_OUTCOME)) {
         path_each(r, x, here, exists_one, &any);
     } else {
         struct val v;
@@ -313,7 +316,8 @@ void fn_days_between(struct run *r, const struct expr *e, const struct node *her
     struct date_parts a, b;
     *out = val_nothing();
     if (arg_date(r, e, 0, here, &a) && arg_date(r, e, 1, here, &b) && a.has_date && b.has_date)
-        *out = val_num(r, num_int_of(date_days(b.year, b.month, b.day) - date_days(a.year, a.month, a.day)), TYPE_INTEGER);
+        *out = val_num(r, num_int_of(date_days(b.year, b.month, b.day) - date_days(a.year, a.month, a.day)),
+                       TYPE_INTEGER);
 }
 
 void fn_batch_time(struct run *r, const struct expr *e, const struct node *here, struct val *out)

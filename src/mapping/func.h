@@ -18,9 +18,11 @@ enum { ARGS_MANY = 1000 };
 #define TYPE_OF_ARGUMENT (-2)       /* the type of its first argument that has one (if: of the second) */
 
 /* What an argument may be. */
-enum args { ARGS_VALUES, ARGS_PATHS /* repeated paths are welcome */, ARGS_JOIN /* from the second on */, ARGS_IF /* the first */ };
+enum args { ARGS_VALUES, ARGS_PATHS /* repeated paths are welcome */, ARGS_JOIN /* from the second on */,
+            ARGS_IF /* the first */ };
 
-enum invert { INVERT_NOT, INVERT_CONCAT, INVERT_JOIN, INVERT_PAD, INVERT_DATETIME, INVERT_LETTERS, INVERT_TEXT, INVERT_PART, INVERT_LENS };
+enum invert { INVERT_NOT, INVERT_CONCAT, INVERT_JOIN, INVERT_PAD, INVERT_DATETIME, INVERT_LETTERS, INVERT_TEXT,
+              INVERT_PART, INVERT_LENS };
 
 struct func {
     const char *name;

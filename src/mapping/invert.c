@@ -118,7 +118,8 @@ static bool write_text(struct run *r, const struct op *op, const struct expr *e,
     return invert_write(r, op, e->args[0], &inner);
 }
 
-/* trim fold upper lower digits normalize-space: the old value stays if it gives this one already, else this one is taken. */
+/* trim fold upper lower digits normalize-space: the old value stays if it gives this one already, else this one is
+   taken. */
 static bool write_lens(struct run *r, const struct op *op, const struct expr *e, const struct val *v)
 {
     struct val now;
@@ -175,7 +176,8 @@ static bool write_part(struct run *r, const struct op *op, const struct expr *e,
     if (date) {
         whole.year = part.year, whole.month = part.month, whole.day = part.day;
     } else {
-        whole.hour = part.hour, whole.minute = part.minute, whole.second = part.second, whole.nano = part.nano, whole.fraction = part.fraction;
+        whole.hour = part.hour, whole.minute = part.minute, whole.second = part.second, whole.nano =
+            part.nano, whole.fraction = part.fraction;
     }
     whole.has_date = true;
     whole.has_time = e->args[0]->type != TYPE_DATE;
@@ -223,7 +225,8 @@ static bool write_table(struct run *r, const struct op *op, const struct expr *e
     const struct bound *b = &r->tables[e->table];
     int found = lookup_back(r, e, val_key_text(r->a, v), &row);
     if (found == 0) {
-        run_fault_set(r, e, "TABLE_MISS", slice_none(), val_slice(v), "is no %.*s of table %.*s", SLICE_ARG(table_column_name(t, e->column)), SLICE_ARG(t->name));
+        run_fault_set(r, e, "TABLE_MISS", slice_none(), val_slice(v), "is no %.*s of table %.*s",
+                      SLICE_ARG(table_column_name(t, e->column)), SLICE_ARG(t->name));
         return false;
     }
     if (found > 1) {
@@ -254,7 +257,8 @@ static bool safe_join(struct run *r, const struct expr *e, const struct node *he
             return fault(r, e, "JOIN_PARTS", &v, "holds the separator, so it could not be split again");
     }
     struct val none = val_nothing();
-    return empty == 0 || empty == e->nargs - 1 || fault(r, e, "JOIN_PARTS", &none, "a part is empty, so it could not be split again");
+    return empty == 0 || empty == e->nargs - 1 || fault(r, e, "JOIN_PARTS", &none,
+                                                        "a part is empty, so it could not be split again");
 }
 
 static bool safe_pad(struct run *r, const struct expr *e, const struct node *here)
@@ -266,7 +270,9 @@ static bool safe_pad(struct run *r, const struct expr *e, const struct node *her
     if (v.type != TYPE_TEXT || s.n < c.n || c.n == 0)
         return true;
     const char *edge = strcmp(e->func->name, "pad-left") == 0 ? s.p : s.p + s.n - c.n;
-    return memcmp(edge, c.p, c.n) != 0 || fault(r, e, "PAD_AMBIGUOUS", &v, "has the padding character at its edge already, so it could not be taken off again");
+    return memcmp(edge, c.p, c.n) != 0 || fault(r, e, "PAD_AMBIGUOUS", &v,
+                                                "has the padding character "
+                                                "at its edge already, so it could not be taken off again");
 }
 
 bool invert_safe(struct run *r, const struct expr *e, const struct node *here)

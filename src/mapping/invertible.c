@@ -50,7 +50,8 @@ static const struct expr *fault_binary(const struct mapping *m, const struct exp
     bool const_a = a->kind == EXPR_NUMBER, const_b = b->kind == EXPR_NUMBER;
     if (e->op == BIN_ALT)
         return invert_fault(m, a, why);
-    bool ok = const_a != const_b && (e->op == BIN_ADD || e->op == BIN_SUB || e->op == BIN_MUL || (e->op == BIN_DIV && const_b));
+    bool ok = const_a != const_b && (e->op == BIN_ADD || e->op == BIN_SUB || e->op == BIN_MUL || (e->op == BIN_DIV &&
+            const_b));
     if (e->op == BIN_MUL && ok)
         ok = !is_zero(const_a ? a : b);
     if (e->op == BIN_DIV && ok)

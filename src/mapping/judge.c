@@ -44,7 +44,8 @@ static struct slice site_text(struct run *r, struct slice text, const struct nod
 {
     struct buf b = { 0 };
     while (text.n) {
-        const char *open = memchr(text.p, '{', text.n), *close = open ? memchr(open, '}', text.n - (size_t)(open - text.p)) : NULL;
+        const char *open = memchr(text.p, '{', text.n), *close = open ? memchr(open, '}',
+                                                                               text.n - (size_t)(open - text.p)) : NULL;
         if (!close) {
             buf_add(&b, text);
             break;
@@ -92,7 +93,8 @@ static void about_field(struct run *r, const struct expr *about, const struct no
         f->value = (struct slice){ v->p, v->n };
 }
 
-struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about, struct slice text)
+struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about,
+                            struct slice text)
 {
     struct finding *f = arena_zero(r->a, sizeof *f);
     *f = (struct finding){ .kind = v->kind, .code = v->code, .text = text, .node = n };
@@ -116,7 +118,8 @@ void finding_verdict(struct run *r, const struct verdict *v, const struct node *
     finding_add(r, v, n, about, verdict_text(r, v, n));
 }
 
-static struct finding *engine_finding(struct run *r, enum outcome_kind kind, const char *code, const struct node *n, struct slice text)
+static struct finding *engine_finding(struct run *r, enum outcome_kind kind, const char *code, const struct node *n,
+                                      struct slice text)
 {
     struct verdict v = { .given = true, .kind = kind, .code = slice_of(code), .code_text = code };
     return finding_add(r, &v, n, NULL, text);
@@ -141,7 +144,8 @@ void finding_fault(struct run *r, const struct item *item, const struct node *n)
     found->value = f.value;
 }
 
-void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f, const struct value *before,
+void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f,
+                      const struct value *before,
                       const struct value *after)
 {
     struct buf b = { 0 };
@@ -150,7 +154,8 @@ void finding_disagree(struct run *r, const struct item *item, const struct node 
     buf_add_shown(&b, value_text(before), 60);
     buf_add(&b, SLICE("\" and \""));
     buf_add_shown(&b, value_text(after), 60);
-    buf_printf(&b, "\" from two rows; the later row wins (%s:%u)", file_base(item->conf->file), item->st->tokens[0].line);
+    buf_printf(&b, "\" from two rows; the later row wins (%s:%u)", file_base(item->conf->file),
+               item->st->tokens[0].line);
     struct slice text = arena_copy(r->a, buf_slice(&b));
     buf_release(&b);
     (void)n;

@@ -13,7 +13,8 @@ void load_fail(struct loader *l, const struct token *t, const char *code, const 
     conf_problem(l->conf, t, PROBLEM_ERROR, code, l->ps, hint, "%.*s", SLICE_ARG(text));
 }
 
-struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left, const struct group *right)
+struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left,
+                        const struct group *right)
 {
     struct scope *s = arena_zero(l->arena, sizeof *s);
     s->parent = parent;
@@ -35,8 +36,10 @@ void note_mutant(struct loader *l, int kind, const struct statement *st)
         if (p->mutants[i].file == l->conf->file && p->mutants[i].first_line == st->tokens[0].line)
             return;
     const struct token *last = &st->tokens[st->n - 1];
-    struct slice text = slice_range(l->conf->text.p + st->tokens[0].offset, l->conf->text.p + last->offset + last->length);
-    struct mutant m = { .file = l->conf->file, .first_line = st->tokens[0].line, .last_line = st->last_line, .text = text };
+    struct slice text = slice_range(l->conf->text.p + st->tokens[0].offset,
+                                    l->conf->text.p + last->offset + last->length);
+    struct mutant m = { .file = l->conf->file, .first_line = st->tokens[0].line, .last_line = st->last_line,
+                        .text = text };
     if (m.last_line < m.first_line)
         m.last_line = m.first_line;
     m.kind = kind;
@@ -45,7 +48,8 @@ void note_mutant(struct loader *l, int kind, const struct statement *st)
 
 void load_names(const struct loader *l, struct scope *s, int side, struct names *n)
 {
-    *n = (struct names){ .mapping = l->mapping, .program = l->program, .arena = l->arena, .ps = l->ps, .conf = l->conf, .scope = s,
+    *n = (struct names){ .mapping = l->mapping, .program = l->program, .arena = l->arena, .ps = l->ps, .conf = l->conf,
+                         .scope = s,
                          .here = s->side[side], .side = side };
 }
 
@@ -105,7 +109,8 @@ static void load_let(struct loader *l, struct scope *s, struct statement *st)
             return;
         }
     struct let *v = arena_zero(l->arena, sizeof *v);
-    *v = (struct let){ .name = st->tokens[1].text, .value = e, .scope = s, .index = l->program->nlets++, .side = side, .conf = l->conf,
+    *v = (struct let){ .name = st->tokens[1].text, .value = e, .scope = s, .index = l->program->nlets++, .side = side,
+                       .conf = l->conf,
                        .token = st->tokens[1], .next = s->lets, .file_total = has_total(e) };
     s->lets = v;
 }
@@ -125,7 +130,8 @@ static void load_use(struct loader *l, struct scope *s, struct statement *st)
         for (struct block *o = l->blocks; o; o = o->next)
             ARENA_PUSH(l->arena, list, n, cap) = o->name;
         struct slice hint = problem_suggest(l->arena, st->tokens[1].text, list, n);
-        load_fail(l, &st->tokens[1], "MAP_NO_BLOCK", hint.n ? hint.p : NULL, "no block \"%.*s\"", SLICE_ARG(st->tokens[1].text));
+        load_fail(l, &st->tokens[1], "MAP_NO_BLOCK", hint.n ? hint.p : NULL, "no block \"%.*s\"",
+                  SLICE_ARG(st->tokens[1].text));
         return;
     }
     if (b->open) {
@@ -142,13 +148,15 @@ static void load_use(struct loader *l, struct scope *s, struct statement *st)
 
 static void note_param_only(void *owner, struct expr *e)
 {
-    if (e->kind == EXPR_PATH && e->root != ROOT_PARAM && !(e->root == ROOT_LET && !e->let->file_total && e->let->scope->depth == 0))
+    if (e->kind == EXPR_PATH && e->root != ROOT_PARAM && !(e->root == ROOT_LET && !e->let->file_total &&
+                                                           e->let->scope->depth == 0))
         *(bool *)owner = false;
     if (e->acc)
         *(bool *)owner = false;
 }
 
-static void load_require(struct loader *l, struct scope *s, struct parser *p, struct statement *st, enum mapping_arrow arrow)
+static void load_require(struct loader *l, struct scope *s, struct parser *p, struct statement *st,
+                         enum mapping_arrow arrow)
 {
     struct names n;
     int side = arrow == ARROW_LEFT ? SIDE_RIGHT : SIDE_LEFT;
@@ -156,7 +164,8 @@ static void load_require(struct loader *l, struct scope *s, struct parser *p, st
     if (!e)
         return;
     if (!parser_word(p, "else")) {
-        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "require CONDITION else CODE \"text\"", "`else` and a CODE are expected here");
+        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "require CONDITION else CODE \"text\"",
+                    "`else` and a CODE are expected here");
         return;
     }
     load_names(l, s, side, &n);
@@ -195,7 +204,8 @@ static void load_sort(struct loader *l, struct scope *s, struct statement *st)
         return;
     if (s->depth == 0) {
         l->program->buffers = true;
-        conf_problem(l->conf, &st->tokens[0], PROBLEM_WARNING, "MAP_SORT", l->ps, NULL, "a sort of the whole file keeps all its messages in memory");
+        conf_problem(l->conf, &st->tokens[0], PROBLEM_WARNING, "MAP_SORT", l->ps, NULL,
+                     "a sort of the whole file keeps all its messages in memory");
     }
 }
 
@@ -210,7 +220,8 @@ static bool written_needs_path(struct loader *l, struct item *it, int side)
     if (e->kind == EXPR_PATH && (e->root == ROOT_HERE || e->root == ROOT_FILE)) {
         if (e->field)
             return true;
-        load_fail(l, &e->span, "MAP_FIELD", NULL, "a field is needed here, %.*s is a group", SLICE_ARG(expr_source(l->conf, e)));
+        load_fail(l, &e->span, "MAP_FIELD", NULL, "a field is needed here, %.*s is a group",
+                  SLICE_ARG(expr_source(l->conf, e)));
         return false;
     }
     if (both)
@@ -232,7 +243,8 @@ static bool value_needed(struct loader *l, struct expr *e)
         e->type = l->mapping->tables[e->table].local ? TYPE_TEXT : TYPE_UNKNOWN;
         return true;
     }
-    load_fail(l, &e->span, "MAP_FIELD", NULL, "a value is needed here, %.*s is a %s", SLICE_ARG(expr_source(l->conf, e)),
+    load_fail(l, &e->span, "MAP_FIELD", NULL, "a value is needed here, %.*s is a %s", SLICE_ARG(expr_source(l->conf,
+            e)),
               e->shape == SHAPE_ROW ? "table row without columns" : "group");
     return false;
 }
@@ -244,7 +256,8 @@ static void load_value_row(struct loader *l, struct scope *s, struct item *it)
     for (int side = 0; side < 2; side++) {
         load_names(l, s, side, &n);
         n.written = it->arrow == ARROW_BOTH || it->arrow == (side == SIDE_RIGHT ? ARROW_RIGHT : ARROW_LEFT);
-        bool good = expr_resolve(&n, it->e[side], true) && (!n.written || written_needs_path(l, it, side)) && value_needed(l, it->e[side]);
+        bool good = expr_resolve(&n, it->e[side], true) && (!n.written || written_needs_path(l, it, side)) &&
+            value_needed(l, it->e[side]);
         if (!good)
             it->e[side]->type = TYPE_UNKNOWN;
         ok = ok && good;
@@ -275,13 +288,15 @@ static void load_group_row(struct loader *l, struct scope *s, struct item *it)
     if (!ok)
         return;
     if (s->depth + 1 >= SCOPE_DEPTH_MAX) {
-        load_fail(l, &it->st->tokens[0], "MAP_DEPTH", NULL, "groups are nested more than %d levels deep", SCOPE_DEPTH_MAX);
+        load_fail(l, &it->st->tokens[0], "MAP_DEPTH", NULL, "groups are nested more than %d levels deep",
+                  SCOPE_DEPTH_MAX);
         return;
     }
     it->inner = scope_new(l, s, it, it->e[0]->group, it->e[1]->group);
     it->inner->report = it->e[0]->root == ROOT_OUTCOME || s->report;
     const struct expr *left = it->e[l->mapping->arrow == ARROW_LEFT];
-    it->inner->total = s->depth == 0 && left->root == ROOT_FILE && left->group == (left->side ? l->mapping->right : l->mapping->left)->file_group;
+    it->inner->total = s->depth == 0 && left->root == ROOT_FILE && left->group == (left->side ? l->mapping->right
+            : l->mapping->left)->file_group;
     load_block(l, it->inner, it->st->block);
 }
 
@@ -301,8 +316,10 @@ static void load_row(struct loader *l, struct scope *s, struct statement *st)
     enum mapping_arrow arrow;
     parser_init(&p, l->arena, l->conf, st, l->ps);
     bool key = st->n > 1 && token_is(&st->tokens[0], "key") && st->tokens[1].kind != TOKEN_OP;
-    key = key || (st->n > 1 && token_is(&st->tokens[0], "key") && (token_op(&st->tokens[1], OP_SLASH) || token_op(&st->tokens[1], OP_DOLLAR) ||
-                                                                   token_op(&st->tokens[1], OP_DOT) || token_op(&st->tokens[1], OP_DOTDOT)));
+    key = key || (st->n > 1 && token_is(&st->tokens[0], "key") && (token_op(&st->tokens[1], OP_SLASH) ||
+                                                                   token_op(&st->tokens[1], OP_DOLLAR) ||
+                                                                   token_op(&st->tokens[1], OP_DOT) ||
+                                                                       token_op(&st->tokens[1], OP_DOTDOT)));
     p.i = key;
     struct expr *left = expr_parse(&p, true);
     if (!left)
@@ -353,7 +370,8 @@ static void load_directed(struct loader *l, struct scope *s, struct statement *s
 
 static void load_consolidate(struct loader *l, struct statement *st)
 {
-    load_fail(l, &st->tokens[0], "MAP_CONSOLIDATE", NULL, "line %u: consolidate cannot be run by this version", st->tokens[0].line);
+    load_fail(l, &st->tokens[0], "MAP_CONSOLIDATE", NULL, "line %u: consolidate cannot be run by this version",
+              st->tokens[0].line);
 }
 
 static bool starts_row(const struct statement *st)
@@ -388,7 +406,8 @@ void load_statement(struct loader *l, struct scope *s, struct statement *st)
         p.i = 0;
         load_policy(l, s, &p, st, true, true);
     } else if (token_is(w, "param") || token_is(w, "table") || token_is(w, "block") || token_is(w, "include"))
-        load_fail(l, w, "MAP_SYNTAX", "put it outside the group rows", "`%.*s` stands at the top of the file only", SLICE_ARG(w->text));
+        load_fail(l, w, "MAP_SYNTAX", "put it outside the group rows", "`%.*s` stands at the top of the file only",
+                  SLICE_ARG(w->text));
     else
         load_row(l, s, st);
 }

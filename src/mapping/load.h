@@ -42,7 +42,8 @@ bool declare_header(struct loader *l, struct statement *st);
 void declare_all(struct loader *l, struct statement *first);
 
 /* load.c */
-struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left, const struct group *right);
+struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left,
+                        const struct group *right);
 void load_statement(struct loader *l, struct scope *s, struct statement *st);
 void load_fail(struct loader *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -40,8 +40,10 @@ static void bind_local(struct run *r, const struct mapping_table *t, struct boun
 
 static int no_column(struct run *r, const struct mapping_table *t, struct slice column, struct problems *ps)
 {
-    struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = t->token.line, .column = t->token.column };
-    problem_addf(ps, PROBLEM_ERROR, "TABLE_NO_COLUMN", place, "table %.*s has no column \"%.*s\"", SLICE_ARG(t->name), SLICE_ARG(column));
+    struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = t->token.line,
+                           .column = t->token.column };
+    problem_addf(ps, PROBLEM_ERROR, "TABLE_NO_COLUMN", place, "table %.*s has no column \"%.*s\"", SLICE_ARG(t->name),
+                 SLICE_ARG(column));
     return STOP;
 }
 
@@ -52,11 +54,13 @@ static int bind_outside(struct run *r, const struct mapping_table *t, struct bou
     size_t before = ps->errors;
     b->table = o && o->table_open ? o->table_open(o->owner, t, ps) : NULL;
     if (!b->table) {
-        struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = t->token.line, .column = t->token.column };
+        struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = t->token.line,
+                               .column = t->token.column };
         if (t->optional && ps->errors == before)
             return OK;
         if (ps->errors == before)
-            problem_addf(ps, PROBLEM_ERROR, "TABLE_UNBOUND", place, "table %.*s is bound to nothing", SLICE_ARG(t->name));
+            problem_addf(ps, PROBLEM_ERROR, "TABLE_UNBOUND", place, "table %.*s is bound to nothing",
+                         SLICE_ARG(t->name));
         return STOP;
     }
     for (uint32_t c = 0; c < t->nkeys + t->ncolumns; c++) {
@@ -144,7 +148,8 @@ bool lookup_row(struct run *r, const struct expr *e, const struct node *here, st
     if (found == 0)
         miss(r, e, keys, known);
     if (found > 1 && !r->guard)
-        run_fault_set(r, e, "TABLE_AMBIGUOUS", slice_none(), keys[0], "is in several rows of table %.*s", SLICE_ARG(t->name));
+        run_fault_set(r, e, "TABLE_AMBIGUOUS", slice_none(), keys[0], "is in several rows of table %.*s",
+                      SLICE_ARG(t->name));
     return found > 0;
 }
 
@@ -161,10 +166,12 @@ struct val lookup_column(const struct run *r, const struct val *row, uint32_t co
 static bool row_is_preferred(const struct mapping_table *t, const struct value *row)
 {
     int c = t->prefer.n ? table_column_index(t, t->prefer) : -1;
-    return c >= 0 && value_is(&row[c]) && !slice_is(value_text(&row[c]), "no") && !slice_is(value_text(&row[c]), "false");
+    return c >= 0 && value_is(&row[c]) && !slice_is(value_text(&row[c]), "no") && !slice_is(value_text(&row[c]),
+            "false");
 }
 
-static int find_local(const struct mapping_table *t, const struct bound *b, uint32_t column, struct slice value, const struct value **out)
+static int find_local(const struct mapping_table *t, const struct bound *b, uint32_t column, struct slice value,
+                      const struct value **out)
 {
     int found = 0;
     for (size_t i = 0; i < t->nrows; i++) {

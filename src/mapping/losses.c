@@ -99,7 +99,8 @@ static void list_selected(struct lister *l, const struct item *it)
     const struct expr *e = it->e[side_read(l->d)];
     for (size_t i = 0; i < e->nsteps; i++)
         for (const struct pred *pr = e->steps[i].preds; pr; pr = pr->next)
-            add(l, LOSS_DROPPED, e->steps[i].group ? group_path(l->arena, e->steps[i].group) : source(l, e), line_of(it),
+            add(l, LOSS_DROPPED, e->steps[i].group ? group_path(l->arena, e->steps[i].group) : source(l, e),
+                line_of(it),
                 arena_printf(l->arena, "instances that %.*s leaves out", SLICE_ARG(pr->source)));
 }
 
@@ -110,29 +111,38 @@ static void list_narrowed(struct lister *l, const struct item *it, const struct 
     struct slice path = field_path(l->arena, from);
     uint32_t line = line_of(it);
     if (into->max && (from->max == 0 || from->max > into->max))
-        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "at most %u characters in %.*s", into->max, SLICE_ARG(into->name)));
+        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "at most %u characters in %.*s", into->max,
+                                                       SLICE_ARG(into->name)));
     if (into->codes && !from->codes)
-        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "only the %zu codes of %.*s", into->ncodes, SLICE_ARG(into->name)));
-    if (into->scale_max >= 0 && from->type == TYPE_DECIMAL && (from->scale_max < 0 || from->scale_max > into->scale_max))
-        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "at most %d decimals in %.*s", into->scale_max, SLICE_ARG(into->name)));
+        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "only the %zu codes of %.*s", into->ncodes,
+                                                       SLICE_ARG(into->name)));
+    if (into->scale_max >= 0 && from->type == TYPE_DECIMAL && (from->scale_max < 0 ||
+                                                               from->scale_max > into->scale_max))
+        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "at most %d decimals in %.*s", into->scale_max,
+                                                       SLICE_ARG(into->name)));
     if (from->type != into->type && convert_class((int)from->type, (int)into->type) == CONVERT_DYNAMIC)
-        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "only what is %s %s", into->type == TYPE_INTEGER ? "an" : "a", type_names[into->type]));
-    if (into->pattern && from->type != TYPE_TEXT && from->type == into->type && !pattern_is_exact(into->pattern, into->type))
-        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "the pattern of %.*s leaves parts out", SLICE_ARG(into->name)));
+        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "only what is %s %s", into->type == TYPE_INTEGER
+                                                       ? "an" : "a", type_names[into->type]));
+    if (into->pattern && from->type != TYPE_TEXT && from->type == into->type && !pattern_is_exact(into->pattern,
+            into->type))
+        add(l, LOSS_NARROWED, path, line, arena_printf(l->arena, "the pattern of %.*s leaves parts out",
+                                                       SLICE_ARG(into->name)));
 }
 
 static void list_charset(struct lister *l)
 {
     const struct format *from = format_read(l), *into = l->d == MAPPING_FORWARD ? l->mapping->right : l->mapping->left;
     if (!charset_holds(into->charset, from->charset))
-        add(l, LOSS_NARROWED, SLICE("/"), 0, arena_printf(l->arena, "%s has not all characters of %s", charset_name(into->charset), charset_name(from->charset)));
+        add(l, LOSS_NARROWED, SLICE("/"), 0, arena_printf(l->arena, "%s has not all characters of %s",
+                                                          charset_name(into->charset), charset_name(from->charset)));
 }
 
 /* ---- invented, first of several --------------------------------------------------------------------------------- */
 
 static bool reads_message(const struct expr *e)
 {
-    bool any = e->kind == EXPR_PATH && (e->root == ROOT_HERE || e->root == ROOT_FILE || e->root == ROOT_OLD || e->root == ROOT_LET || e->root == ROOT_TABLE);
+    bool any = e->kind == EXPR_PATH && (e->root == ROOT_HERE || e->root == ROOT_FILE || e->root == ROOT_OLD ||
+                                        e->root == ROOT_LET || e->root == ROOT_TABLE);
     for (size_t i = 0; i < e->nargs; i++)
         any = any || reads_message(e->args[i]);
     return any;
@@ -146,14 +156,18 @@ static void note_first(void *owner, struct expr *e)
     for (size_t i = 0; i < e->nsteps; i++)
         for (const struct pred *pr = e->steps[i].preds; pr; pr = pr->next)
             if (pr->kind == PRED_POSITION)
-                add(l, LOSS_FIRST, source(l, e), line_of(l->item), arena_printf(l->arena, "number %u of several", pr->position));
+                add(l, LOSS_FIRST, source(l, e), line_of(l->item), arena_printf(l->arena, "number %u of several",
+                                                                                pr->position));
 }
 
 /* A lens takes its default where no original is. */
 static void list_lens(struct lister *l, const struct item *it, const struct expr *into)
 {
     if (into->kind == EXPR_CALL && (into->func->invert == INVERT_LENS || into->func->invert == INVERT_PART))
-        add(l, LOSS_INVENTED, source(l, into), line_of(it), arena_printf(l->arena, "without an original %s() cannot tell what stood there", into->func->name));
+        add(l, LOSS_INVENTED, source(l, into), line_of(it), arena_printf(l->arena,
+                                                                         "without an original %s() "
+                                                                         "cannot tell what stood there",
+                                                                         into->func->name));
 }
 
 static void list_row(struct lister *l, const struct item *it)

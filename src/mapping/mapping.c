@@ -7,7 +7,8 @@ const char *const outcome_names[] = { "", "note", "warn", "skip", "wait", "rejec
 const char *const outcome_states[] = { "done", "done", "done", "skipped", "waiting", "rejected" };
 const char *const loss_names[] = { "dropped", "narrowed", "invented", "first of several" };
 
-static void loader_init(struct loader *l, struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct problems *ps)
+static void loader_init(struct loader *l, struct arena *a, const struct mapping_env *env, struct slice name,
+                        struct conf *c, struct problems *ps)
 {
     *l = (struct loader){ .arena = a, .env = env, .conf = c, .ps = ps };
     l->mapping = arena_zero(a, sizeof *l->mapping);
@@ -36,10 +37,12 @@ static void warn_unused(struct loader *l)
 {
     for (struct block *b = l->blocks; b; b = b->next)
         if (!b->used && b->conf == l->mapping->conf)
-            conf_problem(b->conf, &b->st->tokens[1], PROBLEM_WARNING, "MAP_UNUSED", l->ps, NULL, "block %.*s is not used", SLICE_ARG(b->name));
+            conf_problem(b->conf, &b->st->tokens[1], PROBLEM_WARNING, "MAP_UNUSED", l->ps, NULL,
+                         "block %.*s is not used", SLICE_ARG(b->name));
 }
 
-static int load_conf(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps)
+static int load_conf(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c,
+                     struct mapping **out, struct problems *ps)
 {
     struct loader l;
     size_t before = ps->errors;
@@ -78,7 +81,8 @@ static struct slice without_suffix(struct slice name)
     return name;
 }
 
-int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from, struct mapping **out, struct problems *ps)
+int mapping_load(struct arena *a, const struct mapping_env *env, struct slice name, const char *from,
+                 struct mapping **out, struct problems *ps)
 {
     struct conf *c;
     const char *path = map_path(a, env, name, from);
@@ -86,7 +90,8 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
     if (!path) {
         problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_MISSING", .value = name,
             .place = { .file = from, .offset = PLACE_NO_OFFSET }, .text = SLICE("is no mapping that can be found"),
-            .hint = arena_printf(ps->arena, "%.*s.map is looked up %s, then where mappings are (WAYBILL_PATH adds folders)",
+            .hint = arena_printf(ps->arena,
+                                 "%.*s.map is looked up %s, then where mappings are (WAYBILL_PATH adds folders)",
                                  SLICE_ARG(without_suffix(name)), from ? "beside this file" : "here") });
         return STOP;
     }
@@ -98,7 +103,8 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
     return load_conf(a, env, name, c, out, ps);
 }
 
-int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c, struct mapping **out, struct problems *ps)
+int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c,
+                    struct mapping **out, struct problems *ps)
 {
     *out = NULL;
     return load_conf(a, env, name, c, out, ps);

@@ -49,7 +49,8 @@ static struct slice suggest_member(struct names *n, const struct group *g, struc
 static bool no_field(struct names *n, const struct token *t, const struct group *g)
 {
     struct slice where = g->parent ? g->name : SLICE("the file");
-    names_fail(n, t, "MAP_NO_FIELD", cstr(suggest_member(n, g, t->text)), "no field \"%.*s\" in %.*s", SLICE_ARG(t->text), SLICE_ARG(where));
+    names_fail(n, t, "MAP_NO_FIELD", cstr(suggest_member(n, g, t->text)), "no field \"%.*s\" in %.*s",
+               SLICE_ARG(t->text), SLICE_ARG(where));
     return false;
 }
 
@@ -174,9 +175,11 @@ static bool resolve_key(struct names *n, struct pred *pr, const struct group *g,
         return true;
     struct token t = span_of_args(pr);
     if (keys == 0)
-        names_fail(n, &t, "MAP_KEY", "add `key FIELD` to it in its format, or write [FIELD = \"…\"]", "%.*s has no key", SLICE_ARG(step->text));
+        names_fail(n, &t, "MAP_KEY", "add `key FIELD` to it in its format, or write [FIELD = \"…\"]",
+                   "%.*s has no key", SLICE_ARG(step->text));
     else
-        names_fail(n, &t, "MAP_KEY", NULL, "%.*s has %zu key field%s, not %zu", SLICE_ARG(step->text), keys, keys == 1 ? "" : "s", pr->n);
+        names_fail(n, &t, "MAP_KEY", NULL, "%.*s has %zu key field%s, not %zu", SLICE_ARG(step->text), keys, keys == 1
+                   ? "" : "s", pr->n);
     return false;
 }
 
@@ -199,12 +202,14 @@ static bool resolve_condition(struct names *n, struct pred *pr, const struct gro
         return false;
     const struct expr *e = pr->args[0];
     expr_each(pr->args[0], note_last, &pr->uses_last);
-    bool number = e->shape == SHAPE_VALUE && (e->type == TYPE_INTEGER || e->type == TYPE_DECIMAL) && e->kind != EXPR_PATH;
+    bool number = e->shape == SHAPE_VALUE && (e->type == TYPE_INTEGER || e->type == TYPE_DECIMAL) &&
+        e->kind != EXPR_PATH;
     pr->kind = number ? PRED_NUMBER : PRED_CONDITION;
     const struct expr *bad = cannot_build(e, &pr->builds);
     pr->meets = n->written && pr->builds;
     if (n->written && bad) {
-        names_fail(n, &e->span, "MAP_PREDICATE", "on the written side only a key, a position or path = constant", "this predicate cannot construct anything");
+        names_fail(n, &e->span, "MAP_PREDICATE", "on the written side only a key, a position or path = constant",
+                   "this predicate cannot construct anything");
         return false;
     }
     return true;
@@ -264,7 +269,8 @@ static bool resolve_column(struct names *n, struct expr *e, uint32_t table, size
         for (uint32_t i = 0; i < t->nkeys + t->ncolumns; i++)
             list[i] = table_column_name(t, i);
         struct slice hint = problem_suggest(n->arena, s->token.text, list, t->nkeys + t->ncolumns);
-        names_fail(n, &s->token, "MAP_NO_COLUMN", hint.n ? hint.p : "name it behind `columns` where the table is declared",
+        names_fail(n, &s->token, "MAP_NO_COLUMN", hint.n ? hint.p
+                   : "name it behind `columns` where the table is declared",
                    "table %.*s declares no column \"%.*s\"", SLICE_ARG(t->name), SLICE_ARG(s->token.text));
         return false;
     }
@@ -284,7 +290,8 @@ static bool resolve_table(struct names *n, struct expr *e, uint32_t index)
         return false;
     }
     if (e->keys->n != t->nkeys) {
-        names_fail(n, &e->token, "MAP_TABLE_KEY", NULL, "table %.*s has %zu key column%s, not %zu", SLICE_ARG(t->name), t->nkeys,
+        names_fail(n, &e->token, "MAP_TABLE_KEY", NULL, "table %.*s has %zu key column%s, not %zu", SLICE_ARG(t->name),
+                   t->nkeys,
                    t->nkeys == 1 ? "" : "s", e->keys->n);
         return false;
     }
@@ -354,7 +361,8 @@ static bool no_name(struct names *n, struct expr *e)
     for (size_t i = 0; i < count; i++)
         list[i] = arena_printf(n->arena, "$%.*s", SLICE_ARG(list[i]));
     struct slice hint = problem_suggest(n->arena, arena_printf(n->arena, "$%.*s", SLICE_ARG(e->name)), list, count);
-    names_fail(n, &e->token, "MAP_NO_NAME", hint.n ? hint.p : "declare it: `param`, `table` or `let`", "no param, table or let \"$%.*s\"", SLICE_ARG(e->name));
+    names_fail(n, &e->token, "MAP_NO_NAME", hint.n ? hint.p : "declare it: `param`, `table` or `let`",
+               "no param, table or let \"$%.*s\"", SLICE_ARG(e->name));
     return false;
 }
 
@@ -391,20 +399,24 @@ static bool resolve_dollar(struct names *n, struct expr *e)
 static bool many_fault(struct names *n, const struct expr *e)
 {
     size_t at = 0;
-    while (at < e->nsteps && !(e->steps[at].kind == STEP_CHILD && e->steps[at].group && e->steps[at].group->max_occurs > 1 &&
+    while (at < e->nsteps && !(e->steps[at].kind == STEP_CHILD && e->steps[at].group &&
+                               e->steps[at].group->max_occurs > 1 &&
                                !step_selects_one(&e->steps[at])))
         at++;
     if (at == e->nsteps) {
-        names_fail(n, &e->span, "MAP_MANY", NULL, "%.*s may give several values, one is needed here", SLICE_ARG(source_of(n, e)));
+        names_fail(n, &e->span, "MAP_MANY", NULL, "%.*s may give several values, one is needed here",
+                   SLICE_ARG(source_of(n, e)));
         return false;
     }
     const struct group *g = e->steps[at].group;
     struct slice name = g->name, path = source_of(n, e);
     struct slice most = g->max_occurs == OCCURS_MANY ? SLICE("*") : arena_printf(n->arena, "%u", g->max_occurs);
     bool number = e->field && (e->field->type == TYPE_DECIMAL || e->field->type == TYPE_INTEGER);
-    struct slice hint = arena_printf(n->arena, "say %.*s[1]/…, %.*s[\"key\"]/…%s%.*s%s", SLICE_ARG(name), SLICE_ARG(name),
+    struct slice hint = arena_printf(n->arena, "say %.*s[1]/…, %.*s[\"key\"]/…%s%.*s%s", SLICE_ARG(name),
+                                     SLICE_ARG(name),
                                      number ? ", or sum(" : "", (int)(number ? path.n : 0), path.p, number ? ")" : "");
-    names_fail(n, &e->span, "MAP_MANY", hint.p, "%.*s occurs %u..%.*s, one value is needed here", SLICE_ARG(name), g->min_occurs, SLICE_ARG(most));
+    names_fail(n, &e->span, "MAP_MANY", hint.p, "%.*s occurs %u..%.*s, one value is needed here", SLICE_ARG(name),
+               g->min_occurs, SLICE_ARG(most));
     return false;
 }
 
@@ -431,9 +443,11 @@ static bool need_number(struct names *n, const struct expr *e, const char *what)
     if (e->shape == SHAPE_VALUE && (e->type == TYPE_UNKNOWN || is_number(e->type)))
         return true;
     struct slice src = source_of(n, e);
-    const char *type = e->shape == SHAPE_VALUE ? type_names[e->type] : e->shape == SHAPE_NODE ? "a group" : "a table row";
+    const char *type = e->shape == SHAPE_VALUE ? type_names[e->type] : e->shape == SHAPE_NODE ? "a group"
+        : "a table row";
     struct slice hint = arena_printf(n->arena, "write `number(%.*s)`", SLICE_ARG(src));
-    names_fail(n, &e->span, "EXPR_TYPE", e->type == TYPE_TEXT ? hint.p : NULL, "%.*s is %s, %s needs numbers", SLICE_ARG(src), type, what);
+    names_fail(n, &e->span, "EXPR_TYPE", e->type == TYPE_TEXT ? hint.p : NULL, "%.*s is %s, %s needs numbers",
+               SLICE_ARG(src), type, what);
     return false;
 }
 
@@ -443,7 +457,8 @@ static bool number_fault(struct names *n, const struct expr *e)
     const struct expr *a = e->args[0], *b = e->args[1];
     if (a->kind != EXPR_NUMBER || b->kind != EXPR_TEXT)
         return false;
-    struct slice hint = arena_printf(n->arena, "write ./%.*s for the element, or just %.*s[\"%.*s\"]", SLICE_ARG(a->token.text),
+    struct slice hint = arena_printf(n->arena, "write ./%.*s for the element, or just %.*s[\"%.*s\"]",
+                                     SLICE_ARG(a->token.text),
                                      SLICE_ARG(n->here->name), SLICE_ARG(b->text));
     names_fail(n, &a->span, "EXPR_NUMBER", hint.p, "%.*s is a number here", SLICE_ARG(a->token.text));
     return true;
@@ -452,7 +467,8 @@ static bool number_fault(struct names *n, const struct expr *e)
 static bool types_meet(int a, int b)
 {
     bool date_a = a == TYPE_DATE || a == TYPE_DATETIME, date_b = b == TYPE_DATE || b == TYPE_DATETIME;
-    return a == b || a == TYPE_UNKNOWN || b == TYPE_UNKNOWN || a == TYPE_TEXT || b == TYPE_TEXT || (is_number(a) && is_number(b)) || (date_a && date_b);
+    return a == b || a == TYPE_UNKNOWN || b == TYPE_UNKNOWN || a == TYPE_TEXT || b == TYPE_TEXT || (is_number(a) &&
+            is_number(b)) || (date_a && date_b);
 }
 
 static bool resolve_compare(struct names *n, struct expr *e)
@@ -466,7 +482,8 @@ static bool resolve_compare(struct names *n, struct expr *e)
     if (!ok)
         return false;
     if (a->shape == SHAPE_VALUE && b->shape == SHAPE_VALUE && !types_meet(a->type, b->type)) {
-        names_fail(n, &e->span, "EXPR_TYPE", NULL, "%s and %s cannot be compared", type_names[a->type], type_names[b->type]);
+        names_fail(n, &e->span, "EXPR_TYPE", NULL, "%s and %s cannot be compared", type_names[a->type],
+                   type_names[b->type]);
         return false;
     }
     return true;
@@ -486,7 +503,8 @@ static bool resolve_binary(struct names *n, struct expr *e, bool single)
         e->type = TYPE_BOOLEAN;
     } else if (e->op == BIN_ALT) {
         bool rows = a->shape == SHAPE_ROW && b->shape == SHAPE_ROW && a->table == b->table;
-        e->shape = rows ? SHAPE_ROW : a->shape == SHAPE_NODE && b->shape == SHAPE_NODE && a->group == b->group ? SHAPE_NODE : SHAPE_VALUE;
+        e->shape = rows ? SHAPE_ROW : a->shape == SHAPE_NODE && b->shape == SHAPE_NODE && a->group == b->group
+            ? SHAPE_NODE : SHAPE_VALUE;
         e->table = a->table;
         e->group = a->group;
         e->type = a->type == b->type ? a->type : is_number(a->type) && is_number(b->type) ? TYPE_DECIMAL : TYPE_UNKNOWN;
@@ -502,7 +520,8 @@ static bool resolve_total(struct names *n, struct expr *e)
 {
     struct expr *path = e->args[0];
     bool at_file = n->scope->depth == 0 || n->scope->total;
-    if (!at_file || path->kind != EXPR_PATH || (path->root != ROOT_HERE && path->root != ROOT_FILE) || path->nsteps == 0 ||
+    if (!at_file || path->kind != EXPR_PATH || (path->root != ROOT_HERE && path->root != ROOT_FILE) ||
+        path->nsteps == 0 ||
         !path->steps[0].group || !path->steps[0].group->is_message)
         return false;
     struct program *p = n->program;
@@ -548,7 +567,8 @@ static bool resolve_pattern(struct names *n, struct expr *e)
     struct token t = pattern->span;
     t.column += (uint32_t)at + 1;
     t.width = 1;
-    names_fail(n, &t, fault.code ? fault.code : "FMT_PATTERN", cstr(fault.hint), "\"%.*s\" %.*s", SLICE_ARG(pattern->text), SLICE_ARG(fault.text));
+    names_fail(n, &t, fault.code ? fault.code : "FMT_PATTERN", cstr(fault.hint), "\"%.*s\" %.*s",
+               SLICE_ARG(pattern->text), SLICE_ARG(fault.text));
     return false;
 }
 

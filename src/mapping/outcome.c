@@ -3,7 +3,8 @@
 
 #include "program.h"
 
-enum { PROBLEM_OUTCOME, PROBLEM_CODE, PROBLEM_TEXT, PROBLEM_KEY, PROBLEM_LINE, PROBLEM_FIELD, PROBLEM_VALUE, PROBLEM_OPERATION, PROBLEM_TIME };
+enum { PROBLEM_OUTCOME, PROBLEM_CODE, PROBLEM_TEXT, PROBLEM_KEY, PROBLEM_LINE, PROBLEM_FIELD, PROBLEM_VALUE,
+       PROBLEM_OPERATION, PROBLEM_TIME };
 
 struct format *outcome_format(struct arena *a)
 {
@@ -55,7 +56,8 @@ static struct slice joined_texts(struct arena *a, const struct outcome *o)
     return out;
 }
 
-static void add_problem(struct arena *a, struct node *o, const struct group *g, const struct finding *f, const struct node *message)
+static void add_problem(struct arena *a, struct node *o, const struct group *g, const struct finding *f,
+                        const struct node *message)
 {
     struct node *p = node_add(a, o, g);
     set(p, PROBLEM_OUTCOME, slice_of(outcome_names[f->kind]));

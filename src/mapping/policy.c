@@ -33,7 +33,8 @@ bool load_verdict(struct loader *l, struct parser *p, struct scope *s, int side,
     const struct token *t = parser_peek(p, 0);
     if (p->i >= p->n || t->kind != TOKEN_NAME || !is_code(t->text)) {
         struct slice hint = p->i < p->n && t->kind == TOKEN_NAME ? suggest_outcome(l, t->text) : slice_none();
-        parser_fail(p, t, "MAP_CODE", hint.n ? hint.p : "[reject, wait, skip, warn or note] CODE \"text\"", "a CODE in capitals is expected here");
+        parser_fail(p, t, "MAP_CODE", hint.n ? hint.p : "[reject, wait, skip, warn or note] CODE \"text\"",
+                    "a CODE in capitals is expected here");
         return false;
     }
     p->i++;
@@ -62,12 +63,14 @@ static void policy_new(struct loader *l, struct scope *s, struct parser *p, enum
     y->new_given = true;
     y->when_new = parser_word(p, "ignore") ? NEW_IGNORE : parser_word(p, "reject") ? NEW_REJECT : NEW_ADD;
     if (y->when_new == NEW_ADD && !parser_word(p, "add"))
-        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "add, ignore or reject", "`new` takes what to do with an instance that only the side read has");
+        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "add, ignore or reject",
+                    "`new` takes what to do with an instance that only the side read has");
     else if (parser_word(p, "else"))
         load_verdict(l, p, s, side_read(d), &y->new_verdict);
 }
 
-static void policy_missing(struct loader *l, struct scope *s, struct parser *p, struct statement *st, enum mapping_direction d)
+static void policy_missing(struct loader *l, struct scope *s, struct parser *p, struct statement *st,
+                           enum mapping_direction d)
 {
     struct policy *y = &s->policy[d];
     y->missing_given = true;
@@ -79,14 +82,16 @@ static void policy_missing(struct loader *l, struct scope *s, struct parser *p, 
     } else if (parser_word(p, "reject")) {
         y->when_missing = MISSING_REJECT;
     } else if (!parser_word(p, "keep")) {
-        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "keep, remove, reject or { rows }", "`missing` takes what to do with an instance that only the side written has");
+        parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "keep, remove, reject or { rows }",
+                    "`missing` takes what to do with an instance that only the side written has");
         return;
     }
     if (parser_word(p, "else"))
         load_verdict(l, p, s, side_written(d), &y->missing_verdict);
 }
 
-static void policy_one(struct loader *l, struct scope *s, struct parser *p, struct statement *st, enum mapping_direction d)
+static void policy_one(struct loader *l, struct scope *s, struct parser *p, struct statement *st,
+                       enum mapping_direction d)
 {
     if (parser_word(p, "new"))
         policy_new(l, s, p, d);
@@ -97,7 +102,8 @@ static void policy_one(struct loader *l, struct scope *s, struct parser *p, stru
         if (!s->policy[d].follow && !parser_word(p, "keep"))
             parser_fail(p, parser_peek(p, 0), "MAP_SYNTAX", "keep or follow", "`order` takes keep or follow");
     } else
-        parser_fail(p, parser_peek(p, 0), "CONF_WORD", "require, new, missing or order", "an unknown word stands behind the arrow");
+        parser_fail(p, parser_peek(p, 0), "CONF_WORD", "require, new, missing or order",
+                    "an unknown word stands behind the arrow");
 }
 
 /* Without an arrow the policy holds for each direction that the header promises. */

@@ -1,9 +1,9 @@
 /*
  * program - a mapping, checked and compiled
  *
- * A mapping becomes a tree of scopes (one per group row, the file's own at the top), each with its rows, lets and requires.
- * compile.c turns the rows of each scope into one array of operations per direction: requires first, then rows in the order
- * of the file.  Everything is resolved to slots; running looks up no name.
+ * A mapping becomes a tree of scopes (one per group row, the file's own at the top), each with its rows, lets and
+ * requires.  compile.c turns the rows of each scope into one array of operations per direction: requires first, then
+ * rows in the order of the file.  Everything is resolved to slots; running looks up no name.
  *
  * Places that are written ("dest") are numbered: run.c keeps the node of each in a register, made on first use.
  *
@@ -188,7 +188,8 @@ int names_fail(struct names *n, const struct token *t, const char *code, const c
     __attribute__((format(printf, 5, 6)));
 /* A param's value as people write it (`no`, `12`, a date) in its field's canonical form; false with the fault. */
 struct fault;
-bool param_value(struct arena *a, const struct mapping_param *m, struct slice text, struct value *out, struct fault *fault);
+bool param_value(struct arena *a, const struct mapping_param *m, struct slice text, struct value *out,
+                 struct fault *fault);
 /* Table columns: keys first, then the declared ones; -1 = none of that name. */
 int table_column_index(const struct mapping_table *t, struct slice name);
 struct slice table_column_name(const struct mapping_table *t, uint32_t column);

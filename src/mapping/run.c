@@ -18,7 +18,8 @@ static void copy_lax(struct run *r, const struct op *op, const struct value *v)
         write_value(r, op, op->dest, op->field, &out);
         return;
     }
-    run_fault_set(r, op->from, "VALUE_UNFIT", op->field->name, (struct slice){ v->p, v->n }, "does not fit its type, and %.*s needs a value that does",
+    run_fault_set(r, op->from, "VALUE_UNFIT", op->field->name, (struct slice){ v->p, v->n },
+                  "does not fit its type, and %.*s needs a value that does",
                   SLICE_ARG(op->field->name));
     finding_fault(r, op->item, r->message);
 }
@@ -100,7 +101,8 @@ static void run_const_check(struct run *r, const struct op *op, struct node *her
     eval(r, op->from, here, &v);
     eval(r, op->into, NULL, &want);
     if (!r->fault.code && !val_is_nothing(&v) && !val_equal(&v, &want))
-        run_fault_set(r, op->from, "CONST_DIFFERS", slice_none(), val_slice(&v), "is not the constant \"%.*s\"", SLICE_ARG(val_slice(&want)));
+        run_fault_set(r, op->from, "CONST_DIFFERS", slice_none(), val_slice(&v), "is not the constant \"%.*s\"",
+                      SLICE_ARG(val_slice(&want)));
     r->counts[op->item->index]++;
     if (r->fault.code)
         finding_fault(r, op->item, here);
@@ -212,8 +214,10 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     r->regs[s->base[r->direction]->reg] = made;
     run_scope(r, s);
     if (!r->judge_only && !built_holds(r, l->op, made))
-        finding_engine(r, OUTCOME_REJECT, "MAP_UNBUILT", n, arena_printf(r->a, "the %.*s made of it lacks what %.*s asks",
-                       SLICE_ARG(made->group->name), SLICE_ARG(l->op->into->steps[l->op->into->nsteps - 1].preds->source)));
+        finding_engine(r, OUTCOME_REJECT, "MAP_UNBUILT", n, arena_printf(r->a,
+                                                                         "the %.*s made of it lacks what %.*s asks",
+                       SLICE_ARG(made->group->name),
+                       SLICE_ARG(l->op->into->steps[l->op->into->nsteps - 1].preds->source)));
     if (s->depth == 1)
         keep_result(r, made);
     return !run_dead(r);
@@ -279,7 +283,8 @@ void run_scope(struct run *r, const struct scope *s)
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, struct problems *ps)
+void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
+               struct problems *ps)
 {
     *outcome = (struct outcome){ .kind = OUTCOME_NONE };
     r->a = a;
@@ -311,7 +316,8 @@ static void run_pairs(struct run *r, struct node *source)
         r->depth = 1;
         if (op->from->root == ROOT_OUTCOME)
             path_each(r, op->from, source, loop_one, &l);
-        else if (op->from->nsteps && op->from->steps[0].group == source->group && step_takes(r, &op->from->steps[0], source))
+        else if (op->from->nsteps && op->from->steps[0].group == source->group && step_takes(r, &op->from->steps[0],
+                source))
             path_walk(r, op->from, 1, source, loop_one, &l);
         else
             continue;
@@ -385,14 +391,16 @@ static int run_one(struct run *r, struct node *source, mapping_give *give, void 
     return give_results(r, give, owner);
 }
 
-int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner, struct problems *ps)
+int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
+                mapping_give *give, void *owner, struct problems *ps)
 {
     run_begin(r, source, number, a, outcome, ps);
     r->edits = NULL;
     return run_one(r, source, give, owner);
 }
 
-int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give, void *owner, struct problems *ps)
+int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
+               void *owner, struct problems *ps)
 {
     struct outcome own;
     run_begin(r, message, r->number + 1, a, &own, ps);

@@ -1,11 +1,11 @@
 /*
  * run (private) - the state of a running mapping
  *
- * Frames hold the instances at hand, by depth of their scope: both sides, and `old`, the aligned instance that update mode
- * compares with.  Values point into the message arena, the trees, the program or bound tables.
+ * Frames hold the instances at hand, by depth of their scope: both sides, and `old`, the aligned instance that update
+ * mode compares with.  Values point into the message arena, the trees, the program or bound tables.
  *
- * Errors:  evaluation never stops half-way: the first fault of a row is kept in run->fault, and who evaluates a row makes a
- *          finding of it.
+ * Errors:  evaluation never stops half-way: the first fault of a row is kept in run->fault, and who evaluates a row
+ *          makes a finding of it.
  */
 #ifndef WAYBILL_MAPPING_RUN_H
 #define WAYBILL_MAPPING_RUN_H
@@ -151,7 +151,8 @@ bool pred_holds(struct run *r, const struct pred *pr, const struct node *n, uint
 bool key_holds(const struct node *n, const struct pred *pr);
 /* The first value of a path as it lies in the tree (raw() needs it), or NULL. */
 const struct value *path_value(struct run *r, const struct expr *e, const struct node *here);
-void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value, const char *format, ...)
+void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value,
+                   const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 struct slice template_run(struct run *r, const struct template *t, const struct node *here);
 
@@ -171,19 +172,22 @@ bool invert_write(struct run *r, const struct op *op, const struct expr *e, cons
 struct node *dest_node(struct run *r, const struct dest *d);
 /* Where a dest stands now, without making it; NULL = it is not there. */
 struct node *dest_find(struct run *r, const struct dest *d);
-void write_value(struct run *r, const struct op *op, const struct dest *d, const struct field *f, const struct value *v);
+void write_value(struct run *r, const struct op *op, const struct dest *d, const struct field *f,
+                 const struct value *v);
 /* Sets what the predicate of a written group says on a new instance. */
 void construct(struct run *r, const struct pred *pr, struct node *n);
 
 /* judge.c */
-struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about, struct slice text);
+struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about,
+                            struct slice text);
 /* A fault that the engine found, as `reject`. */
 void finding_fault(struct run *r, const struct item *item, const struct node *n);
 /* The scope's requires for the instance at hand; the kind that stops it, or OUTCOME_NONE. */
 enum outcome_kind judge_scope(struct run *r, const struct scope *s, enum mapping_direction d);
 
 void finding_verdict(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about);
-void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f, const struct value *before,
+void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f,
+                      const struct value *before,
                       const struct value *after);
 void finding_engine(struct run *r, enum outcome_kind kind, const char *code, const struct node *n, struct slice text);
 
@@ -200,7 +204,8 @@ void run_scope(struct run *r, const struct scope *s);
 void run_op_value(struct run *r, const struct op *op, struct node *here);
 bool run_dead(const struct run *r);
 
-void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome, struct problems *ps);
+void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
+               struct problems *ps);
 bool path_any(struct run *r, const struct expr *e, const struct node *here);
 /* Does the first step of a top-level path take this message? */
 bool step_takes(struct run *r, const struct pstep *s, const struct node *n);

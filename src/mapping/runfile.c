@@ -8,20 +8,23 @@
 static int bind_param(struct run *r, uint32_t i, struct problems *ps)
 {
     const struct mapping_param *p = &r->mapping->params[i];
-    struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = p->token.line, .column = p->token.column };
+    struct place place = { .file = r->mapping->file, .offset = PLACE_NO_OFFSET, .line = p->token.line,
+                           .column = p->token.column };
     struct slice text = slice_none();
     struct fault fault = { 0 };
     r->params[i] = p->has_default ? p->otherwise : (struct value){ .at = VALUE_NO_PLACE };
     if (r->outside && r->outside->param)
         text = r->outside->param(r->outside->owner, p->name);
     if (text.p && !param_value(r->arena, p, text, &r->params[i], &fault)) {
-        problem_addf(ps, PROBLEM_ERROR, "MAP_PARAM", place, "param %.*s: \"%.*s\" %.*s", SLICE_ARG(p->name), SLICE_ARG(text), SLICE_ARG(fault.text));
+        problem_addf(ps, PROBLEM_ERROR, "MAP_PARAM", place, "param %.*s: \"%.*s\" %.*s", SLICE_ARG(p->name),
+                     SLICE_ARG(text), SLICE_ARG(fault.text));
         return STOP;
     }
     if (p->required && !value_is(&r->params[i])) {
         problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_PARAM_MISSING", .place = place,
                     .text = arena_printf(r->arena, "param %.*s is required and has no value", SLICE_ARG(p->name)),
-                    .hint = arena_printf(r->arena, "add `set %.*s \"…\"`, or --set %.*s=…", SLICE_ARG(p->name), SLICE_ARG(p->name)) });
+                    .hint = arena_printf(r->arena, "add `set %.*s \"…\"`, or --set %.*s=…", SLICE_ARG(p->name),
+                                         SLICE_ARG(p->name)) });
         return STOP;
     }
     return OK;
@@ -51,11 +54,15 @@ static int judge_file_item(struct run *r, const struct item *it, struct problems
 {
     if (eval_true(r, it->e[0], r->files[side_read(r->direction)]))
         return OK;
-    struct slice text = it->verdict.text ? template_run(r, it->verdict.text, r->files[side_read(r->direction)]) : slice_none();
+    struct slice text = it->verdict.text ? template_run(r, it->verdict.text, r->files[side_read(r->direction)])
+        : slice_none();
     enum outcome_kind kind = it->verdict.kind;
-    struct place place = { .file = it->conf->file, .offset = PLACE_NO_OFFSET, .line = it->st->tokens[0].line, .column = it->st->tokens[0].column };
-    problem_add(ps, &(struct problem){ .severity = kind >= OUTCOME_SKIP ? PROBLEM_ERROR : kind == OUTCOME_WARN ? PROBLEM_WARNING : PROBLEM_NOTE,
-                .code = it->verdict.code_text, .place = place, .text = text.n ? text : SLICE("a require of the whole file does not hold") });
+    struct place place = { .file = it->conf->file, .offset = PLACE_NO_OFFSET, .line = it->st->tokens[0].line,
+                           .column = it->st->tokens[0].column };
+    problem_add(ps, &(struct problem){ .severity = kind >= OUTCOME_SKIP ? PROBLEM_ERROR : kind == OUTCOME_WARN
+                                       ? PROBLEM_WARNING : PROBLEM_NOTE,
+                .code = it->verdict.code_text, .place = place, .text = text.n ? text
+                    : SLICE("a require of the whole file does not hold") });
     return kind >= OUTCOME_SKIP ? STOP : OK;
 }
 
@@ -120,7 +127,8 @@ void run_file_rows(struct run *r)
         if (op->code == OP_GROUP || op->code == OP_JUDGE)
             continue;
         expr_each(op->from, note_needs, needs);
-        if ((needs[0] && !read) || (needs[1] && !r->finishing) || (op->field && value_is(node_value(r->file, op->field)) && !needs[0]))
+        if ((needs[0] && !read) || (needs[1] && !r->finishing) || (op->field && value_is(node_value(r->file,
+                op->field)) && !needs[0]))
             continue;
         run_op_value(r, op, read);
     }
@@ -163,7 +171,8 @@ static bool add_total(void *owner, const struct node *n, const struct field *f)
     if (!there || (!t->count && (!f || !num_parse(value_text(node_value(n, f)), &x))))
         return true;
     if (!num_add(*sum, x, sum))
-        run_fault_set(t->r, t->r->program->totals[t->index].call, "NUM_RANGE", slice_none(), slice_none(), "a total does not fit 38 digits");
+        run_fault_set(t->r, t->r->program->totals[t->index].call, "NUM_RANGE", slice_none(), slice_none(),
+                      "a total does not fit 38 digits");
     t->r->totals_set[t->index] = true;
     return true;
 }
@@ -194,11 +203,13 @@ static void allocate(struct run *r, struct arena *a)
         r->totals[i] = num_int_of(0);
 }
 
-struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o, struct problems *ps)
+struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
+                    struct problems *ps)
 {
     struct run *r = arena_zero(a, sizeof *r);
     int rc = OK;
-    *r = (struct run){ .arena = a, .a = a, .mapping = m, .program = m->program, .direction = d, .outside = o, .ps = ps };
+    *r = (struct run){ .arena = a, .a = a, .mapping = m, .program = m->program, .direction = d, .outside = o,
+                       .ps = ps };
     allocate(r, a);
     for (uint32_t i = 0; i < m->nparams; i++)
         if (bind_param(r, i, ps) != OK)
@@ -226,7 +237,8 @@ void run_free(struct run *r)
     (void)r;                        /* all of it lies in the arena of run_new */
 }
 
-void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line, uint64_t times), void *owner)
+void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line,
+                                                          uint64_t times), void *owner)
 {
     for (uint32_t i = 0; i < r->program->nitems; i++)
         if (r->program->items[i])
@@ -246,7 +258,8 @@ const struct group *run_target(const struct run *r, const struct group *source)
     enum mapping_direction d = r->direction;
     for (size_t i = file->nrequires[d]; i < file->nops[d]; i++) {
         const struct op *op = &file->ops[d][i];
-        if (op->code == OP_GROUP && op->from->nsteps && op->from->root != ROOT_OUTCOME && op->from->steps[0].group == source)
+        if (op->code == OP_GROUP && op->from->nsteps && op->from->root != ROOT_OUTCOME &&
+            op->from->steps[0].group == source)
             return op->item->inner->side[side_written(d)];
     }
     return NULL;

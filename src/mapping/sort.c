@@ -57,7 +57,8 @@ void sort_list(struct run *r, const struct scope *s, struct node_list *list)
 void keep_sorted(struct run *r, struct node *target)
 {
     const struct scope *file = r->program->file;
-    struct buffered b = { .target = node_copy(r->arena, target, r->file), .keys = keys_of(r, file, r->message, r->arena), .index = r->nkept };
+    struct buffered b = { .target = node_copy(r->arena, target, r->file), .keys = keys_of(r, file, r->message,
+            r->arena), .index = r->nkept };
     ARENA_PUSH(r->arena, r->kept, r->nkept, r->cap_kept) = b;
 }
 

@@ -58,7 +58,8 @@ static struct expr *parse_part(struct arena *a, const struct moved *m, struct sl
         if (own.first)
             pass_on(m, own.first, ps);
         else
-            pass_on(m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EXPR_SYNTAX", .text = SLICE("an expression is expected here") }, ps);
+            pass_on(m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EXPR_SYNTAX",
+                                          .text = SLICE("an expression is expected here") }, ps);
         return NULL;
     }
     struct statement *st = c->first;
@@ -93,7 +94,8 @@ struct template *template_parse(struct arena *a, const struct conf *c, const str
         size_t before = raw_at < raw.n ? raw_at : raw.n;
         struct moved m = { c, t, (uint32_t)before, (uint32_t)slice_chars((struct slice){ raw.p, before }) };
         if (close == s.n) {
-            pass_on(&m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EXPR_BRACE", .text = SLICE("`{` is never closed"),
+            pass_on(&m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EXPR_BRACE",
+                                           .text = SLICE("`{` is never closed"),
                                            .hint = SLICE("write `\\{` for a brace in the text") }, ps);
             return NULL;
         }

@@ -1,4 +1,4 @@
-/* update - the written side exists: values that differ become edits of it, nothing else does (LANGUAGE.md section 4). */
+/* update - the written side exists: what differs becomes edits of it, nothing else does (LANGUAGE.md section 4). */
 #include "run.h"
 
 void update_set(struct run *r, struct node *n, const struct field *f, const struct value *v)
@@ -7,7 +7,8 @@ void update_set(struct run *r, struct node *n, const struct field *f, const stru
     bool lax = (now->form | v->form) & VALUE_LAX;
     if (!lax && type_equal(f->type, now, v))
         return;
-    if (lax && now->n == v->n && (v->n == 0 || memcmp(now->p, v->p, v->n) == 0) && (now->form & VALUE_LAX) == (v->form & VALUE_LAX))
+    if (lax && now->n == v->n && (v->n == 0 || memcmp(now->p, v->p, v->n) == 0) &&
+        (now->form & VALUE_LAX) == (v->form & VALUE_LAX))
         return;
     edit_set(r->edits, n, f, v);
 }
@@ -78,7 +79,8 @@ static void update_lax(struct run *r, const struct op *op, const struct value *v
         out.form = op->field->type == TYPE_TEXT ? 0 : VALUE_LAX;
         write_value(r, op, op->dest, op->field, &out);
     } else {
-        run_fault_set(r, op->from, "VALUE_UNFIT", op->field->name, (struct slice){ v->p, v->n }, "does not fit its type");
+        run_fault_set(r, op->from, "VALUE_UNFIT", op->field->name, (struct slice){ v->p, v->n },
+                      "does not fit its type");
     }
 }
 
@@ -121,7 +123,8 @@ struct pairing {
     bool *taken;                    /* of each old one */
 };
 
-static void enter(struct run *r, const struct scope *s, struct node *read, struct node *old, uint32_t position, uint32_t last)
+static void enter(struct run *r, const struct scope *s, struct node *read, struct node *old, uint32_t position,
+                  uint32_t last)
 {
     struct frame *f = &r->frames[s->depth];
     f->side[side_read(r->direction)] = read;
@@ -157,7 +160,8 @@ static void verdict_or(struct run *r, const struct verdict *v, const struct node
         finding_verdict(r, v, n, NULL);
     else if (refuse)
         finding_engine(r, OUTCOME_REJECT, code, n, arena_printf(r->a, "%.*s: %s", SLICE_ARG(n->group->name),
-                       strcmp(code, "NEW_REFUSED") == 0 ? "is new, and the mapping allows no new ones" : "is missing in what was read"));
+                       strcmp(code, "NEW_REFUSED") == 0 ? "is new, and the mapping allows no new ones"
+                           : "is missing in what was read"));
 }
 
 static void construct_last(struct run *r, const struct expr *into, struct node *made)
@@ -167,7 +171,8 @@ static void construct_last(struct run *r, const struct expr *into, struct node *
 }
 
 /* An instance that only the side read has. */
-static struct node *add_new(struct run *r, const struct op *op, const struct scope *s, struct node *read, struct node *parent, struct node *after)
+static struct node *add_new(struct run *r, const struct op *op, const struct scope *s, struct node *read,
+                            struct node *parent, struct node *after)
 {
     const struct policy *p = &s->policy[r->direction];
     enum mapping_direction d = r->direction;
@@ -181,7 +186,8 @@ static struct node *add_new(struct run *r, const struct op *op, const struct sco
     if (p->new_verdict.given)
         finding_verdict(r, &p->new_verdict, read, NULL);
     struct node *into = parent ? parent : dest_node(r, op->dest);
-    struct node *made = node_is_new(into) ? node_add(r->a, into, s->side[side_written(d)]) : update_insert(r, into, s->side[side_written(d)], after);
+    struct node *made = node_is_new(into) ? node_add(r->a, into, s->side[side_written(d)]) : update_insert(r, into,
+            s->side[side_written(d)], after);
     node_mark_new(made);
     construct_last(r, op->into, made);
     r->frames[s->depth].side[side_written(d)] = made;
@@ -231,7 +237,8 @@ static struct slice instance_key(struct run *r, const struct scope *s, int side,
         r->guard--;
         struct slice part = val_key_text(r->a, &v);
         any = any || part.n;
-        key = key.p ? arena_printf(r->a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(part)) : part.p ? part : (struct slice){ "", 0 };
+        key = key.p ? arena_printf(r->a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(part)) : part.p ? part
+            : (struct slice){ "", 0 };
     }
     return any ? key : (struct slice){ "", 0 };
 }
@@ -279,7 +286,8 @@ static bool align_positions(struct pairing *p)
     }
     if (p->nread == p->nold || y->new_given || y->missing_given)
         return true;
-    finding_engine(p->r, OUTCOME_REJECT, "ALIGN_COUNT", p->r->message, arena_printf(p->r->a, "%zu %.*s stand against %zu, and no key row says which is which",
+    finding_engine(p->r, OUTCOME_REJECT, "ALIGN_COUNT", p->r->message, arena_printf(p->r->a,
+            "%zu %.*s stand against %zu, and no key row says which is which",
                    p->nread, SLICE_ARG(p->scope->side[side_read(p->r->direction)]->name), p->nold));
     return false;
 }
@@ -395,7 +403,8 @@ static const struct op *pair_for(const struct run *r, const struct group *g, int
     for (size_t i = file->nrequires[d]; i < file->nops[d]; i++) {
         const struct op *op = &file->ops[d][i];
         const struct expr *e = side == side_read(d) ? op->from : op->into;
-        if (op->code == OP_GROUP && !op->item->inner->total && e->root != ROOT_OUTCOME && e->nsteps && e->steps[0].group == g)
+        if (op->code == OP_GROUP && !op->item->inner->total && e->root != ROOT_OUTCOME && e->nsteps &&
+            e->steps[0].group == g)
             return op;
     }
     return NULL;
@@ -435,7 +444,8 @@ static void forget_edits(struct edits *e, struct edit *last, size_t n)
     e->n = n;
 }
 
-int run_update(struct run *r, struct node *old, struct node *source, uint64_t number, struct arena *a, struct edits *edits, struct outcome *outcome,
+int run_update(struct run *r, struct node *old, struct node *source, uint64_t number, struct arena *a,
+               struct edits *edits, struct outcome *outcome,
                struct problems *ps)
 {
     struct edit *last = edits->last;
@@ -449,7 +459,8 @@ int run_update(struct run *r, struct node *old, struct node *source, uint64_t nu
         r->files[side_written(r->direction)] = old->parent;
     }
     int rc = run_file_requires(r);
-    const struct op *op = source ? pair_for(r, source->group, side_read(r->direction)) : old ? pair_for(r, old->group, side_written(r->direction)) : NULL;
+    const struct op *op = source ? pair_for(r, source->group, side_read(r->direction)) : old ? pair_for(r, old->group,
+            side_written(r->direction)) : NULL;
     if (rc == OK && op)
         update_pair(r, op, old, source);
     r->edits = NULL;

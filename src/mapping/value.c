@@ -103,7 +103,8 @@ enum convert convert_class(int from, int to)
 
 static struct value value_of(struct slice s)
 {
-    return (struct value){ .p = s.p, .n = (uint32_t)s.n, .state = s.n ? VALUE_PRESENT : VALUE_ABSENT, .at = VALUE_NO_PLACE };
+    return (struct value){ .p = s.p, .n = (uint32_t)s.n, .state = s.n ? VALUE_PRESENT : VALUE_ABSENT,
+                           .at = VALUE_NO_PLACE };
 }
 
 static bool text_to_number(struct run *r, struct slice s, enum type type, struct value *out)
@@ -127,7 +128,8 @@ static bool text_to_day(struct run *r, struct slice s, enum type type, struct va
         return false;
     if (type == TYPE_DATETIME && p.has_date && !p.has_time) {
         p.has_time = true;
-    } else if ((type == TYPE_DATE) != (p.has_date && !p.has_time) || (type == TYPE_TIME) != (p.has_time && !p.has_date)) {
+    } else if ((type == TYPE_DATE) != (p.has_date && !p.has_time) || (type == TYPE_TIME) != (p.has_time &&
+            !p.has_date)) {
         return false;
     }
     *out = value_of(date_text(r->a, &p));
@@ -181,13 +183,15 @@ bool val_convert(struct run *r, const struct val *v, const struct field *f, cons
     }
     if (convert_class(v->type, (int)f->type) == CONVERT_DYNAMIC && convert_text(r, s, f->type, out))
         return true;
-    run_fault_set(r, at, convert_code(f->type), f->name, s, "is not %s %s", f->type == TYPE_INTEGER ? "an" : "a", type_names[f->type]);
+    run_fault_set(r, at, convert_code(f->type), f->name, s, "is not %s %s", f->type == TYPE_INTEGER ? "an" : "a",
+                  type_names[f->type]);
     return false;
 }
 
 /* ---- params ----------------------------------------------------------------------------------------------------- */
 
-bool param_value(struct arena *a, const struct mapping_param *m, struct slice text, struct value *out, struct fault *fault)
+bool param_value(struct arena *a, const struct mapping_param *m, struct slice text, struct value *out,
+                 struct fault *fault)
 {
     struct slice copy = arena_copy(a, text);
     *out = (struct value){ .at = VALUE_NO_PLACE };

@@ -79,7 +79,8 @@ static struct node *find_child(struct run *r, struct node *parent, const struct 
         if (matches(r, d->pred, c, ++position))
             return c;
     for (size_t i = 0; i < r->nmade; i++)
-        if (r->made[i]->parent == parent && r->made[i]->group == d->group && matches(r, d->pred, r->made[i], ++position))
+        if (r->made[i]->parent == parent && r->made[i]->group == d->group && matches(r, d->pred, r->made[i],
+                ++position))
             return r->made[i];
     return NULL;
 }

@@ -1,4 +1,5 @@
-/* fuzz_expr - any text as an expression of a row: parsed, resolved and evaluated, forward, and backward when it can be turned round. */
+/* fuzz_expr - any text as an expression of a row: parsed, resolved and evaluated, forward, and backward
+   when it can be turned round. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,8 +7,10 @@
 #include "mapping/mapping.h"
 
 static const char *const left_text =
-    "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text\n    N decimal\n    D date\n    T time\n    S datetime\n"
-    "    Yes boolean\n    Lax decimal lax\n    group Row 0..* key No {\n        No integer\n        Kind text\n        Q decimal\n    }\n"
+    "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text\n    N decimal\n"
+    "    D date\n    T time\n    S datetime\n"
+    "    Yes boolean\n    Lax decimal lax\n    group Row 0..* key No {\n        No integer\n        Kind text\n"
+    "        Q decimal\n    }\n"
     "    group One {\n        X text\n    }\n}\n";
 static const char *const right_text = "syntax xml\nmessage R {\n    V text\n}\n";
 
@@ -31,7 +34,8 @@ static struct format *format_of(struct fuzz *f, const char *name, const char *te
     return out;
 }
 
-static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps)
 {
     struct fuzz *f = owner;
     (void)a, (void)from, (void)ps;
@@ -43,14 +47,17 @@ static void set(struct node *n, const char *name, const char *value)
 {
     struct field *f = group_field(n->group, slice_of(name));
     if (f)
-        *node_value(n, f) = (struct value){ .p = value, .n = (uint32_t)strlen(value), .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
+        *node_value(n, f) = (struct value){ .p = value, .n = (uint32_t)strlen(value), .state = VALUE_PRESENT,
+                                            .at = VALUE_NO_PLACE };
 }
 
 static struct node *left_message(struct fuzz *f)
 {
-    static const char *const values[][2] = { { "Id", "7" }, { "A", "a text, ÆØÅ" }, { "N", "-2.50" }, { "D", "2026-01-31" }, { "T", "10:11:12" },
+    static const char *const values[][2] = { { "Id", "7" }, { "A", "a text, ÆØÅ" }, { "N", "-2.50" },
+                                             { "D", "2026-01-31" }, { "T", "10:11:12" },
                                              { "S", "2026-01-31T10:11:12" }, { "Yes", "true" } };
-    struct node *file = node_new(&f->arena, f->left->file_group, NULL), *n = node_new(&f->arena, f->left->messages[0], file);
+    struct node *file = node_new(&f->arena, f->left->file_group, NULL), *n = node_new(&f->arena, f->left->messages[0],
+            file);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         set(n, values[i][0], values[i][1]);
     for (int i = 0; i < 3; i++) {
@@ -71,7 +78,8 @@ static int give(void *owner, struct node *target, struct problems *ps)
 
 static void run_both(struct fuzz *f, const struct mapping *m, bool back)
 {
-    struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"), .batch_time = SLICE("2026-01-02T03:04:05+01:00") };
+    struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"),
+                         .batch_time = SLICE("2026-01-02T03:04:05+01:00") };
     struct outcome outcome;
     struct edits edits;
     struct node *made = NULL, *n = left_message(f);
@@ -92,7 +100,9 @@ static void try_row(struct fuzz *f, const char *arrow, const uint8_t *data, size
     struct conf *c = NULL;
     struct mapping *m = NULL;
     struct mapping_env env = { .finder = &f->finder, .load_format = load_format, .owner = f };
-    struct slice text = arena_printf(&f->arena, "mapping l %s r\ntable t key A columns B optional {\n    a x\n    b y\n}\nM %s R {\n    %.*s %s V\n}\n",
+    struct slice text = arena_printf(&f->arena,
+                                     "mapping l %s r\ntable t key A columns B optional {\n    a x\n    b y\n}\n"
+                                     "M %s R {\n    %.*s %s V\n}\n",
                                      arrow, arrow, (int)size, (const char *)data, arrow);
     conf_parse(&f->arena, "fuzz.map", text, &c, &f->problems);
     if (c && c->first && mapping_compile(&f->arena, &env, SLICE("fuzz"), c, &m, &f->problems) == OK)

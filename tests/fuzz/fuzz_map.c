@@ -1,4 +1,5 @@
-/* fuzz_map - any text as a mapping: loaded, checked, compiled and, when it is good, run forward, backward and in update mode. */
+/* fuzz_map - any text as a mapping: loaded, checked, compiled and, when it is good, run forward,
+   backward and in update mode. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,12 +7,16 @@
 #include "mapping/mapping.h"
 
 static const char *const left_text =
-    "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text max 3\n    N decimal\n    D date\n    S datetime\n    Yes boolean\n"
-    "    Lax decimal lax\n    group Row 0..* key No {\n        No integer\n        Kind text\n        Q decimal\n    }\n    group One {\n        X text\n"
+    "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text max 3\n    N decimal\n"
+    "    D date\n    S datetime\n    Yes boolean\n"
+    "    Lax decimal lax\n    group Row 0..* key No {\n        No integer\n        Kind text\n"
+    "        Q decimal\n    }\n    group One {\n        X text\n"
     "        group Two {\n            Y text\n        }\n    }\n}\n";
 static const char *const right_text =
-    "syntax xml\nBy text\nTotal decimal\nmessage R key Code {\n    Code text\n    V text\n    W decimal\n    E date\n    F boolean\n    group Line 0..* key No {\n"
-    "        No text\n        C text code (a, b)\n        Q decimal scale 2\n    }\n    group Sub {\n        Z text\n    }\n}\n";
+    "syntax xml\nBy text\nTotal decimal\nmessage R key Code {\n    Code text\n    V text\n    W decimal\n"
+    "    E date\n    F boolean\n    group Line 0..* key No {\n"
+    "        No text\n        C text code (a, b)\n        Q decimal scale 2\n    }\n    group Sub {\n"
+    "        Z text\n    }\n}\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,7 +38,8 @@ static struct format *format_of(struct fuzz *f, const char *name, const char *te
     return out;
 }
 
-static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
+                       struct problems *ps)
 {
     struct fuzz *f = owner;
     (void)a, (void)from, (void)ps;
@@ -45,7 +51,8 @@ static void set(struct node *n, const char *name, const char *value)
 {
     struct field *f = group_field(n->group, slice_of(name));
     if (f)
-        *node_value(n, f) = (struct value){ .p = value, .n = (uint32_t)strlen(value), .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
+        *node_value(n, f) = (struct value){ .p = value, .n = (uint32_t)strlen(value), .state = VALUE_PRESENT,
+                                            .at = VALUE_NO_PLACE };
 }
 
 static struct node *child(struct fuzz *f, struct node *n, const char *name)
@@ -57,9 +64,11 @@ static struct node *child(struct fuzz *f, struct node *n, const char *name)
 static struct node *message(struct fuzz *f, const struct format *format)
 {
     static const char *const values[][2] = {
-        { "Id", "7" }, { "A", "text" }, { "B", "b" }, { "N", "2.50" }, { "D", "2026-01-31" }, { "S", "2026-01-31T10:11:12" }, { "Yes", "true" },
+        { "Id", "7" }, { "A", "text" }, { "B", "b" }, { "N", "2.50" }, { "D", "2026-01-31" }, { "S",
+                "2026-01-31T10:11:12" }, { "Yes", "true" },
         { "Code", "7" }, { "V", "text" }, { "W", "1.5" }, { "E", "2024-02-29" }, { "F", "false" } };
-    struct node *file = node_new(&f->arena, format->file_group, NULL), *n = node_new(&f->arena, format->messages[0], file);
+    struct node *file = node_new(&f->arena, format->file_group, NULL), *n = node_new(&f->arena, format->messages[0],
+            file);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         set(n, values[i][0], values[i][1]);
     for (int i = 0; i < 3; i++) {
@@ -84,16 +93,19 @@ static int give(void *owner, struct node *target, struct problems *ps)
 
 static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direction d)
 {
-    struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"), .batch_time = SLICE("2026-01-02T03:04:05+01:00") };
+    struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"),
+                         .batch_time = SLICE("2026-01-02T03:04:05+01:00") };
     struct outcome outcome;
     struct edits edits;
     struct run *r = run_new(&f->arena, m, d, &o, &f->problems);
     if (!r)
         return;
-    struct node *n = message(f, d == MAPPING_FORWARD ? f->left : f->right), *old = message(f, d == MAPPING_FORWARD ? f->right : f->left);
+    struct node *n = message(f, d == MAPPING_FORWARD ? f->left : f->right), *old = message(f, d == MAPPING_FORWARD
+            ? f->right : f->left);
     run_source_file(r, n->parent);
     run_message(r, n, 1, &f->arena, &outcome, give, NULL, &f->problems);
-    run_report(r, n, outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome), &f->arena, give, NULL, &f->problems);
+    run_report(r, n, outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome), &f->arena, give, NULL,
+               &f->problems);
     run_finish(r, &f->arena, give, NULL, &f->problems);
     edits_init(&edits, &f->arena);
     run_key(r, n, false, &f->arena);

@@ -35,8 +35,10 @@ static const char *const left_format =
     "}\n";
 
 static const char *const message =
-    "Id = 7\nA = Hello World\nB = ÆØÅ\nEmpty =\nN = 2.50\nK = -3\nD = 2026-02-28\nT = 10:11:12\nS = 2026-01-02T03:04:05\nYes = true\nNo = false\nLax = 12O\n"
-    "Row {\nNo = 1\nKind = a\nQ = 1.5\n}\nRow {\nNo = 2\nKind = b\nQ = 2\n}\nRow {\nNo = 3\nKind = a\n}\nOne {\nX = x\n}\n";
+    "Id = 7\nA = Hello World\nB = ÆØÅ\nEmpty =\nN = 2.50\nK = -3\nD = 2026-02-28\nT = 10:11:12\n"
+    "S = 2026-01-02T03:04:05\nYes = true\nNo = false\nLax = 12O\n"
+    "Row {\nNo = 1\nKind = a\nQ = 1.5\n}\nRow {\nNo = 2\nKind = b\nQ = 2\n}\nRow {\nNo = 3\nKind = a\n}\n"
+    "One {\nX = x\n}\n";
 
 /* The value of an expression as text; "FAULT CODE" when it was refused. */
 static void value(const char *expr, const char *want)
@@ -49,7 +51,8 @@ static void value(const char *expr, const char *want)
     tree_format(&t, "r", "syntax xml\nmessage R {\n    V text\n}\n");
     snprintf(map, sizeof map,
              "mapping l => r\nparam p text = \"par\"\nparam flag boolean = \"no\"\n"
-             "table tab key A columns B, C {\n    a x 1\n    b y 2\n}\ntable pair key A, B columns C optional {\n    a b both\n}\n"
+             "table tab key A columns B, C {\n    a x 1\n    b y 2\n}\n"
+             "table pair key A, B columns C optional {\n    a b both\n}\n"
              "M => R {\n    let twice = join(\",\", A, B)\n    let rowa = $tab[Row[1]/Kind]\n    %s => V\n}\n", expr);
     if (tree_mapping(&t, map) != OK)
         fail_msg("%s: %s", expr, tree_problems(&t));
@@ -231,8 +234,10 @@ static void test_arithmetic_of_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_nothing_rules), cmocka_unit_test(test_lists), cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_dates), cmocka_unit_test(test_outside), cmocka_unit_test(test_arithmetic_of_nothing),
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_nothing_rules), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_dates), cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_arithmetic_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

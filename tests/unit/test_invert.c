@@ -43,7 +43,8 @@ static void start(struct tree *t, const char *row)
     tree_format(t, "r", right_format);
     snprintf(map, sizeof map,
              "mapping l <=> r\ntable state key Shown columns Stored {\n    Sent S1\n    Open S2\n}\n"
-             "table pair key P, Q columns C {\n    a b ab\n    c d cd\n}\ntable many key P columns C prefer C {\n    x same\n    y same\n}\n"
+             "table pair key P, Q columns C {\n    a b ab\n    c d cd\n}\n"
+             "table many key P columns C prefer C {\n    x same\n    y same\n}\n"
              "table liked key P columns C prefer Best {\n    x same no\n    y same yes\n}\n"
              "M <=> R {\n    key Id <=> Id\n    %s\n}\n", row);
     if (tree_mapping(t, map) != OK)
@@ -122,7 +123,8 @@ static void test_exact(void **state)
     both("N - 1 <=> W", "Id = \"1\"\nN = \"2\"\n", "Id = \"1\"\nW = \"1\"\n");
     both("10 - N <=> W", "Id = \"1\"\nN = \"2\"\n", "Id = \"1\"\nW = \"8\"\n");
     both("N div 8 <=> W", "Id = \"1\"\nN = \"2\"\n", "Id = \"1\"\nW = \"0.25\"\n");
-    both("datetime(D, T) <=> F", "Id = \"1\"\nD = \"2026-01-02\"\nT = \"03:04:05\"\n", "Id = \"1\"\nF = \"2026-01-02T03:04:05\"\n");
+    both("datetime(D, T) <=> F", "Id = \"1\"\nD = \"2026-01-02\"\nT = \"03:04:05\"\n",
+         "Id = \"1\"\nF = \"2026-01-02T03:04:05\"\n");
     both("letters(Id) <=> V", "Id = \"28\"\n", "Id = \"28\"\nV = \"AB\"\n");
     both("text(D, \"dd.MM.yyyy\") <=> V", "Id = \"1\"\nD = \"2026-01-02\"\n", "Id = \"1\"\nV = \"02.01.2026\"\n");
     both("$state[A]/Stored <=> V", "Id = \"1\"\nA = \"Sent\"\n", "Id = \"1\"\nV = \"S1\"\n");
@@ -188,8 +190,10 @@ static void test_update(void **state)
     update("upper(A) <=> V", "Id = 1\nA = Abc\n", "Id = 1\nV = ABC\n", "");
     update("upper(A) <=> V", "Id = 1\nA = Abc\n", "Id = 1\nV = ABD\n", "set A = ABD\n");
     update("date(S) <=> E", "Id = 1\nS = 2026-01-02T03:04:05\n", "Id = 1\nE = 2026-01-02\n", "");
-    update("date(S) <=> E", "Id = 1\nS = 2026-01-02T03:04:05\n", "Id = 1\nE = 2026-01-03\n", "set S = 2026-01-03T03:04:05\n");
-    update("time(S) <=> G", "Id = 1\nS = 2026-01-02T03:04:05\n", "Id = 1\nG = 10:00:00\n", "set S = 2026-01-02T10:00:00\n");
+    update("date(S) <=> E", "Id = 1\nS = 2026-01-02T03:04:05\n", "Id = 1\nE = 2026-01-03\n",
+           "set S = 2026-01-03T03:04:05\n");
+    update("time(S) <=> G", "Id = 1\nS = 2026-01-02T03:04:05\n", "Id = 1\nG = 10:00:00\n",
+           "set S = 2026-01-02T10:00:00\n");
     update("A | B <=> V", "Id = 1\nB = b\n", "Id = 1\nV = b\n", "");
     update("A | B <=> V", "Id = 1\nB = b\n", "Id = 1\nV = c\n", "set A = c\n");
     update("A | B <=> V", "Id = 1\nA = a\nB = b\n", "Id = 1\nV = c\n", "set A = c\n");

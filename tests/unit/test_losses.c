@@ -13,22 +13,26 @@ static const char *losses(struct tree *t, const char *map, enum mapping_directio
 {
     tree_init(t);
     tree_format(t, "l",
-        "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text max 30\n    B text\n    N decimal\n    S datetime\n    group Row 0..* {\n        No integer\n"
+        "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text max 30\n    B text\n"
+        "    N decimal\n    S datetime\n    group Row 0..* {\n        No integer\n"
         "        Kind text\n    }\n    group Gone 0..* {\n        X text\n    }\n}\n");
     tree_format(t, "r",
-        "syntax csv\nencoding iso-8859-1\nmessage R key Code {\n    Code text\n    V text max 10\n    W decimal scale 0..2\n    K text code (a, b)\n    I integer\n    D date\n"
+        "syntax csv\nencoding iso-8859-1\nmessage R key Code {\n    Code text\n    V text max 10\n"
+        "    W decimal scale 0..2\n    K text code (a, b)\n    I integer\n    D date\n"
         "    group Line 0..* {\n        No text\n    }\n}\n");
     if (tree_mapping(t, map) != OK)
         fail_msg("%s", tree_problems(t));
     struct slice s = SLICE("");
     for (struct loss *l = mapping_losses(&t->arena, t->mapping); l; l = l->next)
         if (l->direction == d)
-            s = arena_printf(&t->arena, "%.*s%s %.*s (%u): %.*s\n", SLICE_ARG(s), loss_names[l->kind], SLICE_ARG(l->path), l->line, SLICE_ARG(l->reason));
+            s = arena_printf(&t->arena, "%.*s%s %.*s (%u): %.*s\n", SLICE_ARG(s), loss_names[l->kind],
+                             SLICE_ARG(l->path), l->line, SLICE_ARG(l->reason));
     return arena_cstr(&t->arena, s);
 }
 
 static const char *const map =
-    "mapping l <=> r\nM <=> R {\n    key Id <=> Code\n    A <=> V\n    N <=> W\n    B <=> K\n    \"7\" => I\n    date(S) <=> D\n"
+    "mapping l <=> r\nM <=> R {\n    key Id <=> Code\n    A <=> V\n    N <=> W\n    B <=> K\n    \"7\" => I\n"
+    "    date(S) <=> D\n"
     "    Row[Kind = \"n\"] <=> Line {\n        No <=> No\n    }\n}\n";
 
 static void test_forward(void **state)
@@ -63,7 +67,8 @@ static void test_first(void **state)
 {
     struct tree t;
     (void)state;
-    const char *all = losses(&t, "mapping l => r\nM => R {\n    A | B => Code\n    Row[1]/Kind => V\n}\n", MAPPING_FORWARD);
+    const char *all = losses(&t, "mapping l => r\nM => R {\n    A | B => Code\n    Row[1]/Kind => V\n}\n",
+                             MAPPING_FORWARD);
     assert_non_null(strstr(all, "first of several A | B (3)"));
     assert_non_null(strstr(all, "first of several Row[1]/Kind (4): number 1 of several"));
     assert_string_equal(losses(&t, "mapping l => r\nM => R {\n    A => Code\n}\n", MAPPING_BACKWARD), "");
@@ -90,7 +95,8 @@ static void test_correspondences(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward), cmocka_unit_test(test_backward), cmocka_unit_test(test_first), cmocka_unit_test(test_correspondences),
+        cmocka_unit_test(test_forward), cmocka_unit_test(test_backward), cmocka_unit_test(test_first),
+        cmocka_unit_test(test_correspondences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What `check` refuses and warns of in mappings: text, place and caret of LANGUAGE.md section 8, and hints that mend. */
+/* What `check` refuses and warns of in mappings: text, place and caret of LANGUAGE.md section 8, and
+   hints that mend. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,7 +80,8 @@ static void row(const char *header, const char *line, const char *want)
     struct arena a;
     arena_init(&a, 0);
     check(&t, arena_printf(&a, "mapping orders %s ongoing\nInvoiceOrder %s CustomerOrder {\n%s%s\n}\n", header, header,
-                           strcmp(header, "=>") == 0 ? "    key OrderId => OrderInfo/GoodsOwnerOrderNumber\n" : KEY_ROW, line).p);
+                           strcmp(header, "=>") == 0 ? "    key OrderId => OrderInfo/GoodsOwnerOrderNumber\n"
+                               : KEY_ROW, line).p);
     if (want)
         expect(&t, want);
     else if (t.problems.errors)
@@ -131,7 +133,8 @@ static void test_required(void **state)
     (void)state;
     check(&t, "mapping orders <=> ongoing\nInvoiceOrder <=> CustomerOrder {\n    Name <=> Customer/Name\n}\n");
     expect(&t,
-        "maps/test.map:2:1: error: required field OrderInfo/GoodsOwnerOrderNumber is filled by no row going right [MAP_REQUIRED]\n"
+        "maps/test.map:2:1: error: "
+        "required field OrderInfo/GoodsOwnerOrderNumber is filled by no row going right [MAP_REQUIRED]\n"
         "    InvoiceOrder <=> CustomerOrder {\n"
         "    ^ add `… => OrderInfo/GoodsOwnerOrderNumber` or drop `required` in ongoing.format:4\n");
     tree_release(&t);
@@ -148,7 +151,8 @@ static void test_many(void **state)
     row("=>", "    InvoiceRow[1]/Quantity => OrderInfo/Total", NULL);
     row("=>", "    InvoiceRow[last()]/Quantity => OrderInfo/Total", NULL);
     row("=>", "    InvoiceRow[\"7\"]/Quantity => OrderInfo/Total", NULL);
-    row("=>", "    InvoiceRow[\"7\", \"8\"]/Quantity => OrderInfo/Total", "InvoiceRow has 1 key field, not 2 [MAP_KEY]");
+    row("=>", "    InvoiceRow[\"7\", \"8\"]/Quantity => OrderInfo/Total",
+        "InvoiceRow has 1 key field, not 2 [MAP_KEY]");
 }
 
 static void test_number(void **state)
@@ -167,7 +171,8 @@ static void test_predicate(void **state)
     row("=>", "    CustomerDeliveryPhone        => Contact[length(Type) > 2]/Value",
         "error: this predicate cannot construct anything [MAP_PREDICATE]\n"
         "        CustomerDeliveryPhone        => Contact[length(Type) > 2]/Value\n"
-        "                                                ^^^^^^^^^^^^^^^^ on the written side only a key, a position or path = constant\n");
+        "                     "
+        "                           ^^^^^^^^^^^^^^^^ on the written side only a key, a position or path = constant\n");
     row("=>", "    CustomerDeliveryPhone => Contact[\"phone\"]/Value", NULL);
     row("=>", "    CustomerDeliveryPhone => Contact[Type = \"phone\"]/Value", NULL);
     row("=>", "    CustomerDeliveryPhone => Contact[2]/Value", NULL);
@@ -178,11 +183,13 @@ static void test_table_not_unique(void **state)
     struct tree t;
     (void)state;
     check(&t, "mapping orders <=> ongoing\n"
-              "table order-state key Shown columns Stored {\n    Sent OrderState_Sent\n    Open O\n    Closed C\n    Gone OrderState_Sent\n}\n"
+              "table order-state key Shown columns Stored {\n    Sent OrderState_Sent\n    Open O\n"
+              "    Closed C\n    Gone OrderState_Sent\n}\n"
               "InvoiceOrder <=> CustomerOrder {\n" KEY_ROW
               "$order-state[Status]/Stored  <=> Customer/OrderStatus\n}\n");
     expect(&t,
-        "maps/test.map:10:1: error: table order-state: two rows give Stored = \"OrderState_Sent\" (rows 1 and 4) [TABLE_NOT_UNIQUE]\n"
+        "maps/test.map:10:1: error: "
+        "table order-state: two rows give Stored = \"OrderState_Sent\" (rows 1 and 4) [TABLE_NOT_UNIQUE]\n"
         "    $order-state[Status]/Stored  <=> Customer/OrderStatus\n"
         "    ^^^^^^^^^^^^ backward cannot choose: make Stored unique, add `prefer …`, or write `=>`\n");
     tree_release(&t);
@@ -263,7 +270,8 @@ static void test_syntax(void **state)
     row("=>", "    Name Customer/Name", "an arrow is expected here [MAP_SYNTAX]");
     row("=>", "    Name => Customer/Name extra words", "nothing may follow here [MAP_SYNTAX]");
     row("=>", "    concat(Name, => Customer/Name)", "an expression is expected here");
-    row("=>", "    consolidate {\n        gate Name else X\n    }", "line 4: consolidate cannot be run by this version [MAP_CONSOLIDATE]");
+    row("=>", "    consolidate {\n        gate Name else X\n    }",
+        "line 4: consolidate cannot be run by this version [MAP_CONSOLIDATE]");
     row("=>", "    table x key y", "stands at the top of the file only");
 }
 
@@ -326,10 +334,14 @@ static void test_ten_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_field), cmocka_unit_test(test_path_twice), cmocka_unit_test(test_one_way), cmocka_unit_test(test_required),
-        cmocka_unit_test(test_many), cmocka_unit_test(test_number), cmocka_unit_test(test_predicate), cmocka_unit_test(test_table_not_unique),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_template_place), cmocka_unit_test(test_types), cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_conditions), cmocka_unit_test(test_syntax), cmocka_unit_test(test_headers), cmocka_unit_test(test_ten_errors),
+        cmocka_unit_test(test_no_field), cmocka_unit_test(test_path_twice), cmocka_unit_test(test_one_way),
+        cmocka_unit_test(test_required),
+        cmocka_unit_test(test_many), cmocka_unit_test(test_number), cmocka_unit_test(test_predicate),
+        cmocka_unit_test(test_table_not_unique),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_template_place), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_conditions), cmocka_unit_test(test_syntax), cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_ten_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,10 +100,13 @@ static void test_forward(void **state)
     assert_non_null(r);
     assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"NORDISK\"\n");
     struct node *n = tree_message(&t, t.mapping->left,
-        "Id = 7\nName = Ada\nAddress {\nCity = Oslo\n}\nRow {\nNo = 1\nKind = Normal\nProduct = P1\nQuantity = 2.50\n}\n"
-        "Row {\nNo = 2\nKind = Text\n}\nRow {\nNo = 3\nKind = Normal\n}\nRow {\nNo = 4\nKind = Normal\nProduct = P4\n}\n");
+        "Id = 7\nName = Ada\nAddress {\nCity = Oslo\n}\nRow {\nNo = 1\nKind = Normal\nProduct = P1\n"
+        "Quantity = 2.50\n}\n"
+        "Row {\nNo = 2\nKind = Text\n}\nRow {\nNo = 3\nKind = Normal\n}\nRow {\nNo = 4\nKind = Normal\n"
+        "Product = P4\n}\n");
     assert_string_equal(run(&t, r, n, OK),
-        "Info {\nNumber = \"7\"\nTitle = \"Ada\"\n}\nTown = \"Oslo\"\nKind = \"sale\"\nLine {\nCode = \"1\"\nItem = \"P1\"\nCount = \"2.50\"\n}\n"
+        "Info {\nNumber = \"7\"\nTitle = \"Ada\"\n}\nTown = \"Oslo\"\nKind = \"sale\"\nLine {\nCode = \"1\"\n"
+        "Item = \"P1\"\nCount = \"2.50\"\n}\n"
         "Line {\nCode = \"4\"\nItem = \"P4\"\n}\n");
     n = tree_message(&t, t.mapping->left, "Name = Ada\n");
     run(&t, r, n, SKIP);
@@ -123,7 +126,8 @@ static void test_backward_create(void **state)
     struct run *r = run_new(&t.arena, t.mapping, MAPPING_BACKWARD, &o, &t.problems);
     assert_non_null(r);
     struct node *n = tree_message(&t, t.mapping->right,
-        "Info {\nNumber = 7\nTitle = Ada\n}\nTown = Oslo\nLine {\nCode = 1\nItem = P1\nCount = 2.50\n}\nLine {\nCode = 4\nItem = P4\n}\n");
+        "Info {\nNumber = 7\nTitle = Ada\n}\nTown = Oslo\nLine {\nCode = 1\nItem = P1\nCount = 2.50\n}\n"
+        "Line {\nCode = 4\nItem = P4\n}\n");
     assert_string_equal(run(&t, r, n, OK),
         "Id = \"7\"\nName = \"Ada\"\nAddress {\nCity = \"Oslo\"\n}\n"
         "Row {\nNo = \"1\"\nKind = \"Normal\"\nProduct = \"P1\"\nQuantity = \"2.50\"\n}\n"
@@ -165,7 +169,8 @@ static struct run *begin(struct tree *t, struct outside *o, const char *map)
 }
 
 static const char *const four_rows =
-    "Id = 7\nRow {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\n}\nRow {\nNo = 3\nQuantity = -1\n}\nRow {\nNo = 4\nQuantity = 4\n}\n";
+    "Id = 7\nRow {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\n}\nRow {\nNo = 3\nQuantity = -1\n}\nRow {\nNo = 4\n"
+    "Quantity = 4\n}\n";
 
 static void test_outcomes(void **state)
 {
@@ -175,14 +180,17 @@ static void test_outcomes(void **state)
     struct run *r = begin(&t, &o, PAIR
         "    require Name else warn NO_NAME \"order {Id} has no name\"\n"
         "    Row => Line {\n        require Quantity else skip NONE\n"
-        "        require Quantity > 0 else note LOW \"line {No} of {../Id}: {Quantity}\"\n        key No => Code\n    }\n}\n");
+        "        require Quantity > 0 else note LOW \"line {No} of {../Id}: {Quantity}\"\n"
+        "        key No => Code\n    }\n}\n");
     assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, four_rows), OK),
         "Info {\nNumber = \"7\"\n}\nLine {\nCode = \"1\"\n}\nLine {\nCode = \"3\"\n}\nLine {\nCode = \"4\"\n}\n");
     assert_string_equal(tree_findings(&t), "warn NO_NAME order 7 has no name\nskip NONE \nnote LOW line 3 of 7: -1\n");
     assert_int_equal(t.outcome.kind, OUTCOME_WARN);
     tree_release(&t);
     /* all failing lines are told, the message is held once */
-    r = begin(&t, &o, PAIR "    Row => Line {\n        require Quantity > 0 else wait LOW \"line {No}\"\n        key No => Code\n    }\n}\n");
+    r = begin(&t, &o,
+              PAIR "    Row => Line {\n        require Quantity > 0 else wait LOW \"line {No}\"\n"
+                   "        key No => Code\n    }\n}\n");
     run(&t, r, tree_message(&t, t.mapping->left, four_rows), SKIP);
     assert_string_equal(tree_findings(&t), "wait LOW line 2\nwait LOW line 3\n");
     assert_int_equal(t.outcome.kind, OUTCOME_WAIT);
@@ -215,14 +223,20 @@ static void test_next(void **state)
     struct tree t;
     struct outside o;
     (void)state;
-    struct run *r = begin(&t, &o, "mapping left => right\nOrder => Sale {\n    let own = next(\"numbers\")\n    $own => Info/Number\n    concat(\"T\", $own) => Info/Title\n"
-        "    Row => Line {\n        require Quantity else X \"x\"\n        require Quantity > 0 else skip Y\n        key No => Code\n    }\n}\n");
+    struct run *r =
+        begin(&t, &o,
+              "mapping left => right\nOrder => Sale {\n    let own = next(\"numbers\")\n"
+              "    $own => Info/Number\n    concat(\"T\", $own) => Info/Title\n"
+        "    Row => Line {\n        require Quantity else X \"x\"\n        require Quantity > 0 else skip Y\n"
+        "        key No => Code\n    }\n}\n");
     o.sequence_next = next_number;
     t.nformats = 100;
     run(&t, r, tree_message(&t, t.mapping->left, four_rows), SKIP);
     assert_string_equal(tree_findings(&t), "reject X x\nskip Y \n");
     assert_int_equal(t.nformats, 100);
-    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Row {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\nQuantity = 0\n}\n"), OK),
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left,
+                                                "Row {\nNo = 1\nQuantity = 1\n}\nRow {\nNo = 2\nQuantity = 0\n}\n"),
+                                                OK),
         "Info {\nNumber = \"101\"\nTitle = \"T101\"\n}\nLine {\nCode = \"1\"\n}\n");
     assert_string_equal(tree_findings(&t), "skip Y \n");
     tree_release(&t);
@@ -234,19 +248,23 @@ static void test_report(void **state)
     struct outside o;
     (void)state;
     load(&t, PAIR "    require Name else X \"no name\"\n}\n");
-    tree_format(&t, "log", "syntax csv\nmessage Entry {\n    Key text\n    What text\n    Text text\n    All text\n}\n");
+    tree_format(&t, "log",
+                "syntax csv\nmessage Entry {\n    Key text\n    What text\n    Text text\n    All text\n}\n");
     struct mapping *m = t.mapping;
     assert_int_equal(tree_mapping(&t, "mapping left => log\ntable word key O columns Shown {\n    reject refused\n}\n"
-        "$outcome/Problem[Text] => Entry {\n    ../../Id => Key\n    $word[Outcome] => What\n    Text => Text\n    $outcome/Text => All\n}\n"), OK);
+        "$outcome/Problem[Text] => Entry {\n    ../../Id => Key\n    $word[Outcome] => What\n    Text => Text\n"
+        "    $outcome/Text => All\n}\n"), OK);
     tree_outside(&t, &o);
-    struct run *r = run_new(&t.arena, m, MAPPING_FORWARD, &o, &t.problems), *report = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
+    struct run *r = run_new(&t.arena, m, MAPPING_FORWARD, &o, &t.problems), *report = run_new(&t.arena, t.mapping,
+            MAPPING_FORWARD, &o, &t.problems);
     struct node *n = tree_message(&t, m->left, "Id = 9\n");
     run(&t, r, n, SKIP);
     struct node *said = outcome_node(&t.message, outcome_format(&t.arena), n, &t.outcome);
     t.ngiven = 0;
     assert_int_equal(run_report(report, n, said, &t.message, tree_give, &t, &t.problems), OK);
     assert_int_equal(t.ngiven, 1);
-    assert_string_equal(tree_dump(&t, t.given[0]), "Key = \"9\"\nWhat = \"refused\"\nText = \"no name\"\nAll = \"no name\"\n");
+    assert_string_equal(tree_dump(&t, t.given[0]),
+                        "Key = \"9\"\nWhat = \"refused\"\nText = \"no name\"\nAll = \"no name\"\n");
     assert_true(slice_is(value_text(&said->values[0]), "rejected"));
     tree_release(&t);
 }
@@ -258,8 +276,12 @@ static void test_totals(void **state)
     struct tree t;
     struct outside o;
     (void)state;
-    struct run *r = begin(&t, &o, "mapping left => right\nlet named = count(Order[Name])\nbatch-id() => /Owner\nsum(Order/Row/Quantity) => /Total\n"
-        "Order => Sale {\n    require Id else skip X\n    key Id => Info/Number\n}\n/.[$named > 0] => Sale {\n    concat(\"named \", $named) => Info/Number\n}\n"
+    struct run *r =
+        begin(&t, &o,
+              "mapping left => right\nlet named = count(Order[Name])\nbatch-id() => /Owner\n"
+              "sum(Order/Row/Quantity) => /Total\n"
+        "Order => Sale {\n    require Id else skip X\n    key Id => Info/Number\n}\n/.[$named > 0] => Sale {\n"
+        "    concat(\"named \", $named) => Info/Number\n}\n"
         "/.[not($named > 0)] => Sale {\n    \"none\" => Info/Number\n}\n");
     run_source_file(r, node_new(&t.arena, t.mapping->left->file_group, NULL));
     assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"B-1\"\n");
@@ -279,7 +301,9 @@ static void test_file_requires(void **state)
     struct tree t;
     struct outside o;
     (void)state;
-    load(&t, "mapping left => right\nparam a text\nparam b text = \"x\"\nrequire $a and $a != $b else BAD \"set a, other than {$b}\"\n"
+    load(&t,
+         "mapping left => right\nparam a text\nparam b text = \"x\"\n"
+         "require $a and $a != $b else BAD \"set a, other than {$b}\"\n"
              "Order => Sale {\n    key Id => Info/Number\n}\n");
     tree_outside(&t, &o);
     assert_null(run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems));
@@ -295,9 +319,13 @@ static void test_sort(void **state)
     struct tree t;
     struct outside o;
     (void)state;
-    struct run *r = begin(&t, &o, "mapping left => right\nsort Name descending, Id\nOrder => Sale {\n    key Id => Info/Number\n"
-        "    Row => Line {\n        key No => Code\n        Quantity => Count\n        sort Count, Code descending\n    }\n}\n");
-    run(&t, r, tree_message(&t, t.mapping->left, "Id = 3\nName = a\nRow {\nNo = 1\nQuantity = 10\n}\nRow {\nNo = 2\nQuantity = 9\n}\nRow {\nNo = 3\nQuantity = 9.0\n}\n"), OK);
+    struct run *r =
+        begin(&t, &o, "mapping left => right\nsort Name descending, Id\nOrder => Sale {\n    key Id => Info/Number\n"
+        "    Row => Line {\n        key No => Code\n        Quantity => Count\n"
+        "        sort Count, Code descending\n    }\n}\n");
+    run(&t, r, tree_message(&t, t.mapping->left,
+                            "Id = 3\nName = a\nRow {\nNo = 1\nQuantity = 10\n}\nRow {\nNo = 2\nQuantity = 9\n"
+                            "}\nRow {\nNo = 3\nQuantity = 9.0\n}\n"), OK);
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 10\nName = b\n"), OK);
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 2\nName = a\n"), OK);
     arena_reset(&t.message);
@@ -307,7 +335,8 @@ static void test_sort(void **state)
     assert_string_equal(tree_dump(&t, t.given[0]), "Info {\nNumber = \"10\"\n}\n");
     assert_string_equal(tree_dump(&t, t.given[1]), "Info {\nNumber = \"2\"\n}\n");
     assert_string_equal(tree_dump(&t, t.given[2]),
-        "Info {\nNumber = \"3\"\n}\nLine {\nCode = \"3\"\nCount = \"9.0\"\n}\nLine {\nCode = \"2\"\nCount = \"9\"\n}\nLine {\nCode = \"1\"\nCount = \"10\"\n}\n");
+        "Info {\nNumber = \"3\"\n}\nLine {\nCode = \"3\"\nCount = \"9.0\"\n}\nLine {\nCode = \"2\"\n"
+        "Count = \"9\"\n}\nLine {\nCode = \"1\"\nCount = \"10\"\n}\n");
     tree_release(&t);
 }
 
@@ -319,10 +348,13 @@ static void test_blocks_and_places(void **state)
     struct outside o;
     (void)state;
     struct run *r = begin(&t, &o, "mapping left => right\nblock where {\n    Street => Street\n    City => Town\n}\n"
-        "Order => Sale {\n    key Id => Info/Number\n    Address => . {\n        use where\n    }\n    Name => Line[Code = \"n\" and Item = \"i\"]/Count\n"
+        "Order => Sale {\n    key Id => Info/Number\n    Address => . {\n        use where\n    }\n"
+        "    Name => Line[Code = \"n\" and Item = \"i\"]/Count\n"
         "    \"x\" => Line[\"k\"]/Item\n    .[Phone] => Line {\n        \"phone\" => Code\n    }\n}\n");
-    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = 5\nAddress {\nCity = Oslo\n}\n"), OK),
-        "Info {\nNumber = \"1\"\n}\nTown = \"Oslo\"\nLine {\nCode = \"n\"\nItem = \"i\"\nCount = \"5\"\n}\nLine {\nCode = \"k\"\nItem = \"x\"\n}\n");
+    assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = 5\nAddress {\nCity = Oslo\n}\n"),
+                            OK),
+        "Info {\nNumber = \"1\"\n}\nTown = \"Oslo\"\nLine {\nCode = \"n\"\nItem = \"i\"\nCount = \"5\"\n}\n"
+        "Line {\nCode = \"k\"\nItem = \"x\"\n}\n");
     assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nPhone = 5\n"), OK),
         "Info {\nNumber = \"1\"\n}\nLine {\nCode = \"k\"\nItem = \"x\"\n}\nLine {\nCode = \"phone\"\n}\n");
     tree_release(&t);
@@ -334,11 +366,14 @@ static void test_lets_once(void **state)
     struct outside o;
     (void)state;
     struct run *r = begin(&t, &o, "mapping left => right\ntable t key A columns B {\n    a x\n}\n"
-        "Order => Sale {\n    let b = $t[Name]/B\n    require not(Phone) or $b else X \"no row for {Name}\"\n    key Id => Info/Number\n"
-        "    Row => Line {\n        let two = Quantity * 2\n        key No => Code\n        $two => Count\n        if(Product, $b) => Item\n    }\n}\n");
+        "Order => Sale {\n    let b = $t[Name]/B\n    require not(Phone) or $b else X \"no row for {Name}\"\n"
+        "    key Id => Info/Number\n"
+        "    Row => Line {\n        let two = Quantity * 2\n        key No => Code\n        $two => Count\n"
+        "        if(Product, $b) => Item\n    }\n}\n");
     assert_string_equal(run(&t, r, tree_message(&t, t.mapping->left,
         "Id = 1\nName = a\nRow {\nNo = 1\nQuantity = 2\nProduct = p\n}\nRow {\nNo = 2\nQuantity = 3\n}\n"), OK),
-        "Info {\nNumber = \"1\"\n}\nLine {\nCode = \"1\"\nItem = \"x\"\nCount = \"4\"\n}\nLine {\nCode = \"2\"\nCount = \"6\"\n}\n");
+        "Info {\nNumber = \"1\"\n}\nLine {\nCode = \"1\"\nItem = \"x\"\nCount = \"4\"\n}\nLine {\n"
+        "Code = \"2\"\nCount = \"6\"\n}\n");
     /* missing, and guarded by a condition or never needed */
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = b\n"), OK);
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\nName = b\nPhone = 1\n"), SKIP);
@@ -354,7 +389,8 @@ int main(void)
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_backward_create),
         cmocka_unit_test(test_required_param),
-        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_next), cmocka_unit_test(test_report), cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_next), cmocka_unit_test(test_report),
+        cmocka_unit_test(test_totals),
         cmocka_unit_test(test_file_requires), cmocka_unit_test(test_sort), cmocka_unit_test(test_blocks_and_places),
         cmocka_unit_test(test_lets_once),
     };

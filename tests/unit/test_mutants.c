@@ -33,8 +33,12 @@ static const char *const map =
 static void start(struct tree *t)
 {
     tree_init(t);
-    tree_format(t, "l", "syntax xml\nmessage M key Id {\n    Id text\n    A text\n    group One {\n        X text\n    }\n    group Two {\n        X text\n    }\n}\n");
-    tree_format(t, "r", "syntax xml\nmessage R key Id {\n    Id text\n    B text\n    group One {\n        X text\n    }\n    group Two {\n        X text\n    }\n}\n");
+    tree_format(t, "l",
+                "syntax xml\nmessage M key Id {\n    Id text\n    A text\n    group One {\n        X text\n"
+                "    }\n    group Two {\n        X text\n    }\n}\n");
+    tree_format(t, "r",
+                "syntax xml\nmessage R key Id {\n    Id text\n    B text\n    group One {\n        X text\n"
+                "    }\n    group Two {\n        X text\n    }\n}\n");
     if (tree_mapping(t, map) != OK)
         fail_msg("%s", tree_problems(t));
 }
@@ -48,9 +52,11 @@ static void test_mutants(void **state)
     size_t n = mapping_mutants(&t.arena, t.mapping, &list);
     struct slice s = SLICE("");
     for (size_t i = 0; i < n; i++)
-        s = arena_printf(&t.arena, "%.*s%d %u-%u %.*s\n", SLICE_ARG(s), (int)list[i].kind, list[i].first_line, list[i].last_line, SLICE_ARG(list[i].text));
+        s = arena_printf(&t.arena, "%.*s%d %u-%u %.*s\n", SLICE_ARG(s), (int)list[i].kind, list[i].first_line,
+                         list[i].last_line, SLICE_ARG(list[i].text));
     assert_string_equal(arena_cstr(&t.arena, s),
-        "1 3-3 a x\n1 4-4 b y\n0 9-19 M => R\n2 10-10 require Id else skip NO_ID\n0 11-11 key Id => Id\n0 12-14 One => One\n0 7-7 X => X\n0 15-17 Two => Two\n"
+        "1 3-3 a x\n1 4-4 b y\n0 9-19 M => R\n2 10-10 require Id else skip NO_ID\n0 11-11 key Id => Id\n"
+        "0 12-14 One => One\n0 7-7 X => X\n0 15-17 Two => Two\n"
         "0 18-18 $t[A]/B => B\n");
     tree_release(&t);
 }
@@ -79,7 +85,8 @@ static void test_coverage(void **state)
     start(&t);
     tree_outside(&t, &o);
     struct run *r = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
-    run_message(r, tree_message(&t, t.mapping->left, "Id = 1\nA = a\nOne {\nX = x\n}\nTwo {\nX = x\n}\n"), 1, &t.message, &t.outcome, tree_give, &t, &t.problems);
+    run_message(r, tree_message(&t, t.mapping->left, "Id = 1\nA = a\nOne {\nX = x\n}\nTwo {\nX = x\n}\n"), 1,
+                &t.message, &t.outcome, tree_give, &t, &t.problems);
     run_message(r, tree_message(&t, t.mapping->left, "A = a\n"), 2, &t.message, &t.outcome, tree_give, &t, &t.problems);
     run_coverage(r, count, &times);
     assert_int_equal(times.of[10], 2);

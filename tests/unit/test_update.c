@@ -95,11 +95,14 @@ static void test_values(void **state)
 static void test_lines(void **state)
 {
     (void)state;
-    const char *original = "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1.0\nExtra = e\n}\nRow {\nNo = 5\nKind = t\n}\nRow {\nNo = 2\nKind = n\nQ = 2\n}\n";
+    const char *original =
+        "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1.0\nExtra = e\n}\nRow {\nNo = 5\nKind = t\n}\nRow {\nNo = 2\n"
+        "Kind = n\nQ = 2\n}\n";
     update(plain, original, "Code = 1\nLine {\nNo = 1\nQty = 1\n}\nLine {\nNo = 2\nQty = 2.0\n}\n", "");
     update(plain, original, "Code = 1\nLine {\nNo = 2\nQty = 2\n}\nLine {\nNo = 1\nQty = 7\n}\n", "set Row[1]/Q = 7\n");
     update(plain, original, "Code = 1\nLine {\nNo = 2\nQty = 2\n}\n", "");
-    update(plain, original, "Code = 1\nLine {\nNo = 1\nQty = 1\n}\nLine {\nNo = 2\nQty = 2\n}\nLine {\nNo = 3\nQty = 3\n}\n",
+    update(plain, original,
+           "Code = 1\nLine {\nNo = 1\nQty = 1\n}\nLine {\nNo = 2\nQty = 2\n}\nLine {\nNo = 3\nQty = 3\n}\n",
            "insert Row\nNo = \"3\"\nKind = \"n\"\nQ = \"3\"\n");
 }
 
@@ -108,25 +111,34 @@ static void test_policies(void **state)
     (void)state;
     const char *original = "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1\n}\nRow {\nNo = 2\nKind = n\nQ = 2\n}\n";
     const char *answer = "Code = 1\nLine {\nNo = 2\nQty = 2\n}\nLine {\nNo = 3\nQty = 3\n}\n";
-    update(HEAD ROWS "        <= new ignore\n        <= missing remove\n    }\n}\n", original, answer, "delete Row[1]\n");
-    update(HEAD ROWS "        <= new ignore else warn NEW \"new {No}\"\n        <= missing keep else note GONE \"gone {No} {Q}\"\n    }\n}\n", original, answer,
+    update(HEAD ROWS "        <= new ignore\n        <= missing remove\n    }\n}\n", original, answer,
+           "delete Row[1]\n");
+    update(HEAD ROWS "        <= new ignore else warn NEW \"new {No}\"\n"
+                     "        <= missing keep else note GONE \"gone {No} {Q}\"\n    }\n}\n", original, answer,
            "warn NEW new 3\nnote GONE gone 1 1\n");
-    update(HEAD ROWS "        <= new reject\n    }\n}\n", original, answer, "reject NEW_REFUSED Line: is new, and the mapping allows no new ones\n");
-    update(HEAD ROWS "        <= new ignore\n        <= missing reject else GONE \"gone {No}\"\n    }\n}\n", original, answer, "reject GONE gone 1\n");
-    update(HEAD ROWS "        <= new ignore\n        <= missing {\n            if(Q, \"left\") => Extra\n        }\n    }\n}\n", original, answer,
+    update(HEAD ROWS "        <= new reject\n    }\n}\n", original, answer,
+           "reject NEW_REFUSED Line: is new, and the mapping allows no new ones\n");
+    update(HEAD ROWS "        <= new ignore\n        <= missing reject else GONE \"gone {No}\"\n    }\n}\n", original,
+           answer, "reject GONE gone 1\n");
+    update(HEAD ROWS "        <= new ignore\n        <= missing {\n            if(Q, \"left\") => Extra\n"
+                     "        }\n    }\n}\n", original, answer,
            "set Row[1]/Extra = left\n");
-    update(HEAD ROWS "        => new reject\n        => missing reject\n    }\n}\n", original, answer, "insert Row\nNo = \"3\"\nKind = \"n\"\nQ = \"3\"\n");
+    update(HEAD ROWS "        => new reject\n        => missing reject\n    }\n}\n", original, answer,
+           "insert Row\nNo = \"3\"\nKind = \"n\"\nQ = \"3\"\n");
 }
 
 static void test_old(void **state)
 {
     (void)state;
     const char *map = HEAD ROWS
-        "        <= require not($old/Extra = \"locked\") or Qty = $old/Q else LOCKED \"line {No} is locked at {$old/Q}\"\n"
+        "        <= require not($old/Extra "
+        "= \"locked\") or Qty = $old/Q else LOCKED \"line {No} is locked at {$old/Q}\"\n"
         "        <= require $old else skip UNKNOWN\n    }\n}\n";
-    const char *original = "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1\nExtra = locked\n}\nRow {\nNo = 2\nKind = n\nQ = 2\n}\n";
+    const char *original =
+        "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1\nExtra = locked\n}\nRow {\nNo = 2\nKind = n\nQ = 2\n}\n";
     update(map, original, "Code = 1\nLine {\nNo = 1\nQty = 1\n}\nLine {\nNo = 2\nQty = 5\n}\n", "set Row[2]/Q = 5\n");
-    update(map, original, "Code = 1\nLine {\nNo = 1\nQty = 3\n}\nLine {\nNo = 2\nQty = 5\n}\n", "reject LOCKED line 1 is locked at 1\n");
+    update(map, original, "Code = 1\nLine {\nNo = 1\nQty = 3\n}\nLine {\nNo = 2\nQty = 5\n}\n",
+           "reject LOCKED line 1 is locked at 1\n");
     update(map, original, "Code = 1\nLine {\nNo = 9\nQty = 3\n}\n", "skip UNKNOWN \n");
 }
 
@@ -138,7 +150,8 @@ static void test_shared(void **state)
     update(map, original, "Code = 1\nMobile = mob\nTel = tel\n", "");
     update(map, original, "Code = 1\nMobile = 5\nTel = 5\n", "set Phone = 5\n");
     update(map, original, "Code = 1\nMobile = mob\nTel = 7\n",
-           "set Phone = 7\nwarn ROWS_DISAGREE Phone gets \"\" and \"7\" from two rows; the later row wins (test.map:6)\n");
+           "set Phone = 7\n"
+           "warn ROWS_DISAGREE Phone gets \"\" and \"7\" from two rows; the later row wins (test.map:6)\n");
     update(map, "Id = 1\nPhone = 5\n", "Code = 1\nMobile = 6\nTel = 5\n",
            "warn ROWS_DISAGREE Phone gets \"6\" and \"5\" from two rows; the later row wins (test.map:6)\n");
 }
@@ -146,9 +159,12 @@ static void test_shared(void **state)
 static void test_positions(void **state)
 {
     (void)state;
-    const char *map = HEAD "    Row <=> Line {\n        key No <=> No\n        Sub <=> Part {\n            S <=> P\n        }\n    }\n}\n";
+    const char *map =
+        HEAD "    Row <=> Line {\n        key No <=> No\n        Sub <=> Part {\n            S <=> P\n"
+             "        }\n    }\n}\n";
     const char *original = "Id = 1\nRow {\nNo = 1\nSub {\nS = a\n}\nSub {\nS = b\n}\n}\n";
-    update(map, original, "Code = 1\nLine {\nNo = 1\nPart {\nP = a\n}\nPart {\nP = c\n}\n}\n", "set Row[1]/Sub[2]/S = c\n");
+    update(map, original, "Code = 1\nLine {\nNo = 1\nPart {\nP = a\n}\nPart {\nP = c\n}\n}\n",
+           "set Row[1]/Sub[2]/S = c\n");
     update(map, original, "Code = 1\nLine {\nNo = 1\nPart {\nP = a\n}\n}\n",
            "reject ALIGN_COUNT 1 Part stand against 2, and no key row says which is which\n");
 }
@@ -170,9 +186,11 @@ static void test_key(void **state)
     struct outside o;
     (void)state;
     struct run *r = start(&t, &o, plain, MAPPING_BACKWARD);
-    struct node *old = tree_message(&t, t.mapping->left, "Id = 12\n"), *n = tree_message(&t, t.mapping->right, "Code = 12\n");
+    struct node *old = tree_message(&t, t.mapping->left, "Id = 12\n"), *n = tree_message(&t, t.mapping->right,
+            "Code = 12\n");
     assert_true(slice_equal(run_key(r, old, true, &t.message), run_key(r, n, false, &t.message)));
-    struct node *none = tree_message(&t, t.mapping->left, "Name = x\n"), *other = tree_message(&t, t.mapping->right, "Title = x\n");
+    struct node *none = tree_message(&t, t.mapping->left, "Name = x\n"), *other = tree_message(&t, t.mapping->right,
+            "Title = x\n");
     assert_false(slice_equal(run_key(r, none, true, &t.message), run_key(r, other, false, &t.message)));
     assert_ptr_equal(run_target(r, n->group), old->group);
     tree_release(&t);
@@ -200,7 +218,8 @@ static const char *random_left(struct tree *t)
     if (dice(2))
         buf_printf(&b, "One {\nX = x%u\n}\n", dice(3));
     for (uint32_t i = 0, n = dice(5); i < n; i++)
-        buf_printf(&b, "Row {\nNo = %u\nKind = %s\nQ = %u.%u\nExtra = e\n}\n", i + 1, dice(3) ? "n" : "t", dice(3), dice(2) * 5);
+        buf_printf(&b, "Row {\nNo = %u\nKind = %s\nQ = %u.%u\nExtra = e\n}\n", i + 1, dice(3) ? "n" : "t", dice(3),
+                   dice(2) * 5);
     const char *s = arena_cstr(&t->message, buf_slice(&b));
     buf_release(&b);
     return s;
@@ -246,8 +265,10 @@ static void test_laws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_policies), cmocka_unit_test(test_old),
-        cmocka_unit_test(test_shared), cmocka_unit_test(test_positions), cmocka_unit_test(test_messages), cmocka_unit_test(test_key),
+        cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_old),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_key),
         cmocka_unit_test(test_laws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ struct tree {
 
 static const char *const tree_roots[] = { NULL };
 
-static inline int tree_load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out, struct problems *ps)
+static inline int tree_load_format(void *owner, struct arena *a, struct slice name, const char *from,
+                                   struct format **out, struct problems *ps)
 {
     struct tree *t = owner;
     (void)a, (void)from;
@@ -42,7 +43,8 @@ static inline int tree_load_format(void *owner, struct arena *a, struct slice na
             *out = t->formats[i];
             return OK;
         }
-    problem_addf(ps, PROBLEM_ERROR, "FMT_MISSING", (struct place){ .offset = PLACE_NO_OFFSET }, "no format %.*s", SLICE_ARG(name));
+    problem_addf(ps, PROBLEM_ERROR, "FMT_MISSING", (struct place){ .offset = PLACE_NO_OFFSET }, "no format %.*s",
+                 SLICE_ARG(name));
     return STOP;
 }
 
@@ -217,7 +219,8 @@ static inline const char *tree_findings(struct tree *t)
 {
     struct slice s = SLICE("");
     for (struct finding *f = t->outcome.first; f; f = f->next)
-        s = arena_printf(&t->arena, "%.*s%s %.*s %.*s\n", SLICE_ARG(s), outcome_names[f->kind], SLICE_ARG(f->code), SLICE_ARG(f->text));
+        s = arena_printf(&t->arena, "%.*s%s %.*s %.*s\n", SLICE_ARG(s), outcome_names[f->kind], SLICE_ARG(f->code),
+                         SLICE_ARG(f->text));
     return arena_cstr(&t->arena, s);
 }
 
