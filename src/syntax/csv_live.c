@@ -78,6 +78,12 @@ static bool is_needed(const struct flat *flat, size_t i)
     return (c->field->flags & FIELD_REQUIRED) != 0;
 }
 
+/* Formats made by the program lie in no file. */
+static const char *declared_in(const struct field *f)
+{
+    return f->file ? file_base(f->file) : "the format";
+}
+
 /* A column that is not there: shown below the title that may be a slip of it, else at the heading. */
 static int missing(const struct live *l, const struct flat_column *c, struct rows *w,
                    const struct slice *titles, struct problems *ps)
@@ -88,7 +94,7 @@ static int missing(const struct live *l, const struct flat_column *c, struct row
                          .code = "CSV_COLUMN",
                          .place = { .offset = w->at },
                          .text = arena_printf(ps->arena, "the heading has no %.*s", SLICE_ARG(what)),
-                         .hint = arena_printf(ps->arena, "%s:%u requires it", file_base(c->field->file),
+                         .hint = arena_printf(ps->arena, "%s:%u requires it", declared_in(c->field),
                                               c->field->token.line) };
     struct slice near = problem_suggest(ps->arena, c->title, titles, l->width);
     for (size_t i = 0; near.n && i < l->width; i++) {
@@ -98,7 +104,7 @@ static int missing(const struct live *l, const struct flat_column *c, struct row
         p.place.offset = rows_place(w, rows_raw(w, i).p);
         p.place.width = (uint32_t)slice_chars(titles[i]);
         p.hint = arena_printf(ps->arena, "is this `%.*s`, which %s:%u requires?", SLICE_ARG(c->title),
-                              file_base(c->field->file), c->field->token.line);
+                              declared_in(c->field), c->field->token.line);
         break;
     }
     problem_add(ps, &p);
