@@ -26,6 +26,7 @@ bool cursor_take(struct cursor *c, const char *word)
     return true;
 }
 
+__attribute__((format(printf, 6, 0)))
 static int say(struct site_loading *l, const struct token *t, enum severity severity, const char *code,
                const char *hint, const char *format, va_list ap)
 {
