@@ -2,7 +2,7 @@
  * inbox - is a dropped file ready, and taking it exactly once
  *
  *     struct inbox *in;
- *     rc = inbox_open(arena, &spool, "/srv/site/inbox/orders", &ready, &in, problems);
+ *     rc = inbox_open(arena, &spool, "inbox/orders", &ready, &in, problems);       below the site, or absolute
  *     inbox_begin(in, clock_monotonic_ms());
  *     while ((rc = inbox_next(in, &drop, problems)) == OK) {       ready files, streaming; END = the pass is over
  *         spool_id(&spool, now, id);
@@ -71,6 +71,7 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
                struct problems *ps);
 void inbox_close(struct inbox *in);
 const char *inbox_path(const struct inbox *in);
+int inbox_fd(const struct inbox *in);
 void inbox_begin(struct inbox *in, int64_t now_ms);
 int inbox_next(struct inbox *in, struct drop *out, struct problems *ps);
 /* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 =

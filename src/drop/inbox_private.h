@@ -6,7 +6,6 @@
 
 #include "drop/inbox.h"
 
-int inbox_fd(const struct inbox *in);
 const char *inbox_done(const struct inbox *in);
 
 #endif

@@ -57,7 +57,7 @@ static int open_intake(struct supervisor *s, const struct operation *op)
     if (rc <= WARN && s->watch)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
     if (rc <= WARN)
-        rc = inbox_open(&s->arena, &s->spool, op->take.path, &ready, &in->inbox, s->ps);
+        rc = inbox_open(&s->arena, &s->spool, arena_cstr(&s->arena, op->take.folder), &ready, &in->inbox, s->ps);
     if (rc <= WARN)
         s->nintakes++;
     return rc;
@@ -117,14 +117,13 @@ static int64_t stable_in(const struct supervisor *s, const struct intake *in, co
     return age < 0 ? stable : stable - age;
 }
 
-static bool content_fits(struct supervisor *s, struct intake *in, const struct drop *d)
+static bool content_fits(struct intake *in, const struct drop *d)
 {
     const struct take *t = &in->op->take;
     bool end = waits_for_end(t, in->op->format);
     if (!end && !t->type.n)
         return true;
-    const char *path = file_join(&s->arena, inbox_path(in->inbox), d->name);
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(inbox_fd(in->inbox), d->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return true;                                /* the claim will tell */
     bool fits = !t->type.n || sniff_type(fd, in->op->format, t->type);
@@ -230,7 +229,7 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
             rc = look(s, in, now);
         for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
             const struct drop *d = &in->ready[in->at++];
-            if (content_fits(s, in, d))
+            if (content_fits(in, d))
                 rc = claim_one(s, in, d);
         }
         if (in->due != LATER && in->due - now < *wait)
@@ -263,7 +262,7 @@ bool intake_pending(const struct supervisor *s, const struct flow *f)
 static const struct operation *owner_of(struct supervisor *s, const struct claim *c)
 {
     for (size_t i = 0; i < s->nintakes; i++)
-        if (c->inbox[0] && strcmp(c->inbox, s->intakes[i].op->take.path) == 0)
+        if (slice_is(s->intakes[i].op->take.folder, c->inbox))
             return s->intakes[i].op;
     for (size_t i = 0; i < s->nintakes; i++)
         if (sniff_type(c->fd, s->intakes[i].op->format, slice_none()))

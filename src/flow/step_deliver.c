@@ -25,6 +25,7 @@ int step_written(struct supervisor *s, struct trip *t)
     const struct result *r = t->result;
     trip_close_files(t);
     add_totals(t->b->w, r);
+    t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
     int rc = batch_written(t->b, s->ps);
     notice_problems(s, s->ps);
@@ -54,8 +55,7 @@ static int open_box(struct supervisor *s, struct slice folder)
     if (find_outbox(s, folder))
         return OK;
     struct open_outbox *o = arena_zero(&s->arena, sizeof *o);
-    const char *path = file_join(&s->arena, s->site->dir, arena_cstr(&s->arena, folder));
-    int rc = outbox_open(&o->box, &s->spool, &s->arena, path, s->ps);
+    int rc = outbox_open(&o->box, &s->spool, &s->arena, arena_cstr(&s->arena, folder), s->ps);
     if (rc > WARN)
         return rc;
     o->folder = arena_copy(&s->arena, folder);
