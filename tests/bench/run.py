@@ -142,13 +142,13 @@ class Bench:
         best = peers.get(self.best.get(item))
         for who, _, _ in field:
             if state[who] == "failed":
-                print("%-4s %4d MB  %-16s failed" % (item, mb, who), flush=True)
+                print("%-4s %4dMB  %-28s failed" % (item, mb, who), flush=True)
             else:
                 ratio = lambda other: "%.3f" % (speed[who] / other) if other else ""
                 row = (item, "%dMB" % mb, who if state[who] == "ok" else who + " (output differs)", "%.1f" % speed[who], ratio(limit), ratio(best), "%.1f" % (peak[who] * 1024 / 1e6))
                 self.rows.append(row)
-                print("%-4s %6s  %-16s %8s MB/s  %6s of the limit  %7s x best peer  %8s MB  %s"
-                      % (row[0], row[1], row[2], row[3], row[4], row[5], row[6], "" if state[who] == "ok" else "output " + state[who]), flush=True)
+                print("%-4s %6s  %-28s %7s MB/s  %6s of the limit  %7s x best peer  %7s MB"
+                      % (row[0], row[1], row[2], row[3], row[4], row[5], row[6]), flush=True)
             if who == "waybill" and state[who] != "ok":
                 self.wrong.append("%s at %d MB: waybill %s" % (item, mb, state[who]))
 
