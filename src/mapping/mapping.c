@@ -62,7 +62,7 @@ static int load_conf(struct arena *a, const struct mapping_env *env, struct slic
     warn_unused(&l);
     check_mapping(a, m, ps);
     *out = m;
-    if (ps->errors > before)
+    if (ps->errors > before || c->faulty)
         return STOP;
     compile_mapping(a, m);
     return OK;
@@ -96,8 +96,8 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
         return STOP;
     }
     int rc = conf_load(a, path, &c, ps);
-    if (rc != OK)
-        return rc;
+    if (!c)
+        return rc;                  /* a faulty one is read on, so that all errors are told at once */
     if (env->finder && env->finder->opened)
         env->finder->opened(env->finder->owner, path, c->text);
     return load_conf(a, env, name, c, out, ps);

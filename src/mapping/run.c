@@ -316,14 +316,28 @@ static void run_pairs(struct run *r, struct node *source)
         r->depth = 1;
         if (op->from->root == ROOT_OUTCOME)
             path_each(r, op->from, source, loop_one, &l);
-        else if (op->from->nsteps && op->from->steps[0].group == source->group && step_takes(r, &op->from->steps[0],
-                source))
+        else if (op->from->nsteps && same_group(op->from->steps[0].group, source->group) &&
+                 step_takes(r, &op->from->steps[0], source))
             path_walk(r, op->from, 1, source, loop_one, &l);
         else
             continue;
         r->counts[op->item->index]++;
         r->depth = 0;
     }
+}
+
+/* The same file loaded twice gives two groups of one layout. */
+bool same_group(const struct group *a, const struct group *b)
+{
+    if (a == b)
+        return true;
+    if (!a || !b || a->id != b->id || !slice_equal(a->name, b->name) || a->nfields != b->nfields ||
+        a->ngroups != b->ngroups)
+        return false;
+    for (size_t i = 0; i < a->nfields; i++)
+        if (!slice_equal(a->fields[i]->name, b->fields[i]->name) || a->fields[i]->type != b->fields[i]->type)
+            return false;
+    return true;
 }
 
 bool step_takes(struct run *r, const struct pstep *s, const struct node *n)
@@ -365,6 +379,14 @@ static int run_pairs_twice(struct run *r, struct node *source)
     return OK;
 }
 
+static void outcome_without_skips(struct outcome *o)
+{
+    o->kind = OUTCOME_NONE;
+    for (const struct finding *f = o->first; f; f = f->next)
+        if (f->kind != OUTCOME_SKIP && f->kind > o->kind)
+            o->kind = f->kind;
+}
+
 /* A pair that was skipped does not hold back the others; reject and wait do. */
 static int run_verdict(struct run *r)
 {
@@ -372,7 +394,11 @@ static int run_verdict(struct run *r)
         return r->stop;
     if (r->outcome->kind >= OUTCOME_WAIT)
         return SKIP;
-    return r->outcome->kind == OUTCOME_SKIP && r->nresults == 0 ? SKIP : OK;
+    if (r->outcome->kind == OUTCOME_SKIP && r->nresults == 0)
+        return SKIP;
+    if (r->outcome->kind == OUTCOME_SKIP)
+        outcome_without_skips(r->outcome);
+    return OK;
 }
 
 static int run_one(struct run *r, struct node *source, mapping_give *give, void *owner)
@@ -387,8 +413,10 @@ static int run_one(struct run *r, struct node *source, mapping_give *give, void 
         rc = run_verdict(r);
     if (rc != OK)
         return rc;
-    run_totals(r, source);
-    return give_results(r, give, owner);
+    rc = give_results(r, give, owner);
+    if (rc < SKIP)
+        run_totals(r, source);
+    return rc;
 }
 
 int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,

@@ -207,6 +207,7 @@ bool run_dead(const struct run *r);
 void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
                struct problems *ps);
 bool path_any(struct run *r, const struct expr *e, const struct node *here);
+bool same_group(const struct group *a, const struct group *b);
 /* Does the first step of a top-level path take this message? */
 bool step_takes(struct run *r, const struct pstep *s, const struct node *n);
 

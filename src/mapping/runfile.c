@@ -183,7 +183,7 @@ void run_totals(struct run *r, const struct node *message)
         const struct total *t = &r->program->totals[i];
         const struct expr *path = t->call->args[0];
         struct adding adding = { r, i, strcmp(t->call->func->name, "count") == 0 };
-        if (t->message == message->group && step_takes(r, &path->steps[0], message))
+        if (same_group(t->message, message->group) && step_takes(r, &path->steps[0], message))
             path_walk(r, path, 1, message, add_total, &adding);
     }
 }
@@ -259,7 +259,7 @@ const struct group *run_target(const struct run *r, const struct group *source)
     for (size_t i = file->nrequires[d]; i < file->nops[d]; i++) {
         const struct op *op = &file->ops[d][i];
         if (op->code == OP_GROUP && op->from->nsteps && op->from->root != ROOT_OUTCOME &&
-            op->from->steps[0].group == source)
+            same_group(op->from->steps[0].group, source))
             return op->item->inner->side[side_written(d)];
     }
     return NULL;

@@ -26,6 +26,47 @@ static bool same_val(const struct val *a, const struct val *b)
     return num_parse(val_slice(a), &x) && num_parse(val_slice(b), &y) && num_compare(x, y) == 0;
 }
 
+/* `a | b` is judged by what the other direction will give: with a new customer number the company that a phone fell
+ * back on is another.  So fallbacks come after the plain rows, and see the old instance as these have changed it. */
+static bool is_fallback(const struct op *op)
+{
+    return op->item->kind == ITEM_ROW && op->into && op->into->kind == EXPR_BINARY && op->into->op == BIN_ALT;
+}
+
+struct tried {                      /* a value of an old instance that an edit will change */
+    struct value *at, was;
+};
+
+static struct tried *try_edits(struct run *r)
+{
+    struct tried *list = arena_alloc(r->a, (r->edits->n + 1) * sizeof *list);
+    size_t n = 0;
+    for (const struct edit *e = r->edits->first; e; e = e->next) {
+        list[n].at = e->kind == EDIT_SET ? node_value(e->node, e->field) : NULL;
+        if (!list[n].at)
+            continue;
+        list[n].was = *list[n].at;
+        *list[n++].at = e->value;
+    }
+    list[n].at = NULL;
+    return list;
+}
+
+static void untry_edits(struct tried *list)
+{
+    size_t n = 0;
+    while (list[n].at)
+        n++;
+    while (n-- > 0)
+        *list[n].at = list[n].was;
+}
+
+static void forget_lets(struct run *r)
+{
+    for (uint32_t i = 0; i <= r->depth; i++)
+        r->frames[i].id = ++r->next_id;
+}
+
 /* What the other direction gives now; what it cannot give is nothing. */
 static void eval_now(struct run *r, const struct op *op, const struct node *old, struct val *out)
 {
@@ -34,6 +75,16 @@ static void eval_now(struct run *r, const struct op *op, const struct node *old,
     eval(r, op->into, old, out);
     r->guard--;
     r->missed = missed;
+}
+
+/* What it would give after the edits made so far. */
+static void eval_then(struct run *r, const struct op *op, const struct node *old, struct val *out)
+{
+    struct tried *list = try_edits(r);
+    forget_lets(r);
+    eval_now(r, op, old, out);
+    forget_lets(r);
+    untry_edits(list);
 }
 
 struct keeping {
@@ -99,7 +150,10 @@ static void update_value(struct run *r, const struct op *op, const struct node *
     } else if (!r->fault.code && op->field && op->into->kind == EXPR_PATH && op->into->dest && !op->shared) {
         update_path(r, op, &v);
     } else if (!r->fault.code) {
-        eval_now(r, op, old, &now);
+        if (is_fallback(op) && r->edits->n)
+            eval_then(r, op, old, &now);
+        else
+            eval_now(r, op, old, &now);
         if (!same_val(&v, &now)) {
             invert_write(r, op, op->into, &v);
         } else if (op->shared) {
@@ -377,13 +431,16 @@ void update_scope(struct run *r, const struct scope *s)
     enum mapping_direction d = r->direction;
     const struct frame *f = &r->frames[s->depth];
     struct node *here = f->side[side_read(d)], *old = f->side[side_written(d)];
-    for (size_t i = s->nrequires[d]; i < s->nops[d] && !run_dead(r); i++) {
-        const struct op *op = &s->ops[d][i];
-        if (op->code == OP_GROUP)
-            update_group(r, op, here, old);
-        else
-            update_value(r, op, here, old);
-    }
+    for (int late = 0; late < 2; late++)
+        for (size_t i = s->nrequires[d]; i < s->nops[d] && !run_dead(r); i++) {
+            const struct op *op = &s->ops[d][i];
+            if (is_fallback(op) != late)
+                continue;
+            if (op->code == OP_GROUP)
+                update_group(r, op, here, old);
+            else
+                update_value(r, op, here, old);
+        }
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -404,7 +461,7 @@ static const struct op *pair_for(const struct run *r, const struct group *g, int
         const struct op *op = &file->ops[d][i];
         const struct expr *e = side == side_read(d) ? op->from : op->into;
         if (op->code == OP_GROUP && !op->item->inner->total && e->root != ROOT_OUTCOME && e->nsteps &&
-            e->steps[0].group == g)
+            same_group(e->steps[0].group, g))
             return op;
     }
     return NULL;
