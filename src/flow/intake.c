@@ -10,7 +10,8 @@
 #include "flow/super.h"
 
 #define READY_MAX 4096              /* files that one look remembers, oldest first; the rest comes with the next */
-#define INCOMPLETE_MS (3600 * 1000LL) /* so long after its last change a file is taken without its end: the reader says what is missing */
+/* So long after its last change a file is taken without its end: the reader says what is missing. */
+#define INCOMPLETE_MS (3600 * 1000LL)
 #define LATER INT64_MAX
 
 static bool runs(const struct supervisor *s, const struct operation *op)
