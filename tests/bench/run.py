@@ -218,6 +218,7 @@ class Bench:
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"      # nothing is written outside of build/
     bench = Bench(*sys.argv[1:])
     quick = os.environ.get("BENCH_QUICK")
     sizes = [int(s) for s in os.environ.get("BENCH_SIZES", "2" if quick else "10 100").split()]
