@@ -93,6 +93,12 @@ static struct op *op_add(struct compiler *c, const struct item *it, enum op_code
     return &c->ops[c->n - 1];
 }
 
+static void note_fallback(void *owner, struct expr *e)
+{
+    if (e->kind == EXPR_BINARY && e->op == BIN_ALT)
+        *(bool *)owner = true;
+}
+
 static void compile_row(struct compiler *c, const struct item *it)
 {
     int read = side_read(c->d), written = side_written(c->d);
@@ -106,6 +112,9 @@ static void compile_row(struct compiler *c, const struct item *it)
     op->from = it->e[read];
     op->into = it->e[written];
     written_paths(op->into, place_path, c);
+    expr_each(op->into, note_fallback, &op->late);
+    op->late = op->late && it->arrow == ARROW_BOTH;
+    c->program->late[c->d] |= op->late;
     if (op->into->kind == EXPR_PATH && op->into->dest)
         set_into_path(c, op);
     else if (expr_is_const(op->into))

@@ -126,6 +126,7 @@ struct op {
     struct expr *from, *into;       /* the side read, the side written */
     struct value constant;
     bool loops;                     /* OP_GROUP: makes an instance per instance read */
+    bool late;                      /* update mode: a fallback, which other rows may change; runs after them */
 };
 
 /* A total over all messages: sum(Order/Total) => /Trailer/Total */
@@ -140,6 +141,7 @@ struct program {
     uint32_t nlets, nitems, nregs[2];
     struct item **items;            /* by index */
     struct let **lets;              /* by index */
+    bool late[2];                   /* per direction: some rows are */
     bool uses_next;                 /* numbers are leased after all requires have passed */
     bool buffers;                   /* a sort outside the message pair */
     bool param_requires;            /* requires of the file that parameters decide */

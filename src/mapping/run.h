@@ -61,6 +61,12 @@ struct created {                    /* a field that several <=> rows write */
     struct created *next;
 };
 
+struct left_out {
+    const struct scope *scope;
+    const struct node *node;
+    struct left_out *next;
+};
+
 struct buffered {
     struct node *target;
     struct val *keys;
@@ -97,6 +103,8 @@ struct run {
     int stop;                       /* STOP or TEMP came from outside */
     struct created *created;
     struct edits *edits;            /* update mode */
+    enum { PASS_ALL, PASS_EARLY, PASS_LATE } pass;  /* update mode: fallbacks compare with what the other rows made */
+    struct left_out *left_out;      /* instances that a require left out in the early pass */
     struct node *old_file;          /* update mode: of the original */
     struct node **made;             /* update mode: new instances, not in the original's lists */
     size_t nmade, cap_made;

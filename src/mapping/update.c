@@ -26,47 +26,6 @@ static bool same_val(const struct val *a, const struct val *b)
     return num_parse(val_slice(a), &x) && num_parse(val_slice(b), &y) && num_compare(x, y) == 0;
 }
 
-/* `a | b` is judged by what the other direction will give: with a new customer number the company that a phone fell
- * back on is another.  So fallbacks come after the plain rows, and see the old instance as these have changed it. */
-static bool is_fallback(const struct op *op)
-{
-    return op->item->kind == ITEM_ROW && op->into && op->into->kind == EXPR_BINARY && op->into->op == BIN_ALT;
-}
-
-struct tried {                      /* a value of an old instance that an edit will change */
-    struct value *at, was;
-};
-
-static struct tried *try_edits(struct run *r)
-{
-    struct tried *list = arena_alloc(r->a, (r->edits->n + 1) * sizeof *list);
-    size_t n = 0;
-    for (const struct edit *e = r->edits->first; e; e = e->next) {
-        list[n].at = e->kind == EDIT_SET ? node_value(e->node, e->field) : NULL;
-        if (!list[n].at)
-            continue;
-        list[n].was = *list[n].at;
-        *list[n++].at = e->value;
-    }
-    list[n].at = NULL;
-    return list;
-}
-
-static void untry_edits(struct tried *list)
-{
-    size_t n = 0;
-    while (list[n].at)
-        n++;
-    while (n-- > 0)
-        *list[n].at = list[n].was;
-}
-
-static void forget_lets(struct run *r)
-{
-    for (uint32_t i = 0; i <= r->depth; i++)
-        r->frames[i].id = ++r->next_id;
-}
-
 /* What the other direction gives now; what it cannot give is nothing. */
 static void eval_now(struct run *r, const struct op *op, const struct node *old, struct val *out)
 {
@@ -75,16 +34,6 @@ static void eval_now(struct run *r, const struct op *op, const struct node *old,
     eval(r, op->into, old, out);
     r->guard--;
     r->missed = missed;
-}
-
-/* What it would give after the edits made so far. */
-static void eval_then(struct run *r, const struct op *op, const struct node *old, struct val *out)
-{
-    struct tried *list = try_edits(r);
-    forget_lets(r);
-    eval_now(r, op, old, out);
-    forget_lets(r);
-    untry_edits(list);
 }
 
 struct keeping {
@@ -138,6 +87,8 @@ static void update_lax(struct run *r, const struct op *op, const struct value *v
 static void update_value(struct run *r, const struct op *op, const struct node *here, const struct node *old)
 {
     struct val v, now;
+    if ((r->pass == PASS_EARLY && op->late) || (r->pass == PASS_LATE && !op->late))
+        return;
     const struct value *lax = op->field ? lax_of(r, op->from, here) : NULL;
     if (op->code == OP_CONST_CHECK) {
         run_op_value(r, op, (struct node *)(uintptr_t)here);
@@ -150,10 +101,7 @@ static void update_value(struct run *r, const struct op *op, const struct node *
     } else if (!r->fault.code && op->field && op->into->kind == EXPR_PATH && op->into->dest && !op->shared) {
         update_path(r, op, &v);
     } else if (!r->fault.code) {
-        if (is_fallback(op) && r->edits->n)
-            eval_then(r, op, old, &now);
-        else
-            eval_now(r, op, old, &now);
+        eval_now(r, op, old, &now);
         if (!same_val(&v, &now)) {
             invert_write(r, op, op->into, &v);
         } else if (op->shared) {
@@ -197,14 +145,34 @@ static void clear_regs(struct run *r, const struct scope *s)
         memset(&r->regs[s->reg_first[d]], 0, n * sizeof *r->regs);
 }
 
+static bool is_left_out(const struct run *r, const struct scope *s, const struct node *read)
+{
+    const struct left_out *x = r->left_out;
+    while (x && (x->scope != s || x->node != read))
+        x = x->next;
+    return x != NULL;
+}
+
+/* Judged in the early pass, when $old is as it was. */
+static bool passes(struct run *r, const struct scope *s, const struct node *read)
+{
+    if (r->pass == PASS_LATE)
+        return !is_left_out(r, s, read);
+    if (judge_scope(r, s, r->direction) < OUTCOME_SKIP)
+        return true;
+    struct left_out *x = arena_zero(r->a, sizeof *x);
+    *x = (struct left_out){ s, read, r->left_out };
+    r->left_out = x;
+    return false;
+}
+
 static void update_aligned(struct run *r, const struct scope *s, struct node *read, struct node *old, bool loops)
 {
     clear_regs(r, s);
-    if (judge_scope(r, s, r->direction) >= OUTCOME_SKIP)
+    if (!passes(r, s, read))
         return;
     if (loops)
         r->regs[s->base[r->direction]->reg] = old;
-    (void)read;
     update_scope(r, s);
 }
 
@@ -267,8 +235,11 @@ static void keep_missing(struct run *r, const struct scope *s, struct node *old)
     enter(r, rows, old, old, 1, 1);
     r->regs[rows->base[d]->reg] = old;
     uint32_t depth = r->depth;
+    int pass = (int)r->pass;
     r->depth = rows->depth;
+    r->pass = PASS_ALL;
     update_scope(r, rows);
+    r->pass = pass;
     r->depth = depth;
 }
 
@@ -372,12 +343,12 @@ static void update_pairs(struct pairing *p)
         if (p->partner[i]) {
             update_aligned(r, p->scope, p->read[i], p->partner[i], true);
             previous = p->partner[i];
-        } else {
+        } else if (r->pass != PASS_LATE) {
             struct node *made = add_new(r, p->op, p->scope, p->read[i], NULL, y->follow ? previous : NULL);
             previous = made ? made : previous;
         }
     }
-    for (size_t i = 0; i < p->nold && !run_dead(r); i++)
+    for (size_t i = 0; i < p->nold && r->pass != PASS_LATE && !run_dead(r); i++)
         if (!p->taken[i])
             keep_missing(r, p->scope, p->old[i]);
 }
@@ -408,7 +379,7 @@ static void update_single(struct run *r, const struct op *op, const struct node 
         enter(r, s, p.read[i], old, (uint32_t)i + 1, (uint32_t)p.nread);
         update_aligned(r, s, p.read[i], old, false);
     }
-    if (p.nread == 0 && old && s->policy[r->direction].missing_given)
+    if (p.nread == 0 && old && r->pass != PASS_LATE && s->policy[r->direction].missing_given)
         keep_missing(r, s, old);
 }
 
@@ -431,16 +402,13 @@ void update_scope(struct run *r, const struct scope *s)
     enum mapping_direction d = r->direction;
     const struct frame *f = &r->frames[s->depth];
     struct node *here = f->side[side_read(d)], *old = f->side[side_written(d)];
-    for (int late = 0; late < 2; late++)
-        for (size_t i = s->nrequires[d]; i < s->nops[d] && !run_dead(r); i++) {
-            const struct op *op = &s->ops[d][i];
-            if (is_fallback(op) != late)
-                continue;
-            if (op->code == OP_GROUP)
-                update_group(r, op, here, old);
-            else
-                update_value(r, op, here, old);
-        }
+    for (size_t i = s->nrequires[d]; i < s->nops[d] && !run_dead(r); i++) {
+        const struct op *op = &s->ops[d][i];
+        if (op->code == OP_GROUP)
+            update_group(r, op, here, old);
+        else
+            update_value(r, op, here, old);
+    }
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -487,8 +455,57 @@ static void update_pair(struct run *r, const struct op *op, struct node *old, st
         add_new(r, op, s, source, r->old_file ? r->old_file : r->file, NULL);
     else if (old)
         keep_missing(r, s, old);
-    settle_shared(r);
     r->depth = 0;
+}
+
+/* ---- fallbacks -------------------------------------------------------------------------------------------------- */
+
+struct applied {
+    struct value *place, before;
+    struct applied *next;
+};
+
+/* For the late pass the original looks as the edits so far will make it; restore() takes that back. */
+static struct applied *apply(struct run *r, const struct edit *e)
+{
+    struct applied *list = NULL;
+    for (; e; e = e->next) {
+        if (e->kind != EDIT_SET)
+            continue;
+        struct applied *a = arena_zero(r->a, sizeof *a);
+        *a = (struct applied){ .place = node_value(e->node, e->field), .before = *node_value(e->node, e->field),
+                               .next = list };
+        a->place->p = e->value.p;
+        a->place->n = e->value.n;
+        a->place->state = e->value.state;
+        list = a;
+    }
+    return list;
+}
+
+static void restore(const struct applied *a)
+{
+    for (; a; a = a->next)
+        *a->place = a->before;
+}
+
+/*
+ * A fallback `a | b <=> X` writes a only when X differs from what forward would give, and that may depend on what other
+ * rows write: the company of an order whose customer changes.  So fallbacks run after all other rows.
+ */
+static void update_passes(struct run *r, const struct op *op, struct node *old, struct node *source, struct edit *last)
+{
+    r->left_out = NULL;
+    r->pass = r->program->late[r->direction] ? PASS_EARLY : PASS_ALL;
+    update_pair(r, op, old, source);
+    if (r->pass == PASS_EARLY && old && source && r->outcome->kind < OUTCOME_SKIP) {
+        struct applied *applied = apply(r, last ? last->next : r->edits->first);
+        r->pass = PASS_LATE;
+        update_pair(r, op, old, source);
+        restore(applied);
+    }
+    r->pass = PASS_ALL;
+    settle_shared(r);
 }
 
 static void forget_edits(struct edits *e, struct edit *last, size_t n)
@@ -519,7 +536,7 @@ int run_update(struct run *r, struct node *old, struct node *source, uint64_t nu
     const struct op *op = source ? pair_for(r, source->group, side_read(r->direction)) : old ? pair_for(r, old->group,
             side_written(r->direction)) : NULL;
     if (rc == OK && op)
-        update_pair(r, op, old, source);
+        update_passes(r, op, old, source, last);
     r->edits = NULL;
     if (rc == OK)
         rc = run_dead(r) ? r->stop : outcome->kind >= OUTCOME_SKIP ? SKIP : OK;

@@ -42,6 +42,7 @@ static const char *const right_format =
     "    group Line 0..* key No {\n"
     "        No text\n"
     "        Qty decimal\n"
+    "        Kind text\n"
     "        group Part 0..* {\n"
     "            P text\n"
     "        }\n"
@@ -156,6 +157,25 @@ static void test_shared(void **state)
            "warn ROWS_DISAGREE Phone gets \"6\" and \"5\" from two rows; the later row wins (test.map:6)\n");
 }
 
+/* A fallback is compared with what forward gives after the other rows, wherever they stand. */
+static void test_late(void **state)
+{
+    (void)state;
+    const char *map =
+        "mapping l <=> r\ntable own key Name columns Phone optional {\n    a 1\n    b 2\n}\n"
+        "M <=> R {\n    key Id <=> Code\n    Phone | $own[Name]/Phone <=> Tel\n    Name <=> Title\n    Row <=> Line {\n"
+        "        key No <=> No\n        Kind | $own[../Name]/Phone <=> Kind\n    }\n}\n";
+    update(map, "Id = 1\nName = a\n", "Code = 1\nTitle = a\nTel = 1\n", "");
+    update(map, "Id = 1\nName = a\n", "Code = 1\nTitle = b\nTel = 2\n", "set Name = b\n");
+    update(map, "Id = 1\nName = a\n", "Code = 1\nTitle = b\nTel = 1\n", "set Name = b\nset Phone = 1\n");
+    update(map, "Id = 1\nName = a\nRow {\nNo = 1\n}\n", "Code = 1\nTitle = b\nTel = 2\nLine {\nNo = 1\nKind = 2\n}\n",
+           "set Name = b\n");
+    update(map, "Id = 1\nName = a\nRow {\nNo = 1\n}\n", "Code = 1\nTitle = b\nTel = 2\nLine {\nNo = 1\nKind = 1\n}\n",
+           "set Name = b\nset Row[1]/Kind = 1\n");
+    update(map, "Id = 1\nName = a\n", "Code = 1\nTitle = a\nTel = 1\nLine {\nNo = 1\nKind = k\n}\n",
+           "insert Row\nNo = \"1\"\nKind = \"k\"\n");
+}
+
 static void test_positions(void **state)
 {
     (void)state;
@@ -267,7 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_policies),
         cmocka_unit_test(test_old),
-        cmocka_unit_test(test_shared), cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_late), cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
         cmocka_unit_test(test_key),
         cmocka_unit_test(test_laws),
     };
