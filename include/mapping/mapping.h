@@ -138,6 +138,10 @@ typedef int mapping_give(void *owner, struct node *target, struct problems *ps);
 
 struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
                     struct problems *ps);
+/* Do the params fit, and every `require` of the file that reads nothing else?  Before a flow is switched on: the run
+   would stop with the same problems. */
+int run_settings(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
+                 struct problems *ps);
 /* File members of the side written, made so far: set writer.file to it before writer_open. */
 struct node *run_file(struct run *r);
 /* From now on no `require` refuses, skips or notes anything: for the laws, which are about values. */

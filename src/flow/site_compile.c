@@ -285,10 +285,33 @@ static void bind_key(struct site_loading *l, struct operation *op)
     op->duplicates_key = op->reads_itself = true;
 }
 
+static struct slice setting_of(void *owner, struct slice name)
+{
+    struct slice text = site_setting(owner, name);
+    return slice_is(text, "last-run") ? slice_none() : text;
+}
+
+/* A `require` that params alone decide is judged before the flow is switched on. */
+static void judge_settings(struct site_loading *l, struct operation *op, const struct give *g)
+{
+    struct outside o = { .owner = op, .param = setting_of };
+    struct problems said;
+    problems_init(&said, l->arena, 4);
+    if (!op->flow->on || run_settings(l->arena, g->mapping, g->backward ? MAPPING_BACKWARD : MAPPING_FORWARD, &o, &said) == OK)
+        return;
+    for (const struct problem *p = said.first; p; p = p->next)
+        if (p->severity == PROBLEM_ERROR)
+            site_keep_off(l, op->flow, &g->token, p->code, p->hint.p ? arena_cstr(l->arena, p->hint)
+                          : arena_cstr(l->arena, arena_printf(l->arena, "%s:%u asks for it; the flow stays off until then",
+                                                              g->mapping->file, p->place.line)),
+                          "flow %.*s: %.*s", SLICE_ARG(op->flow->name), SLICE_ARG(p->text));
+}
+
 void operation_bind(struct site_loading *l, struct operation *op)
 {
     for (size_t i = 0; i < op->ngives; i++) {
         struct give *g = op->gives[i];
+        size_t errors = l->ps->errors;
         if (!g->mapping)
             continue;
         for (size_t k = 0; k < g->mapping->nparams; k++) {
@@ -299,6 +322,8 @@ void operation_bind(struct site_loading *l, struct operation *op)
         for (size_t k = 0; k < g->mapping->ntables; k++)
             if (!g->mapping->tables[k].local)
                 bind_table(l, op, g, &g->mapping->tables[k]);
+        if (g->on && op->on && l->ps->errors == errors)
+            judge_settings(l, op, g);
     }
     bind_key(l, op);
     op->numbers = l->site->nsequences > 0;

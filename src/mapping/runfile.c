@@ -227,6 +227,22 @@ struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direc
     return r;
 }
 
+int run_settings(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
+                 struct problems *ps)
+{
+    struct run *r = arena_zero(a, sizeof *r);
+    int rc = OK;
+    if (!m->program->param_requires)
+        return OK;
+    *r = (struct run){ .arena = a, .a = a, .mapping = m, .program = m->program, .direction = d, .outside = o,
+                       .ps = ps };
+    allocate(r, a);
+    for (uint32_t i = 0; i < m->nparams; i++)
+        if (bind_param(r, i, ps) != OK)
+            rc = STOP;
+    return rc == OK ? judge_file(r, true, ps) : rc;
+}
+
 void run_unjudged(struct run *r)
 {
     r->unjudged = true;
