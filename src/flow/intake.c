@@ -53,7 +53,7 @@ static int open_intake(struct supervisor *s, const struct operation *op)
 {
     struct ready ready = ready_terms(s, op);
     struct intake *in = &s->intakes[s->nintakes];
-    *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch ? op->every : 0 };
+    *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch ? op->every : 0, .stable = ready.stable_ms };
     int rc = file_make_dirs(op->take.path, 0770, s->ps);
     if (rc <= WARN && s->watch)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
@@ -89,7 +89,7 @@ void intakes_close(struct supervisor *s)
 void intake_wake(struct supervisor *s, int watch)
 {
     for (size_t i = 0; i < s->nintakes; i++)
-        if (s->intakes[i].watch == watch)
+        if (s->intakes[i].watch == watch && !s->intakes[i].every)
             s->intakes[i].due = 0;
 }
 
@@ -134,6 +134,20 @@ static bool content_fits(struct intake *in, const struct drop *d)
     return fits;
 }
 
+/* With the rescan, and when a file may have become stable.  With `every` events do not count: at each beat, and once more
+   for the files that this beat found. */
+static int64_t next_look(const struct supervisor *s, struct intake *in, int64_t now, int64_t wake)
+{
+    int64_t again = s->watch ? now + watch_rescan_ms(s->watch) : LATER;
+    if (in->every && in->beat <= now)
+        in->beat = now + in->every;
+    if (in->every)
+        again = in->beat;
+    if (wake < 0 || now + wake >= again || (in->every && now + wake > in->beat - in->every + in->stable))
+        return again;
+    return now + wake + 1;
+}
+
 /* One look at the folder. */
 static int look(struct supervisor *s, struct intake *in, int64_t now)
 {
@@ -161,9 +175,7 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
         wake = rest;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
-    int64_t again = in->every && (!s->watch || in->every < watch_rescan_ms(s->watch)) ? in->every : s->watch
-        ? watch_rescan_ms(s->watch) : LATER - now;
-    in->due = now + (wake >= 0 && wake < again ? wake + 1 : again);
+    in->due = next_look(s, in, now, wake);
     return rc == END ? OK : rc;
 }
 

@@ -74,7 +74,8 @@ struct intake {
     struct inbox *inbox;
     int watch;                      /* number of the folder; -1 */
     int64_t due;                    /* next look, monotonic ms; INT64_MAX = only when woken */
-    int64_t every;
+    int64_t every, beat;            /* `every`, and when it is next */
+    int64_t stable;                 /* so long a file must not have changed, ms */
     struct drop *ready;             /* in order; [at] is the next */
     size_t nready, at, cap;
     bool more;                      /* the last look found more than it could remember */
