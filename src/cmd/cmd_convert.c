@@ -26,6 +26,7 @@ struct converting {
     struct sink output;
     struct progress progress;
     int in, old, out;
+    bool backward;
     const char *out_path;
     struct slice out_temp;
     /* What the mapping left out, which is normal: counted per code, told at the end. */
@@ -81,6 +82,18 @@ static int bind_all(struct converting *k)
             return rc;
     }
     return binding_check(k->binding, k->mapping, c->problems) ? EXIT_USAGE : 0;
+}
+
+/* The header of the mapping says which ways it runs. */
+static int check_direction(struct converting *k)
+{
+    static const char *const arrows[] = { "<=>", "=>", "<=" };
+    k->backward = cmd_arg(&k->args, 'b') || binding_backward(k->binding);
+    enum mapping_arrow refused = k->backward ? ARROW_RIGHT : ARROW_LEFT;
+    if (k->mapping->arrow != refused)
+        return 0;
+    return cmd_usage(k->c, "%s runs %s only: its header says `%s`", file_base(k->mapping->file), k->backward ? "forward" : "--backward",
+                     arrows[k->mapping->arrow]);
 }
 
 static int open_input(struct cmd *c, const char *path, int *fd)
@@ -226,7 +239,7 @@ static int convert(struct converting *k)
     progress_start(&k->progress, fstat(k->in, &st) == 0 ? (uint64_t)st.st_size : 0, k->args.operand[0]);
     k->conversion = (struct conversion){
         .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output,
-        .direction = cmd_arg(&k->args, 'b') || binding_backward(k->binding) ? MAPPING_BACKWARD : MAPPING_FORWARD,
+        .direction = k->backward ? MAPPING_BACKWARD : MAPPING_FORWARD,
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
     };
     int rc = convert_run(&k->conversion, c->problems);
@@ -234,6 +247,8 @@ static int convert(struct converting *k)
         tell_skips(k);
     int closed = sink_close(&k->output, c->problems);
     progress_end(&k->progress);
+    if (k->conversion.unbound)
+        return EXIT_USAGE;
     return exit_of(closed > rc ? closed : rc);
 }
 
@@ -250,6 +265,8 @@ static int run(struct cmd *c, int argc, char **argv)
     if (mapping_load(c->arena, &c->env, slice_of(name), NULL, &k.mapping, c->problems) > WARN)
         return EXIT_INVALID;
     int rc = bind_all(&k);
+    if (!rc)
+        rc = check_direction(&k);
     if (!rc)
         rc = open_all(&k);
     if (!rc)

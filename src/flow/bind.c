@@ -316,6 +316,10 @@ static struct format *plain_format(struct binding *b, struct bound *t, struct pr
         rc = format_compile(b->arena, b->env->finder, t->name, c, &f, ps);
     if (rc <= WARN)
         rc = syntax_plan(f, b->arena, ps);
+    for (size_t i = 0; rc <= WARN && i < f->messages[0]->nfields; i++) {
+        f->messages[0]->fields[i]->min_occurs = 1;      /* a column must be there, its values need not */
+        f->messages[0]->fields[i]->token.line = 0;      /* no line that a user knows */
+    }
     buf_release(&text);
     return rc <= WARN ? f : NULL;
 }
@@ -332,8 +336,9 @@ static struct table *read_rows(struct binding *b, struct bound *t, const struct 
     struct table *table = make_table(b, t->name, columns, types, g->nfields);
     struct source source;
     source_open_fd(&source, fd, t->path, b->limits);
-    source_locate(&source, ps);
     struct reader r = { .source = &source, .format = f, .limits = b->limits };
+    struct problems before = *ps;       /* tables are read while a document is open */
+    source_locate(&source, ps);
     struct arena own, message;
     arena_init(&own, 0);
     arena_init(&message, b->limits->message);
@@ -347,7 +352,7 @@ static struct table *read_rows(struct binding *b, struct bound *t, const struct 
     }
     reader_close(&r);
     source_close(&source);
-    ps->locate = NULL;
+    ps->locate = before.locate, ps->locate_owner = before.locate_owner, ps->file = before.file, ps->message = before.message;
     arena_release(&message);
     arena_release(&own);
     return rc == END ? table : NULL;

@@ -42,6 +42,18 @@ static struct slice finding_path(struct problems *ps, const struct finding *f, c
     return path;
 }
 
+/* The value that the condition is about, else the instance judged. */
+static void finding_place(struct place *place, const struct finding *f, const struct node *n)
+{
+    const struct field *field = n && f->field.n ? group_field(n->group, f->field) : NULL;
+    const struct value *v = field ? &n->values[field->slot] : NULL;
+    place->offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET;
+    if (!v || v->state != VALUE_PRESENT || v->at == VALUE_NO_PLACE)
+        return;
+    place->offset = v->at;
+    place->width = v->len && v->len < 200 ? (uint32_t)slice_chars(value_text(v)) + 2 * (v->form == VALUE_QUOTED) : 1;
+}
+
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number)
 {
     for (const struct finding *f = o->first; f; f = f->next) {
@@ -52,7 +64,7 @@ void convert_findings(struct problems *ps, const struct outcome *o, const struct
         if (!p.text.n)
             p.text = f->kind == OUTCOME_REJECT ? SLICE("refused") : slice_of(outcome_names[f->kind]);
         p.code = arena_cstr(ps->arena, f->code);
-        p.place.offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET;
+        finding_place(&p.place, f, n);
         p.path = finding_path(ps, f, message);
         problem_add(ps, &p);
     }
@@ -165,6 +177,7 @@ static struct run *new_run(struct conversion *c, const struct mapping *m, struct
     struct run *r = run_new(a, m, c->direction, c->outside, ps);
     if (r && c->unjudged)
         run_unjudged(r);
+    c->unbound |= !r;
     return r;
 }
 

@@ -27,6 +27,8 @@ const char *finder_find(const struct finder *f, struct arena *a, struct slice na
     if (!ends_with(name, suffix))
         file = arena_printf(a, "%.*s%s", SLICE_ARG(name), suffix).p;
     struct slice dir = from ? file_dir(a, from) : slice_none();
+    if (slice_is(dir, "."))
+        dir.n = 0;                  /* names are shown as their user writes them */
     path = existing(a, dir.n ? arena_cstr(a, dir) : NULL, file);
     for (size_t i = 0; path == NULL && f && f->roots && f->roots[i]; i++)
         path = existing(a, f->roots[i], file);

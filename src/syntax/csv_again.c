@@ -72,7 +72,9 @@ static int key_split(struct reader *r, uint64_t at, struct slice key, const stru
         buf_text(&b, ": it stood in ");
         buf_add(&b, flat_line(ps, l->first));
     }
-    struct slice hint = SLICE("rows of one key stand together; if this is another message, the format says `again`");
+    bool grouped = ((const struct flat_reader *)r->state)->flat->nlevels > 1;
+    struct slice hint = grouped ? SLICE("rows of one key stand together; if this is another message, the format says `again`")
+                                : SLICE("a key stands once; if this is another message, the format says `again`");
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
                                        .code = "KEY_SPLIT",
                                        .place = { .offset = at },

@@ -75,27 +75,27 @@ static bool is_needed(const struct flat *flat, size_t i)
     for (uint32_t h = c->holder; h; h = flat->holders[h - 1].parent)
         if (flat->holders[h - 1].group->min_occurs == 0)
             return false;
-    return (c->field->flags & FIELD_REQUIRED) != 0;
+    return (c->field->flags & FIELD_REQUIRED) != 0 || c->field->min_occurs > 0;
 }
 
-/* Formats made by the program lie in no file. */
-static const char *declared_in(const struct field *f)
+/* Formats made by the program lie in no file, and their lines are unknown to a user. */
+static struct slice who_asks(const struct field *f, struct arena *a)
 {
-    return f->file ? file_base(f->file) : "the format";
+    if (!f->file || !f->token.line)
+        return SLICE("the mapping asks for");
+    return arena_printf(a, "%s:%u requires", file_base(f->file), f->token.line);
 }
 
 /* A column that is not there: shown below the title that may be a slip of it, else at the heading. */
-static int missing(const struct live *l, const struct flat_column *c, struct rows *w,
-                   const struct slice *titles, struct problems *ps)
+static int missing(const struct live *l, const struct flat_column *c, struct rows *w, const struct slice *titles,
+                   struct problems *ps)
 {
     struct slice what = c->position ? arena_printf(ps->arena, "column %u", c->position)
                                     : arena_printf(ps->arena, "column \"%.*s\"", SLICE_ARG(c->title));
-    struct problem p = { .severity = PROBLEM_ERROR,
-                         .code = "CSV_COLUMN",
-                         .place = { .offset = w->at },
+    struct slice who = who_asks(c->field, ps->arena);
+    struct problem p = { .severity = PROBLEM_ERROR, .code = "CSV_COLUMN", .place = { .offset = w->at },
                          .text = arena_printf(ps->arena, "the heading has no %.*s", SLICE_ARG(what)),
-                         .hint = arena_printf(ps->arena, "%s:%u requires it", declared_in(c->field),
-                                              c->field->token.line) };
+                         .hint = arena_printf(ps->arena, "%.*s it", SLICE_ARG(who)) };
     struct slice near = problem_suggest(ps->arena, c->title, titles, l->width);
     for (size_t i = 0; near.n && i < l->width; i++) {
         struct slice this = problem_suggest(ps->arena, c->title, &titles[i], 1);
@@ -103,8 +103,7 @@ static int missing(const struct live *l, const struct flat_column *c, struct row
             continue;
         p.place.offset = rows_place(w, rows_raw(w, i).p);
         p.place.width = (uint32_t)slice_chars(titles[i]);
-        p.hint = arena_printf(ps->arena, "is this `%.*s`, which %s:%u requires?", SLICE_ARG(c->title),
-                              declared_in(c->field), c->field->token.line);
+        p.hint = arena_printf(ps->arena, "is this `%.*s`, which %.*s?", SLICE_ARG(c->title), SLICE_ARG(who));
         break;
     }
     problem_add(ps, &p);
