@@ -439,8 +439,9 @@ static void eval_negate(struct run *r, const struct expr *e, const struct node *
 static void eval_total(struct run *r, const struct expr *e, struct val *out)
 {
     bool count = strcmp(e->func->name, "count") == 0;
-    *out = count || r->totals_set[e->acc - 1] ? val_num(r, r->totals[e->acc - 1], count ? TYPE_INTEGER : TYPE_DECIMAL)
-        : val_nothing();
+    *out = val_nothing();
+    if (count || r->totals_set[e->acc - 1])
+        *out = val_num(r, r->totals[e->acc - 1], count ? TYPE_INTEGER : TYPE_DECIMAL);
 }
 
 void eval(struct run *r, const struct expr *e, const struct node *here, struct val *out)

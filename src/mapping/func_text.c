@@ -300,9 +300,10 @@ void fn_raw(struct run *r, const struct expr *e, const struct node *here, struct
     bool in_tree = x->kind == EXPR_PATH && x->field && x->root != ROOT_PARAM && x->root != ROOT_STATE &&
         x->root != ROOT_TABLE;
     const struct value *v = in_tree ? path_value(r, x, here) : NULL;
-    if (v)
-        *out = v->state == VALUE_PRESENT || (v->form & VALUE_LAX) ? val_data(TYPE_TEXT, (struct slice){ v->p, v->n })
-            : val_nothing();
+    if (v && v->state != VALUE_PRESENT && !(v->form & VALUE_LAX))
+        *out = val_nothing();
+    else if (v)
+        *out = val_data(TYPE_TEXT, (struct slice){ v->p, v->n });
     else
         *out = val_data(TYPE_TEXT, arg_text(r, e, 0, here));
 }

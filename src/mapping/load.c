@@ -295,8 +295,8 @@ static void load_group_row(struct loader *l, struct scope *s, struct item *it)
     it->inner = scope_new(l, s, it, it->e[0]->group, it->e[1]->group);
     it->inner->report = it->e[0]->root == ROOT_OUTCOME || s->report;
     const struct expr *left = it->e[l->mapping->arrow == ARROW_LEFT];
-    it->inner->total = s->depth == 0 && left->root == ROOT_FILE && left->group == (left->side ? l->mapping->right
-            : l->mapping->left)->file_group;
+    const struct format *read = left->side == SIDE_RIGHT ? l->mapping->right : l->mapping->left;
+    it->inner->total = s->depth == 0 && left->root == ROOT_FILE && left->group == read->file_group;
     load_block(l, it->inner, it->st->block);
 }
 

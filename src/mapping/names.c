@@ -178,8 +178,8 @@ static bool resolve_key(struct names *n, struct pred *pr, const struct group *g,
         names_fail(n, &t, "MAP_KEY", "add `key FIELD` to it in its format, or write [FIELD = \"…\"]",
                    "%.*s has no key", SLICE_ARG(step->text));
     else
-        names_fail(n, &t, "MAP_KEY", NULL, "%.*s has %zu key field%s, not %zu", SLICE_ARG(step->text), keys, keys == 1
-                   ? "" : "s", pr->n);
+        names_fail(n, &t, "MAP_KEY", NULL, "%.*s has %zu key field%s, not %zu", SLICE_ARG(step->text), keys,
+                   keys == 1 ? "" : "s", pr->n);
     return false;
 }
 
@@ -269,9 +269,9 @@ static bool resolve_column(struct names *n, struct expr *e, uint32_t table, size
         for (uint32_t i = 0; i < t->nkeys + t->ncolumns; i++)
             list[i] = table_column_name(t, i);
         struct slice hint = problem_suggest(n->arena, s->token.text, list, t->nkeys + t->ncolumns);
-        names_fail(n, &s->token, "MAP_NO_COLUMN", hint.n ? hint.p
-                   : "name it behind `columns` where the table is declared",
-                   "table %.*s declares no column \"%.*s\"", SLICE_ARG(t->name), SLICE_ARG(s->token.text));
+        const char *how = hint.n ? hint.p : "name it behind `columns` where the table is declared";
+        names_fail(n, &s->token, "MAP_NO_COLUMN", how, "table %.*s declares no column \"%.*s\"", SLICE_ARG(t->name),
+                   SLICE_ARG(s->token.text));
         return false;
     }
     e->shape = SHAPE_VALUE;
@@ -443,8 +443,7 @@ static bool need_number(struct names *n, const struct expr *e, const char *what)
     if (e->shape == SHAPE_VALUE && (e->type == TYPE_UNKNOWN || is_number(e->type)))
         return true;
     struct slice src = source_of(n, e);
-    const char *type = e->shape == SHAPE_VALUE ? type_names[e->type] : e->shape == SHAPE_NODE ? "a group"
-        : "a table row";
+    const char *type = e->shape == SHAPE_NODE ? "a group" : e->shape == SHAPE_ROW ? "a table row" : type_names[e->type];
     struct slice hint = arena_printf(n->arena, "write `number(%.*s)`", SLICE_ARG(src));
     names_fail(n, &e->span, "EXPR_TYPE", e->type == TYPE_TEXT ? hint.p : NULL, "%.*s is %s, %s needs numbers",
                SLICE_ARG(src), type, what);
@@ -503,8 +502,8 @@ static bool resolve_binary(struct names *n, struct expr *e, bool single)
         e->type = TYPE_BOOLEAN;
     } else if (e->op == BIN_ALT) {
         bool rows = a->shape == SHAPE_ROW && b->shape == SHAPE_ROW && a->table == b->table;
-        e->shape = rows ? SHAPE_ROW : a->shape == SHAPE_NODE && b->shape == SHAPE_NODE && a->group == b->group
-            ? SHAPE_NODE : SHAPE_VALUE;
+        bool nodes = a->shape == SHAPE_NODE && b->shape == SHAPE_NODE && a->group == b->group;
+        e->shape = rows ? SHAPE_ROW : nodes ? SHAPE_NODE : SHAPE_VALUE;
         e->table = a->table;
         e->group = a->group;
         e->type = a->type == b->type ? a->type : is_number(a->type) && is_number(b->type) ? TYPE_DECIMAL : TYPE_UNKNOWN;

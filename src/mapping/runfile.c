@@ -54,15 +54,16 @@ static int judge_file_item(struct run *r, const struct item *it, struct problems
 {
     if (eval_true(r, it->e[0], r->files[side_read(r->direction)]))
         return OK;
-    struct slice text = it->verdict.text ? template_run(r, it->verdict.text, r->files[side_read(r->direction)])
-        : slice_none();
+    struct slice text = SLICE("a require of the whole file does not hold");
+    if (it->verdict.text)
+        text = template_run(r, it->verdict.text, r->files[side_read(r->direction)]);
     enum outcome_kind kind = it->verdict.kind;
+    enum severity severity = kind >= OUTCOME_SKIP ? PROBLEM_ERROR : kind == OUTCOME_WARN ? PROBLEM_WARNING
+        : PROBLEM_NOTE;
     struct place place = { .file = it->conf->file, .offset = PLACE_NO_OFFSET, .line = it->st->tokens[0].line,
                            .column = it->st->tokens[0].column };
-    problem_add(ps, &(struct problem){ .severity = kind >= OUTCOME_SKIP ? PROBLEM_ERROR : kind == OUTCOME_WARN
-                                       ? PROBLEM_WARNING : PROBLEM_NOTE,
-                .code = it->verdict.code_text, .place = place, .text = text.n ? text
-                    : SLICE("a require of the whole file does not hold") });
+    problem_add(ps, &(struct problem){ .severity = severity, .code = it->verdict.code_text, .place = place,
+                                       .text = text });
     return kind >= OUTCOME_SKIP ? STOP : OK;
 }
 

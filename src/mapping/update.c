@@ -262,8 +262,10 @@ static struct slice instance_key(struct run *r, const struct scope *s, int side,
         r->guard--;
         struct slice part = val_key_text(r->a, &v);
         any = any || part.n;
-        key = key.p ? arena_printf(r->a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(part)) : part.p ? part
-            : (struct slice){ "", 0 };
+        if (key.p)
+            key = arena_printf(r->a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(part));
+        else
+            key = part.p ? part : (struct slice){ "", 0 };
     }
     return any ? key : (struct slice){ "", 0 };
 }
