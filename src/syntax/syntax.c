@@ -80,20 +80,28 @@ static int check_options(const struct format *f, const struct syntax *sx, struct
     return rc;
 }
 
+/* "did you mean `csv`?", or all that there are. */
+static const char *known_syntaxes(struct slice name, struct arena *a)
+{
+    struct slice names[32] = { 0 };
+    struct buf all = { 0 };
+    size_t n = 0;
+    for (; n < 32 && syntax_table[n]; n++) {
+        names[n] = slice_of(syntax_table[n]->name);
+        buf_printf(&all, "%s`%s`", n ? ", " : "this version knows ", syntax_table[n]->name);
+    }
+    struct slice hint = problem_suggest(a, name, names, n);
+    const char *text = arena_cstr(a, hint.n ? hint : buf_slice(&all));
+    buf_release(&all);
+    return text;
+}
+
 int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
 {
     const struct syntax *sx = syntax_find(f->syntax);
     if (!sx) {
-        struct slice names[32] = { 0 };
-        size_t n = 0;
-        while (n < 32 && syntax_table[n]) {
-            names[n] = slice_of(syntax_table[n]->name);
-            n++;
-        }
-        struct slice hint = problem_suggest(ps->arena, f->syntax, names, n);
         struct slice text = arena_printf(ps->arena, "there is no syntax \"%.*s\"", SLICE_ARG(f->syntax));
-        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, hint.p ? arena_cstr(ps->arena, hint) : NULL,
-                              arena_cstr(ps->arena, text));
+        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, known_syntaxes(f->syntax, ps->arena), arena_cstr(ps->arena, text));
     }
     int rc = check_options(f, sx, ps);
     int planned = sx->plan ? sx->plan(f, a, ps) : OK;
