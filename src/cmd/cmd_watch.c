@@ -35,8 +35,7 @@ static int run(struct cmd *c, int argc, char **argv)
     struct site *site = running_load(&r);
     if (!site)
         return EXIT_INVALID;
-    int rc = running_go(&r, site, &o, &args);
-    return rc == EXIT_SYSTEM || rc == EXIT_USAGE ? rc : EXIT_GOOD;
+    return running_go(&r, site, &o, &args);
 }
 
 const struct command command_watch = {

@@ -88,5 +88,7 @@ int running_go(struct running *r, struct site *site, struct supervisor_options *
     if (r->bar_on)
         progress_end(&r->bar);
     cmd_flush(r->cmd);
+    if (o->watch)                                   /* what waits is for the next start; what was refused was told */
+        return rc > WARN ? EXIT_SYSTEM : EXIT_GOOD;
     return exit_code(r, rc, &report);
 }

@@ -360,7 +360,7 @@ static int rewind_original(struct source *from, struct source *again, struct pro
         return OK;
     }
     if (lseek(from->fd, 0, SEEK_SET) < 0)
-        return problem_system(ps, from->name, "the original cannot be read twice", errno);
+        return problem_system(ps, from->name, "the original is read twice, so it has to be a file", errno);
     source_open_fd(again, from->fd, from->name, from->limits);
     return OK;
 }
@@ -438,7 +438,7 @@ int convert_text(struct conversion *c, const char *name, struct slice input, con
     struct sink sink;
     source_open_text(&in, input, name, c->limits);
     if (original)
-        source_open_text(&old, *original, "original", c->limits);
+        source_open_text(&old, *original, c->original_name ? c->original_name : "original", c->limits);
     sink_open_memory(&sink, "output");
     c->input = &in;
     c->original = original ? &old : NULL;

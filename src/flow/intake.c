@@ -252,6 +252,17 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
     return rc;
 }
 
+/* Files are ready and there is room for them: no event will tell. */
+bool intake_hungry(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->nintakes; i++) {
+        const struct intake *in = &s->intakes[i];
+        if (room(s, in) > 0 && (in->at < in->nready || in->more))
+            return true;
+    }
+    return false;
+}
+
 bool intake_idle(const struct supervisor *s, int64_t now)
 {
     (void)now;

@@ -124,6 +124,7 @@ void intakes_close(struct supervisor *s);
 void intake_wake(struct supervisor *s, int watch);
 /* Looks and claims what has room; the ms until something changes by time alone go into *wait. */
 int step_claim(struct supervisor *s, int64_t now, int64_t *wait);
+bool intake_hungry(const struct supervisor *s);
 bool intake_idle(const struct supervisor *s, int64_t now);
 /* Whether a flow has files that this run will still take. */
 bool intake_pending(const struct supervisor *s, const struct flow *f);

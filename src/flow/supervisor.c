@@ -276,6 +276,7 @@ static int claims_again(void *owner, const char *id)
     return claim_again(s, id);
 }
 
+/* One round: what is due is taken up, what is free is started, what is written is delivered. */
 static int turn(struct supervisor *s, int64_t *wait)
 {
     int64_t now = clock_monotonic_ms();
@@ -312,7 +313,7 @@ static int loop(struct supervisor *s)
         if (finished(s, now) && pool_busy(s) == 0 && !look_again(s, &last))
             return OK;
         start_work(s, now);
-        bool ready = finished(s, now);
+        bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site && intake_hungry(s));
         listen_for(s, ready ? 0 : next_due(s, now, s->ending ? 200 : wait));
     }
 }
