@@ -192,6 +192,52 @@ static void find_div(const struct expr *e, bool rounded, const struct expr **loo
         find_div(e->args[i], inside, loose);
 }
 
+/* ---- members of the file ---------------------------------------------------------------------------------------- */
+
+/* The place of a member in its format; SIZE_MAX = none. */
+static size_t member_index(const struct group *file, struct slice name)
+{
+    for (size_t i = 0; i < file->nmembers; i++) {
+        const struct member *m = &file->members[i];
+        if (slice_equal(m->field ? m->field->name : m->group->name, name))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static bool is_attribute(const struct expr *e)
+{
+    return e->field && e->field->at.nsteps && e->field->at.steps[e->field->at.nsteps - 1].attribute;
+}
+
+/* What stands after the messages is not read yet when a message is mapped. */
+static void check_after(void *owner, struct expr *e)
+{
+    struct conditions *x = owner;
+    if (e->kind != EXPR_PATH || e->root != ROOT_FILE || e->nsteps == 0 || is_attribute(e))
+        return;
+    const struct format *f = e->side == SIDE_LEFT ? x->c->mapping->left : x->c->mapping->right;
+    if (!slice_is(f->syntax, "xml") || f->nmessages == 0 || (e->steps[0].group && e->steps[0].group->is_message))
+        return;
+    size_t at = member_index(f->file_group, e->steps[0].token.text);
+    size_t message = member_index(f->file_group, f->messages[0]->name);
+    if (at != SIZE_MAX && message != SIZE_MAX && at > message)
+        check_fail(x->c, x->it, &e->span, PROBLEM_ERROR, "MAP_AFTER", SLICE("use it in a row outside the message pair"),
+                   "%.*s stands after the messages, it is not read yet here", SLICE_ARG(source(x->it, e)));
+}
+
+static void check_file_members(struct checker *c, const struct item *it)
+{
+    struct conditions x = { c, it };
+    if (it->scope->depth == 0 || it->scope->total)
+        return;
+    if (it->kind == ITEM_REQUIRE)
+        expr_each(it->e[0], check_after, &x);
+    for (int d = 0; d < 2 && it->kind == ITEM_ROW; d++)
+        if (arrow_goes(it->arrow, (enum mapping_direction)d))
+            expr_each(it->e[side_read((enum mapping_direction)d)], check_after, &x);
+}
+
 /* ---- items ------------------------------------------------------------------------------------------------------ */
 
 static void check_row(struct checker *c, const struct item *it)
@@ -257,6 +303,7 @@ static void check_items(struct checker *c)
         for (struct item *it = s->items; it; it = it->next) {
             if (it->broken)
                 continue;
+            check_file_members(c, it);
             if (it->kind == ITEM_ROW)
                 check_row(c, it);
             else if (it->kind == ITEM_REQUIRE)

@@ -46,10 +46,15 @@ static bool load_side(struct loader *l, struct parser *p, struct format **out)
         parser_fail(p, t, "MAP_HEADER", "mapping LEFT <=> RIGHT", "the name of a format is expected here");
         return false;
     }
-    size_t before = l->ps->errors;
-    int rc = l->env->load_format(l->env->owner, l->arena, name, l->mapping->file, out, l->ps);
-    if (rc != OK && l->ps->errors == before)
-        parser_fail(p, t, "MAP_NO_FORMAT", NULL, "no format \"%.*s\"", SLICE_ARG(name));
+    struct problems own;
+    problems_init(&own, l->arena, 0);
+    int rc = l->env->load_format(l->env->owner, l->arena, name, l->mapping->file, out, &own);
+    bool missing = rc > WARN && (!own.first || (own.n == 1 && !own.first->place.line));
+    for (const struct problem *q = missing ? NULL : own.first; q; q = q->next)
+        problem_add(l->ps, q);
+    if (missing)                    /* said with its place, which the format does not know */
+        parser_fail(p, t, "MAP_NO_FORMAT", "NAME.format is looked up beside this file, then where mappings are",
+                    "no format \"%.*s\"", SLICE_ARG(name));
     return rc == OK || rc == WARN;
 }
 

@@ -275,6 +275,21 @@ static void test_syntax(void **state)
     row("=>", "    table x key y", "stands at the top of the file only");
 }
 
+static void test_after(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_init(&t);
+    tree_format(&t, "file", "syntax xml\nHead text\nmessage M {\n    A text\n}\nTail text\nNote text at /Ms/@note\n");
+    tree_format(&t, "orders", orders);
+    tree_mapping(&t,
+                 "mapping file => orders\nM => InvoiceOrder {\n    /Head => Name\n    /Note => Status\n"
+                 "    /Tail => CustomerDeliveryPhone\n}\n");
+    expect(&t, "maps/test.map:5:5: error: /Tail stands after the messages, it is not read yet here [MAP_AFTER]");
+    assert_int_equal(t.problems.errors, 1);
+    tree_release(&t);
+}
+
 static void test_headers(void **state)
 {
     struct tree t;
@@ -286,7 +301,7 @@ static void test_headers(void **state)
     expect(&t, "an arrow is expected here [MAP_HEADER]");
     tree_release(&t);
     check(&t, "mapping orders => nowhere\n");
-    expect(&t, "FMT_MISSING");
+    expect(&t, "no format \"nowhere\" [MAP_NO_FORMAT]");
     tree_release(&t);
     check(&t, "");
     assert_int_equal(t.rc, STOP);
@@ -341,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_names), cmocka_unit_test(test_template_place), cmocka_unit_test(test_types),
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_conditions), cmocka_unit_test(test_syntax), cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_after),
         cmocka_unit_test(test_ten_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
