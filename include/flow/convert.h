@@ -50,6 +50,7 @@ struct conversion {
     /* Results. */
     uint64_t read, written, rejected, skipped, waiting, warned;
     size_t edits;                   /* update mode: how many places were changed */
+    const char *original_name;      /* for messages of convert_text; NULL = "original" */
     bool unbound;                   /* stopped before the first byte: a param or table does not fit the mapping */
 };
 

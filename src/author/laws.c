@@ -43,7 +43,7 @@ static int transform(struct lawyer *k, enum mapping_direction d, struct slice in
     binding_restart(k->l->binding);
     binding_outside(k->l->binding, &outside);
     struct conversion c = { .mapping = k->l->mapping, .direction = d, .outside = &outside, .limits = k->l->limits,
-                            .unjudged = unjudged,
+                            .unjudged = unjudged, .original_name = k->name,
                             .judged = judged, .owner = k };
     struct buf text = { 0 };
     int rc = convert_text(&c, k->name, in, original, &text, ps);

@@ -125,7 +125,7 @@ static void check_folder(struct checking *k, const char *path)
     }
     for (int i = 0; i < n; i++) {
         if (list[i]->d_name[0] != '.' && !has_suffix(list[i]->d_name, ".test"))
-            check_path(k, file_join(k->c->arena, path, list[i]->d_name), false);
+            check_path(k, file_join(k->c->arena, strcmp(path, ".") ? path : "", list[i]->d_name), false);
         free(list[i]);
     }
     free(list);

@@ -68,7 +68,7 @@ static int inspect_source(struct cmd *c, struct source *s, const char *path, str
         json_text(out, "syntax", slice_of(syntax->name));
         rc = syntax->inspect(s, out, c->problems);
     } else if (s->error)
-        rc = problem_system(c->problems, path, "cannot be read", s->error);
+        rc = problem_system(c->problems, path, "cannot be read", s->error) && s->error == EISDIR ? STOP : TEMP;
     else
         no_syntax(c, path, head);
     if (c->json)

@@ -195,6 +195,11 @@ static void add_blanks(struct buf *out, size_t n)
     out->n += n;
 }
 
+static bool is_arrow(const struct token *t)
+{
+    return token_op(t, OP_BOTH) || token_op(t, OP_RIGHT);
+}
+
 /* Blanks before token i > 0. */
 static size_t gap(const struct layout *l, const struct row *r, size_t i)
 {
@@ -209,7 +214,7 @@ static size_t gap(const struct layout *l, const struct row *r, size_t i)
     if (r->arrow && i == r->arrow + 1)
         return 1;
     if (!t->spaced)
-        return 0;
+        return is_arrow(t) || is_arrow(before);
     return r->arrow ? 1 : t->column - before->column - before->width;
 }
 

@@ -49,7 +49,7 @@ static bool load_side(struct loader *l, struct parser *p, struct format **out)
     struct problems own;
     problems_init(&own, l->arena, 0);
     int rc = l->env->load_format(l->env->owner, l->arena, name, l->mapping->file, out, &own);
-    bool missing = rc > WARN && (!own.first || (own.n == 1 && !own.first->place.line));
+    bool missing = rc > WARN && (!own.first || (strcmp(own.first->code, "FMT_MISSING") == 0 && !own.first->place.line));
     for (const struct problem *q = missing ? NULL : own.first; q; q = q->next)
         problem_add(l->ps, q);
     if (missing)                    /* said with its place, which the format does not know */

@@ -73,7 +73,8 @@ static void problem(struct reader *r, struct node *n, const struct field *f, con
                                        .value = value,
                                        .text = text,
                                        .hint = hint,
-                                       .place = { .file = r->source->name, .offset = at },
+                                       .place = { .file = r->source->name, .offset = at,
+                                                  .width = value.n < 200 ? (uint32_t)slice_chars(value) : 1 },
                                        .message = x->message ? r->messages : 0,
                                        .path = node_path(ps->arena, n, f) });
     if (x->message)
