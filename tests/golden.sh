@@ -40,6 +40,12 @@ compare() { # case folder, work folder
         [ -e "$1/want.$stream" ] || [ ! -s "$2/$stream" ] || { echo "$stream is not empty:"; head -c 4000 "$2/$stream"; bad=1; }
     done
     [ -e "$1/want.exit" ] || [ "$(cat "$2/exit")" = 0 ] || { echo "exit code $(cat "$2/exit")"; bad=1; }
+    # Nothing half-visible: what ends in 2 or worse leaves no output, and nothing leaves temporary files.
+    for left in "$2"/*.tmp* "$2"/out.*; do
+        [ -e "$left" ] || continue
+        case $left in */out.*) [ "$(cat "$2/exit")" -ge 2 ] || continue ;; esac
+        [ -e "$1/${left##*/}" ] || { echo "${left##*/} is left behind"; bad=1; }
+    done
     return $bad
 }
 
@@ -62,8 +68,8 @@ run_case() { # folder
     cp -RL "$1" "$work" && chmod -R u+w "$work" && rm -rf "$work"/want.*
     (cd "$work" && sh ./cmd > ../out 2> ../err < /dev/null; echo $? > ../exit)
     mv "$temp/out" "$temp/err" "$temp/exit" "$work"
-    # The temporary folder has another name each time.
-    for stream in out err; do sed -i "s|$work|.|g" "$work/$stream"; done
+    # The temporary folder has another name each time, the source tree on each machine.
+    for stream in out err; do sed -i "s|$work|.|g; s|$root|\$ROOT|g" "$work/$stream"; done
     if [ -n "${UPDATE:-}" ]; then
         update "$1" "$work"
         echo "ok golden/$case_name (updated)"
