@@ -57,7 +57,8 @@ update() { # case folder, work folder
     for want in "$1"/want.*; do
         name=${want##*/want.}
         case $name in out|err|exit) continue ;; esac
-        [ -e "$2/$name" ] && rm -rf "$want" && cp -R "$2/$name" "$want"
+        rm -rf "$want"
+        if [ -e "$2/$name" ]; then cp -R "$2/$name" "$want"; fi
     done
 }
 

@@ -9,7 +9,9 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 export LC_ALL=C WAYBILL_CLOCK=2026-01-02T03:04:05Z
-case $waybill in */*) PATH=$(cd "$(dirname "$waybill")" && pwd):$PATH ;; esac
+mkdir "$tmp/bin"
+case $waybill in */*) ln -s "$(realpath "$waybill")" "$tmp/bin/waybill" ;; esac      # whatever its file is called
+PATH=$tmp/bin:$PATH
 export PATH
 
 # Splits a page into folders: NNN/<files>, NNN/.console, NNN/.name
