@@ -106,3 +106,56 @@ stop() {                                # [SIGNAL]: ends the watcher; its code i
     code=$?
 }
 json() { "$tools/json" "$@"; }          # [PATH] < FILE
+
+# A small site DIR for the other scripts: rows.map copies CSV rows (Id;Qty, a wrong Qty refuses its row), items.map turns XML
+# items into rows.  Standard input: the flows of site.conf.
+small_site() {
+    mkdir -p "$1/mappings" && cat > "$1/mappings/rows.format" << 'END' && cat > "$1/mappings/items.format" << 'END2' || return 1
+syntax csv delimiter ";" header yes
+encoding utf-8
+
+message Row {
+    Id  text    required
+    Qty decimal
+}
+END
+syntax xml
+encoding utf-8
+
+message Item at /Items/Item {
+    Id  text required at @id
+    Qty decimal
+}
+END2
+    printf 'mapping rows <=> rows\n\nRow <=> Row {\n    Id  <=> Id\n    Qty <=> Qty\n}\n' > "$1/mappings/copy.map"
+    printf 'mapping rows <=> items\n\nRow <=> Item {\n    Id  <=> Id\n    Qty <=> Qty\n}\n' > "$1/mappings/to-items.map"
+    printf 'mapping items <=> rows\n\nItem <=> Row {\n    Id  <=> Id\n    Qty <=> Qty\n}\n' > "$1/mappings/to-rows.map"
+    { printf 'site "Small"\nzone "Europe/Oslo"\n'; cat; } > "$1/site.conf"
+}
+rows() {                                # FIRST LAST: a file of rows
+    echo 'Id;Qty'
+    seq -f '%.0f;1' "$1" "$2"
+}
+
+# An independent observer of an outbox: every event as "EVENTS NAME SHA256-at-once" in FILE.
+observe() {                             # FOLDER FILE
+    command -v inotifywait > /dev/null || { echo "# inotify-tools is missing"; return 1; }
+    mkfifo "$2.fifo" || return 1
+    inotifywait -m -q -e create,modify,close_write,moved_to,moved_from,delete,attrib --format '%e %f' "$1" > "$2.fifo" &
+    observer=$!
+    started="$started $observer"
+    (while read -r events name; do
+        echo "$events $name $(sha256sum 2> /dev/null < "$1/$name" | cut -c1-64)"
+    done < "$2.fifo" > "$2") &
+    started="$started $!"
+    # It listens when it sees a file of ours.
+    i=0
+    until [ -s "$2" ] || [ $i -gt 100 ]; do
+        : > "$1/.probe" && rm "$1/.probe"
+        i=$((i + 1))
+        sleep 0.05
+    done
+    touch "$1/.end-of-probes" && rm "$1/.end-of-probes"
+    wait_for 5 grep -q DELETE..end-of-probes "$2"
+}
+seen() { grep -v ' \.probe \| \.end-of-probes ' "$1"; }      # FILE: what the observer saw
