@@ -1,4 +1,8 @@
-/* update - the written side exists: what differs becomes edits of it, nothing else does (LANGUAGE.md section 4). */
+/*
+ * update - the written side exists: what differs becomes edits of it, nothing else does (LANGUAGE.md section 4)
+ *
+ * Limits: `order follow` puts new instances behind their predecessor; known ones are not moved.
+ */
 #include "run.h"
 
 void update_set(struct run *r, struct node *n, const struct field *f, const struct value *v)

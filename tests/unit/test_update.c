@@ -157,6 +157,38 @@ static void test_shared(void **state)
            "warn ROWS_DISAGREE Phone gets \"6\" and \"5\" from two rows; the later row wins (test.map:6)\n");
 }
 
+/* `=>` into a document that exists: the right tree is updated. */
+static void test_forward(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    struct run *r = start(&t, &o,
+        "mapping l => r\nM => R {\n    key Id => Code\n    Name => Title\n    Row => Line {\n"
+        "        require Q >= 0 else BAD \"line {No} of {../Id}: {Q}\"\n        key No => No\n        Q => Qty\n"
+        "        if($old/Qty != Q, \"changed\", $old/Kind) => Kind\n"
+        "        new ignore else warn NEW \"{../Id} {No}\"\n        missing {\n"
+        "            concat(\"gone \", No) => Kind\n        }\n"
+        "    }\n}\n", MAPPING_FORWARD);
+    const char *original =
+        "Code = 7\nTitle = a\nLine {\nNo = 1\nQty = 1\nKind = k\n}\nLine {\nNo = 2\nQty = 2\n}\nLine {\n"
+        "No = 3\nQty = 3\n}\n";
+    struct node *old = tree_message(&t, t.mapping->right, original);
+    struct node *n = tree_message(&t, t.mapping->left,
+        "Id = 7\nName = b\nRow {\nNo = 1\nQ = 1.0\n}\nRow {\nNo = 2\nQ = 5\n}\nRow {\nNo = 9\nQ = 1\n}\n");
+    edits_init(&t.edits, &t.message);
+    assert_int_equal(run_update(r, old, n, 1, &t.message, &t.edits, &t.outcome, &t.problems), OK);
+    assert_string_equal(tree_edits(&t),
+                        "set Title = b\nset Line[2]/Qty = 5\nset Line[2]/Kind = changed\nset Line[3]/Kind = gone 3\n");
+    assert_string_equal(tree_findings(&t), "warn NEW 7 9\n");
+    n = tree_message(&t, t.mapping->left, "Id = 7\nName = c\nRow {\nNo = 1\nQ = -1\n}\n");
+    edits_init(&t.edits, &t.message);
+    assert_int_equal(run_update(r, old, n, 1, &t.message, &t.edits, &t.outcome, &t.problems), SKIP);
+    assert_string_equal(tree_edits(&t), "");
+    assert_string_equal(tree_findings(&t), "reject BAD line 1 of 7: -1\n");
+    tree_release(&t);
+}
+
 /* A fallback is compared with what forward gives after the other rows, wherever they stand. */
 static void test_late(void **state)
 {
@@ -287,7 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_policies),
         cmocka_unit_test(test_old),
-        cmocka_unit_test(test_shared), cmocka_unit_test(test_late), cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_late), cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
         cmocka_unit_test(test_key),
         cmocka_unit_test(test_laws),
     };
