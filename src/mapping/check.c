@@ -338,5 +338,6 @@ void check_mapping(struct arena *a, struct mapping *m, struct problems *ps)
     struct checker c = { .arena = a, .mapping = m, .program = m->program, .ps = ps };
     check_items(&c);
     check_fill(&c);
-    check_unused(&c);
+    if (!m->program->faulty)
+        check_unused(&c);
 }

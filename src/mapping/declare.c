@@ -95,7 +95,14 @@ static struct field *param_field(struct loader *l, struct slice name, struct sli
         f->nmessages == 1 && f->messages[0]->nfields == 1)
         return f->messages[0]->fields[0];
     struct slice why = own.first ? own.first->text : SLICE("not the type and attributes of a param");
-    load_fail(l, t, "MAP_PARAM", NULL, "param %.*s: %.*s", SLICE_ARG(name), SLICE_ARG(why));
+    struct token at = *t;
+    uint32_t before = 4 + (uint32_t)slice_chars(name) + 1;      /* of line 3 above, ahead of the attributes */
+    if (own.first && own.first->place.line == 3 && own.first->place.column > before) {
+        at.column = t->column + own.first->place.column - before - 1;
+        at.width = own.first->place.width;
+    }
+    load_fail(l, &at, "MAP_PARAM", own.first && own.first->hint.n ? arena_cstr(l->arena, own.first->hint) : NULL,
+              "param %.*s: %.*s", SLICE_ARG(name), SLICE_ARG(why));
     return NULL;
 }
 
@@ -146,6 +153,8 @@ static void declare_param(struct loader *l, struct statement *st)
                                           l->conf->text.p + st->tokens[end - 1].offset + st->tokens[end - 1].length);
     struct mapping_param m = { .name = name->text, .token = *name, .field = param_field(l, name->text, attributes,
             type) };
+    if (!m.field)                   /* told; the rows that use it are read all the same */
+        m.field = param_field(l, name->text, SLICE("text"), name);
     if (!m.field)
         return;
     m.required = m.field->flags & FIELD_REQUIRED;

@@ -364,7 +364,7 @@ bool parser_done(struct parser *p)
     struct token *first = &p->tokens[p->i], rest = *first, *last = &p->tokens[p->n - 1];
     if (last->line == first->line)
         rest.width = last->column + last->width - first->column;
-    parser_fail(p, &rest, "MAP_SYNTAX", NULL, "nothing may follow here");
+    parser_fail(p, &rest, "MAP_SYNTAX", "take this away", "nothing may follow here");
     return false;
 }
 

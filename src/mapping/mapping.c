@@ -59,7 +59,9 @@ static int load_conf(struct arena *a, const struct mapping_env *env, struct slic
         load_statement(&l, file, l.pending[i].st);
     }
     index_items(a, l.program);
-    warn_unused(&l);
+    l.program->faulty = ps->errors > before || c->faulty;
+    if (!l.program->faulty)
+        warn_unused(&l);
     check_mapping(a, m, ps);
     *out = m;
     if (ps->errors > before || c->faulty)

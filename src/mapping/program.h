@@ -141,6 +141,7 @@ struct program {
     uint32_t nlets, nitems, nregs[2];
     struct item **items;            /* by index */
     struct let **lets;              /* by index */
+    bool faulty;                    /* errors were found: what seems unused may be meant by one of them */
     bool late[2];                   /* per direction: some rows are */
     bool uses_next;                 /* numbers are leased after all requires have passed */
     bool buffers;                   /* a sort outside the message pair */
