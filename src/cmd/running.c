@@ -13,7 +13,8 @@ int running_settings(struct running *r, const struct cmd_args *args)
         const char *equal = strchr(args->repeated[i], '=');
         if (!equal)
             return cmd_usage(r->cmd, "--set needs NAME=VALUE, not %s", args->repeated[i]);
-        r->given[r->ngiven++] = (struct setting){ .name = slice_range(args->repeated[i], equal), .value = slice_of(equal + 1) };
+        r->given[r->ngiven++] = (struct setting){ .name = slice_range(args->repeated[i], equal),
+                                                  .value = slice_of(equal + 1) };
     }
     return EXIT_GOOD;
 }

@@ -134,8 +134,8 @@ static bool content_fits(struct intake *in, const struct drop *d)
     return fits;
 }
 
-/* With the rescan, and when a file may have become stable.  With `every` events do not count: at each beat, and once more
-   for the files that this beat found. */
+/* With the rescan, and when a file may have become stable.  With `every` events do not count: at each beat, and once
+   more for the files that this beat found. */
 static int64_t next_look(const struct supervisor *s, struct intake *in, int64_t now, int64_t wake)
 {
     int64_t again = s->watch ? now + watch_rescan_ms(s->watch) : LATER;

@@ -297,7 +297,7 @@ static void judge_settings(struct site_loading *l, struct operation *op, const s
     struct outside o = { .owner = op, .param = setting_of };
     struct problems said;
     problems_init(&said, l->arena, 4);
-    if (!op->flow->on || run_settings(l->arena, g->mapping, g->backward ? MAPPING_BACKWARD : MAPPING_FORWARD, &o, &said) == OK)
+    if (!op->flow->on || run_settings(l->arena, g->mapping, g->direction, &o, &said) == OK)
         return;
     for (const struct problem *p = said.first; p; p = p->next)
         if (p->severity == PROBLEM_ERROR)

@@ -91,6 +91,7 @@ struct open_outbox {
 struct supervisor {
     struct site *site, *next_site;
     struct arena *site_arena, *next_arena;
+    bool reloaded;                  /* the site's arena is ours */
     const struct supervisor_options *o;
     struct supervisor_report *report;
     struct problems *ps;            /* = said; shown and emptied by notice_problems */

@@ -113,7 +113,7 @@ static void reload(struct supervisor *s)
 {
     struct arena *a = s->next_arena ? s->next_arena : NULL;
     struct site *next = NULL;
-    if (!s->o->reload || a)
+    if (!s->o->reload || !s->o->watch || a)
         return;                                     /* one reload at a time */
     s->next_arena = arena_zero(&s->arena, sizeof *s->next_arena);
     arena_init(s->next_arena, 0);
@@ -143,11 +143,18 @@ static void read_signals(struct supervisor *s)
     }
 }
 
+static void free_site(struct supervisor *s, struct arena *of)
+{
+    struct arena a = *of;                           /* the struct lies in the arena itself */
+    if (s->reloaded)
+        arena_release(&a);
+}
+
 /* When no job is under way the new site takes over; batches in hand find their operation by name. */
 static int change_site(struct supervisor *s)
 {
     struct trip *all = NULL, **last = &all;
-    struct arena kept = *s->next_arena;
+    struct arena kept = *s->next_arena, *before = s->site_arena;
     for (size_t i = 0; i < s->site->nflows; i++)
         for (struct trip *t = s->flows[i].first; t; t = t->next) {
             *last = t;
@@ -161,6 +168,8 @@ static int change_site(struct supervisor *s)
     s->site = s->next_site;
     s->site->arena = s->site_arena = arena_zero(&kept, sizeof *s->site_arena);
     *s->site_arena = kept;
+    free_site(s, before);
+    s->reloaded = true;
     s->next_site = NULL;
     s->next_arena = NULL;
     int rc = open_site(s);
@@ -334,6 +343,8 @@ static void close_all(struct supervisor *s)
 {
     pool_end(s, true);
     count_waiting(s);
+    if (s->next_arena)
+        arena_release(s->next_arena);
     close_site(s);
     if (s->signals >= 0)
         close(s->signals);
@@ -343,6 +354,7 @@ static void close_all(struct supervisor *s)
         lease_give(&s->lease);
     if (s->spool.path)
         spool_close(&s->spool);
+    free_site(s, s->site_arena);
 }
 
 /* What stopped us is the caller's to show. */
