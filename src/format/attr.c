@@ -123,8 +123,14 @@ static int parse_pattern(struct cursor *c, struct target *t, const struct token 
                                 .hint = SLICE("a field of this type cannot be read without") };
     }
     struct token place = *quoted;
-    place.column += at ? (uint32_t)at + 1 : 0;
-    place.width = at && place.width > at + 2 ? 1 : place.width;
+    size_t run = 1;                 /* "mm" is one thing */
+    while (at + run < text.n && text.p[at + run] == text.p[at])
+        run++;
+    bool inside = place.width > at + run && (at || slice_starts(fault.hint, SLICE("did you mean")));
+    if (inside) {
+        place.column += (uint32_t)at + 1;
+        place.width = (uint32_t)run;
+    }
     t->field->pattern_text = slice_none();
     return loader_bad(c->loader, &place, "FMT_PATTERN", fault.hint.p, "\"%.*s\" %.*s", SLICE_ARG(text),
                       SLICE_ARG(fault.text));

@@ -123,7 +123,11 @@ static void check_types(struct checker *c, const struct item *it, enum mapping_d
     if (from->shape != SHAPE_VALUE || into->type < 0)
         return;
     if (convert_class(from->type, into->type) == CONVERT_NEVER) {
-        struct slice hint = slice_none();
+        struct slice hint = SLICE("is another field meant? else write a conversion, as `number(x)`, `date(x)` or `text(x, pattern)`");
+        bool told = it->arrow == ARROW_BOTH && d == MAPPING_BACKWARD && into->shape == SHAPE_VALUE && from->type >= 0 &&
+                    convert_class(into->type, from->type) == CONVERT_NEVER;
+        if (told)
+            return;                 /* one cause, told going right */
         if (from->type == TYPE_DATETIME && into->type == TYPE_DATE)
             hint = arena_printf(c->arena, "write `date(%.*s)`", SLICE_ARG(source(it, from)));
         check_fail(c, it, &from->span, PROBLEM_ERROR, "MAP_TYPE", hint, "%s never becomes %s: %.*s",

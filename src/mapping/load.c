@@ -220,7 +220,7 @@ static bool written_needs_path(struct loader *l, struct item *it, int side)
     if (e->kind == EXPR_PATH && (e->root == ROOT_HERE || e->root == ROOT_FILE)) {
         if (e->field)
             return true;
-        load_fail(l, &e->span, "MAP_FIELD", NULL, "a field is needed here, %.*s is a group",
+        load_fail(l, &e->span, "MAP_FIELD", "name a field in it, or open a block with `{`", "a field is needed here, %.*s is a group",
                   SLICE_ARG(expr_source(l->conf, e)));
         return false;
     }

@@ -112,7 +112,12 @@ int syntax_format(struct arena *a, const struct finder *finder, struct slice nam
                   struct format **out, struct problems *ps)
 {
     int rc = format_load(a, finder, name, from, out, ps);
-    return rc >= SKIP ? rc : syntax_plan(*out, a, ps);
+    if (rc < SKIP)
+        return syntax_plan(*out, a, ps);
+    const struct syntax *sx = *out ? syntax_find((*out)->syntax) : NULL;
+    if (sx)
+        check_options(*out, sx, ps);            /* all errors of the file at once */
+    return rc;
 }
 
 static int cannot(const char *name, const char *what, struct slice syntax, struct problems *ps)
