@@ -89,7 +89,7 @@ struct result {
     struct problems problems;       /* groups by code and path, at most 50 */
     struct pinned_table *tables;
     size_t ntables;
-    struct lease_range *leases;     /* numbers really used, in order */
+    struct lease_range *leases;     /* numbers that were leased last and not used: they may go back */
     size_t nleases;
 };
 

@@ -184,6 +184,7 @@ static void release(struct work *w)
             arena_release(&w->lanes[i].arena);
         }
     lookup_end(w);
+    numbers_end(w);
     arena_release(&w->message);
 }
 

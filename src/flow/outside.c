@@ -267,6 +267,16 @@ static int sequence_number(void *owner, struct slice name, struct arena *a, stru
     return sequence_next(&n->rule, &n->lease, a, out, ps);
 }
 
+void numbers_end(struct work *w)
+{
+    struct result *r = w->result;
+    size_t cap = r->nleases;
+    for (const struct numbers *n = w->numbers; n; n = n->next)
+        if (n->lease.first < n->lease.end)
+            ARENA_PUSH(w->arena, r->leases, r->nleases, cap) =
+                (struct lease_range){ n->sequence->name, (uint64_t)n->lease.first, (uint64_t)n->lease.end - 1 };
+}
+
 void work_outside(struct work *w)
 {
     w->outside = (struct outside){

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "flow/super.h"
+#include "store/sequence.h"
 
 static void add_totals(struct waybill *w, const struct result *r)
 {
@@ -19,6 +20,30 @@ static void add_totals(struct waybill *w, const struct result *r)
         waybill_pin(w, "table", r->tables[i].name, r->tables[i].sha256);
 }
 
+/* The waybill keeps the numbers that were used; what is left of the last lease goes back once the waybill is safe. */
+static void trim_leases(struct trip *t)
+{
+    for (size_t i = 0; i < t->result->nleases; i++) {
+        const struct lease_range *r = &t->result->leases[i];
+        for (struct waybill_lease *l = t->b->w->leases; l; l = l->next)
+            if (slice_equal(l->sequence, r->sequence) && l->end == (int64_t)r->to + 1 && l->first <= (int64_t)r->from)
+                l->end = (int64_t)r->from;
+    }
+}
+
+static void return_leases(struct supervisor *s, const struct trip *t)
+{
+    for (size_t i = 0; i < t->result->nleases; i++) {
+        const struct lease_range *r = &t->result->leases[i];
+        const struct site_sequence *q = site_sequence(s->site, r->sequence);
+        struct sequence_lease rest = { (int64_t)r->from, (int64_t)r->to + 1 };
+        if (!q)
+            continue;
+        struct sequence rule = { .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+        sequence_return(&s->store, &rule, &rest, s->ps);
+    }
+}
+
 /* The result is in the waybill and everything that it names is on the disk. */
 int step_written(struct supervisor *s, struct trip *t)
 {
@@ -27,7 +52,10 @@ int step_written(struct supervisor *s, struct trip *t)
     add_totals(t->b->w, r);
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
+    trim_leases(t);
     int rc = batch_written(t->b, s->ps);
+    if (rc <= WARN)
+        return_leases(s, t);
     notice_problems(s, s->ps);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");

@@ -91,6 +91,8 @@ void work_outside(struct work *w);
 /* A message that gave output is an earlier one from now on: tables `of batch`, and `of flow` over this flow. */
 void lookup_message(struct work *w, const struct node *message);
 void lookup_end(struct work *w);
+/* The numbers that are left of each lease, for the result. */
+void numbers_end(struct work *w);
 /* The ledger fields of a message, in the arena; nfields of them. */
 struct ledger_field *kept_fields(struct arena *a, const struct operation *op, const struct node *message);
 
