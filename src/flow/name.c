@@ -29,17 +29,29 @@ static bool resolve(struct arena *a, const struct group *g, struct slice path, s
     }
 }
 
+/* A slip of one of the words is likelier than a field, where there is none of that name. */
+static int no_part(struct site_loading *l, struct give *g, struct slice expr)
+{
+    struct slice list[sizeof words / sizeof *words];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        list[i] = slice_of(words[i].word);
+    struct slice near = problem_suggest(l->arena, expr, list, sizeof words / sizeof *words);
+    struct token at = site_token(l, &g->name_token, expr);
+    const char *hint = near.n ? arena_cstr(l->arena, near) : "{batch} {file} {time} {date} {operation} {n} or a field of the message";
+    return site_problem(l, &at, "SITE_NAME", hint, "nothing is called {%.*s} here", SLICE_ARG(expr));
+}
+
 static int field_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
 {
     const struct group *m = g->operation->message;
     out->kind = NAME_FIELD;
     out->text = expr;
-    if (!g->each)
-        return site_problem(l, &g->name_token, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
-                            "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
     if (m && !resolve(l->arena, m, expr, out))
-        return site_problem(l, &g->name_token, "SITE_NAME", "a field of the message that is taken, or {batch} {file} {time} {date} {operation} {n}",
-                            "no single field %.*s in %.*s", SLICE_ARG(expr), SLICE_ARG(m->name));
+        return no_part(l, g, expr);
+    struct token at = site_token(l, &g->name_token, (struct slice){ expr.p - 1, expr.n + 2 });
+    if (!g->each)
+        return site_problem(l, &at, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
+                            "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
     return OK;
 }
 

@@ -201,9 +201,12 @@ static int load_format(void *owner, struct arena *a, struct slice name, const ch
 int site_format(struct site_loading *l, struct slice ref, const struct token *t, struct format **out)
 {
     size_t errors = l->ps->errors, later = l->later;
-    if (!finder_find(&l->finder, l->arena, ref, ".format", l->site->file))
-        return site_problem(l, t, "SITE_NO_FORMAT", "it is looked up beside site.conf, then under mappings/",
-                            "no format \"%.*s\"", SLICE_ARG(ref));
+    if (!finder_find(&l->finder, l->arena, ref, ".format", l->site->file)) {
+        struct slice near = finder_suggest(&l->finder, l->arena, ref, ".format", l->site->file);
+        struct token at = site_token(l, t, ref);
+        return site_problem(l, &at, "SITE_NO_FORMAT", near.n ? arena_cstr(l->arena, near)
+                            : "it is looked up beside site.conf, then under mappings/", "no format \"%.*s\"", SLICE_ARG(ref));
+    }
     int rc = load_format(l, l->arena, ref, l->site->file, out, l->ps);
     if (rc > WARN && l->ps->errors == errors && l->later == later)
         site_problem(l, t, "SITE_NO_FORMAT", NULL, "the format %.*s cannot be used", SLICE_ARG(ref));

@@ -14,7 +14,8 @@ static void check_flow_name(struct site_loading *l, const struct token *t, struc
     if (site_flow(l->site, name))
         return;
     struct slice near = suggest_flow(l, name);
-    site_problem(l, t, "SITE_NO_FLOW", near.p ? arena_cstr(l->arena, near) : NULL, "there is no flow %.*s",
+    struct token at = site_token(l, t, name);
+    site_problem(l, &at, "SITE_NO_FLOW", near.p ? arena_cstr(l->arena, near) : NULL, "there is no flow %.*s",
                  SLICE_ARG(name));
 }
 
@@ -126,12 +127,31 @@ static void check_folders(struct site_loading *l)
         }
 }
 
+/* "did you mean `pull-status`?", from the params of all mappings. */
+static struct slice suggest_param(struct site_loading *l, struct slice name)
+{
+    struct slice *list = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t i = 0; i < l->site->nflows; i++)
+        for (size_t k = 0; k < l->site->flows[i]->noperations; k++) {
+            const struct operation *op = l->site->flows[i]->operations[k];
+            for (size_t g = 0; g < op->ngives; g++)
+                for (size_t p = 0; op->gives[g]->mapping && p < op->gives[g]->mapping->nparams; p++)
+                    ARENA_PUSH(l->arena, list, n, cap) = op->gives[g]->mapping->params[p].name;
+        }
+    return problem_suggest(l->arena, name, list, n);
+}
+
 static void check_sets(struct site_loading *l, const struct settings *sets)
 {
-    for (size_t i = 0; i < sets->n; i++)
-        if (!sets->list[i].used && sets->list[i].token.line)
-            site_warning(l, &sets->list[i].token, "SITE_SET_UNUSED", "look at its spelling in the mapping's `param`", "no mapping has a param %.*s",
-                         SLICE_ARG(sets->list[i].name));
+    for (size_t i = 0; i < sets->n; i++) {
+        const struct setting *s = &sets->list[i];
+        if (s->used || !s->token.line)
+            continue;
+        struct slice near = suggest_param(l, s->name);
+        site_warning(l, &s->token, "SITE_SET_UNUSED", near.n ? arena_cstr(l->arena, near) : "look at its spelling in the mapping's `param`",
+                     "no mapping has a param %.*s", SLICE_ARG(s->name));
+    }
 }
 
 static void check_all_sets(struct site_loading *l)

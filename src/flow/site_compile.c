@@ -5,9 +5,11 @@
 static int load_mapping(struct site_loading *l, struct give *g)
 {
     const char *path = finder_find(&l->finder, l->arena, g->map_ref, ".map", l->site->file);
-    if (!path)
-        return site_problem(l, &g->map_token, "SITE_NO_MAP", "it is looked up beside site.conf, then under mappings/", "no mapping \"%.*s\"",
-                            SLICE_ARG(g->map_ref));
+    if (!path) {
+        struct slice near = finder_suggest(&l->finder, l->arena, g->map_ref, ".map", l->site->file);
+        return site_problem(l, &g->map_token, "SITE_NO_MAP", near.n ? arena_cstr(l->arena, near)
+                            : "it is looked up beside site.conf, then under mappings/", "no mapping \"%.*s\"", SLICE_ARG(g->map_ref));
+    }
     g->mapping = map_get(&l->mappings, slice_of(path));
     if (g->mapping)
         return OK;
@@ -52,8 +54,8 @@ static int find_table(struct site_loading *l, struct give *g)
         return site_problem(l, t, "SITE_TABLE", "only a table with a file and a format can be filled",
                             "table %.*s has no file", SLICE_ARG(table->name));
     for (size_t i = 0; i < table->nfilled; i++)
-        if (slice_equal(table->filled[i], f->name))
-            return OK;
+        if (slice_equal(table->filled[i], f->name) || !site_flow(l->site, table->filled[i]))
+            return OK;              /* or a name that was told to be wrong, and may be meant to be this one */
     return site_problem(l, t, "SITE_FILLED", arena_cstr(l->arena,
                                                         arena_printf(l->arena, "add `filled by %.*s` to the table",
                                                                      SLICE_ARG(f->name))),

@@ -34,6 +34,18 @@ static int say(struct site_loading *l, const struct token *t, enum severity seve
     return conf_problem(l->conf, t, severity, code, l->ps, hint, "%.*s", SLICE_ARG(text));
 }
 
+struct token site_token(const struct site_loading *l, const struct token *t, struct slice name)
+{
+    const char *text = l->conf->text.p, *end = text + l->conf->text.n, *line = text + t->offset;
+    struct token at = *t;
+    if (name.p < line || name.p >= end || memchr(line, '\n', (size_t)(name.p - line)))
+        return at;
+    at.offset = (uint32_t)(name.p - text);
+    at.column = t->column + (uint32_t)slice_chars(slice_range(line, name.p));
+    at.width = (uint32_t)slice_chars(name);
+    return at;
+}
+
 int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
                  ...)
 {

@@ -50,6 +50,8 @@ int word_number(struct cursor *c, uint64_t *out, const char *what);
 int word_end(struct cursor *c, const char *const *words);
 /* An unknown word: CONF_WORD, suggestion and the list. Returns STOP. */
 int word_unknown(struct cursor *c, const char *const *words);
+/* The token of a name within the same statement as `t`, for a caret; `t` itself where the name is not of the file. */
+struct token site_token(const struct site_loading *l, const struct token *t, struct slice name);
 int site_problem(struct site_loading *l, const struct token *t, const char *code, const char *hint, const char *format,
                  ...)
     __attribute__((format(printf, 5, 6)));

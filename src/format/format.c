@@ -1,6 +1,8 @@
 /* Loading a format: its files, the order of the rounds, and where references are looked up. */
 #include "format/format.h"
 
+#include <dirent.h>
+
 #include "base/file.h"
 #include "format/loader.h"
 
@@ -33,6 +35,34 @@ const char *finder_find(const struct finder *f, struct arena *a, struct slice na
     for (size_t i = 0; path == NULL && f && f->roots && f->roots[i]; i++)
         path = existing(a, f->roots[i], file);
     return path;
+}
+
+enum { NAMES_MAX = 1000 };
+
+/* The names of the files in a folder, without their suffix. */
+static void add_names(struct arena *a, const char *dir, const char *suffix, struct slice *names, size_t *n)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && *n < NAMES_MAX && (e = readdir(d)) != NULL;) {
+        struct slice name = slice_of(e->d_name);
+        if (e->d_name[0] != '.' && ends_with(name, suffix))
+            names[(*n)++] = arena_copy(a, (struct slice){ name.p, name.n - strlen(suffix) });
+    }
+    if (d)
+        closedir(d);
+}
+
+struct slice finder_suggest(const struct finder *f, struct arena *a, struct slice name, const char *suffix, const char *from)
+{
+    struct slice *names = arena_alloc(a, NAMES_MAX * sizeof *names);
+    struct slice dir = from ? file_dir(a, from) : slice_none();
+    size_t n = 0;
+    if (ends_with(name, suffix))
+        name.n -= strlen(suffix);
+    add_names(a, dir.n ? arena_cstr(a, dir) : ".", suffix, names, &n);
+    for (size_t i = 0; f && f->roots && f->roots[i]; i++)
+        add_names(a, f->roots[i], suffix, names, &n);
+    return problem_suggest(a, name, names, n);
 }
 
 /* ---- reading the files ---- */

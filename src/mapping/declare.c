@@ -52,9 +52,12 @@ static bool load_side(struct loader *l, struct parser *p, struct format **out)
     bool missing = rc > WARN && (!own.first || (strcmp(own.first->code, "FMT_MISSING") == 0 && !own.first->place.line));
     for (const struct problem *q = missing ? NULL : own.first; q; q = q->next)
         problem_add(l->ps, q);
-    if (missing)                    /* said with its place, which the format does not know */
-        parser_fail(p, t, "MAP_NO_FORMAT", "NAME.format is looked up beside this file, then where mappings are",
-                    "no format \"%.*s\"", SLICE_ARG(name));
+    if (!missing)
+        return rc == OK || rc == WARN;
+    struct slice near = finder_suggest(l->env->finder, l->arena, name, ".format", l->mapping->file);
+    parser_fail(p, t, "MAP_NO_FORMAT",      /* said with its place, which the format does not know */
+                near.n ? arena_cstr(l->arena, near) : "NAME.format is looked up beside this file, then where mappings are",
+                "no format \"%.*s\"", SLICE_ARG(name));
     return rc == OK || rc == WARN;
 }
 

@@ -90,11 +90,12 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
     const char *path = map_path(a, env, name, from);
     *out = NULL;
     if (!path) {
+        struct slice near = finder_suggest(env->finder, ps->arena, name, ".map", from);
         problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_MISSING", .value = name,
             .place = { .file = from, .offset = PLACE_NO_OFFSET }, .text = SLICE("is no mapping that can be found"),
-            .hint = arena_printf(ps->arena,
-                                 "%.*s.map is looked up %s, then where mappings are (WAYBILL_PATH adds folders)",
-                                 SLICE_ARG(without_suffix(name)), from ? "beside this file" : "here") });
+            .hint = near.n ? near : arena_printf(ps->arena,
+                "%.*s.map is looked up %s, then where mappings are (WAYBILL_PATH adds folders)",
+                SLICE_ARG(without_suffix(name)), from ? "beside this file" : "here") });
         return STOP;
     }
     int rc = conf_load(a, path, &c, ps);
