@@ -29,25 +29,26 @@ static bool resolve(struct arena *a, const struct group *g, struct slice path, s
     }
 }
 
-/* A slip of one of the words is likelier than a field, where there is none of that name. */
-static int no_part(struct site_loading *l, struct give *g, struct slice expr)
+static struct slice suggest_word(struct site_loading *l, struct slice expr)
 {
     struct slice list[sizeof words / sizeof *words];
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         list[i] = slice_of(words[i].word);
-    struct slice near = problem_suggest(l->arena, expr, list, sizeof words / sizeof *words);
-    struct token at = site_token(l, &g->name_token, expr);
-    const char *hint = near.n ? arena_cstr(l->arena, near) : "{batch} {file} {time} {date} {operation} {n} or a field of the message";
-    return site_problem(l, &at, "SITE_NAME", hint, "nothing is called {%.*s} here", SLICE_ARG(expr));
+    return problem_suggest(l->arena, expr, list, sizeof words / sizeof *words);
 }
 
 static int field_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
 {
-    const struct group *m = g->operation->message;
+    const struct group *m = g->operation->message;      /* not known where the mapping is wrong */
+    struct slice near = suggest_word(l, expr);
     out->kind = NAME_FIELD;
     out->text = expr;
-    if (m && !resolve(l->arena, m, expr, out))
-        return no_part(l, g, expr);
+    if (m ? !resolve(l->arena, m, expr, out) : near.n > 0) {
+        struct token at = site_token(l, &g->name_token, expr);
+        return site_problem(l, &at, "SITE_NAME", near.n ? arena_cstr(l->arena, near)
+                            : "{batch} {file} {time} {date} {operation} {n} or a field of the message",
+                            "nothing is called {%.*s} here", SLICE_ARG(expr));
+    }
     struct token at = site_token(l, &g->name_token, (struct slice){ expr.p - 1, expr.n + 2 });
     if (!g->each)
         return site_problem(l, &at, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",

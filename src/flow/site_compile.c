@@ -40,14 +40,24 @@ static int direct_mapping(struct site_loading *l, struct give *g)
     return OK;
 }
 
+static int no_table(struct site_loading *l, const struct give *g)
+{
+    struct slice *list = arena_alloc(l->arena, (l->site->ntables + 1) * sizeof *list);
+    for (size_t i = 0; i < l->site->ntables; i++)
+        list[i] = l->site->tables[i]->name;
+    struct slice near = problem_suggest(l->arena, g->table_name, list, l->site->ntables);
+    struct token at = site_token(l, &g->token, g->table_name);
+    return site_problem(l, &at, "SITE_NO_TABLE", near.n ? arena_cstr(l->arena, near) : "declare it: `table NAME \"file\" format F filled by …`",
+                        "no table %.*s", SLICE_ARG(g->table_name));
+}
+
 static int find_table(struct site_loading *l, struct give *g)
 {
     const struct flow *f = g->operation->flow;
     struct token *t = &g->token;
     struct site_table *table = g->table = site_table(l->site, g->table_name);
     if (!table)
-        return site_problem(l, t, "SITE_NO_TABLE", "declare it: `table NAME \"file\" format F filled by …`",
-                            "no table %.*s", SLICE_ARG(g->table_name));
+        return no_table(l, g);
     if (table->kind == TABLE_FILE && table->format_ref.n && !table->format)
         return STOP;                                /* told when the table was loaded */
     if (table->kind != TABLE_FILE || !table->format)
@@ -143,11 +153,12 @@ int operation_compile(struct site_loading *l, struct operation *op)
             compile_plain(l, op, op->gives[i]);
     if (op->format && op->format->nmessages)
         op->message = op->format->messages[0];
-    for (size_t i = 0; i < op->ngives && rc == OK && l->ps->errors == errors; i++) {
+    bool good = rc == OK && l->ps->errors == errors;
+    for (size_t i = 0; i < op->ngives; i++) {
         struct give *g = op->gives[i];
         if (g->kind == GIVE_OUTBOX)
             name_compile(l, g);
-        if (g->kind == GIVE_TABLE && g->to) {
+        if (g->kind == GIVE_TABLE && g->to && good) {
             find_writes(l, g);
             op->fills_table = true;
         }
