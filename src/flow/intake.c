@@ -212,6 +212,26 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
     return rc == SKIP ? OK : rc;
 }
 
+/* A shared inbox: a file that no flow takes is told once and stays. */
+static void tell_unrouted(struct supervisor *s, struct intake *in, const struct drop *d)
+{
+    struct slice key = arena_printf(&s->arena, "%llu.%lld", (unsigned long long)d->ino, (long long)d->mtime_ns);
+    if (!in->op->take.type.n || map_get(&s->unrouted, key) || s->unrouted.n > 10000)
+        return;
+    int fd = openat(inbox_fd(in->inbox), d->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool taken = fd < 0;
+    for (size_t i = 0; i < s->nintakes && !taken; i++)
+        taken = slice_equal(s->intakes[i].op->take.folder, in->op->take.folder) &&
+                sniff_type(fd, s->intakes[i].op->format, s->intakes[i].op->take.type);
+    if (fd >= 0)
+        close(fd);
+    if (taken)
+        return;
+    map_put(&s->unrouted, key, s);
+    problem_addf(s->ps, PROBLEM_WARNING, "UNROUTED", (struct place){ .file = d->name, .offset = PLACE_NO_OFFSET },
+                 "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
+}
+
 static int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
 {
     char id[BATCH_ID_SIZE];
@@ -244,6 +264,8 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
             const struct drop *d = &in->ready[in->at++];
             if (content_fits(in, d))
                 rc = claim_one(s, in, d);
+            else
+                tell_unrouted(s, in, d);
         }
         if (in->due != LATER && in->due - now < *wait)
             *wait = in->due - now;

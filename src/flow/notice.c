@@ -42,14 +42,27 @@ void notice(struct supervisor *s, const char *event, const struct trip *t)
     log_end(&l);
 }
 
-/* On a watcher's log one line per problem; whoever runs the site by hand reads them as the checks show them. */
+static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch);
+
 void notice_problems(struct supervisor *s, const struct problems *ps)
+{
+    show_problems(s, ps, slice_none());
+}
+
+void notice_result(struct supervisor *s, const struct trip *t)
+{
+    show_problems(s, &t->result->problems, t->b->w->batch);
+}
+
+/* On a watcher's log one line per problem; whoever runs the site by hand reads them as the checks show them. */
+static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch)
 {
     struct buf out = { 0 };
     for (const struct problem *p = ps->first; p; p = p->next) {
         if (s->o->watch) {
             enum log_level levels[] = { LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
             struct log l = log_begin(levels[p->severity], "problem");
+            log_text(&l, "batch", batch);
             log_problem(&l, p);
             if (p->count > 1)
                 log_number(&l, "count", (int64_t)p->count);

@@ -320,7 +320,7 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
         trip_retry(s, t, "WORKER_DIED");
         return;
     }
-    notice_problems(s, &r->problems);
+    notice_result(s, t);
     if (r->status == TEMP)
         trip_retry(s, t, r->code.n ? arena_cstr(&t->arena, r->code) : "SYS_IO");
     else if (r->status > WARN)
@@ -342,12 +342,12 @@ static void bury(struct supervisor *s, struct helper *h)
     if (!t)
         return;
     t->helper = NULL;
-    trip_close_files(t);
     if (over)
         step_reject(s, t, "LIMIT_CPU", SLICE("the file takes more processor time than its size allows"));
-    else if (ending)
+    else if (ending) {
         t->state = TRIP_QUEUED;                     /* we ended it: that is no fault of the file */
-    else
+        trip_close_files(t);
+    } else
         trip_retry(s, t, "WORKER_DIED");
 }
 

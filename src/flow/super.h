@@ -113,6 +113,7 @@ struct supervisor {
     struct helper helpers[WORKERS_MAX];
     unsigned nhelpers;
     size_t turn;                    /* flow whose turn it is */
+    struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
     int signals;                    /* signalfd */
     bool ending;
@@ -172,6 +173,8 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause);
 /* notice.c: what people and programs are told. */
 void notice(struct supervisor *s, const char *event, const struct trip *t);
 void notice_problems(struct supervisor *s, const struct problems *ps);
+/* Those of a batch: its id is told along. */
+void notice_result(struct supervisor *s, const struct trip *t);
 void notice_progress(struct supervisor *s, const struct trip *t);
 
 #endif

@@ -47,6 +47,7 @@ static int open_site(struct supervisor *s)
     s->nintakes = 0;
     s->turn = 0;
     s->places.zone = s->site->zone;
+    map_init(&s->unrouted, &s->arena);
     ties_find(s);
     keep_config(s);
     int rc = s->o->watch ? watch_open(&s->arena, s->o->events, &s->watch, s->ps) : OK;
@@ -252,16 +253,15 @@ static void listen_for(struct supervisor *s, int64_t wait)
     notice_problems(s, s->ps);
 }
 
-/* `run`: nothing in hand but what waits for a later day, nothing to take. */
-static bool finished(const struct supervisor *s, int64_t now)
+/*
+ * `run`: nothing to take, and nothing in hand but what waits for a later day – or stands behind such a one, in the
+ * order of its flow or because of a table: neither can be started nor delivered.
+ */
+static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now))
+    if (s->o->watch || !intake_idle(s, now) || pool_busy(s))
         return false;
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct trip *t = s->flows[i].first; t; t = t->next)
-            if (t->due <= now || t->state == TRIP_RUNNING)
-                return false;
-    return true;
+    return !sched_next(s, now) && !deliverable(s, now);
 }
 
 /* Before `run` ends it looks again: an outbox may be the inbox of another flow. */
@@ -319,7 +319,7 @@ static int loop(struct supervisor *s)
         int64_t now = clock_monotonic_ms();
         if (rc > WARN || (s->ending && (pool_busy(s) == 0 || now - s->ending_since > END_MS)))
             return rc;
-        if (finished(s, now) && pool_busy(s) == 0 && !look_again(s, &last))
+        if (finished(s, now) && !look_again(s, &last))
             return OK;
         start_work(s, now);
         bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site && intake_hungry(s));
