@@ -13,6 +13,7 @@ tmp=$(mktemp -d) || exit 2
 started=''
 failed=0
 export LC_ALL=C TZ=UTC
+[ -x "$prog" ] && [ -x "$tools/json" ] || { echo "not ok $here: $prog and $tools/json are not built"; exit 2; }
 cd "$tmp" || exit 2
 
 # Ends what this script started, by number, before the folder goes.
