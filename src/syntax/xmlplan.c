@@ -50,6 +50,13 @@ static bool check_step(struct compile *c, const struct step *s, const struct tok
     return false;
 }
 
+static struct slice padded(struct arena *a, struct slice text)
+{
+    char *p = arena_zero(a, text.n + XSPELL_PAD);
+    memcpy(p, text.p, text.n);
+    return (struct slice){ p, text.n };
+}
+
 static struct xspot *spot_new(struct compile *c, struct xspot *parent, struct slice uri, struct slice local,
                               struct slice name)
 {
@@ -57,7 +64,7 @@ static struct xspot *spot_new(struct compile *c, struct xspot *parent, struct sl
 
     *s = (struct xspot){ .uri = uri, .local = local, .name = name, .parent = parent, .id = (uint32_t)c->plan->nspots };
     s->open = arena_printf(c->arena, "<%.*s", SLICE_ARG(name));
-    s->close = arena_printf(c->arena, "</%.*s>", SLICE_ARG(name));
+    s->close = padded(c->arena, arena_printf(c->arena, "</%.*s>", SLICE_ARG(name)));
     if (parent) {
         s->holder = parent->holder;
         s->depth = parent->parent ? parent->depth + 1 : 0;
@@ -123,7 +130,7 @@ static void add_attribute(struct compile *c, struct xspot *s, const struct step 
         }
     ARENA_PUSH(c->arena, s->attrs, s->nattrs, s->attr_cap) =
         (struct xspot_attr){ .uri = uri, .local = step->name, .field = f,
-                             .open = arena_printf(c->arena, " %.*s=\"", SLICE_ARG(qname(c, step))) };
+                             .open = padded(c->arena, arena_printf(c->arena, " %.*s=\"", SLICE_ARG(qname(c, step)))) };
 }
 
 static void add_field(struct compile *c, struct xspot *base, const struct field *f)
@@ -248,6 +255,26 @@ static void check_indent(struct compile *c)
     c->plan->indent = indent;
 }
 
+/* What is known once all members and the indentation are. */
+static void finish_spots(struct compile *c)
+{
+    struct slice indent = c->plan->indent;
+
+    for (size_t i = 0; i < c->plan->nspots; i++) {
+        struct xspot *s = c->plan->spots[i];
+        struct buf b = { 0 };
+        if (indent.p)
+            buf_byte(&b, '\n');
+        for (size_t k = 0; k < s->depth && k < XPLAN_LEVELS; k++)
+            buf_add(&b, indent);
+        buf_add(&b, s->open);
+        buf_byte(&b, '>');
+        s->lead = padded(c->arena, buf_slice(&b));
+        s->leaf = s->text && !s->group && !s->nattrs && !s->nkids;
+        buf_release(&b);
+    }
+}
+
 int xplan_compile(struct format *f, struct arena *a, struct problems *ps)
 {
     struct xplan *p = arena_zero(a, sizeof *p);
@@ -261,6 +288,7 @@ int xplan_compile(struct format *f, struct arena *a, struct problems *ps)
     p->top->holder = f->file_group;
     add_file(&c);
     check_indent(&c);
+    finish_spots(&c);
     p->declaration = declaration(&c);
     p->namespaces = namespaces(&c);
     f->plan[0] = f->plan[1] = p;

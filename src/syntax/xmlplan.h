@@ -15,7 +15,7 @@
 
 struct xspot_attr {
     struct slice uri, local;
-    struct slice open;              /* ` unitCode="` */
+    struct slice open;              /* ` unitCode="`, XSPELL_PAD readable bytes behind */
     const struct field *field;
 };
 
@@ -23,6 +23,7 @@ struct xspot {
     struct slice uri, local;
     struct slice name;              /* with the prefix that the format gives it */
     struct slice open, close;       /* `<name` and `</name>` */
+    struct slice lead;              /* line end, indentation and `<name>`; as `close` with XSPELL_PAD bytes behind */
     struct xspot *parent;
     struct xspot **kids;
     size_t nkids, kid_cap;
@@ -33,7 +34,10 @@ struct xspot {
     const struct field *text;
     uint32_t id, depth, order;      /* depth: the root has 0; order among the kids of the parent */
     bool leads;                     /* a message lies at or below it */
+    bool leaf;                      /* one value and nothing else */
 };
+
+#define XPLAN_LEVELS 64             /* limits->depth by default: what lies deeper is indented like that */
 
 struct xplan {
     const struct format *format;

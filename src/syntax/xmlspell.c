@@ -35,28 +35,53 @@ static inline unsigned looks(__m128i v, enum xspell_place place)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8((char)0xEF))));
 }
 
-/* Most values have 4 to 16 bytes: looked at and copied in one go.  False: nothing is added, some byte needs a look. */
-static inline bool spell_short(struct buf *out, struct slice text, enum xspell_place place)
+static inline char *put_padded(char *to, struct slice s)
 {
-    char *to = buf_room(out, 16);
-    if (text.n >= 8) {
-        __m128i head = _mm_loadl_epi64((const __m128i *)(const void *)text.p);
-        __m128i tail = _mm_loadl_epi64((const __m128i *)(const void *)(text.p + text.n - 8));
-        if (looks(_mm_unpacklo_epi64(head, tail), place))
-            return false;
-        _mm_storel_epi64((__m128i *)(void *)to, head);
-        _mm_storel_epi64((__m128i *)(void *)(to + text.n - 8), tail);
-    } else {
+    for (size_t i = 0; i < s.n; i += 16)
+        _mm_storeu_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(s.p + i)));
+    return to + s.n;
+}
+
+/* Most values have at most 32 bytes: looked at and copied in one go.  NULL: it is longer, or some byte needs a look. */
+static inline char *put_short(char *to, struct slice text, enum xspell_place place)
+{
+    const char *p = text.p;
+    size_t n = text.n;
+    __m128i v;
+
+    if (n > 16) {
+        if (n > 32)
+            return NULL;
+        v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i tail = _mm_loadu_si128((const __m128i *)(const void *)(p + n - 16));
+        if (looks(v, place) | looks(tail, place))
+            return NULL;
+        _mm_storeu_si128((__m128i *)(void *)to, v);
+        _mm_storeu_si128((__m128i *)(void *)(to + n - 16), tail);
+    } else if (n >= 8) {
+        __m128i tail = _mm_loadl_epi64((const __m128i *)(const void *)(p + n - 8));
+        v = _mm_loadl_epi64((const __m128i *)(const void *)p);
+        if (looks(_mm_unpacklo_epi64(v, tail), place))
+            return NULL;
+        _mm_storel_epi64((__m128i *)(void *)to, v);
+        _mm_storel_epi64((__m128i *)(void *)(to + n - 8), tail);
+    } else if (n >= 4) {
         int head, tail;
-        memcpy(&head, text.p, 4);
-        memcpy(&tail, text.p + text.n - 4, 4);
+        memcpy(&head, p, 4);
+        memcpy(&tail, p + n - 4, 4);
         if (looks(_mm_set_epi32(tail, head, tail, head), place))
-            return false;
+            return NULL;
         memcpy(to, &head, 4);
-        memcpy(to + text.n - 4, &tail, 4);
+        memcpy(to + n - 4, &tail, 4);
+    } else if (n) {
+        unsigned char first = (unsigned char)p[0], middle = (unsigned char)p[n / 2], last = (unsigned char)p[n - 1];
+        if (looks(_mm_set1_epi32((int)(first | (unsigned)first << 8 | (unsigned)middle << 16 | (unsigned)last << 24)), place))
+            return NULL;
+        to[0] = (char)first;
+        to[n / 2] = (char)middle;
+        to[n - 1] = (char)last;
     }
-    out->n += text.n;
-    return true;
+    return to + n;
 }
 #endif
 
@@ -101,8 +126,11 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
     size_t before = out->n;
 
 #ifdef __SSE2__
-    if (text.n >= 4 && text.n <= 16 && place != XSPELL_CDATA && spell_short(out, text, place))
+    char *end_short = place == XSPELL_CDATA ? NULL : put_short(buf_room(out, 32), text, place);
+    if (end_short) {
+        out->n = (size_t)(end_short - out->p);
         return true;
+    }
 #endif
     if (place == XSPELL_CDATA) {
         bool good = spell_cdata(out, text);
@@ -126,6 +154,27 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
         p = stop + 1;
     }
     return true;
+}
+
+bool xspell_between(struct buf *out, struct slice before, struct slice text, struct slice behind,
+                    enum xspell_place place)
+{
+#ifdef __SSE2__
+    char *to = put_padded(buf_room(out, before.n + behind.n + 32 + 2 * XSPELL_PAD), before);
+    to = put_short(to, text, place);
+    if (to)
+        out->n = (size_t)(put_padded(to, behind) - out->p);
+    return to != NULL;
+#else
+    size_t start = out->n;
+    buf_add(out, before);
+    if (text.n <= 32 && xspell(out, text, place) && out->n == start + before.n + text.n) {
+        buf_add(out, behind);
+        return true;
+    }
+    out->n = start;
+    return false;
+#endif
 }
 
 void xspell_charset(struct buf *out, struct slice text, enum charset c)

@@ -11,7 +11,7 @@ void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, st
     buf_add(&w->line, eol);
     w->line_end = w->line.n;
     w->step = indent.n;
-    for (int i = 0; i < 64; i++)                /* limits->depth by default; xwrite_line stops there */
+    for (int i = 0; i < XPLAN_LEVELS; i++)      /* xwrite_line stops there */
         buf_add(&w->line, indent);
 }
 
@@ -43,6 +43,12 @@ static void complain(struct xwrite *w, const struct node *n, const struct field 
     w->status = SKIP;
 }
 
+/* The canonical text is the spelling. */
+static inline bool is_itself(const struct field *f, const struct value *v)
+{
+    return f->write_fast != TYPE_SLOW && v->state == VALUE_PRESENT && v->n <= f->fast_max && v->n > 0;
+}
+
 /* The spelling of a value, with references; false when it is nothing. */
 static bool put_value(struct xwrite *w, const struct node *n, const struct field *f, const struct value *v,
                       enum xspell_place place)
@@ -72,6 +78,7 @@ static bool is_written(const struct field *f, const struct value *v)
 
 bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct node *n)
 {
+    static const char mark[1 + XSPELL_PAD] = "\"";
     bool any = false;
 
     for (size_t i = 0; i < s->nattrs; i++) {
@@ -79,13 +86,16 @@ bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct nod
         const struct value *v = node_value(n, a->field);
         if (!is_written(a->field, v))
             continue;
+        any = true;
+        if (!w->name && is_itself(a->field, v)
+            && xspell_between(w->out, a->open, (struct slice){ v->p, v->n }, (struct slice){ mark, 1 }, XSPELL_ATTRIBUTE))
+            continue;
         if (w->name)
             buf_byte(w->out, ' '), buf_add(w->out, w->name(w->owner, a->uri, a->local, true)), buf_add(w->out, SLICE("=\""));
         else
             buf_add(w->out, a->open);
         put_value(w, n, a->field, v, XSPELL_ATTRIBUTE);
         buf_byte(w->out, '"');
-        any = true;
     }
     return any;
 }
@@ -113,51 +123,67 @@ static void close_tag(struct xwrite *w, const struct xspot *s)
 
 static bool put_kids(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth);
 
-/* Most elements are one value and nothing else. */
-static bool put_leaf(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v, size_t depth)
+/* Line end, indentation and start tag up to its name. */
+static inline void put_lead(struct xwrite *w, const struct xspot *s, size_t depth)
 {
+    if (w->planned && depth == s->depth && !w->same_line) {
+        buf_add(w->out, (struct slice){ s->lead.p, s->lead.n - 1 });
+        return;
+    }
+    xwrite_line(w, depth);
+    open_tag(w, s);
+}
+
+/* The text of an element whose start tag ends here, and its end tag. */
+static void put_text(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v)
+{
+    static const char bracket[1 + XSPELL_PAD] = ">";
     struct buf *out = w->out;
-    size_t line = w->line_end && !w->same_line ? w->line_end + depth * w->step : 0;
-    line = line < w->line.n ? line : w->line.n;
-    w->same_line = false;
-    char *to = buf_room(out, line + s->open.n + 1);
-    memcpy(to, w->line.p ? w->line.p : "", line);
-    memcpy(to + line, s->open.p, s->open.n);
-    to[line + s->open.n] = '>';
-    out->n += line + s->open.n + 1;
+
+    if (is_itself(s->text, v) && !w->name
+        && xspell_between(out, (struct slice){ bracket, 1 }, (struct slice){ v->p, v->n }, s->close, XSPELL_TEXT))
+        return;
+    buf_byte(out, '>');
     size_t inner = out->n;
     put_value(w, n, s->text, v, XSPELL_TEXT);
     if (out->n > inner) {
-        buf_add(out, s->close);
+        close_tag(w, s);
     } else {
         out->n = inner - 1;
         buf_add(out, SLICE("/>"));
     }
-    return true;
+}
+
+/* Most elements are one value and nothing else. */
+static inline void put_leaf(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v,
+                            size_t depth)
+{
+    if (w->planned && depth == s->depth && !w->same_line && is_itself(s->text, v)
+        && xspell_between(w->out, s->lead, (struct slice){ v->p, v->n }, s->close, XSPELL_TEXT))
+        return;
+    put_lead(w, s, depth);
+    put_text(w, s, n, v);
 }
 
 /* One element of the instance n.  Tags are written at once and taken back when nothing came between them. */
 static bool element(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth, bool always)
 {
     size_t before = w->out->n;
+    const struct value *v = s->text ? node_value(n, s->text) : NULL;
 
-    if (s->text && !s->nattrs && !s->nkids && !w->name) {
-        const struct value *v = node_value(n, s->text);
-        if (v->state == VALUE_PRESENT)
-            return put_leaf(w, s, n, v, depth);
-        if (!always && !(s->text->flags & FIELD_ALWAYS))
-            return false;
-    }
-    xwrite_line(w, depth);
-    open_tag(w, s);
+    if (s->leaf && !always && !is_written(s->text, v))
+        return false;
+    put_lead(w, s, depth);
     bool any = xwrite_attributes(w, s, n);
+    if (v && !s->nkids && v->state == VALUE_PRESENT) {
+        put_text(w, s, n, v);
+        return true;
+    }
     size_t inner = w->out->n;
     buf_byte(w->out, '>');
-    if (s->text) {
-        const struct value *v = node_value(n, s->text);
-        any |= is_written(s->text, v);
-        if (is_written(s->text, v))
-            put_value(w, n, s->text, v, XSPELL_TEXT);
+    if (v && is_written(s->text, v)) {
+        any = true;
+        put_value(w, n, s->text, v, XSPELL_TEXT);
     }
     if (s->nkids && put_kids(w, s, n, depth)) {
         any = true;
@@ -180,8 +206,16 @@ static bool put_kids(struct xwrite *w, const struct xspot *s, const struct node 
 {
     bool any = false;
 
-    for (size_t i = 0; i < s->nkids; i++)
-        any |= xwrite_spot(w, s->kids[i], n, depth + 1);
+    for (size_t i = 0; i < s->nkids; i++) {
+        const struct xspot *kid = s->kids[i];
+        const struct value *v = kid->leaf ? node_value(n, kid->text) : NULL;
+        if (!v) {
+            any |= xwrite_spot(w, kid, n, depth + 1);
+        } else if (v->state == VALUE_PRESENT || (kid->text->flags & FIELD_ALWAYS)) {
+            put_leaf(w, kid, n, v, depth + 1);
+            any = true;
+        }
+    }
     return any;
 }
 
@@ -231,6 +265,7 @@ int xwrite_open(struct writer *w, struct problems *ps)
     w->state = d;
     xwrite_init(&d->write, w->format->charset == CHARSET_UTF_8 ? &w->sink->buf : &d->utf8, plan, SLICE("\n"),
                 plan->indent, w->arena, ps);
+    d->write.planned = true;
     return OK;
 }
 

@@ -21,6 +21,7 @@ struct xwrite {
     struct buf line;                /* line end and indentation of the deepest level met so far */
     size_t line_end;                /* bytes of it before the indentation of depth 0: "\n" and the base */
     size_t step;                    /* bytes of a level; with line_end 0 nothing is indented */
+    bool planned;                   /* lines are those of the plan: the leads of the spots may be used */
     bool same_line;                 /* the next element begins where the output stands */
     struct buf value;
     int status;
