@@ -7,6 +7,7 @@
 #ifndef WAYBILL_BASE_FILE_H
 #define WAYBILL_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,9 +21,11 @@ int file_read(struct arena *a, const char *path, uint64_t max, struct slice *out
 int file_write_all(int fd, struct slice bytes);
 /* Reads until `n` bytes are there or the file ends; -1 with errno on a fault. */
 ssize_t file_read_full(int fd, void *p, size_t n);
-/* NAME replaced by the bytes: temporary file beside it, fsync, rename, fsync of the folder (the last two fsyncs only
-   if durable). */
+/* NAME replaced by the bytes: temporary file .NAME.new beside it, fsync, rename, fsync of the folder (both fsyncs only
+   if durable). What a killed process left of the temporary goes; one process at a time writes a name. */
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps);
+/* The next entry of a folder but . and ..; NULL at its end, or on a fault: *err is errno then, else 0. */
+struct dirent *file_entry(DIR *dir, int *err);
 /* Folder and its parents. */
 int file_make_dirs(const char *path, unsigned mode, struct problems *ps);
 bool file_exists(const char *path);

@@ -108,10 +108,10 @@ static int write_new(int dirfd, const char *name, struct slice bytes, unsigned m
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps)
 {
     char temporary[NAME_MAX + 1];
-    int n = snprintf(temporary, sizeof temporary, ".%.200s.%ld.new", name, (long)gettid());
+    int n = snprintf(temporary, sizeof temporary, ".%.200s.new", name);
     if (n < 0 || (size_t)n >= sizeof temporary || strchr(name, '/'))
         return problem_system(ps, name, "cannot write the file", EINVAL);
-    unlinkat(dirfd, temporary, 0);                      /* left by a thread of the same number that was killed */
+    unlinkat(dirfd, temporary, 0);                      /* left by one that was killed: so nothing ever piles up */
     int err = write_new(dirfd, temporary, bytes, mode, durable);
     if (err)
         return problem_system(ps, name, "cannot write the file", err);
@@ -129,6 +129,17 @@ int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode,
     if (folder >= 0 && close(folder) != 0 && err == 0)
         err = errno;
     return err ? problem_system(ps, name, "cannot make the folder of the file durable", err) : OK;
+}
+
+struct dirent *file_entry(DIR *dir, int *err)
+{
+    struct dirent *e;
+    do {
+        errno = 0;
+        e = readdir(dir);
+    } while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+    *err = e ? 0 : errno;
+    return e;
 }
 
 static int make_dir(const char *path, unsigned mode, struct problems *ps)

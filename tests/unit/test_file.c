@@ -83,6 +83,21 @@ static void replaces_whole_files(void **state)
     assert_int_equal(text.n, 0);
 }
 
+static void what_a_killed_process_left_is_taken_away(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {                     /* a killed one stops after the first bytes */
+        int fd = open(path(".a.txt.new"), O_WRONLY | O_CREAT | O_EXCL, 0400);
+        _exit(fd < 0 || write(fd, "half", 4) != 4);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(replace("a.txt", SLICE("whole"), true), OK);
+    assert_int_equal(entries(), 1);
+}
+
 static void a_folder_in_the_way_leaves_no_rest(void **state)
 {
     (void)state;
@@ -194,7 +209,8 @@ static void log_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(replaces_whole_files), TEST(a_folder_in_the_way_leaves_no_rest), TEST(refuses_what_is_no_file),
+        TEST(replaces_whole_files), TEST(what_a_killed_process_left_is_taken_away),
+        TEST(a_folder_in_the_way_leaves_no_rest), TEST(refuses_what_is_no_file),
         TEST(makes_folders), TEST(names), TEST(pipes_are_filled_and_read_whole), TEST(log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
