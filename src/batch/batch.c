@@ -164,12 +164,15 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
             close(fd);
         return problem_system(ps, error ? "error" : "work", "cannot read the folder", errno);
     }
+    int err;
     arena_init(&a, 0);
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+    for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
         if (spool_id_valid(e->d_name))
             ARENA_PUSH(&a, names, n, cap) = arena_copy(&a, slice_of(e->d_name));
     }
     closedir(dir);
+    if (err)
+        rc = problem_system(ps, error ? "error" : "work", "cannot read the folder", err);
     if (n)
         qsort(names, n, sizeof *names, by_name);
     for (size_t i = 0; i < n && rc == OK; i++)

@@ -18,6 +18,8 @@ bool batch_syncs(const struct batch *b);
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir);
 /* Removes work/<id> of an archived batch, its waybill last. */
 int batch_remove(const struct spool *s, const char *id, struct problems *ps);
+/* The same for one found after a crash: first puts the waybill and the lines beside the zip. */
+int batch_leave_archived(const struct batch_site *s, const char *id, struct problems *ps);
 /* Whether a folder, or a file in one, is there. */
 bool batch_there(int dirfd, const char *path);
 

@@ -30,12 +30,26 @@ static const struct waybill_file *file_of(const struct waybill *w, struct slice 
 
 /* The waybill goes in from memory, with its last place; staged outputs are gone, what begins with a dot is
    unfinished. */
-static bool is_member(const struct batch *b, const char *name, const char *waybill)
+static bool is_member(const struct batch *b, const char *name, const char *waybill, int *err)
 {
     struct stat st;
     if (name[0] == '.' || strcmp(name, waybill) == 0 || strncmp(name, "out.", 4) == 0)
         return false;
-    return fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+    if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISREG(st.st_mode);
+    *err = errno;
+    return false;
+}
+
+/* The work folder goes after the zip: nothing that the waybill names may be missing in it. */
+static int check_members(const struct batch *b, const struct members *m, struct problems *ps)
+{
+    size_t wanted = 1, found = 0;
+    for (const struct waybill_file *f = b->w->files; f; f = f->next)
+        wanted += memchr(f->file.p, '/', f->file.n) == NULL;
+    for (size_t i = 0; i < m->n; i++)
+        found += strcmp(m->list[i].name, "in") == 0 || file_of(b->w, slice_of(m->list[i].name)) != NULL;
+    return found >= wanted ? OK : problem_system(ps, b->id, "files of the batch are missing in its folder", ENOENT);
 }
 
 static int by_name(const void *a, const void *b)
@@ -52,8 +66,9 @@ static int collect(const struct batch *b, const char *waybill, struct members *m
             close(fd);
         return problem_system(ps, b->id, "cannot read the folder of the batch", errno);
     }
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (!is_member(b, e->d_name, waybill))
+    int err, fault = 0;
+    for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
+        if (!is_member(b, e->d_name, waybill, &fault))
             continue;
         struct slice name = arena_copy(b->arena, slice_of(e->d_name));
         const struct waybill_file *f = file_of(b->w, name);
@@ -64,18 +79,20 @@ static int collect(const struct batch *b, const char *waybill, struct members *m
         };
     }
     closedir(dir);
+    if (err || fault)
+        return problem_system(ps, b->id, "cannot read the folder of the batch", err ? err : fault);
     if (m->n)
         qsort(m->list, m->n, sizeof *m->list, by_name);
-    return OK;
+    return check_members(b, m, ps);
 }
 
 /* Everything but the waybill, which tells until the end that the zip is what counts. */
 static int empty(int fd, DIR *dir, const char *waybill, struct problems *ps)
 {
-    int rc = OK;
-    for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
+    int rc = OK, err;
+    for (struct dirent *e; rc == OK && (e = file_entry(dir, &err)) != NULL;) {
         const char *name = e->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, waybill) == 0)
+        if (strcmp(name, waybill) == 0)
             continue;
         if (unlinkat(fd, name, 0) != 0 && errno != ENOENT)
             rc = errno == EISDIR || errno == EPERM ? spool_remove(fd, name, ps)
@@ -114,24 +131,47 @@ int batch_leave(struct batch *b, struct problems *ps)
 
 /* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md
    section 6). */
-static int put_beside(const struct batch *b, const char *file, struct slice text, struct problems *ps)
+static int put_beside(const struct batch_site *s, int dir, const struct waybill *w, const char *file, struct slice text,
+                      struct problems *ps)
 {
     char path[ARCHIVED_PATH];
-    if (!archived_path(b->id, path))
+    if (!archived_path(arena_cstr(w->arena, w->batch), path))
         return OK;
     *strrchr(path, '/') = '\0';
-    int fd = openat(b->site->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(s->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return problem_system(ps, path, "cannot open the archive's folder", errno);
     int rc = file_replace(fd, file, text, 0600, false, ps);   /* a copy: the zip holds it for good */
-    for (const struct waybill_file *f = b->w->files; f && rc == OK; f = f->next) {
-        const char *name = arena_cstr(b->arena, f->file);
-        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(b->dir, name, fd, name, 0) != 0 &&
+    for (const struct waybill_file *f = w->files; f && rc == OK; f = f->next) {
+        const char *name = arena_cstr(w->arena, f->file);
+        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(dir, name, fd, name, 0) != 0 &&
             errno != EEXIST && errno != ENOENT)
             rc = problem_system(ps, name, "cannot link beside the zip", errno);
     }
     close(fd);
     return rc;
+}
+
+/* What a crash after the zip left undone: its waybill and lines beside it, then the folder in work/. */
+int batch_leave_archived(const struct batch_site *s, const char *id, struct problems *ps)
+{
+    struct arena a;
+    struct slice text;
+    struct waybill *w;
+    char file[WAYBILL_FILE_NAME];
+    int dir = openat(s->spool->work, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0)
+        return errno == ENOENT ? OK : problem_system(ps, id, "cannot open the folder of a batch", errno);
+    arena_init(&a, 0);
+    waybill_file_name(id, file);
+    int rc = archived_read(s->store, id, slice_of(file), 0, &a, &text, ps);
+    if (rc == OK)
+        rc = waybill_read(&a, text, file, &w, ps);
+    if (rc == OK)
+        rc = put_beside(s, dir, w, file, text, ps);
+    close(dir);
+    arena_release(&a);
+    return rc == OK ? batch_remove(s->spool, id, ps) : rc;
 }
 
 int batch_archive(struct batch *b, struct problems *ps)
@@ -155,7 +195,7 @@ int batch_archive(struct batch *b, struct problems *ps)
         ARENA_PUSH(b->arena, m.list, m.n, m.cap) = (struct archived_member){ .name = file, .bytes = buf_slice(&text) };
         rc = archived_write(b->site->store, b->id, m.list, m.n, ps);
         if (rc == OK)
-            rc = put_beside(b, file, buf_slice(&text), ps);
+            rc = put_beside(b->site, b->dir, b->w, file, buf_slice(&text), ps);
     }
     buf_release(&text);
     if (rc != OK) {                             /* it is still delivered: the zip is tried again */

@@ -125,6 +125,18 @@ int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
     return OK;
 }
 
+/* What a worker that died had ended already: the next one writes it under the same names. */
+static void forget_files(struct waybill *w)
+{
+    struct waybill_file **link = &w->files;
+    while (*link) {
+        if (slice_is((*link)->kind, "lines") || slice_is((*link)->kind, "rejects"))
+            *link = (*link)->next;
+        else
+            link = &(*link)->next;
+    }
+}
+
 void batch_restart(struct batch *b)
 {
     struct waybill_output **link = &b->w->outputs;
@@ -141,6 +153,8 @@ void batch_restart(struct batch *b)
     b->w->messages = b->w->errors = b->w->warnings = b->w->notes = b->w->more_groups = 0;
     b->w->totals = NULL;
     b->w->groups = NULL;
+    if (b->w->place == PLACE_ACCEPTED)
+        forget_files(b->w);
 }
 
 static bool any_staged(const struct batch *b)

@@ -53,6 +53,17 @@ static int do_step(struct walk *k, struct recovery *r)
     return rc == STOP || rc == TEMP ? rc : OK;
 }
 
+/*
+ * A good zip is the end of a batch, whatever its folder still says: its waybill may be older (a batch that goes from
+ * conversion to the archive at once saves none in between) and its input may be removed already.
+ */
+static bool zipped(struct walk *k, const char *id)
+{
+    struct problems ignored;
+    problems_init(&ignored, k->arena, 1);
+    return archived_exists(k->site->store, id) && archived_verify(k->site->store, id, &ignored) == OK;
+}
+
 /* A folder without waybill is what the removal of an archived batch left; anything else without one is damaged. */
 static int one_batch(void *owner, const char *id)
 {
@@ -62,10 +73,10 @@ static int one_batch(void *owner, const char *id)
     int rc = batch_open(k->site, k->arena, id, &r.b, k->ps);
     if (rc == TEMP)
         return rc;
-    if (rc == OK)
-        r.next = recover_next(k->site, r.b->w, &r.due_ms);
+    if (zipped(k, id))
+        r.next = NEXT_NOTHING;
     else
-        r.next = rc == END && archived_exists(k->site->store, id) ? NEXT_NOTHING : NEXT_DAMAGED;
+        r.next = rc == OK ? recover_next(k->site, r.b->w, &r.due_ms) : NEXT_DAMAGED;
     return do_step(k, &r);
 }
 
@@ -94,9 +105,8 @@ int recover_clean(const struct batch_site *s, struct problems *ps)
             close(fd);
         return problem_system(ps, "tmp", "cannot read the folder", errno);
     }
-    for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
+    int err;
+    for (struct dirent *e; rc == OK && (e = file_entry(dir, &err)) != NULL;) {
         if (unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
             rc = spool_remove(fd, e->d_name, ps);
     }
@@ -144,5 +154,5 @@ int recover_damaged(const struct batch_site *s, const char *batch, struct proble
 int recover_leftover(const struct batch_site *s, const char *batch, struct problems *ps)
 {
     int rc = archived_verify(s->store, batch, ps);
-    return rc == OK ? batch_remove(s->spool, batch, ps) : rc;
+    return rc == OK ? batch_leave_archived(s, batch, ps) : rc;
 }

@@ -11,6 +11,7 @@
 
 #include <linux/magic.h>
 
+#include "base/file.h"
 #include "base/date.h"
 
 static int open_folder(int at, const char *name, bool make)
@@ -189,12 +190,11 @@ static int remove_in(int dirfd, const char *name, int levels, struct problems *p
         close(fd);
         return problem_system(ps, name, "cannot open the folder", errno);
     }
-    int rc = OK;
-    for (struct dirent *e; rc == OK && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || unlinkat(fd, e->d_name, 0) == 0 ||
-            errno == ENOENT)
+    int rc = OK, err;
+    for (struct dirent *e; rc == OK && (e = file_entry(dir, &err)) != NULL;) {
+        if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
             continue;
-        int err = errno;
+        err = errno;
         if ((err == EISDIR || err == EPERM) && levels > 0)
             rc = remove_in(fd, e->d_name, levels - 1, ps);
         else

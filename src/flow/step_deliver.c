@@ -125,14 +125,16 @@ static int publish_table(struct supervisor *s, struct trip *t, const char *name)
 /* Gone from work/ means published before: after a crash this is simply done again. */
 static int publish_tables(struct supervisor *s, struct trip *t)
 {
-    int rc = OK, fd = openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = OK, err, fd = openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
     if (!dir)
         return problem_system(s->ps, t->b->id, "the batch's folder cannot be read", errno);
-    while (rc <= WARN && (e = readdir(dir)))
+    while (rc <= WARN && (e = file_entry(dir, &err)))
         if (strncmp(e->d_name, "table.", 6) == 0)
             rc = publish_table(s, t, e->d_name);
+    if (rc <= WARN && err)
+        rc = problem_system(s->ps, t->b->id, "the batch's folder cannot be read", err);
     closedir(dir);
     return rc;
 }

@@ -347,14 +347,15 @@ static int sorted_names(const struct store *s, const char *path, struct arena *a
         close(fd);
         return problem_system(ps, path, "cannot open the folder", errno);
     }
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+    int err;
+    for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
         if (isdigit((unsigned char)e->d_name[0]))
             ARENA_PUSH(a, *out, *n_out, cap) = arena_copy(a, slice_of(e->d_name));
     }
     closedir(dir);
     if (*n_out)
         qsort(*out, *n_out, sizeof **out, by_name);
-    return OK;
+    return err ? problem_system(ps, path, "cannot read the folder", err) : OK;
 }
 
 /* 034431_<batch>.zip */

@@ -6,6 +6,7 @@
 
 #include "batch/batch.h"
 #include "batch/lines.h"
+#include "base/file.h"
 #include "batch/recover.h"
 #include "drop/lease.h"
 #include "store/archive.h"
@@ -325,6 +326,47 @@ static void a_crash_within_later_steps_is_done_again(void **state)
     }
 }
 
+/* The waybill in work/ may be as old as the acceptance when the zip is there and the input is removed already. */
+static void a_zip_is_the_end_however_old_the_waybill_is(void **state)
+{
+    (void)state;
+    char folder[400], file[200], beside[600], zip[ARCHIVED_PATH], id[BATCH_ID_SIZE];
+    struct slice old;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    snprintf(id, sizeof id, "%s", b->id);
+    snprintf(folder, sizeof folder, "%s/.waybill/work/%s", dir, id);
+    snprintf(file, sizeof file, ".waybill/work/%s/%s.waybill.json", id, id);
+    assert_int_equal(file_read(&arena, file_join(&arena, dir, file), 0, &old, &problems), OK);
+    convert(b);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_archive(b, &problems), OK);
+    batch_close(b);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    tempdir_write(dir, file, old.p, old.n);
+    assert_true(archived_path(id, zip));
+    snprintf(beside, sizeof beside, "%s/%.*s/%s.waybill.json", dir, (int)(strrchr(zip, '/') - zip), zip, id);
+    assert_int_equal(unlink(beside), 0);
+    restart();
+    run_to_the_end();
+    check_end(1, 0);
+    assert_true(file_exists(beside));
+}
+
+static void starting_anew_forgets_what_was_written(void **state)
+{
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    waybill_file(b->w, "companion", "with.1");
+    waybill_file(b->w, "lines", "x.lines.1.jsonl");
+    waybill_file(b->w, "rejects", "rejects/orders.csv");
+    batch_restart(b);
+    assert_int_equal(lines_next(b->w), 1);
+    assert_null(waybill_find_file(b->w, "rejects"));
+    assert_non_null(waybill_find_file(b->w, "companion"));
+    batch_close(b);
+}
+
 static void the_same_content_is_refused_and_explained(void **state)
 {
     (void)state;
@@ -540,7 +582,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same),
             TEST(a_crash_within_acceptance_loses_nothing),
-        TEST(a_crash_within_later_steps_is_done_again), TEST(the_same_content_is_refused_and_explained),
+        TEST(a_crash_within_later_steps_is_done_again), TEST(a_zip_is_the_end_however_old_the_waybill_is),
+        TEST(starting_anew_forgets_what_was_written), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
         TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
