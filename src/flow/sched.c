@@ -34,14 +34,15 @@ void ties_find(struct supervisor *s)
             s->ties[f * n + other] = reads(s->site->flows[f], s->site->flows[other]);
 }
 
-static bool tied(const struct supervisor *s, const struct flow *f)
+/* A trip that waits for a later time ties nobody; one whose worker died is tried again at once and does. */
+static bool tied(const struct supervisor *s, const struct flow *f, int64_t now)
 {
     size_t n = s->site->nflows;
     for (size_t other = 0; other < f->index; other++) {
         if (!s->ties[f->index * n + other])
             continue;
         for (const struct trip *t = s->flows[other].first; t; t = t->next)
-            if (t->due == 0)
+            if (t->due <= now || t->state == TRIP_RUNNING)
                 return true;
         if (!s->o->watch && intake_pending(s, s->site->flows[other]))
             return true;
@@ -79,7 +80,7 @@ static bool alone(const struct operation *op)
 
 static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int64_t now)
 {
-    if (!s->flows[f->index].first || tied(s, f))
+    if (!s->flows[f->index].first || tied(s, f, now))
         return NULL;
     for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
         if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t)
