@@ -1,0 +1,88 @@
+#include "base/json.h"
+#include "cmd/commands.h"
+#include "cmd/places.h"
+#include "drop/lease.h"
+#include "flow/fsck.h"
+
+/* Each problem as one object, then the counts. */
+static void show_json(struct cmd *c, struct buf *out, const struct fsck_report *r)
+{
+    json_open(out, '{');
+    json_number(out, "work", (int64_t)r->work);
+    json_number(out, "error", (int64_t)r->error);
+    json_number(out, "archived", (int64_t)r->archived);
+    json_number(out, "ledgers", (int64_t)r->ledgers);
+    json_number(out, "records", (int64_t)r->records);
+    json_number(out, "configs", (int64_t)r->configs);
+    json_number(out, "sequences", (int64_t)r->sequences);
+    json_number(out, "errors", (int64_t)c->problems->errors);
+    json_key(out, "problems");
+    json_open(out, '[');
+    for (const struct problem *p = c->problems->first; p; p = p->next) {
+        if (p != c->problems->first)
+            buf_byte(out, ',');
+        problem_json(out, p);
+    }
+    json_close(out, ']');
+    json_close(out, '}');
+    buf_byte(out, '\n');
+}
+
+static void show(struct cmd *c, struct buf *out, const struct fsck_report *r)
+{
+    buf_printf(out, "%llu batches at work, %llu in error/, %llu archived; %llu ledgers with %llu records, %llu kept mappings "
+               "and formats, %llu sequences: %s\n", (unsigned long long)r->work, (unsigned long long)r->error,
+               (unsigned long long)r->archived, (unsigned long long)r->ledgers, (unsigned long long)r->records,
+               (unsigned long long)r->configs, (unsigned long long)r->sequences,
+               c->problems->errors ? "FAULTS" : "all good");
+}
+
+static int look(struct cmd *c, const char *dir, struct buf *out)
+{
+    struct places places;
+    struct fsck_report r = { 0 };
+    long pid = 0;
+    int rc = places_open(&places, c, dir);
+    if (rc <= WARN)
+        rc = lease_holder(&places.spool, &pid, c->problems);
+    if (rc <= WARN && pid)
+        problem_addf(c->problems, PROBLEM_WARNING, "FSCK_BUSY", (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
+                     "process %ld works on this site: what it moves now may look wrong", pid);
+    if (rc <= WARN)
+        rc = fsck_run(&places.site, &r, c->problems);
+    if (rc <= WARN)
+        (c->json ? show_json : show)(c, out, &r);
+    places_close(&places);
+    return rc;
+}
+
+static int run(struct cmd *c, int argc, char **argv)
+{
+    static const struct cmd_option options[] = { { 0 } };
+    struct cmd_args args;
+    struct buf out = { 0 };
+    if (cmd_args(c, argc, argv, options, &args))
+        return EXIT_USAGE;
+    if (args.n > 1)
+        return cmd_usage(c, "one site at a time");
+    int rc = look(c, args.n ? args.operand[0] : ".", &out);
+    bool faults = c->problems->errors > 0;
+    if (!c->json || rc > WARN)
+        cmd_flush(c);
+    int code = rc > STOP ? EXIT_SYSTEM : rc > WARN ? EXIT_INVALID : cmd_print(c, &out);
+    buf_release(&out);
+    if (c->json)
+        problems_init(c->problems, c->arena, c->problems->max);
+    return code == EXIT_GOOD && faults ? EXIT_REJECTED : code;
+}
+
+const struct command command_fsck = {
+    .verb = "fsck",
+    .run = run,
+    .usage = "fsck [--json] [DIR]",
+    .summary = "check that everything in a site is as its waybills say",
+    .help = "      --json      one JSON object\n\n"
+            "Checks waybills and the chains of their histories, inputs, lines, staged outputs, zips against their\n"
+            "manifests, kept mappings and formats, ledgers and sequences. Nothing is changed; each fault is told with its\n"
+            "file and what to do. Meant for a site at rest. Exit code 1 when a fault was found.\n",
+};

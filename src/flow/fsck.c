@@ -1,0 +1,284 @@
+#include "flow/fsck.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "drop/outbox.h"
+#include "flow/fsck_private.h"
+#include "store/archive.h"
+#include "store/ledger.h"
+#include "store/sequence.h"
+
+enum { NAME_SIZE = 512, CHUNK = 1 << 16 };
+
+void fsck_say(struct fsck *f, enum severity severity, const char *code, const char *path, const char *text,
+              const char *hint)
+{
+    char shown[2 * NAME_SIZE];
+    snprintf(shown, sizeof shown, "%s/%s", f->s->spool->path, path);
+    problem_add(f->ps, &(struct problem){ .severity = severity, .code = code, .text = slice_of(text),
+                                          .hint = slice_of(hint),
+                                          .place = { .file = arena_cstr(f->ps->arena, slice_of(shown)),
+                                                     .offset = PLACE_NO_OFFSET } });
+}
+
+int fsck_folder(struct fsck *f, int dirfd, const char *folder, int (*each)(struct fsck *f, const char *name))
+{
+    int fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = OK;
+    if (fd < 0 && errno == ENOENT)
+        return OK;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    int err;
+    if (!dir)
+        return problem_system(f->ps, folder, "the folder cannot be read", errno);
+    while (rc != TEMP && (e = file_entry(dir, &err)))
+        rc = each(f, e->d_name);
+    if (rc != TEMP && err)
+        rc = problem_system(f->ps, folder, "the folder cannot be read", err);
+    closedir(dir);
+    return rc == TEMP ? TEMP : OK;
+}
+
+/* The SHA-256 of a file of any size: END when it is not there. */
+static int hash_file(struct fsck *f, int dirfd, const char *name, char out[SHA256_HEX])
+{
+    char chunk[CHUNK];
+    struct sha256 h;
+    struct stat st;
+    ssize_t n = 0;
+    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? END : problem_system(f->ps, name, "cannot be opened", errno);
+    sha256_init(&h);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        while ((n = file_read_full(fd, chunk, sizeof chunk)) > 0)
+            sha256_add(&h, (struct slice){ chunk, (size_t)n });
+    int err = errno;
+    close(fd);
+    sha256_hex(&h, out);
+    return n < 0 ? problem_system(f->ps, name, "cannot be read", err) : OK;
+}
+
+/* Looks at one file that a waybill names by hash; what its absence or change means is the caller's to say. */
+static int compare(struct fsck *f, int dirfd, const char *name, const char *sha256, bool *there, bool *same)
+{
+    char got[SHA256_HEX];
+    int rc = hash_file(f, dirfd, name, got);
+    *there = rc == OK;
+    *same = rc == OK && strcmp(got, sha256) == 0;
+    return rc == END ? OK : rc;
+}
+
+void fsck_waybill(struct fsck *f, const struct waybill *w, const char *path)
+{
+    char pin[SHA256_HEX + 16];
+    if (!waybill_history_ok(w))
+        fsck_say(f, PROBLEM_ERROR, "FSCK_HISTORY", path, "the history of the waybill was changed",
+                 "its chain of hashes breaks: compare with a backup");
+    for (const struct waybill_pin *p = w->pins; p; p = p->next) {
+        snprintf(pin, sizeof pin, "config/%s", p->sha256);
+        if (!slice_is(p->kind, "table") && faccessat(f->archive, pin, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+            fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path, "a mapping or format that the batch was converted with is not kept",
+                     "bring archive/config/ back from a backup");
+    }
+}
+
+/* The files in the batch's own folder. */
+static int check_files(struct fsck *f, int dir, const struct waybill *w, const char *path)
+{
+    bool there, same;
+    int rc = OK;
+    for (const struct waybill_file *x = w->files; x && rc != TEMP; x = x->next) {
+        const char *name = arena_cstr(&f->arena, x->file), *base = strrchr(name, '/');
+        bool aside = w->place != PLACE_ERROR && f->aside;
+        if (x->sha256[0] == '\0' || (aside && !slice_is(x->kind, "rejects") && !slice_is(x->kind, "lines")))
+            continue;
+        rc = compare(f, dir, aside && base ? base + 1 : name, x->sha256, &there, &same);
+        if (slice_is(x->kind, "rejects") && f->aside && !same)
+            fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, there ? "the refused messages were edited" : "the refused messages were taken away",
+                     "nothing is to be done");
+        else if (slice_is(x->kind, "rejects") && !there && w->place == PLACE_DELIVERED)
+            continue;                               /* moved to error/ already */
+        else if (!same)
+            fsck_say(f, PROBLEM_ERROR, "FSCK_FILE", path, there ? "a file of the batch is not what its waybill says" : "a file of the batch is missing",
+                     "bring the batch's folder back from a backup");
+    }
+    return rc;
+}
+
+static int check_outputs(struct fsck *f, int dir, const struct waybill *w, const char *path)
+{
+    char name[32];
+    bool there, same;
+    int rc = OK;
+    for (const struct waybill_output *o = w->outputs; o && rc != TEMP; o = o->next) {
+        snprintf(name, sizeof name, "out.%u", o->n);
+        rc = compare(f, dir, name, o->sha256, &there, &same);
+        if (there && w->place == PLACE_DELIVERED)
+            fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch is delivered, but an output is still staged",
+                     "look whether the receiver has it, then remove the staged one");
+        else if (there && !same && w->place == PLACE_WRITTEN)
+            fsck_say(f, PROBLEM_ERROR, "FSCK_FILE", path, "a staged output is not what the waybill says",
+                     "it will not be delivered: move the batch to error/ and drop its input again");
+    }
+    return rc;
+}
+
+static int check_work(struct fsck *f, int dir, const struct waybill *w, const char *path)
+{
+    bool there, same;
+    if (archived_exists(f->s->store, f->batch)) {
+        fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is archived, its folder not yet removed",
+                 "`waybill run` removes it");
+        return OK;
+    }
+    fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is under way", "`waybill run` goes on with it");
+    int rc = compare(f, dir, "in", w->sha256, &there, &same);
+    if (rc != TEMP && !same && w->place != PLACE_ERROR)
+        fsck_say(f, PROBLEM_ERROR, "FSCK_INPUT", path, there ? "the input is not what its waybill says" : "the input is missing",
+                 "bring the file `in` back from a backup, or ask the sender for it");
+    if (rc != TEMP)
+        rc = check_outputs(f, dir, w, path);
+    return rc == TEMP ? rc : check_files(f, dir, w, path);
+}
+
+static int check_aside(struct fsck *f, int dir, const struct waybill *w, const char *path)
+{
+    char name[OUTBOX_NAME_SIZE];
+    bool there, same;
+    if (w->place != PLACE_ERROR)
+        return check_files(f, dir, w, path);
+    outbox_name(w->name, name);
+    int rc = compare(f, dir, name, w->sha256, &there, &same);
+    if (rc != TEMP && !same)
+        rc = compare(f, dir, "in", w->sha256, &there, &same);
+    if (rc != TEMP && !same)
+        fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, "the file that was set aside was taken away or edited", "nothing is to be done");
+    if (w->error_code.n == 0)
+        fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch was set aside without a reason", "please report it");
+    return rc;
+}
+
+/* The batch whose waybill lies in the folder: a second one of a batch ends in -2. */
+static bool find_waybill(int dir, char batch[BATCH_ID_SIZE])
+{
+    static const char tail[] = ".waybill.json";
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    int err;
+    batch[0] = '\0';
+    while (d && (e = file_entry(d, &err))) {
+        size_t n = strlen(e->d_name);
+        if (e->d_name[0] != '.' && n > sizeof tail && n - sizeof tail + 1 < BATCH_ID_SIZE && strcmp(e->d_name + n - sizeof tail + 1, tail) == 0)
+            snprintf(batch, BATCH_ID_SIZE, "%.*s", (int)(n - sizeof tail + 1), e->d_name);
+    }
+    if (d)
+        closedir(d);
+    return batch[0] != '\0';
+}
+
+/* One folder of work/ or error/. */
+static int check_folder(struct fsck *f, int parent, const char *name)
+{
+    char path[NAME_SIZE];
+    struct waybill *w = NULL;
+    snprintf(path, sizeof path, "%s/%.300s", f->aside ? "error" : ".waybill/work", name);
+    int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc = END;
+    if (dir < 0) {
+        fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only folders of batches belong here", "move it elsewhere");
+        return OK;
+    }
+    if (find_waybill(dir, f->batch))
+        rc = waybill_load(&f->arena, dir, f->batch, &w, f->ps);
+    if (rc == END && !f->aside && archived_exists(f->s->store, name))
+        fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is archived, its folder not yet removed", "`waybill run` removes it");
+    else if (rc != OK)
+        fsck_say(f, PROBLEM_ERROR, "FSCK_WAYBILL", path, rc == END ? "there is no waybill" : "the waybill cannot be believed",
+                 f->aside ? "bring it back from a backup, or drop the file again" : "`waybill run` moves the batch to error/ as it is");
+    if (rc == OK) {
+        fsck_waybill(f, w, path);
+        rc = f->aside ? check_aside(f, dir, w, path) : check_work(f, dir, w, path);
+    }
+    close(dir);
+    arena_reset(&f->arena);
+    return rc;
+}
+
+static int one_work(struct fsck *f, const char *name)
+{
+    f->aside = false;
+    f->out->work++;
+    return check_folder(f, f->s->spool->work, name);
+}
+
+static int one_error(struct fsck *f, const char *name)
+{
+    f->aside = true;
+    f->out->error++;
+    return check_folder(f, f->s->spool->error, name);
+}
+
+/* Ledgers, sequences. */
+
+static int one_ledger(struct fsck *f, const char *name)
+{
+    uint64_t records = 0;
+    const char *dot = strrchr(name, '.');
+    if (!dot || strcmp(dot, ".ledger") != 0)
+        return OK;
+    f->out->ledgers++;
+    const char *flow = arena_cstr(&f->arena, slice_range(name, dot));
+    int rc = ledger_verify(f->s->store, flow, &records, f->ps);
+    f->out->records += records;
+    return rc;
+}
+
+static int one_sequence(struct fsck *f, const char *name)
+{
+    int64_t next;
+    if (name[0] == '.')
+        return OK;
+    f->out->sequences++;
+    struct sequence q = { .name = slice_of(name) };
+    return sequence_peek(f->s->store, &q, &next, f->ps);
+}
+
+static int one_claim(struct fsck *f, const char *name)
+{
+    char path[NAME_SIZE];
+    snprintf(path, sizeof path, ".waybill/claim/%.300s", name);
+    fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "a file is taken from its inbox and not accepted yet", "`waybill run` goes on with it");
+    return OK;
+}
+
+int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problems *ps)
+{
+    struct fsck f = { .s = s, .out = out, .ps = ps };
+    *out = (struct fsck_report){ 0 };
+    arena_init(&f.arena, 0);
+    f.archive = openat(s->store->root, "archive", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = f.archive < 0 ? problem_system(ps, "archive", "cannot be opened", errno) : OK;
+    if (rc != TEMP)
+        rc = fsck_folder(&f, s->store->top, "claim", one_claim);
+    if (rc != TEMP)
+        rc = fsck_folder(&f, s->store->top, "work", one_work);
+    if (rc != TEMP)
+        rc = fsck_folder(&f, s->store->root, "error", one_error);
+    if (rc != TEMP)
+        rc = fsck_archive(&f);
+    if (rc != TEMP)
+        rc = fsck_folder(&f, s->store->top, "ledger", one_ledger);
+    if (rc != TEMP)
+        rc = fsck_folder(&f, s->store->top, "sequences", one_sequence);
+    if (f.archive >= 0)
+        close(f.archive);
+    arena_release(&f.arena);
+    return rc;
+}
