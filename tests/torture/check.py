@@ -1,0 +1,263 @@
+"""check.py - what must be true of a site at every moment, and what at rest
+
+It trusts nothing that waybill says: hashes, zips, waybills and ledgers are read here anew, by other libraries.  The truth
+(what was dropped, what must come out) is kept outside of the site.  Every finding is one line of text; none is good.
+
+    I1  each visible output is whole and one of those that are wanted         I2  the bytes of each input exist somewhere
+    I3  a batch is in one place; its waybill and its input verify             I4  an input is accepted at most once
+    I5  staged outputs are those of the waybill; accepted: nothing is visible
+    Q1  inboxes, claims, tmp and work are empty                               Q2  each input is in archive or error, once
+    Q3  the outputs are the wanted ones, each once                            Q4  each error says why
+    Q5  running again changes nothing (asked by torture.py)                   Q6  the tree is that of the undisturbed run
+"""
+import binascii, collections, hashlib, json, os, re, zipfile
+
+ID = re.compile(rb'\d{8}-\d{6}-\d+-\d+')
+STAMP = re.compile(rb'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?')
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def names(path):
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+
+
+def plain(data):
+    """Without what differs from run to run: batch ids and stamps."""
+    return STAMP.sub(b'STAMP', ID.sub(b'ID', data))
+
+
+def plain_path(path):
+    path = re.sub(r'archive/\d{4}/\d\d/\d\d/', 'archive/DATE/', path)
+    path = re.sub(r'/\d{6}_(?=\d{8}-)', '/', path)
+    return ID.sub(b'ID', os.fsencode(path)).decode('utf-8', 'backslashreplace')
+
+
+def tree(site):
+    """Every path below the site with its bytes; links with their target."""
+    out = {}
+    for folder, dirs, files in os.walk(site):
+        for n in files + [d for d in dirs if os.path.islink(os.path.join(folder, d))]:
+            p = os.path.join(folder, n)
+            out[os.path.relpath(p, site)] = os.readlink(p).encode() if os.path.islink(p) else read(p)
+    return out
+
+
+def waybill(data, where, bad):
+    """The document, its checksum and the chain of its history checked; None when it cannot be believed."""
+    at = data.rfind(b'"check":"')
+    if at < 0 or data[at + 9:at + 73].decode('ascii', 'replace') != sha(data[:at]):
+        bad.append(f'I3 waybill does not verify: {where}')
+        return None
+    w = json.loads(data)
+    chain = b''
+    for e in w.get('history', []):
+        h = hashlib.sha256()
+        for part in (chain, e['time'].encode(), e['what'].encode(), e.get('detail', '').encode()):
+            h.update(history_part(part))
+        chain = e['sha256'].encode()
+        if h.hexdigest() != e['sha256']:
+            bad.append(f'I3 history breaks: {where}')
+            break
+    return w
+
+
+def history_part(part):
+    return b'%d:' % len(part) + part
+
+
+def ledger(data, where, bad):
+    chain, n = b'0' * 64, 0
+    for line in data.split(b'\n'):
+        if not line:
+            continue
+        n += 1
+        chain = sha(chain + line[74:]).encode()
+        if line[:8] != b'%08x' % binascii.crc32(line[74:]) or line[9:73] != chain:
+            bad.append(f'ledger breaks: {where} line {n}')
+            break
+    return n
+
+
+def zipped(path, bad):
+    """Members of a zip that agrees with its manifest."""
+    try:
+        with zipfile.ZipFile(path) as z:
+            m = {n: z.read(n) for n in z.namelist()}
+        listed = json.loads(m.pop('manifest.json'))['members']
+        if sorted(m) != sorted(e['name'] for e in listed):
+            bad.append(f'zip and manifest differ: {path}')
+        for e in listed:
+            if sha(m[e['name']]) != e['sha256'] or len(m[e['name']]) != e['size']:
+                bad.append(f'member {e["name"]} is damaged: {path}')
+        return m
+    except Exception as x:
+        bad.append(f'zip cannot be read: {path}: {x}')
+        return {}
+
+
+class Batches:
+    """All batches of a site, by id: where each is, its waybill, its input."""
+
+    def __init__(self, site, bad):
+        self.at = collections.defaultdict(dict)
+        for folder in ('.waybill/work', 'error'):
+            for name in names(f'{site}/{folder}'):
+                self.folder(site, folder, name, bad)
+        for d, _, files in os.walk(f'{site}/archive'):
+            for f in files:
+                if f.endswith('.zip') and not f.startswith('.'):
+                    self.zip(f'{d}/{f}', f[7:-4], bad)
+        # The folder in work/ is emptied once the zip is good.
+        bad += [f'I3 input does not verify: {where}/{batch}' for batch, places in self.at.items()
+                for where, (_, data) in places.items() if data is None and 'archive' not in places]
+
+    def folder(self, site, folder, name, bad):
+        path = f'{site}/{folder}/{name}'
+        batch = re.sub(r'(-\d+-\d+)-\d+$', r'\1', name) if name.count('-') == 4 else name
+        file = f'{path}/{batch}.waybill.json'
+        if not os.path.exists(file):
+            if folder == 'error' or os.path.exists(f'{path}/in'):
+                bad.append(f'I3 no waybill: {folder}/{name}')
+            return                  # what an archived batch leaves while it is removed
+        w = waybill(read(file), f'{folder}/{name}', bad)
+        if w is None:
+            return
+        if folder == 'error' and w['place'] != 'error':
+            return                  # refused messages of a batch that went on
+        own = os.fsencode(path) + b'/'
+        candidates = [own + n for n in os.listdir(os.fsencode(path)) if not n.endswith(b'.json') and not n.endswith(b'.jsonl')]
+        data = next((read(c) for c in candidates if os.path.isfile(c) and sha(read(c)) == w['sha256']), None)
+        self.at[batch][folder] = (w, data)
+
+    def zip(self, path, batch, bad):
+        m = zipped(path, bad)
+        w = waybill(m.get(f'{batch}.waybill.json', b''), path, bad)
+        if w and (sha(m.get('in', b'')) != w['sha256'] or w['place'] != 'archived'):
+            bad.append(f'I3 zip holds another input or place: {path}')
+        if w:
+            self.at[batch]['archive'] = (w, m.get('in', b''))
+
+
+class Truth:
+    """inputs: (inbox, name bytes, data, 'archive' or 'error'); from `learn` what the undisturbed run gave."""
+
+    def __init__(self, inputs):
+        self.inputs = inputs
+        self.outputs, self.tree = None, None
+
+    def learn(self, site):
+        self.outputs = collections.Counter(outputs(site))
+        self.rejects = collections.Counter(rejects(site))
+        self.tables = {n: read(f'{site}/tables/{n}') for n in names(f'{site}/tables')}
+        self.ledgers = {n: ledger(read(f'{site}/.waybill/ledger/{n}'), n, []) for n in names(f'{site}/.waybill/ledger')}
+        self.tree = shape(site)
+
+
+def outputs(site):
+    """(folder, name, bytes) of every visible output, made comparable."""
+    for folder, _, files in os.walk(f'{site}/outbox'):
+        for f in files:
+            if not f.startswith('.'):
+                p = os.path.join(folder, f)
+                yield os.path.relpath(folder, site), plain_path(f), sha(plain(read(p)))
+
+
+def rejects(site):
+    """What lies in error/: file names and bytes, without our papers."""
+    for folder, _, files in os.walk(f'{site}/error'):
+        for f in files:
+            if not f.endswith('.waybill.json') and not f.endswith('.jsonl'):
+                yield plain_path(f), sha(read(os.path.join(folder, f)))
+
+
+def shape(site):
+    return collections.Counter(plain_path(p) for p in tree(site) if not p.startswith('outbox/'))
+
+
+def any_moment(site, truth, taken=()):
+    bad = []
+    have = collections.Counter(outputs(site)) + collections.Counter(taken)
+    for o, n in have.items():
+        if truth.outputs[o] < n:
+            bad.append(f'I1 {"visible twice" if truth.outputs[o] else "not a wanted output"}: {o[0]}/{o[1]}')
+    b = Batches(site, bad)
+    for batch, places in b.at.items():
+        where = set(places)
+        if len(where) > 1 and where != {'.waybill/work', 'archive'}:
+            bad.append(f'I3 {batch} is in {sorted(where)}')
+        if '.waybill/work' in places:
+            staged(site, batch, places['.waybill/work'][0], bad)
+    for inbox, name, data, _ in truth.inputs:
+        find_input(site, b, inbox, name, data, bad)
+    return bad
+
+
+def find_input(site, b, inbox, name, data, bad):
+    bname = name.decode('utf-8', 'backslashreplace')
+    paths = [os.fsencode(f'{site}/{inbox}/') + name]
+    paths += [os.fsencode(f'{site}/.waybill/claim/{c}/') + name for c in names(f'{site}/.waybill/claim')]
+    found = sum(1 for p in paths if os.path.isfile(p) and read(p) == data)
+    accepted = 0
+    for places in b.at.values():
+        w, _ = next(iter(places.values()))
+        if w['inbox'] == inbox and w['name'] == bname and w['sha256'] == sha(data):
+            accepted += 1
+            found += any(d == data for _, d in places.values())
+    if not found:
+        bad.append(f'I2 LOST: {bname}')
+    if accepted > 1:
+        bad.append(f'I4 accepted {accepted} times: {bname}')
+
+
+def staged(site, batch, w, bad):
+    listed = {o['n']: o for o in w.get('outputs', [])}
+    for n, o in listed.items():
+        p = f'{site}/.waybill/work/{batch}/out.{n}'
+        if w['place'] == 'written' and os.path.exists(p) and sha(read(p)) != o['sha256']:
+            bad.append(f'I5 staged output {n} does not verify: {batch}')
+        if w['place'] == 'delivered' and os.path.exists(p):
+            bad.append(f'I5 delivered, but output {n} is still staged: {batch}')
+
+
+def at_rest(site, truth, taken=()):
+    bad = any_moment(site, truth, taken)
+    for d in {i[0] for i in truth.inputs} | {'.waybill/claim', '.waybill/tmp', '.waybill/work'}:
+        if names(f'{site}/{d}'):
+            bad.append(f'Q1 {d} is not empty: {[plain_path(n) for n in names(f"{site}/{d}")]}')
+    b = Batches(site, [])
+    ends = collections.Counter()
+    for places in b.at.values():
+        for where, (w, _) in places.items():
+            ends[(w['name'], where)] += 1
+            if where == 'error' and not (w.get('error_code') and w.get('error_text')):
+                bad.append(f'Q4 {w["name"]}: no code or text')
+    want = collections.Counter((i[1].decode('utf-8', 'backslashreplace'), i[3]) for i in truth.inputs)
+    if ends != want:
+        bad.append(f'Q2 ends {sorted((ends - want).items())} instead of {sorted((want - ends).items())}')
+    have = collections.Counter(outputs(site)) + collections.Counter(taken)
+    if have != truth.outputs:
+        bad.append(f'Q3 outputs missing {sorted(x[1] for x in (truth.outputs - have))}')
+    if collections.Counter(rejects(site)) != truth.rejects:
+        bad.append('Q3 refused messages differ')
+    for n, data in truth.tables.items():
+        if not os.path.exists(f'{site}/tables/{n}') or read(f'{site}/tables/{n}') != data:
+            bad.append(f'Q3 table differs: {n}')
+    for n, lines in truth.ledgers.items():
+        p = f'{site}/.waybill/ledger/{n}'
+        if not os.path.exists(p) or ledger(read(p), n, bad) != lines:
+            bad.append(f'Q3 ledger has another number of records: {n}')
+    have = shape(site)
+    if have != truth.tree:
+        bad.append(f'Q6 tree: too much {sorted((have - truth.tree))[:4]}, missing {sorted((truth.tree - have))[:4]}')
+    return bad

@@ -1,0 +1,73 @@
+"""workloads.py - the sites that torture.py strikes: each function makes a site with its inbox full and tells the truth
+
+    one        a site that never ran, one good file: also the making of all folders is struck
+    mixed      good, with refused messages, wholly bad, and twice the same content, each with two outputs
+    articles   24SevenOffice and Ongoing: a table, an output and a log from one file
+    all        the whole integration: five flows, tables that others read
+"""
+import os, subprocess, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+HEAD = 'OrderNo;Order date;Customer;Country;Line;Article;Quantity\n'
+GOOD = HEAD + '1;21.11.2026;A;Norway;1;K-1;1\n2;21.11.2026;B;Sweden;1;K-2;2,5\n'
+REFUSED = HEAD + '3;21.11.2026;C;Norway;1;K-1;1\n4;21.11.2026;D;Atlantis;1;K-2;2\n5;21.11.2026;E;Norway;1;K-3;12x\n'
+BAD = HEAD + '6;21.11.2026;"F;Norway;1;K-1;1\n'
+
+
+def drop(site, inbox, name, data, end, stamp=[0]):
+    """Puts a file into an inbox, old enough to be stable, each a second younger than the one before."""
+    path = os.path.join(os.fsencode(f'{site}/{inbox}'), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as f:
+        f.write(data)
+    stamp[0] = (stamp[0] + 1) % 500
+    at = time.time() - 1000 + stamp[0]
+    os.utime(path, (at, at))
+    return inbox, name, data, end
+
+
+def make(program, site, *more):
+    subprocess.run([program, 'init', site, *more], check=True, stdout=subprocess.DEVNULL)
+
+
+def warm(program, site):
+    """A run without files: the folders and the kept configuration are there."""
+    subprocess.run([program, 'run', '-q', site], stdout=subprocess.DEVNULL, check=True)
+
+
+def one(program, site):
+    make(program, site)
+    return [drop(site, 'inbox/orders', b'one.csv', GOOD.encode(), 'archive')]
+
+
+def mixed(program, site):
+    make(program, site)
+    warm(program, site)
+    return [drop(site, 'inbox/orders', b'a good.csv', GOOD.encode(), 'archive'),
+            drop(site, 'inbox/orders', b'b-refused.csv', REFUSED.encode(), 'archive'),
+            drop(site, 'inbox/orders', b'c-bad.csv', BAD.encode(), 'error'),
+            drop(site, 'inbox/orders', b'd-twice.csv', GOOD.encode(), 'error')]
+
+
+def integration(program, site, files):
+    make(program, site, '--from', f'{TOP}/mappings/24so-ongoing')
+    warm(program, site)
+    out = []
+    for name, inbox in files:
+        with open(f'{TOP}/samples/ongoing24so/in/{name}', 'rb') as f:
+            out.append(drop(site, f'inbox/{inbox}', name.encode(), f.read(), 'archive'))
+    return out
+
+
+def articles(program, site):
+    return integration(program, site, [('24so_products.xml', 'products')])
+
+
+def everything(program, site):
+    return integration(program, site, [('24so_products.xml', 'products'), ('24so_companies.xml', 'companies'),
+                                       ('24so_orders.xml', 'orders'), ('ongoing_shipped.csv', 'shipped'),
+                                       ('ongoing_inventory.csv', 'inventory')])
+
+
+ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything}
