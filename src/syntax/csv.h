@@ -2,11 +2,11 @@
  * csv - what the files of syntax csv share: dialect, rows, the flat plan
  *
  * bytes -> rows (csv_rows.c: cells and their places) -> messages (csv_read.c: grouping by keys, csv_tags.c: by record
- * tags). Cells ahead of the first quote of a row are split by our own scan.  From the first quoted cell on, the scan
- * goes on by our rules for the byte ranges, and all that it found up to the end of the row is laid before libcsv,
- * strict, a physical line at a time (csv_authority.c): a row on which they differ is refused.  (An unquoted delimiter
- * puts libcsv into the state in which it begins a row, so it may begin there.)  The cells that a row has in common
- * with the row before it, byte for byte, were judged there.
+ * tags). Cells without a quote ahead of the first quoted one of a row, and behind the last, are split by our own scan
+ * alone.  Between them the scan goes by our rules for the byte ranges, and all that it found there is laid before
+ * libcsv, strict, a physical line at a time (csv_authority.c): a row on which they differ is refused.  (An unquoted
+ * delimiter puts libcsv into the state in which it begins a row, so it may begin and end there.)  The cells that a row
+ * has in common with the row before it, byte for byte, were judged there.
  *
  * Source:  RFC 4180; LANGUAGE.md section 2.
  */
@@ -125,9 +125,9 @@ uint64_t rows_here(const struct rows *w);
 /* Adds the problem of a row that is none; returns fault.rc. */
 int rows_problem(const struct row_fault *f, uint64_t message, struct problems *ps);
 
-/* libcsv's opinion of the cells `from` … n-1 of the row: true when it reads the same. */
+/* libcsv's opinion of the cells `from` … `until` - 1 of the row: true when it reads the same. */
 struct authority *authority_new(struct arena *a, unsigned char delimiter, unsigned char quote);
-bool authority_agrees(struct authority *au, const struct rows *w, size_t from);
+bool authority_agrees(struct authority *au, const struct rows *w, size_t from, size_t until);
 void authority_free(struct authority *au);
 
 /* --- plan ------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ struct authority {
     unsigned char delimiter, quote;
     bool live;
     const struct rows *w;
-    size_t cell;                    /* the next one it will tell */
+    size_t cell, until;             /* the next one it will tell, the one behind the last */
     bool differs;
 };
 
@@ -71,7 +71,7 @@ static bool says(struct slice raw, const char *text, size_t n, char quote)
 static void on_cell(void *text, size_t n, void *owner)
 {
     struct authority *au = owner;
-    if (au->cell >= au->w->n) {
+    if (au->cell >= au->until) {
         au->differs = true;
         return;
     }
@@ -87,17 +87,18 @@ static void on_row(int end, void *owner)
 {
     (void)end;
     struct authority *au = owner;
-    au->differs |= au->cell != au->w->n;
+    au->differs |= au->cell != au->until;
 }
 
-bool authority_agrees(struct authority *au, const struct rows *w, size_t from)
+bool authority_agrees(struct authority *au, const struct rows *w, size_t from, size_t until)
 {
     if (!start(au))
         return false;
     au->w = w;
     au->cell = from;
+    au->until = until;
     au->differs = false;
-    const char *p = w->p + cell_start(w->ends, from), *end = w->p + w->len;
+    const char *p = w->p + cell_start(w->ends, from), *end = w->p + w->ends[until - 1];
     bool good = true;
     while (good && p < end) {
         const char *lf = memchr(p, '\n', (size_t)(end - p));
@@ -106,7 +107,7 @@ bool authority_agrees(struct authority *au, const struct rows *w, size_t from)
         p += n;
     }
     /* The end of the row; behind an error libcsv must not be asked again. */
-    good = good && csv_parse(&au->parser, "\n", 1, on_cell, on_row, au) == 1 && au->cell == w->n && !au->differs;
+    good = good && csv_parse(&au->parser, "\n", 1, on_cell, on_row, au) == 1 && au->cell == until && !au->differs;
     if (!good)
         authority_free(au);
     return good;

@@ -298,19 +298,19 @@ static void check_fields(struct rows *w)
     }
 }
 
-/* `from`: what is not repeated of the row before; `cell`: the first quoted one. */
-static void check_row(struct rows *w, size_t from, size_t cell, bool quoted)
+/* `from`: what is not repeated of the row before; `first` … `behind`: cells from the first quoted one to the last. */
+static void check_row(struct rows *w, size_t from, size_t first, size_t behind)
 {
     bool utf8 = w->text != w->file || w->d.charset == CHARSET_UTF_8;
     if (utf8 ? w->doubtful : w->high)
         check_charset(w, from);
     if (!w->fault.code && w->len > w->limits->field)
         check_fields(w);
-    if (w->fault.code || !quoted)
+    if (w->fault.code || first == behind)
         return;
     if (!w->authority)
         w->authority = authority_new(w->arena, w->d.split ? w->d.delimiter : '\n', w->d.quote);
-    if (!authority_agrees(w->authority, w, cell))
+    if (!authority_agrees(w->authority, w, first, behind))
         w->fault = (struct row_fault){ .code = "CSV_STRAY_QUOTE",
                                        .rc = SKIP,
                                        .at = w->at,
@@ -326,10 +326,9 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
     w->fault.code = NULL;
     w->repeated = prefix && (size_t)(end - row) > prefix && memcmp(row, w->before, prefix) == 0;
     const char *from = row;
-    bool quoted = false;
     w->n = 0;
     w->high = w->doubtful = false;
-    size_t first_quoted = 0;
+    size_t first = 0, behind = 0;               /* cells from the first quoted one to the last */
     if (w->repeated) {
         memcpy(w->ends, w->before_ends, cells * sizeof *w->ends);
         w->n = cells;
@@ -342,8 +341,8 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
             return row_spoilt(w, row, p);
         }
         if (stop < end && w->d.quoting && (unsigned char)*stop == w->d.quote) {
-            first_quoted = quoted ? first_quoted : w->n;
-            quoted = true;
+            first = behind ? first : w->n;
+            behind = w->n + 1;
             if (!row_quote(w, row, stop, &p))
                 return ROW_MORE;
             if (w->fault.code)
@@ -358,8 +357,8 @@ static int attempt(struct rows *w, const char *row, size_t prefix, size_t cells)
         if ((stop == end && !w->text->eof) || !row_end(w, row, stop))
             return ROW_MORE;
         w->ends[w->n++] = (uint32_t)(stop - row);
-        if (!w->trusting && (w->high || quoted || w->len > w->limits->field))
-            check_row(w, (size_t)(from - row), first_quoted, quoted);
+        if (!w->trusting && (w->high || behind || w->len > w->limits->field))
+            check_row(w, (size_t)(from - row), first, behind);
         return ROW_DONE;
     }
 }
