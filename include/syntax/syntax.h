@@ -111,6 +111,8 @@ struct syntax {
     /* Adds JSON members by base/json.h (commas come by themselves): "encoding", then its own (csv: "delimiter",
        "columns", "rows"). The caller writes braces, "file" and "syntax" before them and "problems" behind. */
     int (*inspect)(struct source *s, struct buf *json, struct problems *ps);
+    /* Instead of write_close, when the document is given up: frees, writes nothing. */
+    void (*write_drop)(struct writer *w);
 };
 
 const struct syntax *syntax_find(struct slice name);            /* NULL = none of that name */
@@ -130,6 +132,8 @@ void reader_close(struct reader *r);
 int writer_open(struct writer *w, struct arena *a, struct problems *ps);
 int writer_write(struct writer *w, const struct node *msg, struct problems *ps);
 int writer_close(struct writer *w, struct problems *ps);
+/* Instead of writer_close, when the document is given up; also after a writer_open that failed. */
+void writer_drop(struct writer *w);
 
 void patcher_init(struct patcher *p, struct reader *r, struct arena *a);
 /* One replaced range; `put` is bytes of the file's charset already and is copied. */

@@ -64,6 +64,7 @@ int document_write(const struct document *d, const struct limits *limits, struct
         rc = writer_close(&w, ps);
         worst = rc > worst ? rc : worst;
     }
+    writer_drop(&w);
     buf_add(out, buf_slice(&sink.buf));
     sink_release(&sink);
     arena_release(&own);

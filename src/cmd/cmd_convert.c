@@ -143,8 +143,9 @@ static int open_all(struct converting *k)
         rc = open_input(k->c, original, &k->old);
     if (!rc)
         rc = open_output(k);
-    source_open_fd(&k->input, k->in, k->args.operand[0], &k->c->limits);
-    if (original)
+    if (k->in >= 0)
+        source_open_fd(&k->input, k->in, k->args.operand[0], &k->c->limits);
+    if (k->old >= 0)
         source_open_fd(&k->original, k->old, original, &k->c->limits);
     return rc;
 }
@@ -273,7 +274,10 @@ static int run(struct cmd *c, int argc, char **argv)
         rc = convert(&k);
     rc = settle_output(&k, rc);
     cmd_flush(c);                       /* while the input is open: places are looked up in it */
-    source_close(&k.input);
+    if (k.in >= 0)
+        source_close(&k.input);
+    if (k.old >= 0)
+        source_close(&k.original);
     sink_release(&k.output);
     if (k.in >= 0)
         close(k.in);

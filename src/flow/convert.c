@@ -200,6 +200,7 @@ static int create(struct conversion *c, struct problems *ps)
             rc = finish_writing(&k, ps);
         if (c->ending)
             c->ending(c->owner, k.run);
+        writer_drop(&k.writer);             /* nothing is left of one that was closed */
         reader_close(&k.reader);
     }
     if (k.run)

@@ -131,6 +131,7 @@ void lane_abandon(struct lane *l)
 {
     if (l->fd < 0)
         return;
+    writer_drop(&l->writer);
     sink_release(&l->sink);
     close(l->fd);
     l->fd = -1;

@@ -16,4 +16,5 @@ const struct syntax syntax_csv = {
     .write_close = flat_write_close,
     .patch = flat_patch,
     .inspect = raw_inspect,
+    .write_drop = flat_write_drop,
 };

@@ -306,6 +306,7 @@ unsigned char raw_delimiter(struct slice head, enum charset c);
 int flat_write_open(struct writer *w, struct problems *ps);
 int flat_write(struct writer *w, const struct node *msg, struct problems *ps);
 int flat_write_close(struct writer *w, struct problems *ps);
+void flat_write_drop(struct writer *w);
 /* Spells one value as a cell, quoted where needed or asked for, in the charset; SKIP with the problem added. */
 int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v,
                bool quote, struct buf *out, struct arena *a, struct problems *ps);

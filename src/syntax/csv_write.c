@@ -458,15 +458,21 @@ int flat_write(struct writer *w, const struct node *msg, struct problems *ps)
     return rc;
 }
 
+void flat_write_drop(struct writer *w)
+{
+    struct flat_writer *st = w->state;
+    arena_release(&st->scratch);
+    buf_release(&st->prefix);
+    buf_release(&st->wide);
+    w->state = NULL;
+}
+
 int flat_write_close(struct writer *w, struct problems *ps)
 {
     struct flat_writer *st = w->state;
     if (!st)
         return OK;
     int rc = st->d.tag ? write_file_records(w, false, ps) : OK;
-    arena_release(&st->scratch);
-    buf_release(&st->prefix);
-    buf_release(&st->wide);
-    w->state = NULL;
+    flat_write_drop(w);
     return rc;
 }

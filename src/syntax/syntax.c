@@ -179,6 +179,13 @@ int writer_close(struct writer *w, struct problems *ps)
     return w->syntax->write_close ? w->syntax->write_close(w, ps) : OK;
 }
 
+void writer_drop(struct writer *w)
+{
+    if (w->syntax && w->state && w->syntax->write_drop)
+        w->syntax->write_drop(w);
+    w->state = NULL;
+}
+
 int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fault *fault)
 {
     if (c == CHARSET_UTF_8) {

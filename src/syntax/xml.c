@@ -42,4 +42,5 @@ const struct syntax syntax_xml = {
     .write_close = xwrite_close,
     .patch = xpatch_edit,
     .inspect = xread_inspect,
+    .write_drop = xwrite_drop,
 };

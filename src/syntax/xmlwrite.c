@@ -409,6 +409,15 @@ int xwrite_message(struct writer *w, const struct node *msg, struct problems *ps
     return OK;
 }
 
+void xwrite_drop(struct writer *w)
+{
+    struct xdocument *d = w->state;
+
+    xwrite_release(&d->write);
+    buf_release(&d->utf8);
+    w->state = NULL;
+}
+
 int xwrite_close(struct writer *w, struct problems *ps)
 {
     struct xdocument *d = w->state;
@@ -431,7 +440,6 @@ int xwrite_close(struct writer *w, struct problems *ps)
     buf_byte(d->write.out, '\n');
     flush(w);
     int rc = d->write.status;
-    xwrite_release(&d->write);
-    buf_release(&d->utf8);
+    xwrite_drop(w);
     return rc == SKIP ? STOP : rc;
 }

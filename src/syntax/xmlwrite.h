@@ -45,5 +45,6 @@ bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct nod
 int xwrite_open(struct writer *w, struct problems *ps);
 int xwrite_message(struct writer *w, const struct node *msg, struct problems *ps);
 int xwrite_close(struct writer *w, struct problems *ps);
+void xwrite_drop(struct writer *w);
 
 #endif
