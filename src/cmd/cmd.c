@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -277,8 +279,18 @@ static int command_run_one(const struct command *command, int argc, char **argv)
     return code;
 }
 
+/* libarchive takes the times of members from TZ and their names from LC_CTYPE: zips must not depend on the caller. */
+static void settle_environment(void)
+{
+    setenv("TZ", "UTC0", 1);
+    tzset();
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        setlocale(LC_CTYPE, "C");
+}
+
 int cmd_main(int argc, char **argv)
 {
+    settle_environment();
     if (argc < 2) {
         help_all(stderr);
         return EXIT_USAGE;
