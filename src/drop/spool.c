@@ -11,8 +11,8 @@
 
 #include <linux/magic.h>
 
-#include "base/file.h"
 #include "base/date.h"
+#include "base/file.h"
 
 static int open_folder(int at, const char *name, bool make)
 {

@@ -169,8 +169,10 @@ int pool_start(struct supervisor *s, struct trip *t)
     h->trip = t;
     h->cpu_ms = cpu_of(h->pid);
     h->since = clock_monotonic_ms();
-    if (err)
-        pool_read(s, h);                            /* it died: read on to its end */
+    if (err) {
+        kill(h->pid, SIGKILL);                      /* dead already, or it would wait for ever */
+        pool_read(s, h);                            /* read on to its end */
+    }
     return OK;
 }
 
@@ -187,7 +189,8 @@ static void reply(struct helper *h, enum wire_kind kind, int status, const struc
     wire_text(&b, status > WARN && p ? p->text : slice_none());
     for (size_t i = 0; i < n; i++)
         wire_number(&b, numbers[i]);
-    wire_send(h->socket, &b, fd);                   /* a dead worker is noticed by its silence */
+    if (wire_send(h->socket, &b, fd) != 0)          /* a dead worker is noticed by its silence … */
+        kill(h->pid, SIGKILL);                      /* … a living one would wait for the answer for ever */
     buf_release(&b);
 }
 
