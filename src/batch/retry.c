@@ -16,7 +16,7 @@ static int give_up(struct batch *b, const char *cause, struct problems *ps)
                                      SLICE_ARG(b->w->retry.since));
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP",
                                        .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
-        .text = text, .hint = SLICE("mend the cause, then `waybill retry` it") });
+        .text = text, .hint = SLICE("mend the cause, then drop its file again") });
     int rc = batch_set_aside(b, "GAVE_UP", text, ps);
     return rc == OK ? SKIP : rc;
 }

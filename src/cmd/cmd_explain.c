@@ -71,6 +71,8 @@ static int run(struct cmd *c, int argc, char **argv)
     int rc = EXIT_GOOD;
     for (int i = 0; i < args.n && rc == EXIT_GOOD; i++) {
         const struct code_entry *e = code_find(slice_of(args.operand[i]));
+        if (e && i && !c->json)
+            buf_byte(&out, '\n');
         if (e)
             add_entry(c, &out, e);
         else {
