@@ -242,7 +242,7 @@ static bool content_ready(struct inbox *in, const char *name, const struct stat 
         return false;
     int fd = openat(in->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return errno == EACCES;                 /* the claim says it with its problem */
+        return false;
     bool good = !(in->ready.terms & READY_STABLE) || !being_written(fd);
     bool fits = good && (line == NULL || manifest_fits(line, fd));
     if (fits && in->ready.terms & READY_COMPLETE && in->ready.complete && lseek(fd, 0, SEEK_SET) == 0)
@@ -264,6 +264,11 @@ static bool is_ready(struct inbox *in, const char *name, const struct stat *st, 
         return false;
     if (!stable(in, e))
         return false;
+    if (faccessat(in->fd, name, R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+        report(in, name, e ? e : observe(&in->seen, state_key(name, st), in->now), "INBOX_DENIED",
+               "the file may not be read, it stays where it is", "give the user that waybill runs as the right to read it", ps);
+        return false;
+    }
     return !(in->ready.terms & content) || content_ready(in, name, st, e);
 }
 
