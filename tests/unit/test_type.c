@@ -4,7 +4,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "format/type.h"
 
@@ -267,6 +269,29 @@ static void numbers_are_written(void **state)
     }
 }
 
+/* The usual spellings are looked at eight bytes at a time: each byte at each place, against the calendar. */
+static void every_byte_of_a_date(void **state)
+{
+    static const char shape[] = "2024-12-28T11:12:13";
+    struct fixture *f = *state;
+    const struct field *fields[2] = { make(f, "date"), make(f, "datetime") };
+    for (size_t which = 0; which < 2; which++)
+        for (size_t n = which ? 19 : 10, at = 0; at < n; at++)
+            for (int c = 1; c < 256; c++) {
+                char text[20] = "";
+                memcpy(text, shape, n);
+                text[at] = (char)c;
+                int month = atoi(text + 5), day = atoi(text + 8);
+                bool good = c == shape[at] || (isdigit(c) && isdigit((unsigned char)shape[at]));
+                good = good && month >= 1 && month <= 12 && day >= 1 && day <= 31 && (day < 30 || month != 2)
+                    && (day < 31 || (month != 4 && month != 6 && month != 9 && month != 11)) && atoi(text) > 0;
+                good = good && (n == 10 || (atoi(text + 11) < 24 && atoi(text + 14) < 60 && atoi(text + 17) < 60));
+                struct value v = { 0 };
+                int rc = type_read(fields[which], (struct slice){ text, n }, &f->arena, &v, &f->fault);
+                assert_int_equal(rc, good ? OK : SKIP);
+            }
+}
+
 static void dates(void **state)
 {
     static const struct { const char *declaration, *raw, *want; } cases[] = {
@@ -473,7 +498,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(text_is_itself), TEST(text_keeps_to_its_limits), TEST(text_matches_its_pattern), TEST(nothing_has_many_faces),
-        TEST(integers), TEST(decimals), TEST(numbers_are_written), TEST(dates), TEST(dates_are_written), TEST(booleans), TEST(binaries),
+        TEST(integers), TEST(decimals), TEST(numbers_are_written), TEST(dates), TEST(every_byte_of_a_date),
+        TEST(dates_are_written), TEST(booleans), TEST(binaries),
         TEST(codes), TEST(unfit_values_travel), TEST(faults_name_the_format), TEST(the_usual_spellings_are_not_copied),
         TEST(equal_by_type), TEST(parse_without_a_field), TEST(bytes_of_any_kind_are_taken),
     };
