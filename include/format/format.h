@@ -205,8 +205,10 @@ struct finder {
 const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
                         const char *from);
 
-/* "did you mean `orders`?" for a NAME that is not there, from the files beside `from` and in the roots; or slice_none(). */
-struct slice finder_suggest(const struct finder *f, struct arena *a, struct slice name, const char *suffix, const char *from);
+/* "did you mean `orders`?" for a NAME that is not there, from the files beside `from` and in the roots; or
+   slice_none(). */
+struct slice finder_suggest(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
+                            const char *from);
 
 /* `from` is the referring file (may be NULL); a name that ends in ".format" or holds "/" may be a path too. */
 int format_load(struct arena *a, const struct finder *finder, struct slice name, const char *from, struct format **out,

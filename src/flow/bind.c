@@ -233,13 +233,15 @@ static int check_tables(const struct binding *b, const struct mapping *m, struct
         problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BIND_TABLE", .value = d->name,
             .place = { .file = m->file, .offset = PLACE_NO_OFFSET, .line = d->included ? 0 : d->token.line },
             .text = SLICE("is a table of the mapping, and it is not given"),
-            .hint = arena_printf(ps->arena, "add `--table %.*s=FILE`, or say `optional` in the mapping", SLICE_ARG(d->name)) });
+            .hint = arena_printf(ps->arena, "add `--table %.*s=FILE`, or say `optional` in the mapping",
+                                 SLICE_ARG(d->name)) });
         rc = STOP;
     }
     for (const struct bound *t = b->tables; t; t = t->next) {
         if (is_among(t->name, names, m->ntables))
             continue;
-        unknown_name(m, "BIND_TABLE", "is given, but the mapping declares no such table", t->name, names, m->ntables, ps);
+        unknown_name(m, "BIND_TABLE", "is given, but the mapping declares no such table", t->name, names,
+                     m->ntables, ps);
         rc = STOP;
     }
     return rc;
@@ -352,7 +354,8 @@ static struct table *read_rows(struct binding *b, struct bound *t, const struct 
     }
     reader_close(&r);
     source_close(&source);
-    ps->locate = before.locate, ps->locate_owner = before.locate_owner, ps->file = before.file, ps->message = before.message;
+    ps->locate = before.locate, ps->locate_owner = before.locate_owner;
+    ps->file = before.file, ps->message = before.message;
     arena_release(&message);
     arena_release(&own);
     return rc == END ? table : NULL;

@@ -205,7 +205,8 @@ int site_format(struct site_loading *l, struct slice ref, const struct token *t,
         struct slice near = finder_suggest(&l->finder, l->arena, ref, ".format", l->site->file);
         struct token at = site_token(l, t, ref);
         return site_problem(l, &at, "SITE_NO_FORMAT", near.n ? arena_cstr(l->arena, near)
-                            : "it is looked up beside site.conf, then under mappings/", "no format \"%.*s\"", SLICE_ARG(ref));
+                            : "it is looked up beside site.conf, then under mappings/",
+                            "no format \"%.*s\"", SLICE_ARG(ref));
     }
     int rc = load_format(l, l->arena, ref, l->site->file, out, l->ps);
     if (rc > WARN && l->ps->errors == errors && l->later == later)

@@ -8,7 +8,8 @@ static int load_mapping(struct site_loading *l, struct give *g)
     if (!path) {
         struct slice near = finder_suggest(&l->finder, l->arena, g->map_ref, ".map", l->site->file);
         return site_problem(l, &g->map_token, "SITE_NO_MAP", near.n ? arena_cstr(l->arena, near)
-                            : "it is looked up beside site.conf, then under mappings/", "no mapping \"%.*s\"", SLICE_ARG(g->map_ref));
+                            : "it is looked up beside site.conf, then under mappings/",
+                            "no mapping \"%.*s\"", SLICE_ARG(g->map_ref));
     }
     g->mapping = map_get(&l->mappings, slice_of(path));
     if (g->mapping)

@@ -52,7 +52,8 @@ static void add_names(struct arena *a, const char *dir, const char *suffix, stru
         closedir(d);
 }
 
-struct slice finder_suggest(const struct finder *f, struct arena *a, struct slice name, const char *suffix, const char *from)
+struct slice finder_suggest(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
+                            const char *from)
 {
     struct slice *names = arena_alloc(a, NAMES_MAX * sizeof *names);
     struct slice dir = from ? file_dir(a, from) : slice_none();

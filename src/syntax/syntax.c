@@ -101,7 +101,8 @@ int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
     const struct syntax *sx = syntax_find(f->syntax);
     if (!sx) {
         struct slice text = arena_printf(ps->arena, "there is no syntax \"%.*s\"", SLICE_ARG(f->syntax));
-        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, known_syntaxes(f->syntax, ps->arena), arena_cstr(ps->arena, text));
+        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, known_syntaxes(f->syntax, ps->arena),
+                              arena_cstr(ps->arena, text));
     }
     int rc = check_options(f, sx, ps);
     int planned = sx->plan ? sx->plan(f, a, ps) : OK;
