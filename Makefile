@@ -139,15 +139,15 @@ $(B)/tools/%: tests/tools/%.c $(LIB)
 
 TESTED = $(B)/waybill $(if $(API),$(SO) $(B)/libwaybill.a) $(UNITS:%=$(B)/unit/test_%) $(HARNESSES:%=$(B)/fuzz/fuzz_%) $(TOOLS)
 .PHONY: check asan cover-run check-run
-check: deps
+check: deps-check
 	@$(SUBMAKE) KIND=$(KIND) check-run
-asan: deps
+asan: deps-check
 	@$(SUBMAKE) KIND=asan check-run
 check-run: $(TESTED) $(BUILD)/compile_commands.json
 	@tests/check.sh $(B)
 
 .PHONY: cover
-cover: deps
+cover: deps-check
 	@$(SUBMAKE) KIND=cover check-run; gcovr -r . --object-directory $(BUILD)/cover --exclude 'tests/.*' --print-summary -o $(BUILD)/cover/summary.txt; \
 	  tail -n +1 $(BUILD)/cover/summary.txt
 
@@ -163,10 +163,10 @@ lint: all
 
 # --- deps, demo, bench --------------------------------------------------------------------------------------------------
 
-.PHONY: deps deps-bench deps-asan deps-lint
+.PHONY: deps deps-check deps-bench deps-asan deps-lint
 deps:
 	@tests/deps.sh build
-deps-bench deps-asan deps-lint: deps-%: deps
+deps-check deps-bench deps-asan deps-lint: deps-%: deps
 	@tests/deps.sh $*
 
 .PHONY: demo
@@ -215,7 +215,7 @@ help:
 	  'make lint          layers, sizes, banned calls, headers, codes; clang-tidy and cppcheck where installed' \
 	  'make cover         line coverage by gcovr' \
 	  'make install       [PREFIX=/usr/local DESTDIR=], uninstall' \
-	  'make deps          install the Debian packages that are missing (deps-bench, deps-asan, deps-lint)' \
+	  'make deps          install the Debian packages that are missing (deps-check, deps-bench, deps-asan, deps-lint)' \
 	  'make unit-NAME     one unit test; KIND=debug|asan|cover, LAYERS="base conf …", BUILD=DIR, CC=clang' \
 	  'make clean         remove build/'
 

@@ -1,18 +1,19 @@
 #!/bin/sh
-# deps.sh build|bench|asan|lint - installs the Debian packages that are missing; quick when all are there.
+# deps.sh build|check|bench|asan|lint - installs the Debian packages that are missing; quick when all are there.
 #
 # With apt and root (or sudo without a password) it installs them; else it prints what is needed and fails.
 set -u
 what=${1:-build}
 case $what in
 build) packages="gcc make pkg-config libxml2-dev libcsv-dev libarchive-dev zlib1g-dev nettle-dev libjansson-dev libcmocka-dev inotify-tools tzdata" ;;
+check) packages="procps python3" ;;          # what the tests of whole sites look with
 bench) packages="python3 perl libtext-csv-xs-perl libxml-libxml-perl python3-lxml miller xsltproc xmlstarlet" ;;
 asan)  # libFuzzer's runtime is a package of its own, named by clang's version.
        clang=$(for c in clang clang-14 clang-19 clang-18 clang-17 clang-16; do command -v $c && break; done)
        packages=clang
        [ -z "$clang" ] || packages="libclang-rt-$($clang -dumpversion | cut -d. -f1)-dev" ;;
 lint)  packages="clang-tidy cppcheck" ;;
-*)     echo "usage: deps.sh build|bench|asan|lint" >&2; exit 2 ;;
+*)     echo "usage: deps.sh build|check|bench|asan|lint" >&2; exit 2 ;;
 esac
 
 missing() {
