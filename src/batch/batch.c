@@ -58,7 +58,8 @@ bool batch_seconds(struct slice stamp, int64_t *out)
 bool batch_there(int dirfd, const char *path)
 {
     struct stat st;
-    return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    /* in doubt it is: what is taken for missing may be made a second time */
+    return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* In a group the batches of the wave are still in tmp/, which is emptied at start. */

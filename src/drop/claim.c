@@ -166,7 +166,7 @@ int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, co
         return rc;
     }
     int err = rename_new(inbox_fd(in), d->name, out->dir, d->name);
-    if (err && (err == ENOENT || faccessat(out->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
+    if (err && (err == ENOENT || (faccessat(out->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)))
         return rename_failed(s, in, out, err, ps);
     err = open_claimed(out, &st);
     if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
@@ -185,24 +185,29 @@ void claim_close(struct claim *c)
 
 /* --- finding again ------------------------------------------------------------------------------------------------ */
 
-/* The names in a folder, sorted, without those that begin with a dot. */
-static size_t names_in(int dirfd, const char *name, struct arena *a, struct slice **out)
+/* The names in a folder, without those that begin with a dot; a missing one has none. A folder that cannot be read
+   is never taken for an empty one: empty claims are removed. */
+static int names_in(int dirfd, const char *name, struct arena *a, struct slice **out, size_t *n, struct problems *ps)
 {
-    size_t n = 0, cap = 0;
+    size_t cap = 0;
+    int err = 0;
     *out = NULL;
+    *n = 0;
     int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, name, "cannot open the folder of a claim", errno);
+    DIR *dir = fdopendir(fd);
     if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return 0;
+        err = errno;
+        close(fd);
+        return problem_system(ps, name, "cannot read the folder of a claim", err);
     }
-    for (struct dirent *e; n < WITH_MAX && (e = readdir(dir)) != NULL;) {
+    for (struct dirent *e; *n < WITH_MAX && (e = file_entry(dir, &err)) != NULL;) {
         if (e->d_name[0] != '.')
-            ARENA_PUSH(a, *out, n, cap) = arena_copy(a, slice_of(e->d_name));
+            ARENA_PUSH(a, *out, *n, cap) = arena_copy(a, slice_of(e->d_name));
     }
     closedir(dir);
-    return n;
+    return err ? problem_system(ps, name, "cannot read the folder of a claim", err) : OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -210,12 +215,13 @@ static int by_name(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-static size_t sorted_names(int dirfd, const char *name, struct arena *a, struct slice **out)
+static int sorted_names(int dirfd, const char *name, struct arena *a, struct slice **out, size_t *n,
+                        struct problems *ps)
 {
-    size_t n = names_in(dirfd, name, a, out);
-    if (n)
-        qsort(*out, n, sizeof **out, by_name);
-    return n;
+    int rc = names_in(dirfd, name, a, out, n, ps);
+    if (*n)
+        qsort(*out, *n, sizeof **out, by_name);
+    return rc;
 }
 
 /* error/<batch>-late receives what came too late or belongs to nothing any more: bytes of a sender are never thrown
@@ -244,11 +250,13 @@ static int keep_companions(struct spool *s, const char *batch, int dirfd, struct
 {
     struct arena a;
     struct slice *names;
-    int rc = OK;
+    size_t n;
     arena_init(&a, 0);
-    size_t n = names_in(dirfd, ".with", &a, &names);
+    int rc = names_in(dirfd, ".with", &a, &names, &n, ps);
     int with = n ? openat(dirfd, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    for (size_t i = 0; i < n && rc == OK && with >= 0; i++)
+    if (rc == OK && n && with < 0)
+        rc = problem_system(ps, batch, "cannot open the companions of a claim", errno);
+    for (size_t i = 0; i < n && rc == OK; i++)
         rc = keep_late(s, batch, with, names[i].p, ps);
     if (with >= 0)
         close(with);
@@ -267,11 +275,15 @@ static int open_folder(struct spool *s, const char *batch, struct claim *c, stru
     c->inbox[n > 0 ? n : 0] = '\0';
     struct arena a;
     struct slice *names;
+    size_t count;
     arena_init(&a, 0);
-    if (sorted_names(c->dir, ".", &a, &names) > 0)
+    int rc = sorted_names(c->dir, ".", &a, &names, &count, ps);
+    if (count > 0)
         snprintf(c->name, sizeof c->name, "%s", names[0].p);
     arena_release(&a);
-    return OK;
+    if (rc != OK)
+        claim_close(c);
+    return rc;
 }
 
 int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps)
@@ -306,10 +318,9 @@ int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch
 {
     struct arena a;
     struct slice *names;
-    int rc = OK;
-    (void)ps;
+    size_t n;
     arena_init(&a, 0);
-    size_t n = sorted_names(s->claim, ".", &a, &names);
+    int rc = sorted_names(s->claim, ".", &a, &names, &n, ps);
     for (size_t i = 0; i < n && rc == OK; i++) {
         if (spool_id_valid(names[i].p))
             rc = each(owner, names[i].p);
@@ -414,11 +425,13 @@ static int copy_companions(struct spool *s, const struct claim *c, int tmp, uint
 {
     struct arena a;
     struct slice *names;
-    int rc = OK;
+    size_t n;
     arena_init(&a, 0);
-    size_t n = sorted_names(c->dir, ".with", &a, &names);
+    int rc = sorted_names(c->dir, ".with", &a, &names, &n, ps);
     int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    for (size_t i = 0; i < n && rc == OK && with >= 0; i++)
+    if (rc == OK && n && with < 0)
+        rc = problem_system(ps, c->batch, "cannot open the companions of a claim", errno);
+    for (size_t i = 0; i < n && rc == OK; i++)
         rc = copy_companion(s, with, names[i], tmp, i + 1, max, ps);
     if (with >= 0)
         close(with);
@@ -483,10 +496,13 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
     struct arena a;
     struct slice *names, bytes;
     char path[BATCH_ID_SIZE + 32];
-    int rc = END;
+    size_t count;
     *out = (struct claim_companion){ .size = 0 };
     arena_init(&a, 0);
-    if (n >= 1 && n <= sorted_names(c->dir, ".with", &a, &names)) {
+    int rc = sorted_names(c->dir, ".with", &a, &names, &count, ps);
+    if (rc == OK)
+        rc = END;
+    if (rc == END && n >= 1 && n <= count) {
         snprintf(out->name, sizeof out->name, "%s", names[n - 1].p);
         snprintf(path, sizeof path, "%s/with.%zu", c->batch, n);
         int fd = openat(s->tmp, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -526,7 +542,10 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
     int rc = open_folder(s, batch, &c, ps);
     if (rc != OK)
         return rc == END ? OK : rc;
-    if (c.name[0] && fstatat(c.dir, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    bool there = c.name[0] && fstatat(c.dir, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (c.name[0] && !there && errno != ENOENT)
+        rc = problem_system(ps, batch, "cannot look at a claimed file", errno);
+    if (there &&
         ((uint64_t)st.st_size != size || nanoseconds(st.st_mtim) != mtime_ns)) {
         problem_addf(ps, PROBLEM_WARNING, "INBOX_LATE", at(shown(ps->arena, c.name).p),
                      "the file changed after it was accepted; what it is now was put into error/%s-late", batch);

@@ -184,7 +184,7 @@ static int taken(const struct spool *s, const struct outbox *o, const char *path
 static int publish_failed(const struct spool *s, const struct outbox *o, const char *path, const char *name, int err,
                           struct problems *ps)
 {
-    if (err == ENOENT && faccessat(s->work, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+    if (err == ENOENT && faccessat(s->work, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         return OK;                              /* it was published before */
     if (err == EEXIST)
         return taken(s, o, path, name, ps);
@@ -232,7 +232,8 @@ bool outbox_is_staged(const struct spool *s, const char *batch, unsigned n)
     char path[STAGED];
     struct stat st;
     staged_path(path, batch, n);
-    return fstatat(s->work, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    /* in doubt it is: what is taken for published is never looked at again */
+    return fstatat(s->work, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 int outbox_sync(const struct spool *s, const struct outbox *o, struct problems *ps)
