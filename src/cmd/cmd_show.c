@@ -108,7 +108,7 @@ static int find(struct cmd *c, const char *dir, const char *id, struct buf *out)
     if (rc == END) {
         problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BATCH_NONE",
                                                     .value = slice_of(id),
-                    .place = { .file = dir, .offset = PLACE_NO_OFFSET }, .text = SLICE("there is no such batch"),
+                    .place = { .file = dir, .offset = PLACE_NO_OFFSET }, .text = SLICE("is no batch of this site"),
                     .hint = SLICE("`waybill status` lists those at work; the names of zips in archive/ end in the batch") });
         rc = STOP;
     }

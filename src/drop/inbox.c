@@ -179,8 +179,9 @@ static void report(struct inbox *in, const char *name, struct observed *e, const
         return;
     e->pass |= OBSERVE_REPORTED;
     struct buf text = { 0 };
+    buf_byte(&text, '"');           /* with the quotes the value is not shown a second time */
     buf_add_shown(&text, slice_of(name), 200);
-    buf_printf(&text, ": %s", what);
+    buf_printf(&text, "\": %s", what);
     problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = code, .place = here(in),
                                        .text = buf_slice(&text),
                                        .value = slice_of(name), .hint = slice_of(hint) });

@@ -519,7 +519,8 @@ int rows_problem(const struct row_fault *f, uint64_t message, struct problems *p
 {
     struct slice text = slice_of(f->text);
     if (f->expected)
-        text = arena_printf(ps->arena, "the row has %zu columns, %zu are expected", f->found, f->expected);
+        text = arena_printf(ps->arena, "the row has %zu column%s, %zu are expected", f->found, f->found == 1 ? "" : "s",
+                            f->expected);
     struct place place = { .offset = f->line ? PLACE_NO_OFFSET : f->at, .line = f->line, .column = f->column };
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
                                        .code = f->code,
