@@ -224,6 +224,7 @@ static int read_paths(struct watch *w, void (*woken)(void *owner, int id), void 
         if (n == 0) {
             w->events = -1;
             tell_polling(w, "-", EPIPE, ps);
+            wake_all(w, woken, owner);              /* from now on each look sets the time of the next */
             return END;
         }
         for (ssize_t i = 0; i < n; i++) {
