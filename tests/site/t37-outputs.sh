@@ -1,0 +1,164 @@
+#!/bin/sh
+# t37-outputs - empty, each, several outputs, shared inboxes, texts per language, events from elsewhere
+. "$(dirname "$0")/lib.sh"
+
+# empty skip and empty write; several outputs of one pass.
+small_site site << 'END'
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/skip"  name "{file}"     map positive empty skip
+        give outbox "outbox/write" name "{file}"     map positive empty write
+        give outbox "outbox/all"   name "{file}"     map copy
+        give outbox "outbox/all"   name "{file}.xml" map to-items
+    }
+}
+END
+sed 's/^Row <=> Row {/&\n    require Qty > 0 else skip NOTHING "no quantity"/' site/mappings/copy.map > site/mappings/positive.map
+mkdir -p site/inbox/rows
+rows 1 3 > site/inbox/rows/some.csv
+printf 'Id;Qty\n1;0\n' > site/inbox/rows/none.csv
+printf 'Id;Qty\n' > site/inbox/rows/head.csv
+run site --no-fsync
+check "empty skip: no file without a message" is some.csv "$(outputs site/outbox/skip | xargs -n1 basename)"
+check "empty write: a file with its head" is "Id;Qty Id;Qty" "$(cat site/outbox/write/none.csv site/outbox/write/head.csv | xargs)"
+check "several outputs of one pass" is "head.csv head.csv.xml none.csv none.csv.xml some.csv some.csv.xml" \
+    "$(outputs site/outbox/all | xargs -n1 basename | xargs)"
+check "each in its own syntax" sh -c 'grep -q "<Item id=\"3\">" site/outbox/all/some.csv.xml && grep -q "^3;1" site/outbox/all/some.csv'
+
+# each: one file per message, names from the data, never out of the outbox.
+small_site each << 'END'
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/one" name "row_{Id}.csv" map copy each
+        give outbox "outbox/bare" name "{Id}" map copy each
+    }
+}
+END
+mkdir -p each/inbox/rows
+cat > each/inbox/rows/a.csv << 'END'
+Id;Qty
+plain;1
+../../x;2
+/etc/y;3
+a/b;4
+..;5
+.hidden;6
+-rf;7
+"new
+line";8
+END
+run each --no-fsync
+check "each: one file per message" is 8 "$(outputs each/outbox/one | wc -l)"
+check "each: named from the data" is "plain;1" "$(tail -1 each/outbox/one/row_plain.csv)"
+check "each: nothing leaves the outbox" is "each/outbox/bare each/outbox/one" "$(find . -newer each/site.conf -type f ! -path './each/.waybill/*' ! -path './each/archive/*' ! -path './run.*' \
+    ! -path './each/inbox/*' ! -path './each/error/*' ! -path './each/mappings/*' -exec dirname {} + | sort -u | sed 's/^\.\///' | xargs)"
+check "each: no hidden names, no options, no folders" is "" "$(find each/outbox \( -name '.*' -o -name '-*' -o -name '*
+*' \) ; find each/outbox -mindepth 2 -type d)"
+check "each: every message has its file" is 8 "$(find each/outbox/bare -type f | wc -l)"
+rows 1 300 > each/inbox/rows/many.csv
+sed -i 1d each/inbox/rows/many.csv && sed -i '1i Id;Qty' each/inbox/rows/many.csv
+run each --no-fsync
+check "each: three hundred messages of one file" is "308" "$(outputs each/outbox/one | wc -l)"
+
+# Two flows on one inbox: told apart by type, else refused.
+share() {                               # WORDS FOR THE FIRST, FOR THE SECOND
+    cat << END
+flow items {
+    on yes
+    operation convert {
+        take inbox  "inbox/shared" $1
+        give outbox "outbox/items" name "{file}.csv" map to-rows
+    }
+}
+flow others {
+    on yes
+    operation convert {
+        take inbox  "inbox/shared" $2
+        give outbox "outbox/others" name "{file}.csv" map others
+    }
+}
+END
+}
+others() {
+    sed 's/Item at \/Items\/Item/Other at \/Others\/Other/' "$1/mappings/items.format" > "$1/mappings/others.format"
+    sed 's/mapping items/mapping others/; s/^Item/Other/' "$1/mappings/to-rows.map" > "$1/mappings/others.map"
+}
+share 'ready name' 'ready name' | small_site shared
+others shared
+run shared
+check "two flows on one inbox without type: the site is refused" is "3 1" "$code $(grep -c SITE_INBOX_SHARED run.log)"
+share 'ready name complete type "Items"' 'ready name complete type "Others"' | small_site typed
+others typed
+mkdir -p typed/inbox/shared
+echo '<Items><Item id="1"><Qty>1</Qty></Item></Items>' > typed/inbox/shared/i.xml
+echo '<Others><Other id="2"><Qty>2</Qty></Other></Others>' > typed/inbox/shared/o.xml
+echo '<Neither><Other id="2"/></Neither>' > typed/inbox/shared/n.xml
+touch -d '2 minutes ago' typed/inbox/shared/*
+run typed
+check "with type each takes its own" is "typed/outbox/items/i.xml.csv typed/outbox/others/o.xml.csv" "$(outputs typed/outbox | xargs)"
+check "what no flow takes stays and is told" sh -c 'test -f typed/inbox/shared/n.xml && grep -q UNROUTED run.log'
+
+# Texts per language in the log of messages, and the same outputs.
+for language in '' 'language de'; do
+    d=texts${language#language }
+    { echo "$language"; cat << 'END'; } | small_site "$d"
+texts de {
+    NOTHING "Zeile {Id}: keine Menge"
+}
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/rows" name "{file}" map positive empty skip
+        give outbox "outbox/log"  name "{file}" map log report empty skip
+    }
+}
+END
+    sed 's/^Row <=> Row {/&\n    require Qty > 0 else skip NOTHING "row {Id}: no quantity"/' "$d/mappings/copy.map" > "$d/mappings/positive.map"
+    printf 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Entry {\n    Key  text\n    Text text\n}\n' > "$d/mappings/log.format"
+    printf 'mapping rows => log\n\n$outcome/Problem[Text] => Entry {\n    ../../Id => Key\n    Text => Text\n}\n' > "$d/mappings/log.map"
+    mkdir -p "$d/inbox/rows"
+    printf 'Id;Qty\n1;1\n2;0\n' > "$d/inbox/rows/a.csv"
+    run "$d" --no-fsync
+done
+check "texts: the mapping's own" is "2;row 2: no quantity" "$(tail -1 texts/outbox/log/a.csv)"
+check "texts: of the site's language" is "2;Zeile 2: keine Menge" "$(tail -1 textsde/outbox/log/a.csv)"
+
+# Events from another program.
+if command -v inotifywait > /dev/null; then
+    small_site events << 'END'
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/rows" name "{file}" map copy
+    }
+}
+END
+    mkdir -p events/inbox/rows
+    mkfifo pipe
+    inotifywait -m -q -r -e close_write,moved_to --format '%w%f%0' --no-newline "$tmp/events/inbox" > pipe 2> /dev/null &
+    eyes=$!
+    "$prog" watch --no-fsync --events - events < pipe 2> watch.log &
+    watcher=$!
+    started="$started $eyes $watcher"
+    wait_for 10 watching events
+    wait_for 5 grep -q "inotify" "/proc/$eyes/maps" /proc/$eyes/cmdline
+    sleep 0.3
+    rows 1 2 > .drop && mv .drop 'events/inbox/rows/with blank.csv'
+    check "events of inotifywait wake the watcher" wait_for 3 test -f events/outbox/rows/with_blank.csv
+    newline=$(printf 'two\nlines.csv_')
+    rows 1 3 > .drop && mv .drop "events/inbox/rows/$newline"
+    check "a name with a line break too" wait_for 3 eval '[ $(outputs events/outbox | grep -c .) -ge 2 ]'
+    kill "$eyes"
+    check "when they end, that is told and the folders are read instead" wait_for 5 grep -q WATCH_POLLING watch.log
+    rows 1 4 > .drop && mv .drop events/inbox/rows/later.csv
+    check "a drop still comes through" wait_for 8 test -f events/outbox/rows/later.csv
+    stop
+    check "and TERM ends it" is 0 "$code"
+fi
+finish
