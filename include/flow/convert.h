@@ -37,6 +37,8 @@ struct conversion {
     const struct limits *limits;
     struct source *input;
     struct sink *output;
+    struct companion_file *companions, *companions_out;     /* of the document read, of the one written */
+    size_t ncompanions, ncompanions_out;
     struct source *original;        /* update mode: the document to change; must be seekable or in memory */
     bool unjudged;                  /* requires refuse nothing: for the laws */
     const struct mapping *judge;    /* `mapping` is a report: over what this mapping says of the messages */

@@ -7,13 +7,26 @@
 
 #include "base/file.h"
 #include "cmd/commands.h"
+#include "cmd/outfile.h"
 #include "cmd/progress.h"
 #include "flow/bind.h"
 #include "flow/convert.h"
 
 static const struct cmd_option options[] = {
     { 'm', "mapping", "MAPPING" }, { 'b', "backward", NULL }, { 'r', "original", "FILE" }, { 'o', "output", "OUT" },
-    { 's', "set", "NAME=VALUE" }, { 't', "table", "NAME=FILE[:FORMAT]" }, { 'c', "case", "FILE" }, { 0 },
+    { 's', "set", "NAME=VALUE" }, { 't', "table", "NAME=FILE[:FORMAT]" }, { 'c', "case", "FILE" },
+    { 'l', "companion", "NAME=FILE" }, { 'L', "companion-out", "NAME=FILE" }, { 0 },
+};
+
+#define COMPANIONS 8
+
+/* Files of `group … file NAME join COLUMN`, read or written beside the document. */
+struct beside {
+    struct companion_file list[COMPANIONS];
+    size_t n;
+    int fd[COMPANIONS];             /* read */
+    struct source source[COMPANIONS];
+    struct outfile file[COMPANIONS]; /* written */
 };
 
 struct converting {
@@ -23,12 +36,11 @@ struct converting {
     struct mapping *mapping;
     struct conversion conversion;
     struct source input, original;
-    struct sink output;
+    struct outfile output;
+    struct beside read, written;
     struct progress progress;
-    int in, old, out;
+    int in, old;
     bool backward;
-    const char *out_path;
-    struct slice out_temp;
     /* What the mapping left out, which is normal: counted per code, told at the end. */
     struct skipped {
         struct slice code, text;        /* text of the first */
@@ -110,29 +122,39 @@ static int open_input(struct cmd *c, const char *path, int *fd)
     return errno == ENOENT ? EXIT_INPUT : EXIT_SYSTEM;
 }
 
-/* The result appears under its name only when it is complete: written beside it first. */
-static int open_output(struct converting *k)
+/* NAME=FILE of a companion that is read or written. */
+static int open_companion(struct converting *k, const char *text, bool written)
 {
-    k->out_path = cmd_arg(&k->args, 'o');
-    if (!k->out_path || strcmp(k->out_path, "-") == 0) {
-        k->out_path = NULL;
-        k->out = dup(STDOUT_FILENO);
-        sink_open_fd(&k->output, k->out, "-");
-        return 0;
+    struct beside *b = written ? &k->written : &k->read;
+    const char *eq = strchr(text, '=');
+    if (!eq || !eq[1])
+        return cmd_usage(k->c, "--companion%s wants NAME=FILE, not \"%s\"", written ? "-out" : "", text);
+    if (b->n == COMPANIONS)
+        return cmd_usage(k->c, "at most %d companion files", COMPANIONS);
+    struct companion_file *one = &b->list[b->n];
+    *one = (struct companion_file){ .name = slice_range(text, eq) };
+    if (written) {
+        if (outfile_open(&b->file[b->n], eq + 1, k->c->arena, k->c->problems) > WARN)
+            return EXIT_SYSTEM;
+        one->sink = &b->file[b->n].sink;
+    } else {
+        int rc = open_input(k->c, eq + 1, &b->fd[b->n]);
+        if (rc)
+            return rc;
+        source_open_fd(&b->source[b->n], b->fd[b->n], eq + 1, &k->c->limits);
+        one->source = &b->source[b->n];
     }
-    struct stat st;
-    if (stat(k->out_path, &st) == 0 && !S_ISREG(st.st_mode))    /* a device or pipe is written as it is */
-        k->out = open(k->out_path, O_WRONLY | O_CLOEXEC);
-    else {
-        k->out_temp = arena_printf(k->c->arena, "%s.tmp%d", k->out_path, (int)getpid());
-        k->out = open(k->out_temp.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    }
-    sink_open_fd(&k->output, k->out, k->out_path);
-    if (k->out >= 0)
-        return 0;
-    problem_system(k->c->problems, k->out_path, "cannot be written", errno);
-    k->out_temp = slice_none();
-    return EXIT_SYSTEM;
+    b->n++;
+    return 0;
+}
+
+static int open_companions(struct converting *k)
+{
+    int rc = 0;
+    for (int i = 0; i < k->args.nrepeated && !rc; i++)
+        if (k->args.repeated_letter[i] == 'l' || k->args.repeated_letter[i] == 'L')
+            rc = open_companion(k, k->args.repeated[i], k->args.repeated_letter[i] == 'L');
+    return rc;
 }
 
 static int open_all(struct converting *k)
@@ -141,8 +163,10 @@ static int open_all(struct converting *k)
     int rc = open_input(k->c, k->args.operand[0], &k->in);
     if (!rc && original)
         rc = open_input(k->c, original, &k->old);
+    if (!rc && outfile_open(&k->output, cmd_arg(&k->args, 'o'), k->c->arena, k->c->problems) > WARN)
+        rc = EXIT_SYSTEM;
     if (!rc)
-        rc = open_output(k);
+        rc = open_companions(k);
     if (k->in >= 0)
         source_open_fd(&k->input, k->in, k->args.operand[0], &k->c->limits);
     if (k->old >= 0)
@@ -211,23 +235,40 @@ static int exit_of(int rc)
     }
 }
 
-/* The output gets its name, or goes away when it is not to be used. */
-static int settle_output(struct converting *k, int code)
+/* The outputs get their names, or go away when they are not to be used. */
+static int settle_outputs(struct converting *k, int code)
 {
-    if (k->out >= 0 && close(k->out) != 0 && code <= EXIT_REJECTED) {
-        problem_system(k->c->problems, k->output.name, "cannot be written", errno);
-        code = EXIT_SYSTEM;
+    for (size_t i = 0; i < k->written.n; i++)
+        if (outfile_end(&k->written.file[i], code <= EXIT_REJECTED, k->c->problems) > WARN)
+            code = EXIT_SYSTEM;
+    return outfile_end(&k->output, code <= EXIT_REJECTED, k->c->problems) > WARN ? EXIT_SYSTEM : code;
+}
+
+static void close_inputs(struct converting *k)
+{
+    for (size_t i = 0; i < k->read.n; i++) {
+        source_close(&k->read.source[i]);
+        close(k->read.fd[i]);
     }
-    if (!k->out_temp.n)
-        return code;
-    if (code > EXIT_REJECTED)
-        unlink(k->out_temp.p);
-    else if (rename(k->out_temp.p, k->out_path) != 0) {
-        problem_system(k->c->problems, k->out_path, "cannot get its name", errno);
-        unlink(k->out_temp.p);
-        return EXIT_SYSTEM;
+    if (k->in >= 0) {
+        source_close(&k->input);
+        close(k->in);
     }
-    return code;
+    if (k->old >= 0) {
+        source_close(&k->original);
+        close(k->old);
+    }
+}
+
+static int close_sinks(struct converting *k, int rc)
+{
+    int closed = sink_close(&k->output.sink, k->c->problems);
+    rc = closed > rc ? closed : rc;
+    for (size_t i = 0; i < k->written.n; i++) {
+        closed = sink_close(&k->written.file[i].sink, k->c->problems);
+        rc = closed > rc ? closed : rc;
+    }
+    return rc;
 }
 
 static int convert(struct converting *k)
@@ -239,23 +280,24 @@ static int convert(struct converting *k)
     struct stat st;
     progress_start(&k->progress, fstat(k->in, &st) == 0 ? (uint64_t)st.st_size : 0, k->args.operand[0]);
     k->conversion = (struct conversion){
-        .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output,
+        .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output.sink,
         .direction = k->backward ? MAPPING_BACKWARD : MAPPING_FORWARD,
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
+        .companions = k->read.list, .ncompanions = k->read.n, .companions_out = k->written.list, .ncompanions_out = k->written.n,
     };
     int rc = convert_run(&k->conversion, c->problems);
     if (rc < STOP)
         tell_skips(k);
-    int closed = sink_close(&k->output, c->problems);
+    rc = close_sinks(k, rc);
     progress_end(&k->progress);
     if (k->conversion.unbound)
         return EXIT_USAGE;
-    return exit_of(closed > rc ? closed : rc);
+    return exit_of(rc);
 }
 
 static int run(struct cmd *c, int argc, char **argv)
 {
-    struct converting k = { .c = c, .in = -1, .old = -1, .out = -1 };
+    struct converting k = { .c = c, .in = -1, .old = -1, .output.fd = -1 };
     if (cmd_args(c, argc, argv, options, &k.args))
         return EXIT_USAGE;
     const char *name = cmd_arg(&k.args, 'm');
@@ -272,17 +314,9 @@ static int run(struct cmd *c, int argc, char **argv)
         rc = open_all(&k);
     if (!rc)
         rc = convert(&k);
-    rc = settle_output(&k, rc);
+    rc = settle_outputs(&k, rc);
     cmd_flush(c);                       /* while the input is open: places are looked up in it */
-    if (k.in >= 0)
-        source_close(&k.input);
-    if (k.old >= 0)
-        source_close(&k.original);
-    sink_release(&k.output);
-    if (k.in >= 0)
-        close(k.in);
-    if (k.old >= 0)
-        close(k.old);
+    close_inputs(&k);
     return rc;
 }
 
@@ -297,7 +331,9 @@ const struct command command_convert = {
             "  -o, --output OUT             the result; standard output without it\n"
             "  -s, --set NAME=VALUE         a param of the mapping; may come again\n"
             "  -t, --table NAME=FILE[:FORMAT]  a table of the mapping; without FORMAT comma-separated with a header\n"
-            "  -c, --case FILE              params and tables from a file, as the case.conf of `waybill test`\n\n"
+            "  -c, --case FILE              params and tables from a file, as the case.conf of `waybill test`\n"
+            "  -l, --companion NAME=FILE    the rows of `group … file NAME join COLUMN` in the document that is read\n"
+            "  -L, --companion-out NAME=FILE  the same in the document that is written\n\n"
             "IN may be - for standard input. Problems go to standard error; the exit code is 1 when messages were rejected\n"
             "(the output then holds the good ones) and 4 when the input cannot be used (then there is no output).\n\n"
             "  waybill convert -m mappings/24so-ongoing/articles.map -s goods-owner=NORDISK products.xml > articles.xml\n",

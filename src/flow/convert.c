@@ -85,7 +85,8 @@ static int open_writer(struct creating *k, struct problems *ps)
         return OK;
     k->writing = true;
     k->writer = (struct writer){ .sink = k->c->output, .format = conversion_to(k->c), .limits = k->c->limits,
-                                 .file = run_file(k->run) };
+                                 .file = run_file(k->run), .companions = k->c->companions_out,
+                                 .ncompanions = k->c->ncompanions_out };
     return writer_open(&k->writer, &k->program, ps);
 }
 
@@ -183,7 +184,9 @@ static struct run *new_run(struct conversion *c, const struct mapping *m, struct
 
 static int create(struct conversion *c, struct problems *ps)
 {
-    struct creating k = { .c = c, .reader = { .source = c->input, .format = conversion_from(c), .limits = c->limits } };
+    struct creating k = { .c = c };
+    k.reader = (struct reader){ .source = c->input, .format = conversion_from(c), .limits = c->limits,
+                                .companions = c->companions, .ncompanions = c->ncompanions };
     arena_init(&k.program, 0);
     arena_init(&k.message, c->limits->message);
     source_locate(c->input, ps);
