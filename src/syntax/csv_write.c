@@ -1,5 +1,7 @@
 #include "syntax/csv.h"
 
+#include "short.h"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -137,11 +139,40 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
     return OK;
 }
 
+#if defined(__SSE2__)
+/* What the dialect puts quotes around; blanks at its ends are seen to by the caller. */
+static inline unsigned needs_care(__m128i v, const void *dialect)
+{
+    const struct dialect *d = dialect;
+    const char delimiter = (char)(d->split ? d->delimiter : '\n');
+    const __m128i quote = _mm_set1_epi8((char)d->quote), lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+    __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(delimiter)), _mm_cmpeq_epi8(v, quote));
+    hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr)));
+    return (unsigned)_mm_movemask_epi8(hit);
+}
+
+/* Most texts are short and stand as they are; false: nothing is written. */
+static inline bool write_plain(const struct dialect *d, const struct field *f, const struct value *v, struct buf *out)
+{
+    if (v->state != VALUE_PRESENT || f->write_fast != TYPE_FAST_TEXT || v->n > f->fast_max || v->n == 0
+        || is_blank(v->p[0]) || is_blank(v->p[v->n - 1]))
+        return false;
+    char *end = short_put(buf_room(out, SHORT_MAX), (struct slice){ v->p, v->n }, needs_care, d);
+    if (end)
+        out->n = (size_t)(end - out->p);
+    return end != NULL;
+}
+#endif
+
 int cell_write(const struct dialect *d, const struct node *n, const struct field *f, const struct value *v,
                bool quote, struct buf *out, struct arena *a, struct problems *ps)
 {
     size_t start = out->n;
     struct fault fault;
+#if defined(__SSE2__)
+    if (d->plain && !quote && write_plain(d, f, v, out))
+        return OK;
+#endif
     if (v->state != VALUE_PRESENT && !(v->form & VALUE_LAX) && !(f->flags & FIELD_ALWAYS)) {
         if (quote && d->quoting)
             quote_from(out, start, (char)d->quote);
@@ -226,7 +257,7 @@ static int write_cells(struct flat_writer *st, const struct write_plan *p, size_
             continue;
         }
         const struct node *n = c ? st->node[c->level] : NULL;
-        const struct value *v = n ? column_value(p->flat, c, n) : NULL;
+        const struct value *v = !n ? NULL : c->holder ? column_value(p->flat, c, n) : node_value(n, c->field);
         if (v && cell_write(&st->d, n, c->field, v, false, out, &st->scratch, ps) != OK)
             rc = SKIP;
     }
@@ -429,6 +460,8 @@ int flat_write_open(struct writer *w, struct problems *ps)
     const struct flat *flat = w->format->plan[1];
     w->state = st;
     st->d = flat->d;
+    st->d.plain = st->d.quoting && !st->d.quote_all && (st->d.charset == CHARSET_UTF_8 || is_wide(&st->d))
+                  && w->format->nreplacements == 0;
     arena_init(&st->scratch, 0);
     write_plan_init(&st->plan, flat, w->arena);
     st->records = arena_zero(w->arena, (flat->nrecords + 1) * sizeof *st->records);

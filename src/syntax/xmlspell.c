@@ -1,5 +1,6 @@
 #include "xmlspell.h"
 
+#include "short.h"
 #include "xmlchars.h"
 
 static const char *reference(char c, enum xspell_place place)
@@ -42,46 +43,9 @@ static inline char *put_padded(char *to, struct slice s)
     return to + s.n;
 }
 
-/* Most values have at most 32 bytes: looked at and copied in one go.  NULL: it is longer, or some byte needs a look. */
-static inline char *put_short(char *to, struct slice text, enum xspell_place place)
+static inline unsigned looks_at(__m128i v, const void *place)
 {
-    const char *p = text.p;
-    size_t n = text.n;
-    __m128i v;
-
-    if (n > 16) {
-        if (n > 32)
-            return NULL;
-        v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i tail = _mm_loadu_si128((const __m128i *)(const void *)(p + n - 16));
-        if (looks(v, place) | looks(tail, place))
-            return NULL;
-        _mm_storeu_si128((__m128i *)(void *)to, v);
-        _mm_storeu_si128((__m128i *)(void *)(to + n - 16), tail);
-    } else if (n >= 8) {
-        __m128i tail = _mm_loadl_epi64((const __m128i *)(const void *)(p + n - 8));
-        v = _mm_loadl_epi64((const __m128i *)(const void *)p);
-        if (looks(_mm_unpacklo_epi64(v, tail), place))
-            return NULL;
-        _mm_storel_epi64((__m128i *)(void *)to, v);
-        _mm_storel_epi64((__m128i *)(void *)(to + n - 8), tail);
-    } else if (n >= 4) {
-        int head, tail;
-        memcpy(&head, p, 4);
-        memcpy(&tail, p + n - 4, 4);
-        if (looks(_mm_set_epi32(tail, head, tail, head), place))
-            return NULL;
-        memcpy(to, &head, 4);
-        memcpy(to + n - 4, &tail, 4);
-    } else if (n) {
-        unsigned char first = (unsigned char)p[0], middle = (unsigned char)p[n / 2], last = (unsigned char)p[n - 1];
-        if (looks(_mm_set1_epi32((int)(first | (unsigned)first << 8 | (unsigned)middle << 16 | (unsigned)last << 24)), place))
-            return NULL;
-        to[0] = (char)first;
-        to[n / 2] = (char)middle;
-        to[n - 1] = (char)last;
-    }
-    return to + n;
+    return looks(v, *(const enum xspell_place *)place);
 }
 #endif
 
@@ -126,7 +90,7 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
     size_t before = out->n;
 
 #ifdef __SSE2__
-    char *end_short = place == XSPELL_CDATA ? NULL : put_short(buf_room(out, 32), text, place);
+    char *end_short = place == XSPELL_CDATA ? NULL : short_put(buf_room(out, SHORT_MAX), text, looks_at, &place);
     if (end_short) {
         out->n = (size_t)(end_short - out->p);
         return true;
@@ -160,8 +124,8 @@ bool xspell_between(struct buf *out, struct slice before, struct slice text, str
                     enum xspell_place place)
 {
 #ifdef __SSE2__
-    char *to = put_padded(buf_room(out, before.n + behind.n + 32 + 2 * XSPELL_PAD), before);
-    to = put_short(to, text, place);
+    char *to = put_padded(buf_room(out, before.n + behind.n + SHORT_MAX + 2 * XSPELL_PAD), before);
+    to = short_put(to, text, looks_at, &place);
     if (to)
         out->n = (size_t)(put_padded(to, behind) - out->p);
     return to != NULL;
