@@ -157,6 +157,12 @@ fuzz: deps-asan
 	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_TIME)
 fuzz-build: $(HARNESSES:%=$(B)/fuzz/fuzz_%)
 
+# Struck at every system call: tests/torture. Minutes to an hour; TORTURE="-m kill -s 5" is a part of it.
+.PHONY: torture
+torture: deps
+	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so
+	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools $(TORTURE)
+
 .PHONY: lint
 lint: all
 	@tests/lint/all.sh $(B) full
@@ -211,6 +217,7 @@ help:
 	  'make check         all tests: unit, golden, site, corpus replay, lint' \
 	  'make asan          the same tests under AddressSanitizer and UBSan' \
 	  'make fuzz          libFuzzer on every harness [FUZZ_TIME=60]' \
+	  'make torture       every crash point and fault of a run [TORTURE="-m kill -s 5"]' \
 	  'make bench         W1 and W2 against library limits and peers [BENCH_QUICK=1 BENCH_BIG=1]' \
 	  'make lint          layers, sizes, banned calls, headers, codes; clang-tidy and cppcheck where installed' \
 	  'make cover         line coverage by gcovr' \

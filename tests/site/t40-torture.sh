@@ -1,0 +1,23 @@
+#!/bin/sh
+# t40-torture.sh PROGRAM - a sample of `make torture`: struck at system calls, every file ends once, whole, with its reason
+case $1 in */*) prog=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") ;; *) prog=$(command -v "$1") ;; esac
+here=$(cd "$(dirname "$0")/.." && pwd)
+tools=$(dirname "$prog")/tools
+if ! command -v python3 > /dev/null; then
+    echo "ok torture is left out: there is no python3"
+    exit 0
+fi
+"$tools/ce" true 2> /dev/null
+if [ $? -ge 77 ]; then
+    echo "ok torture is left out: processes cannot be traced here"
+    exit 0
+fi
+failed=0
+sample() {                              # WORKLOADS MODES STEP
+    timeout 300 python3 "$here/torture/torture.py" "$prog" "$tools" -j 1 -w "$1" -m "$2" -s "$3" || failed=1
+}
+sample one,mixed kill 13
+sample mixed one,takes,again,late 37
+sample articles kill,short 37
+sample mixed fail 83
+exit $failed

@@ -1,0 +1,96 @@
+/*
+ * libplant - plants a bug of durability into a program, to see whether the tests of durability catch it
+ *
+ *     LD_PRELOAD=libplant.so PLANT=file,dir waybill run SITE
+ *
+ *     file     fsync and fdatasync of regular files do nothing
+ *     dir      fsync of folders does nothing
+ *     syncfs   syncfs does nothing
+ *     rename   files are copied and the old name removed, in place of renamed: what is half written is visible
+ *     lost     a name that was renamed is removed first: for a moment there is neither
+ *
+ * Never part of waybill; used by tests/torture alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool planted(const char *bug)
+{
+    const char *list = getenv("PLANT");
+    size_t n = strlen(bug);
+    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
+        if (strncmp(p, bug, n) == 0 && (p[n] == ',' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static bool dropped(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return false;
+    return S_ISDIR(st.st_mode) ? planted("dir") : planted("file");
+}
+
+int fsync(int fd)
+{
+    return dropped(fd) ? 0 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    return dropped(fd) ? 0 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int syncfs(int fd)
+{
+    return planted("syncfs") ? 0 : (int)syscall(SYS_syncfs, fd);
+}
+
+/* Copies in small pieces, so that a half copy is there to be seen. */
+static int copy(int from_dir, const char *from, int to_dir, const char *to)
+{
+    char block[64];
+    ssize_t n = -1;
+    int in = openat(from_dir, from, O_RDONLY), out = openat(to_dir, to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    while (in >= 0 && out >= 0 && (n = read(in, block, sizeof block)) > 0)
+        if (write(out, block, (size_t)n) != n)
+            break;
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    return n == 0 ? unlinkat(from_dir, from, 0) : -1;
+}
+
+static bool is_file(int dir, const char *name)
+{
+    struct stat st;
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    if (is_file(from_dir, from) && planted("rename")) {
+        if (flags && is_file(to_dir, to)) {
+            errno = EEXIST;
+            return -1;
+        }
+        return copy(from_dir, from, to_dir, to);
+    }
+    if (!flags && is_file(to_dir, to) && planted("lost"))
+        unlinkat(to_dir, to, 0);
+    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    return renameat2(from_dir, from, to_dir, to, 0);
+}
