@@ -19,11 +19,12 @@ int outfile_open(struct outfile *o, const char *path, struct arena *a, struct pr
         o->temp = arena_printf(a, "%s.tmp%d", path, (int)getpid()).p;
         o->fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     }
+    if (o->fd < 0) {
+        o->temp = NULL;
+        return problem_system(ps, o->path, "cannot be written", errno);
+    }
     sink_open_fd(&o->sink, o->fd, o->path);
-    if (o->fd >= 0)
-        return OK;
-    o->temp = NULL;
-    return problem_system(ps, o->path, "cannot be written", errno);
+    return OK;
 }
 
 int outfile_end(struct outfile *o, bool keep, struct problems *ps)
