@@ -43,6 +43,7 @@
 #include "drop/inbox.h"
 #include "drop/outbox.h"
 #include "drop/spool.h"
+#include "store/archive.h"
 #include "store/store.h"
 
 struct batch_site {
@@ -140,6 +141,22 @@ int batch_rejects(struct batch *b, struct problems *ps);
 /* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync
    first, then batch_leave). */
 int batch_archive(struct batch *b, struct problems *ps);
+/*
+ * batch_archive in parts, for a zip that another process writes: begin gives what goes in and the empty file (END: a
+ * good zip is there), archived_fill is done elsewhere, end makes it the batch's archive; `status` other than OK gives
+ * up and leaves the batch delivered.  The batch is not changed by others in between.
+ */
+struct batch_zip {
+    struct archived_member *members;
+    size_t n;
+    uint64_t bytes;                 /* of the members that are files */
+    int fd;                         /* -1: a good zip is there */
+    struct slice text;              /* the waybill as it goes in */
+    struct waybill_event *last;     /* of before */
+    uint64_t nevents;
+};
+int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps);
+int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps);
 /* Removes work/<id> of an archived batch. */
 int batch_leave(struct batch *b, struct problems *ps);
 /* Waits for a person or an answer: recovery leaves it alone. slice_none() = goes on. */

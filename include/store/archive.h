@@ -35,6 +35,7 @@ struct archived_member {
     struct slice original;          /* the name it had or has outside, any bytes; slice_none() = the same */
     int dir;                        /* the bytes: file `path` in folder `dir` … */
     const char *path;
+    bool opened;                    /* … or `dir` is that file, open, read from its start; path is for messages */
     struct slice bytes;             /* … or, when path is NULL, these */
     const char *sha256;             /* what it must be, checked; NULL = not known yet */
 };
@@ -44,6 +45,15 @@ bool archived_path(const char *batch, char out[ARCHIVED_PATH]);
 bool archived_exists(const struct store *s, const char *batch);
 int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
                    struct problems *ps);
+/*
+ * The three parts of archived_write, so that another process can do the middle, which needs no name: begin gives the
+ * empty file (END: a good zip is there already, nothing is left to do), fill writes and verifies it, end makes it
+ * durable and gives it its name.  `status` other than OK takes the file away again and is the result.  Closes fd.
+ */
+int archived_begin(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
+                   int *fd_out, struct problems *ps);
+int archived_fill(int fd, const char *batch, const struct archived_member *members, size_t n, struct problems *ps);
+int archived_end(const struct store *s, const char *batch, int fd, int status, struct problems *ps);
 /* One member's bytes, checked against the manifest; max 0 = 64 MiB. END when there is no such member. */
 int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a,
                   struct slice *out, struct problems *ps);

@@ -174,39 +174,82 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
     return rc == OK ? batch_remove(s->spool, id, ps) : rc;
 }
 
-int batch_archive(struct batch *b, struct problems *ps)
+/* What is there is not the archive of the batch: it is still delivered, the zip is tried again. */
+static void stay_delivered(struct batch *b, const struct batch_zip *z)
+{
+    b->w->place = PLACE_DELIVERED;
+    b->w->last_event = z->last;
+    b->w->nevents = z->nevents;
+    if (z->last)
+        z->last->next = NULL;
+}
+
+/* The waybill is the last member but the manifest, as it is from now on. */
+static void add_waybill(struct batch *b, struct members *m, struct batch_zip *z)
+{
+    char file[WAYBILL_FILE_NAME];
+    struct buf text = { 0 };
+    waybill_file_name(b->id, file);
+    memcpy(b->w->prev, b->w->check, sizeof b->w->prev);
+    b->w->seq++;
+    waybill_write(b->w, &text);
+    z->text = arena_copy(b->arena, buf_slice(&text));
+    buf_release(&text);
+    ARENA_PUSH(b->arena, m->list, m->n, m->cap) =
+        (struct archived_member){ .name = arena_cstr(b->arena, slice_of(file)), .bytes = z->text };
+}
+
+int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
-    struct buf text = { 0 };
     char file[WAYBILL_FILE_NAME];
-    if (b->w->place == PLACE_ARCHIVED)
-        return OK;
-    struct waybill_event *last = b->w->last_event;
-    uint64_t nevents = b->w->nevents;
+    struct stat st;
+    *z = (struct batch_zip){ .fd = -1, .last = b->w->last_event, .nevents = b->w->nevents };
     int rc = batch_move(b, PLACE_ARCHIVED, NULL, ps);
     if (rc != OK)
         return rc;
     waybill_file_name(b->id, file);
     rc = collect(b, file, &m, ps);
+    for (size_t i = 0; i < m.n; i++)
+        z->bytes += fstatat(b->dir, m.list[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size : 0;
     if (rc == OK) {
-        memcpy(b->w->prev, b->w->check, sizeof b->w->prev);
-        b->w->seq++;
-        waybill_write(b->w, &text);
-        ARENA_PUSH(b->arena, m.list, m.n, m.cap) = (struct archived_member){ .name = file, .bytes = buf_slice(&text) };
-        rc = archived_write(b->site->store, b->id, m.list, m.n, ps);
-        if (rc == OK)
-            rc = put_beside(b->site, b->dir, b->w, file, buf_slice(&text), ps);
+        add_waybill(b, &m, z);
+        rc = archived_begin(b->site->store, b->id, m.list, m.n, &z->fd, ps);
     }
-    buf_release(&text);
-    if (rc != OK) {                             /* it is still delivered: the zip is tried again */
-        b->w->place = PLACE_DELIVERED;
-        b->w->last_event = last;
-        b->w->nevents = nevents;
-        if (last)
-            last->next = NULL;
+    z->members = m.list;
+    z->n = m.n;
+    if (rc != OK && rc != END)
+        stay_delivered(b, z);
+    return rc;
+}
+
+int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps)
+{
+    char file[WAYBILL_FILE_NAME];
+    int rc = z->fd >= 0 ? archived_end(b->site->store, b->id, z->fd, status, ps) : status;
+    z->fd = -1;
+    waybill_file_name(b->id, file);
+    if (rc == OK)
+        rc = put_beside(b->site, b->dir, b->w, file, z->text, ps);
+    if (rc != OK) {
+        stay_delivered(b, z);
         return rc;
     }
     return b->site->spool->group ? OK : batch_leave(b, ps);
+}
+
+int batch_archive(struct batch *b, struct problems *ps)
+{
+    struct batch_zip z;
+    if (b->w->place == PLACE_ARCHIVED)
+        return OK;
+    int rc = batch_zip_begin(b, &z, ps);
+    if (rc == END)
+        return batch_zip_end(b, &z, OK, ps);
+    if (rc != OK)
+        return rc;
+    rc = archived_fill(z.fd, b->id, z.members, z.n, ps);
+    return batch_zip_end(b, &z, rc, ps);
 }
 
 /* --- error/ ------------------------------------------------------------------------------------------------------- */

@@ -139,6 +139,14 @@ static int count_start(struct supervisor *s, struct trip *t)
     return batch_save(t->b, s->ps);
 }
 
+void pool_give(struct helper *h, struct trip *t)
+{
+    t->helper = h;
+    h->trip = t;
+    h->cpu_ms = cpu_of(h->pid);
+    h->since = clock_monotonic_ms();
+}
+
 int pool_start(struct supervisor *s, struct trip *t)
 {
     struct helper *h = pool_idle(s);
@@ -165,10 +173,7 @@ int pool_start(struct supervisor *s, struct trip *t)
     close(fd);
     buf_release(&packet);
     t->state = TRIP_RUNNING;
-    t->helper = h;
-    h->trip = t;
-    h->cpu_ms = cpu_of(h->pid);
-    h->since = clock_monotonic_ms();
+    pool_give(h, t);
     if (err) {
         kill(h->pid, SIGKILL);                      /* dead already, or it would wait for ever */
         pool_read(s, h);                            /* read on to its end */
@@ -345,7 +350,9 @@ static void bury(struct supervisor *s, struct helper *h)
     if (!t)
         return;
     t->helper = NULL;
-    if (over)
+    if (t->state == TRIP_ZIPPING)
+        zip_lost(s, t, ending);
+    else if (over)
         step_reject(s, t, "LIMIT_CPU", SLICE("the file takes more processor time than its size allows"));
     else if (ending) {
         t->state = TRIP_QUEUED;                     /* we ended it: that is no fault of the file */
@@ -361,6 +368,10 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w)
     int rc = OK;
     if (w->bad || !t)
         rc = STOP;
+    else if ((t->state == TRIP_ZIPPING) != (kind == WIRE_ZIPPED))
+        rc = STOP;
+    else if (kind == WIRE_ZIPPED)
+        rc = zip_answered(s, h, w);
     else if (kind == WIRE_OPEN)
         asked_open(s, h, w);
     else if (kind == WIRE_LEASE)

@@ -34,6 +34,20 @@ void ties_find(struct supervisor *s)
             s->ties[f * n + other] = reads(s->site->flows[f], s->site->flows[other]);
 }
 
+/* Delivered and in the ledger: only the zip is missing, for which nobody waits. */
+static bool done(const struct trip *t)
+{
+    return t->state == TRIP_TO_ZIP || t->state == TRIP_ZIPPING;
+}
+
+static const struct trip *first_open(const struct supervisor *s, const struct flow *f)
+{
+    const struct trip *t = s->flows[f->index].first;
+    while (t && done(t))
+        t = t->next;
+    return t;
+}
+
 /* A trip that waits for a later time ties nobody; one whose worker died is tried again at once and does. */
 static bool tied(const struct supervisor *s, const struct flow *f, int64_t now)
 {
@@ -42,7 +56,7 @@ static bool tied(const struct supervisor *s, const struct flow *f, int64_t now)
         if (!s->ties[f->index * n + other])
             continue;
         for (const struct trip *t = s->flows[other].first; t; t = t->next)
-            if (t->due <= now || t->state == TRIP_RUNNING)
+            if (!done(t) && (t->due <= now || t->state == TRIP_RUNNING))
                 return true;
         if (!s->o->watch && intake_pending(s, s->site->flows[other]))
             return true;
@@ -67,7 +81,7 @@ static bool table_taken(const struct supervisor *s, const struct trip *t)
             continue;
         for (size_t i = 0; i < s->site->nflows; i++)
             for (const struct trip *o = s->flows[i].first; o; o = o->next)
-                if (o != t && o->state != TRIP_QUEUED && gives_table(o->op, give->table))
+                if (o != t && o->state != TRIP_QUEUED && !done(o) && gives_table(o->op, give->table))
                     return true;
     }
     return false;
@@ -84,7 +98,7 @@ static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int
         return NULL;
     for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
         if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t)
-            && (!alone(t->op) || t == s->flows[f->index].first))
+            && (!alone(t->op) || t == first_open(s, f)))
             return t;
         if (t->due > now && !f->any_order && alone(t->op))
             return NULL;
@@ -108,5 +122,5 @@ struct trip *sched_next(struct supervisor *s, int64_t now)
 
 bool sched_may_deliver(const struct supervisor *s, const struct trip *t)
 {
-    return t->op->flow->any_order || s->flows[t->op->flow->index].first == t;
+    return t->op->flow->any_order || first_open(s, t->op->flow) == t;
 }

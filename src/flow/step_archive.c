@@ -100,6 +100,20 @@ static int enter_ledger(struct supervisor *s, struct trip *t)
     return ledger_commit(l, s->ps);
 }
 
+int step_archived(struct supervisor *s, struct trip *t, int rc)
+{
+    if (rc > WARN) {
+        notice_problems(s, s->ps);
+        t->state = TRIP_WRITTEN;
+        trip_retry(s, t, "SYS_IO");
+        return END;
+    }
+    s->report->delivered++;
+    notice(s, "archived", t);
+    trip_free(s, t);
+    return OK;
+}
+
 /* Ledger, refused messages, zip: what follows once the outputs are visible. */
 int step_archive(struct supervisor *s, struct trip *t)
 {
@@ -108,15 +122,11 @@ int step_archive(struct supervisor *s, struct trip *t)
         rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
     if (rc <= WARN && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         rc = batch_rejects(t->b, s->ps);
+    if (rc <= WARN && t->b->w->bytes >= ZIP_BY_WORKER) {
+        t->state = TRIP_TO_ZIP;
+        return OK;
+    }
     if (rc <= WARN)
         rc = batch_archive(t->b, s->ps);
-    if (rc > WARN) {
-        notice_problems(s, s->ps);
-        trip_retry(s, t, "SYS_IO");
-        return END;
-    }
-    s->report->delivered++;
-    notice(s, "archived", t);
-    trip_free(s, t);
-    return OK;
+    return step_archived(s, t, rc);
 }

@@ -5,8 +5,8 @@
  *     trip    one batch in hand, from acceptance to archive or error
  *     helper  one worker process and the trip that it works on
  *
- * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → (delivered, archived: gone), or HELD until
- * `due`. The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties
+ * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → delivered → TO_ZIP → ZIPPING (a worker packs
+ * it; a small one is packed at once) → archived: gone; or HELD until `due`. The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties
  * them together, but are delivered in that order (unless `order any`).
  */
 #ifndef WAYBILL_FLOW_SUPER_H
@@ -24,10 +24,15 @@
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
+#define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
 #define POISON 3                    /* deaths of workers over one file */
 #define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */
 
-enum trip_state { TRIP_QUEUED, TRIP_RUNNING, TRIP_WRITTEN };
+enum trip_state {
+    TRIP_QUEUED, TRIP_RUNNING, TRIP_WRITTEN,
+    TRIP_TO_ZIP,                    /* delivered and in the ledger; only its archive is missing */
+    TRIP_ZIPPING,                   /* a worker writes it */
+};
 
 /* A file that a worker writes for the trip. */
 struct trip_file {
@@ -40,6 +45,8 @@ struct trip_file {
     struct trip_file *next;
 };
 
+struct wire;
+
 struct trip {
     struct arena arena;
     struct batch *b;
@@ -51,6 +58,7 @@ struct trip {
     struct trip_file *files;
     struct helper *helper;
     struct result *result;
+    struct batch_zip zip;           /* of TRIP_ZIPPING */
     uint64_t done_bytes;
     struct trip *next;
 };
@@ -151,11 +159,22 @@ bool sched_may_deliver(const struct supervisor *s, const struct trip *t);
 
 /* pool.c: workers as the supervisor sees them. */
 int pool_start(struct supervisor *s, struct trip *t);
+void pool_give(struct helper *h, struct trip *t);
 struct helper *pool_idle(struct supervisor *s);
 void pool_read(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
 void pool_end(struct supervisor *s, bool kill_them);
 size_t pool_busy(const struct supervisor *s);
+/* zip_job.c: the archive of a long file is packed by a worker: reading, deflating and checking it are most of the CPU
+   that the supervisor would need. */
+struct trip *zip_next(struct supervisor *s);
+void zip_start(struct supervisor *s, struct trip *t);
+/* The worker's answer; the helper is free again. */
+int zip_answered(struct supervisor *s, struct helper *h, struct wire *w);
+/* The worker is gone: the supervisor packs it itself (`later`: it is left for another worker). */
+void zip_lost(struct supervisor *s, struct trip *t, bool later);
+/* In the worker: what came with WIRE_ZIP; closes fds. Returns false when the packet makes no sense. */
+bool zip_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
 /* worker.c: the life of a worker process; does not return. */
 void worker_main(const struct site *site, int socket) __attribute__((noreturn));
 
@@ -164,6 +183,8 @@ int step_written(struct supervisor *s, struct trip *t);
 /* step_deliver.c, step_archive.c, step_reject.c: what is left of a trip's way. TEMP holds it. */
 int step_deliver(struct supervisor *s, struct trip *t);
 int step_archive(struct supervisor *s, struct trip *t);
+/* The last of it, with the status of the zip: the trip is gone, or tried again later. */
+int step_archived(struct supervisor *s, struct trip *t, int status);
 /* Batch time of the newest batch that the operation delivered; n 0 = none. */
 struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a);
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text);

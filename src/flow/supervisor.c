@@ -191,6 +191,8 @@ static void start_work(struct supervisor *s, int64_t now)
     struct trip *t;
     if (s->ending || s->next_site)
         return;
+    while (pool_busy(s) < s->nhelpers && (t = zip_next(s)))
+        zip_start(s, t);
     while (pool_busy(s) < s->nhelpers && (t = sched_next(s, now)))
         if (pool_start(s, t) == END)
             return;
@@ -261,7 +263,7 @@ static bool finished(struct supervisor *s, int64_t now)
 {
     if (s->o->watch || !intake_idle(s, now) || pool_busy(s))
         return false;
-    return !sched_next(s, now) && !deliverable(s, now);
+    return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
 
 /* Before `run` ends it looks again: an outbox may be the inbox of another flow. */

@@ -55,6 +55,8 @@ void trip_free(struct supervisor *s, struct trip *t)
     if (t->helper)
         t->helper->trip = NULL;
     trip_close_files(t);
+    if (t->state == TRIP_ZIPPING)
+        batch_zip_end(t->b, &t->zip, TEMP, s->ps);
     if (t->b)
         batch_close(t->b);
     a = t->arena;

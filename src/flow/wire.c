@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define TEXT_MAX 480                /* bytes of one text of a problem: 50 of them with 5 texts each fit a packet */
 #define LIST_MAX 100000
@@ -45,24 +46,26 @@ struct slice wire_get_text(struct wire *w)
     return arena_copy(w->arena, text);
 }
 
-int wire_send(int socket, const struct buf *b, int fd)
+int wire_send_files(int socket, const struct buf *b, const int *fds, size_t nfds)
 {
     struct iovec io = { b->p, b->n };
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof fd)];
+        char room[CMSG_SPACE(sizeof(int) * WIRE_FILES)];
     } control;
     struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
     ssize_t n;
-    if (fd >= 0) {
+    if (nfds > WIRE_FILES)
+        return EINVAL;
+    if (nfds) {
         memset(&control, 0, sizeof control);
         m.msg_control = control.room;
-        m.msg_controllen = sizeof control.room;
+        m.msg_controllen = CMSG_SPACE(sizeof *fds * nfds);
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+        c->cmsg_len = CMSG_LEN(sizeof *fds * nfds);
+        memcpy(CMSG_DATA(c), fds, sizeof *fds * nfds);
     }
     do
         n = sendmsg(socket, &m, MSG_NOSIGNAL);
@@ -70,25 +73,43 @@ int wire_send(int socket, const struct buf *b, int fd)
     return n < 0 ? errno : 0;
 }
 
-ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out)
+int wire_send(int socket, const struct buf *b, int fd)
+{
+    return wire_send_files(socket, b, &fd, fd >= 0);
+}
+
+ssize_t wire_receive_files(int socket, char *p, size_t n, int fds[WIRE_FILES], size_t *nfds)
 {
     struct iovec io = { p, n };
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(int) * WIRE_FILES)];
     } control;
     struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
                         .msg_controllen = sizeof control.room };
     ssize_t got;
-    *fd_out = -1;
+    *nfds = 0;
     do
         got = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return got;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-            memcpy(fd_out, CMSG_DATA(c), sizeof *fd_out);
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && *nfds == 0) {
+            *nfds = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+            memcpy(fds, CMSG_DATA(c), *nfds * sizeof *fds);
+        }
+    return got;
+}
+
+ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out)
+{
+    int fds[WIRE_FILES];
+    size_t nfds;
+    ssize_t got = wire_receive_files(socket, p, n, fds, &nfds);
+    *fd_out = nfds ? fds[0] : -1;
+    for (size_t i = 1; i < nfds; i++)
+        close(fds[i]);
     return got;
 }
 

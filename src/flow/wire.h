@@ -4,7 +4,7 @@
  * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.
  * Both ends are one program; the supervisor still checks every length, because the worker has read hostile input.
  *
- * Limits:  a packet has at most WIRE_MAX bytes.
+ * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors.
  */
 #ifndef WAYBILL_FLOW_WIRE_H
 #define WAYBILL_FLOW_WIRE_H
@@ -15,6 +15,7 @@
 #include "flow/operation.h"
 
 #define WIRE_MAX (192 * 1024)
+#define WIRE_FILES 16               /* descriptors of one packet */
 
 enum wire_kind {
     WIRE_JOB = 1,                   /* to the worker, with the input's descriptor */
@@ -24,6 +25,8 @@ enum wire_kind {
     WIRE_LEASE, WIRE_LEASED,
     WIRE_PROGRESS,
     WIRE_RESULT,
+    WIRE_ZIP,                       /* to the worker, with the empty zip and its members */
+    WIRE_ZIPPED,                    /* to the supervisor: status, code, text */
 };
 
 /* Reads a packet from the front; `bad` stays set once something does not fit. */
@@ -42,6 +45,10 @@ struct slice wire_get_text(struct wire *w);
 int wire_send(int socket, const struct buf *b, int fd);
 /* Bytes read; 0 = the other end is gone; -1 with errno. *fd_out -1 = none came. */
 ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out);
+
+/* The same with several descriptors, WIRE_FILES at most; the number that came goes into *nfds. */
+int wire_send_files(int socket, const struct buf *b, const int *fds, size_t nfds);
+ssize_t wire_receive_files(int socket, char *p, size_t n, int fds[WIRE_FILES], size_t *nfds);
 
 void wire_job(struct buf *b, const struct job *j);
 int wire_get_job(struct wire *w, const struct site *site, struct job *j);

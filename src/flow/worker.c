@@ -27,12 +27,20 @@ static void send_packet(struct desk *d, int fd)
     d->out.n = 0;
 }
 
-static struct wire receive_packet(struct desk *d, enum wire_kind wanted, int *fd_out)
+static struct wire receive_any(struct desk *d, int fds[WIRE_FILES], size_t *nfds)
 {
-    ssize_t n = wire_receive(d->socket, buf_room(&d->in, WIRE_MAX), WIRE_MAX, fd_out);
+    ssize_t n = wire_receive_files(d->socket, buf_room(&d->in, WIRE_MAX), WIRE_MAX, fds, nfds);
     if (n <= 0)
         give_up();
-    struct wire w = { .at = { d->in.p, (size_t)n }, .arena = &d->answer };
+    return (struct wire){ .at = { d->in.p, (size_t)n }, .arena = &d->answer };
+}
+
+static struct wire receive_packet(struct desk *d, enum wire_kind wanted, int *fd_out)
+{
+    int fds[WIRE_FILES];
+    size_t nfds;
+    struct wire w = receive_any(d, fds, &nfds);
+    *fd_out = nfds ? fds[0] : -1;
     if (wire_get_number(&w) != (uint64_t)wanted || w.bad)
         give_up();
     return w;
@@ -117,6 +125,17 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct table_cache 
     arena_release(&a);
 }
 
+static void pack_one(struct desk *d, struct wire *w, const int *fds, size_t nfds)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    w->arena = &a;
+    if (!zip_work(w, fds, nfds, &d->out))
+        give_up();
+    send_packet(d, -1);
+    arena_release(&a);
+}
+
 /* Nothing of the supervisor's may live on here: above all not the lock of the site. */
 static int only_socket(int socket)
 {
@@ -155,8 +174,15 @@ void worker_main(const struct site *site, int socket)
     d.socket = only_socket(socket);
     arena_init(&d.answer, 0);
     for (;;) {
-        int fd;
-        struct wire w = receive_packet(&d, WIRE_JOB, &fd);
-        work_one(&d, &w, fd, tables);
+        int fds[WIRE_FILES];
+        size_t nfds;
+        struct wire w = receive_any(&d, fds, &nfds);
+        uint64_t kind = wire_get_number(&w);
+        if (kind == WIRE_ZIP)
+            pack_one(&d, &w, fds, nfds);
+        else if (kind == WIRE_JOB && nfds == 1)
+            work_one(&d, &w, fds[0], tables);
+        else
+            give_up();
     }
 }

@@ -161,7 +161,7 @@ static int zip_member(struct zip_writer *w, const struct archived_member *m)
     int fd = -1;
     sha256_init(&hash);
     if (m->path) {
-        fd = openat(m->dir, m->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        fd = m->opened ? fcntl(m->dir, F_DUPFD_CLOEXEC, 0) : openat(m->dir, m->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || fstat(fd, &st) != 0) {
             int err = errno;
             if (fd >= 0)
@@ -169,7 +169,9 @@ static int zip_member(struct zip_writer *w, const struct archived_member *m)
             return problem_system(w->ps, m->path, "cannot open what goes into the archive", err);
         }
     }
-    int rc = zip_begin(w, m->name, (uint64_t)st.st_size);
+    int rc = m->opened && lseek(fd, 0, SEEK_SET) != 0 ? problem_system(w->ps, m->path, "cannot be read", errno) : OK;
+    if (rc == OK)
+        rc = zip_begin(w, m->name, (uint64_t)st.st_size);
     if (rc == OK && fd >= 0)
         rc = zip_file(w, fd, (uint64_t)st.st_size, &hash);
     if (rc == OK && fd < 0) {
@@ -272,36 +274,36 @@ static int open_new(const struct store *s, const char *path, struct problems *ps
     return fd;
 }
 
-static int write_new(const struct store *s, const char *batch, const char *path, const struct archived_member *members,
-                     size_t n, struct problems *ps)
+int archived_fill(int fd, const char *batch, const struct archived_member *members, size_t n, struct problems *ps)
 {
-    struct zip_writer w = { .path = path, .time = member_time(batch), .ps = ps };
-    int rc, fd = open_new(s, path, ps);
-    if (fd < 0)
-        return TEMP;
+    struct zip_writer w = { .path = batch, .time = member_time(batch), .ps = ps };
+    int rc;
     w.zip = archive_write_new();
     w.entry = archive_entry_new();
     if (w.zip == NULL || w.entry == NULL)
-        rc = problem_system(ps, path, "cannot begin the archive", ENOMEM);
+        rc = problem_system(ps, batch, "cannot begin the archive", ENOMEM);
     else
         rc = zip_all(&w, fd, members, n);
     archive_entry_free(w.entry);
     archive_write_free(w.zip);
     buf_release(&w.manifest);
-    if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
-        rc = problem_system(ps, path, "cannot write to disk", errno);
     if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
-        rc = zip_check_fd(fd, path, ps);
-    if (close(fd) != 0 && rc == OK)
-        rc = problem_system(ps, path, "cannot write", errno);
+        rc = zip_check_fd(fd, batch, ps);
     return rc;
 }
 
-int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
-                   struct problems *ps)
+/* The temporary name beside the final one. */
+static void fresh_path(const char *path, char out[ARCHIVED_PATH + 16])
+{
+    snprintf(out, ARCHIVED_PATH + 16, "%.18s/.%s.new", path, path + 19);
+}
+
+int archived_begin(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
+                   int *fd_out, struct problems *ps)
 {
     char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
     bool good = archived_path(batch, path) && n <= MEMBERS_MAX;
+    *fd_out = -1;
     for (size_t i = 0; good && i < n; i++)
         good = clean_name(members[i].name);
     if (!good) {
@@ -311,18 +313,39 @@ int archived_write(const struct store *s, const char *batch, const struct archiv
         return STOP;
     }
     if (archived_exists(s, batch) && zip_good(s, path))
-        return OK;
-    snprintf(fresh, sizeof fresh, "%.18s/.%s.new", path, path + 19);
-    int rc = write_new(s, batch, fresh, members, n, ps);
+        return END;
+    fresh_path(path, fresh);
+    *fd_out = open_new(s, fresh, ps);
+    return *fd_out < 0 ? TEMP : OK;
+}
+
+int archived_end(const struct store *s, const char *batch, int fd, int status, struct problems *ps)
+{
+    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16], folder[ARCHIVED_PATH];
+    int rc = status;
+    archived_path(batch, path);
+    fresh_path(path, fresh);
+    if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
+        rc = problem_system(ps, path, "cannot write to disk", errno);
+    if (close(fd) != 0 && rc == OK)
+        rc = problem_system(ps, path, "cannot write", errno);
     if (rc == OK && renameat(s->root, fresh, s->root, path) != 0)
         rc = problem_system(ps, path, "cannot rename", errno);
     if (rc != OK) {
         unlinkat(s->root, fresh, 0);
         return rc;
     }
-    char folder[ARCHIVED_PATH];
     snprintf(folder, sizeof folder, "%.18s", path);
     return sync_folder(s, folder, ps);
+}
+
+int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
+                   struct problems *ps)
+{
+    int fd, rc = archived_begin(s, batch, members, n, &fd, ps);
+    if (rc != OK)
+        return rc == END ? OK : rc;
+    return archived_end(s, batch, fd, archived_fill(fd, batch, members, n, ps), ps);
 }
 
 /* --- config ------------------------------------------------------------------------------------------------------- */
