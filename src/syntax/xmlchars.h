@@ -37,6 +37,49 @@ static inline bool xchar_is_legal(uint32_t c)
                      : c == '\t' || c == '\n' || c == '\r';
 }
 
+/* The first byte from p on that is no ASCII character of a name; `end` when there is none. */
+static inline const char *xchars_skip_name(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    if (end - p >= 16) {                        /* most names have fewer than 16 bytes */
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), low = _mm_or_si128(v, _mm_set1_epi8(0x20));
+        /* signed comparisons: bytes beyond ASCII are below all */
+        __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(low, _mm_set1_epi8('a' - 1)),
+                                       _mm_cmplt_epi8(low, _mm_set1_epi8('z' + 1)));
+        __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('-' - 1)),
+                                      _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+        __m128i other = _mm_cmpeq_epi8(v, _mm_set1_epi8('_')), slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('/'));
+        __m128i name = _mm_or_si128(_mm_or_si128(letter, other), _mm_andnot_si128(slash, digit));   /* - . 0 … 9 */
+        unsigned ends = (unsigned)_mm_movemask_epi8(name) ^ 0xFFFF;
+        if (ends)
+            return p + __builtin_ctz(ends);
+        p += 16;
+    }
+#endif
+    while (p < end && (xclass[(unsigned char)*p] & XCLASS_NAME))
+        p++;
+    return p;
+}
+
+/* The first byte from p on that is no blank; `end` when there is none. */
+static inline const char *xchars_skip_blanks(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {            /* a line end and its indentation */
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i blank = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+        blank = _mm_or_si128(blank, _mm_cmpeq_epi8(v, _mm_set1_epi8('\t')));
+        blank = _mm_or_si128(blank, _mm_cmpeq_epi8(v, _mm_set1_epi8('\r')));
+        unsigned ends = (unsigned)_mm_movemask_epi8(blank) ^ 0xFFFF;
+        if (ends)
+            return p + __builtin_ctz(ends);
+    }
+#endif
+    while (p < end && xchar_is_blank(*p))
+        p++;
+    return p;
+}
+
 /* Decodes one character beyond ASCII: its bytes (2 … 4); 0 = not UTF-8, -1 = the window ends within it. */
 int xchar_decode(const char *p, const char *end, uint32_t *out);
 

@@ -384,10 +384,8 @@ static int outside(struct xscan *s)
 /* Over the blanks between two tags; whatever else they are part of is left to xscan_text. */
 static inline void skip_to_tag(struct xscan *s)
 {
-    char *p = s->p;
+    char *p = s->p + (xchars_skip_blanks(s->p, s->last) - s->p);
 
-    while (p < s->last && xchar_is_blank(*p))
-        p++;
     if (p < s->last && *p == '<')
         s->p = p;
 }

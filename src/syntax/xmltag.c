@@ -35,8 +35,7 @@ static char *simple_name(struct xscan *s, char *p)
     char *q = p;
 
     for (;;) {
-        while (q < s->last && (xclass[(unsigned char)*q] & XCLASS_NAME))
-            q++;
+        q += xchars_skip_name(q, s->last) - q;
         if (q == s->last) {
             s->need = true;
             return NULL;
@@ -227,7 +226,7 @@ static int check_unique(struct xscan *s, bool expanded)
 {
     uint64_t seen = 0;                          /* one bit per length and last character: most tags need no comparing */
 
-    for (size_t i = 0; i < s->nattrs; i++) {
+    for (size_t i = 0; i < s->nattrs && s->nattrs > 1; i++) {
         const struct xattr *a = &s->attrs[i];
         uint64_t bit = UINT64_C(1) << ((a->name.n - a->prefix + (unsigned char)a->name.p[a->name.n - 1] * 7u) & 63);
         for (size_t j = 0; (seen & bit) && j < i; j++)
@@ -280,7 +279,10 @@ static int push(struct xscan *s)
         .at = s->at, .name_at = s->names.n, .name_n = s->name.n, .bindings = s->nbindings, .version = s->version
     };
     buf_add(&s->names, s->name);
-    ARENA_PUSH(s->arena, s->open, s->depth, s->open_cap) = o;
+    if (s->depth < s->open_cap)
+        s->open[s->depth++] = o;
+    else
+        ARENA_PUSH(s->arena, s->open, s->depth, s->open_cap) = o;
     if (s->nattrs && settle_attributes(s) != OK)
         return STOP;
     return check_prefix(s, s->name, s->prefix);

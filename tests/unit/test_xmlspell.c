@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "syntax/xmlchars.h"
 #include "syntax/xmlspell.h"
 
 /* The specification, a byte at a time; false: the text may not stand in XML. */
@@ -90,11 +91,30 @@ static void noncharacters(void **state)
             }
 }
 
+/* Runs of 16 bytes at a time against the table, each byte at each place. */
+static void runs_of_names_and_blanks(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 36; n++)
+        for (size_t at = 0; at < n; at++)
+            for (int c = 0; c < 256; c++) {
+                char *p = malloc(n);
+                memset(p, 'x', n);
+                p[at] = (char)c;
+                assert_ptr_equal(xchars_skip_name(p, p + n), xclass[c] & XCLASS_NAME ? p + n : p + at);
+                memset(p, ' ', n);
+                p[at] = (char)c;
+                assert_ptr_equal(xchars_skip_blanks(p, p + n), xclass[c] & XCLASS_BLANK ? p + n : p + at);
+                free(p);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_at_every_place),
         cmocka_unit_test(noncharacters),
+        cmocka_unit_test(runs_of_names_and_blanks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
