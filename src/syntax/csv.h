@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/charset.h"
 #include "base/limit.h"
 #include "base/problem.h"
@@ -252,6 +253,7 @@ struct flat_reader {
     struct joined *joined;          /* by companion of the plan */
     struct row_fault orphan;        /* a bad row whose key is not known, seen behind the message that was given */
     uint64_t orphan_at, orphan_end;
+    struct buf orphan_source;       /* its line: the problems' arena may end with the message */
     struct group *raw;              /* without a format */
 };
 

@@ -263,6 +263,10 @@ static int orphan_row(struct reader *r, bool *inside, struct problems *ps)
         return OK;
     }
     st->orphan = fault;
+    st->orphan_source.n = 0;
+    buf_add(&st->orphan_source, fault.source);
+    if (fault.source.p)
+        st->orphan.source = buf_slice(&st->orphan_source);
     st->orphan_at = at;
     st->orphan_end = end;
     return OK;
@@ -430,5 +434,6 @@ void flat_read_close(struct reader *r)
         return;
     joined_release(r);
     rows_close(&st->rows);
+    buf_release(&st->orphan_source);
     keyset_free(st->keys);
 }
