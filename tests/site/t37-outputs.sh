@@ -64,6 +64,18 @@ sed -i 1d each/inbox/rows/many.csv && sed -i '1i Id;Qty' each/inbox/rows/many.cs
 run each --no-fsync
 check "each: three hundred messages of one file" is "308" "$(outputs each/outbox/one | wc -l)"
 
+# A name that is taken: within one file the second gets a number, a later file waits until the first is fetched.
+sed -i 's/    on yes/    on yes\n    retry 300ms/' each/site.conf
+printf 'Id;Qty\nsame;1\nsame;2\n' > each/inbox/rows/same.csv
+run each --no-fsync
+check "each: a name that comes twice gets a number" is "same;1 same;2" "$(sed 1d each/outbox/one/row_same.csv) $(sed 1d each/outbox/one/row_same-2.csv)"
+printf 'Id;Qty\nsame;3\n' > each/inbox/rows/later.csv
+run each --no-fsync
+check "a file that is there is never overwritten" sh -c "[ $code = 5 ] && grep -q OUTBOX_TAKEN run.log && grep -q 'same;1' each/outbox/one/row_same.csv"
+mkdir fetched && mv each/outbox/one/row_same.csv each/outbox/bare/same fetched/
+wait_for 8 eval 'run each --no-fsync; [ $code = 0 ]'
+check "the next one comes when it is fetched" is "same;3" "$(sed 1d each/outbox/one/row_same.csv)"
+
 # Two flows on one inbox: told apart by type, else refused.
 share() {                               # WORDS FOR THE FIRST, FOR THE SECOND
     cat << END
