@@ -373,11 +373,24 @@ static void settle(struct ledger *l, const struct writing *w)
     memcpy(l->chain, w->chain, sizeof l->chain);
 }
 
+/* With its first group the file's name must last as well: 0 or errno. */
+static int sync_name(const struct ledger *l)
+{
+    int fd = openat(l->store->top, "ledger", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int err = fsync(fd) != 0 && errno != EINVAL ? errno : 0;    /* EINVAL: network file systems */
+    close(fd);
+    return err;
+}
+
 static int append(struct ledger *l, struct slice bytes, struct problems *ps)
 {
     int err = file_write_all(l->fd, bytes);
     if (err == 0 && l->store->durable && fdatasync(l->fd) != 0)
         err = errno;
+    if (err == 0 && l->store->durable && l->end == 0)
+        err = sync_name(l);
     if (err == 0)
         return OK;
     /* What is cut and written again gets fresh pages: a failed fdatasync is never merely repeated. */
