@@ -90,6 +90,14 @@ static int parse_encoding(struct cursor *c)
     return cursor_done(c);
 }
 
+/* Lists that are walked for each value or field are short. */
+static int few(struct loader *l, const struct token *t, size_t n)
+{
+    if (n < FORMAT_FEW)
+        return OK;
+    return loader_bad(l, t, "FMT_LIMIT", NULL, "a format has at most %d of these", FORMAT_FEW);
+}
+
 static int parse_namespace(struct cursor *c)
 {
     struct format *f = c->loader->format;
@@ -101,6 +109,8 @@ static int parse_namespace(struct cursor *c)
     if (rc == OK)
         rc = cursor_string(c, &ns.uri);
     if (rc == OK)
+        rc = few(c->loader, &c->statement->tokens[0], f->nnamespaces);
+    if (rc == OK)
         ARENA_PUSH(c->loader->arena, f->namespaces, f->nnamespaces, cap) = ns;
     return rc == OK ? cursor_done(c) : rc;
 }
@@ -109,13 +119,15 @@ static int parse_replace(struct cursor *c)
 {
     struct format *f = c->loader->format;
     struct replacement r;
-    size_t cap = f->nreplacements;
+    size_t cap = f->nreplacements;      /* copied each time: there are few */
     const struct token *t = cursor_peek(c);
     int rc = cursor_string(c, &r.from);
     if (rc == OK && r.from.n == 0)
         rc = loader_bad(c->loader, t, "FMT_VALUE", NULL, "nothing cannot be replaced");
     if (rc == OK)
         rc = cursor_string(c, &r.to);
+    if (rc == OK)
+        rc = few(c->loader, t, f->nreplacements);
     if (rc == OK)
         ARENA_PUSH(c->loader->arena, f->replacements, f->nreplacements, cap) = r;
     return rc == OK ? cursor_done(c) : rc;
@@ -178,10 +190,11 @@ static int parse_codes(struct cursor *c, struct statement *s)
 static int parse_default(struct cursor *c, struct statement *s)
 {
     struct loader *l = c->loader;
-    ARENA_PUSH(l->arena, l->defaults, l->ndefaults, l->defaults_cap) =
-        (struct declared){ .conf = l->conf, .statement = s };
-    (void)c;
-    return OK;
+    int rc = few(l, &s->tokens[0], l->ndefaults);
+    if (rc == OK)
+        ARENA_PUSH(l->arena, l->defaults, l->ndefaults, l->defaults_cap) =
+            (struct declared){ .conf = l->conf, .statement = s };
+    return rc;
 }
 
 /* Whether this file, or one that it includes, declares a type or shape of the name, maybe further down. */

@@ -15,6 +15,7 @@
 #define FORMAT_FIELDS 32768
 #define FORMAT_GROUPS 16384
 #define FORMAT_INCLUDES 64          /* files that make one format */
+#define FORMAT_FEW 256              /* namespaces, replacements, defaults */
 #define FORMAT_WORK 200000          /* members that are compiled for one format, again and again */
 #define FORMAT_DEPTH 64             /* groups within groups: the depth of documents, base/limit.h */
 #define FORMAT_GUIDES 8             /* guides of guides */

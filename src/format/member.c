@@ -160,6 +160,8 @@ static bool has_room(struct loader *l, const struct token *t)
 /* A name is taken by one member only. */
 static bool is_free(struct loader *l, const struct group *g, const struct token *t)
 {
+    if (l->full)
+        return true;                /* it gets no room: looking through all the others would take minutes */
     const struct field *f = group_field(g, t->text);
     const struct group *child = group_child(g, t->text);
     if (f == NULL && child == NULL)

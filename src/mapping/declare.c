@@ -168,11 +168,7 @@ static void declare_param(struct loader *l, struct statement *st)
         m.title = p.tokens[p.i++].text;
     if (!parser_done(&p))
         return;
-    struct mapping_param *list = arena_alloc(l->arena, (l->mapping->nparams + 1) * sizeof *list);
-    if (l->mapping->nparams)
-        memcpy(list, l->mapping->params, l->mapping->nparams * sizeof *list);
-    list[l->mapping->nparams++] = m;
-    l->mapping->params = list;
+    ARENA_PUSH(l->arena, l->mapping->params, l->mapping->nparams, l->cap_params) = m;
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -228,6 +224,8 @@ static void table_rows(struct loader *l, struct mapping_table *t, struct stateme
     size_t cap = 0;
     for (struct statement *st = first; st; st = st->next) {
         struct slice *row;
+        if (!load_room(l, &st->tokens[0]))
+            return;
         if (!table_row(l, t, st, &row))
             continue;
         for (size_t i = 0; i < t->nrows; i++) {
@@ -303,11 +301,7 @@ static void declare_table(struct loader *l, struct statement *st)
     }
     if (st->has_block)
         table_rows(l, &t, st->block);
-    struct mapping_table *list = arena_alloc(l->arena, (l->mapping->ntables + 1) * sizeof *list);
-    if (l->mapping->ntables)
-        memcpy(list, l->mapping->tables, l->mapping->ntables * sizeof *list);
-    list[l->mapping->ntables++] = t;
-    l->mapping->tables = list;
+    ARENA_PUSH(l->arena, l->mapping->tables, l->mapping->ntables, l->cap_tables) = t;
 }
 
 /* ---- blocks and includes ---------------------------------------------------------------------------------------- */
@@ -361,15 +355,19 @@ static bool is_declaration(const struct statement *st, const char *word)
 void declare_all(struct loader *l, struct statement *first)
 {
     for (struct statement *st = first; st; st = st->next) {
-        if (is_declaration(st, "param"))
+        bool row = !is_declaration(st, "param") && !is_declaration(st, "table") && !is_declaration(st, "block") &&
+            !is_declaration(st, "include");
+        if (row)                        /* counted where it is loaded */
+            ARENA_PUSH(l->arena, l->pending, l->npending, l->cap_pending) = (struct pending){ l->conf, st };
+        else if (!load_room(l, &st->tokens[0]))
+            return;
+        else if (is_declaration(st, "param"))
             declare_param(l, st);
         else if (is_declaration(st, "table"))
             declare_table(l, st);
         else if (is_declaration(st, "block"))
             declare_block(l, st);
-        else if (is_declaration(st, "include"))
-            declare_include(l, st);
         else
-            ARENA_PUSH(l->arena, l->pending, l->npending, l->cap_pending) = (struct pending){ l->conf, st };
+            declare_include(l, st);
     }
 }

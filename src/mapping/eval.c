@@ -4,13 +4,14 @@
 #include "func.h"
 
 #define PREDS_MAX 8
+#define TEMPLATE_MOST 65536         /* bytes of a text for people; the last part may go beyond */
 
 /* Only the first fault of a row counts.  Under a guard (a condition, `|`, exists) what cannot be had is nothing;
    a result that is too large is a fault everywhere. */
 void run_fault_set(struct run *r, const struct expr *at, const char *code, struct slice field, struct slice value,
                    const char *format, ...)
 {
-    if (r->fault.code || (r->guard && strcmp(code, "NUM_RANGE") != 0))
+    if (r->fault.code || (r->guard && strcmp(code, "NUM_RANGE") != 0 && strcmp(code, "LIMIT_TEXT") != 0))
         return;
     va_list ap;
     va_start(ap, format);
@@ -496,22 +497,19 @@ bool eval_true(struct run *r, const struct expr *e, const struct node *here)
 
 struct slice template_run(struct run *r, const struct template *t, const struct node *here)
 {
-    struct slice out = SLICE("");
+    struct buf b = { 0 };
     if (t->n == 1 && !t->parts[0].expr)
         return t->parts[0].text;
-    for (size_t i = 0; i < t->n; i++) {
+    for (size_t i = 0; i < t->n && b.n < TEMPLATE_MOST; i++) {
         struct slice part = t->parts[i].text;
         struct val v;
         if (t->parts[i].expr) {
             eval_guarded(r, t->parts[i].expr, here, &v);
             part = val_slice(&v);
         }
-        char *p = arena_alloc(r->a, out.n + part.n + 1);
-        if (out.n)
-            memcpy(p, out.p, out.n);
-        if (part.n)
-            memcpy(p + out.n, part.p, part.n);
-        out = (struct slice){ p, out.n + part.n };
+        buf_add(&b, part);
     }
+    struct slice out = b.n ? arena_copy(r->a, buf_slice(&b)) : SLICE("");
+    buf_release(&b);
     return out;
 }

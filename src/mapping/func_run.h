@@ -10,6 +10,8 @@
 
 struct slice arg_text(struct run *r, const struct expr *e, size_t i, const struct node *here);
 struct slice built(struct run *r, struct buf *b);
+/* Is there room for a text of n bytes more in this message?  If not, that is the fault LIMIT_TEXT. */
+bool text_room(struct run *r, const struct expr *e, size_t n);
 struct slice letters_of(struct arena *a, uint64_t n);
 
 #define FUNC(name) void fn_##name(struct run *r, const struct expr *e, const struct node *here, struct val *out);

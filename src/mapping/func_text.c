@@ -3,6 +3,8 @@
 
 #include "base/charset.h"
 
+enum { TEXT_MOST = 16 << 20 };
+
 struct slice arg_text(struct run *r, const struct expr *e, size_t i, const struct node *here)
 {
     struct val v;
@@ -17,6 +19,16 @@ struct slice built(struct run *r, struct buf *b)
     return s;
 }
 
+/* Texts that are made of texts grow by doubling: `let b = concat($a, $a)`, sixty times. */
+bool text_room(struct run *r, const struct expr *e, size_t n)
+{
+    if (n <= TEXT_MOST && (!r->a->limit || r->a->used + n <= r->a->limit))
+        return true;
+    run_fault_set(r, e, "LIMIT_TEXT", slice_none(), slice_none(), "a result is longer than %d MiB, or than the rest of what"
+                  " a message may hold", TEXT_MOST >> 20);
+    return false;
+}
+
 void fn_concat(struct run *r, const struct expr *e, const struct node *here, struct val *out)
 {
     struct slice part[16];
@@ -25,6 +37,9 @@ void fn_concat(struct run *r, const struct expr *e, const struct node *here, str
         part[i] = arg_text(r, e, i, here);
         total += part[i].n;
     }
+    *out = val_nothing();
+    if (!text_room(r, e, total))
+        return;
     char *p = arena_alloc(r->a, total + 1), *at = p;
     for (size_t i = 0; i < n; i++) {
         if (part[i].n)
@@ -35,14 +50,19 @@ void fn_concat(struct run *r, const struct expr *e, const struct node *here, str
 }
 
 struct joining {
+    struct run *r;
+    const struct expr *e;
     struct buf buf;
     struct slice separator;
-    bool any;
+    bool any, full;
 };
 
 static void join_add(struct joining *j, struct slice s)
 {
-    if (!s.n)
+    if (!s.n || j->full)
+        return;
+    j->full = !text_room(j->r, j->e, j->buf.n + j->separator.n + s.n);
+    if (j->full)
         return;
     if (j->any)
         buf_add(&j->buf, j->separator);
@@ -52,14 +72,15 @@ static void join_add(struct joining *j, struct slice s)
 
 static bool join_node(void *owner, const struct node *n, const struct field *f)
 {
+    struct joining *j = owner;
     if (f)
-        join_add(owner, value_text(node_value(n, f)));
-    return true;
+        join_add(j, value_text(node_value(n, f)));
+    return !j->full;
 }
 
 void fn_join(struct run *r, const struct expr *e, const struct node *here, struct val *out)
 {
-    struct joining j = { .separator = arg_text(r, e, 0, here) };
+    struct joining j = { .r = r, .e = e, .separator = arg_text(r, e, 0, here) };
     for (size_t i = 1; i < e->nargs; i++) {
         if (e->args[i]->kind == EXPR_PATH && e->args[i]->many)
             path_each(r, e->args[i], here, join_node, &j);
@@ -179,8 +200,10 @@ void fn_replace(struct run *r, const struct expr *e, const struct node *here, st
         buf_add(&b, slice_range(s.p, p));
         buf_add(&b, with);
         s = slice_range(p + what.n, s.p + s.n);
-        if (b.n > r->a->limit && r->a->limit)
-            break;
+        if (!text_room(r, e, b.n + s.n)) {
+            b.n = 0;
+            s = slice_none();
+        }
     }
     buf_add(&b, s);
     *out = val_data(TYPE_TEXT, built(r, &b));

@@ -13,6 +13,19 @@ void load_fail(struct loader *l, const struct token *t, const char *code, const 
     conf_problem(l->conf, t, PROBLEM_ERROR, code, l->ps, hint, "%.*s", SLICE_ARG(text));
 }
 
+bool load_room(struct loader *l, const struct token *t)
+{
+    if (l->nstatements < MAPPING_STATEMENTS) {
+        l->nstatements++;
+        return true;
+    }
+    if (!l->full)
+        load_fail(l, t, "MAP_SIZE", "a block counts as often as it is used", "a mapping has at most %d statements",
+                  MAPPING_STATEMENTS);
+    l->full = true;
+    return false;
+}
+
 struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left,
                         const struct group *right)
 {
@@ -386,6 +399,8 @@ void load_statement(struct loader *l, struct scope *s, struct statement *st)
 {
     struct token *w = &st->tokens[0];
     struct parser p;
+    if (!load_room(l, w))
+        return;
     parser_init(&p, l->arena, l->conf, st, l->ps);
     p.i = 1;
     if (is_arrow(w))

@@ -21,6 +21,9 @@ struct pending {                    /* statements that are no declarations, in t
     struct statement *st;
 };
 
+/* What a mapping may hold in all: blocks that use blocks could otherwise double without end. */
+enum { MAPPING_STATEMENTS = 10000 };
+
 struct loader {
     struct arena *arena;
     const struct mapping_env *env;
@@ -33,7 +36,9 @@ struct loader {
     size_t npending, cap_pending;
     struct slice *included;
     size_t nincluded, cap_included;
-    bool failed;
+    size_t cap_params, cap_tables;
+    size_t nstatements;             /* a block counts where it is used */
+    bool failed, full;
 };
 
 /* declare.c */
@@ -44,6 +49,8 @@ void declare_all(struct loader *l, struct statement *first);
 /* load.c */
 struct scope *scope_new(struct loader *l, struct scope *parent, struct item *row, const struct group *left,
                         const struct group *right);
+/* Counts a statement; false when there are too many, which is told once. */
+bool load_room(struct loader *l, const struct token *t);
 void load_statement(struct loader *l, struct scope *s, struct statement *st);
 void load_fail(struct loader *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

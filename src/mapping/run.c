@@ -193,6 +193,17 @@ static void keep_result(struct run *r, struct node *made)
     ARENA_PUSH(r->a, r->results, r->nresults, r->cap_results) = made;
 }
 
+/* Groups within groups may make far more of a message than it was. */
+static bool message_full(struct run *r, const struct node *n)
+{
+    if (!arena_full(r->a))
+        return false;
+    if (!r->outcome->last || !slice_is(r->outcome->last->code, "LIMIT_MESSAGE"))
+        finding_engine(r, OUTCOME_REJECT, "LIMIT_MESSAGE", n,
+                       SLICE("what the mapping makes of this message is more than one message may hold"));
+    return true;
+}
+
 /* One instance that is read: judged, then its rows. */
 static bool loop_one(void *owner, const struct node *n, const struct field *field)
 {
@@ -200,6 +211,8 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     struct run *r = l->r;
     const struct scope *s = l->scope;
     (void)field;
+    if (message_full(r, n))
+        return false;
     l->position++;
     loop_enter(l, n, NULL);
     clear_regs(r, s);

@@ -27,6 +27,8 @@ static struct slice literal(struct arena *a, struct slice s)
 }
 
 /* A token of a small text inside a string token, moved to where it stands in the file. */
+enum { PARTS_MOST = 64 };            /* texts and values of one template */
+
 static void move_token(struct token *t, const struct token *string, uint32_t offset, uint32_t columns)
 {
     t->line = string->line;
@@ -97,6 +99,11 @@ struct template *template_parse(struct arena *a, const struct conf *c, const str
             pass_on(&m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "EXPR_BRACE",
                                            .text = SLICE("`{` is never closed"),
                                            .hint = SLICE("write `\\{` for a brace in the text") }, ps);
+            return NULL;
+        }
+        if (out->n >= PARTS_MOST) {
+            pass_on(&m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_SIZE",
+                                           .text = SLICE("a text holds at most 64 pieces: texts, and values in { }") }, ps);
             return NULL;
         }
         struct expr *e = parse_part(a, &m, (struct slice){ s.p + open + 1, close - open - 1 }, ps);
