@@ -166,14 +166,27 @@ static bool any_staged(const struct batch *b)
     return false;
 }
 
-/* The folder is synced before the waybill that names its files: otherwise a power cut could lose an output
+/* The refused messages stand in a folder of their own. */
+static int sync_rejects(const struct batch *b, struct problems *ps)
+{
+    int fd = openat(b->dir, "rejects", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, b->id, "cannot open the refused messages", errno);
+    int rc = spool_sync_dir(b->site->spool, fd, "rejects", ps);
+    close(fd);
+    return rc;
+}
+
+/* The folders are synced before the waybill that names their files: otherwise a power cut could lose an output
    (RELIABILITY 0.2 (a)). */
 int batch_written(struct batch *b, struct problems *ps)
 {
     bool staged = any_staged(b);
     if (b->w->place == PLACE_WRITTEN)
         return OK;
-    int rc = staged ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : OK;
+    int rc = waybill_find_file(b->w, "rejects") ? sync_rejects(b, ps) : OK;
+    if (rc == OK && staged)
+        rc = spool_sync_dir(b->site->spool, b->dir, b->id, ps);
     if (rc == OK)
         rc = batch_move(b, staged ? PLACE_WRITTEN : PLACE_DELIVERED, NULL, ps);
     if (rc != OK)
