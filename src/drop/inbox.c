@@ -267,7 +267,8 @@ static bool is_ready(struct inbox *in, const char *name, const struct stat *st, 
         return false;
     if (faccessat(in->fd, name, R_OK, AT_EACCESS) != 0 && errno == EACCES) {
         report(in, name, e ? e : observe(&in->seen, state_key(name, st), in->now), "INBOX_DENIED",
-               "the file may not be read, it stays where it is", "give the user that waybill runs as the right to read it", ps);
+               "the file may not be read, it stays where it is",
+               "give the user that waybill runs as the right to read it", ps);
         return false;
     }
     return !(in->ready.terms & content) || content_ready(in, name, st, e);
