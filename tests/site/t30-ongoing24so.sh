@@ -49,36 +49,36 @@ check "G-3: the waybill holds its place" is archived "$(json place < "$sidecar")
 cp -R plain twice
 find twice/outbox -type f -delete
 drop_all twice
-run twice
+run twice --no-fsync
 check "G-2: the same files again have no second effect" is "" "$(outputs twice/outbox)"
 check "G-2: each is told as a duplicate of the earlier batch" sh -c '[ "$(grep -c "event=duplicate" run.log)" = 5 ] && grep -q DUP_CONTENT run.log'
 check "G-2: the duplicates lie in error/, exit code 1" is "1 5" "$code $(grep -l '"duplicate_of"' twice/error/*/*.waybill.json | wc -l)"
 sed 's/R-77/R-78/' "$in/24so_orders.xml" > again.xml
 drop again.xml twice/inbox/orders
-run twice
+run twice --no-fsync
 f=$(one twice/outbox 'orders_*.xml')
 check "S1-66: an order pulled again is sent again" sh -c "grep -q '<GoodsOwnerOrderNumber>50003<' '$f'"
 check "S1-66: unless it was shipped in the WMS" sh -c "! grep -E '<GoodsOwnerOrderNumber>(50001|50002)<' '$f'"
 check "S1-66: then its message is" said "$(one twice/outbox 'orders_*.csv')" "orders;50001;skipped;order was shipped in the WMS"
 printf 'GoodsOwnerOrderNumber;OrderStatus;ShippedTime\n50001;Sent;2024-05-18T10:01:00\n50010;Sent;2024-05-18T10:01:00\n' > more.csv
 drop more.csv twice/inbox/shipped
-run twice
+run twice --no-fsync
 f=$(one twice/outbox 'status_*.xml')
 check "S1-70: a later shipped record of a reported order gives no update" sh -c "grep -q 50010 '$f' && ! grep -q 50001 '$f'"
 printf 'ProductCode;ArticleNumber;NumberOfItems\n1002;K-101;0.0\n' > equal.csv
 drop equal.csv twice/inbox/inventory
-run twice
+run twice --no-fsync
 check "S1-81: no file when all agree" is "0 " "$code $(find twice/outbox -name 'stock_*.xml')"
 sed 's/<No>S-300</<No>S-300B</' "$in/24so_products.xml" > products2.xml
 drop products2.xml twice/inbox/products
-run twice
+run twice --no-fsync
 check "S1-18: products without a date of change are given each time" sh -c "grep -q S-300B '$(one twice/outbox 'articles_*.xml')'"
 
 # Options.
 new_site options 's/variants no/variants yes/; s/^\(.*map suppliers empty skip\) on no/\1/; s/^\(.*map status-imported empty skip\) on no/\1/
     s/set *pull-status "Confirmed"/&\n    set imported-status "Production"/'
 drop_all options
-run options
+run options --no-fsync
 check "S1-5 S1-6: variants yes" gives options 'articles_*.xml' ongoing_articles_variants_yes.xml
 check "S1-72 S1-79: suppliers switched on" gives options 'suppliers_*.xml' ongoing_suppliers.xml
 check "S1-12 S1-68: status on import" gives options 'imported_*.xml' 24so_status_on_import_option_yes.xml
@@ -88,7 +88,7 @@ for target in '' 'set imported-status "Confirmed"'; do
         s/set *pull-status "Confirmed"/&\n    '"$target/"
     drop "$in/24so_orders.xml" "bad$target/inbox/orders"
     drop "$in/ongoing_inventory.csv" "bad$target/inbox/inventory"
-    run "bad$target"
+    run "bad$target" --no-fsync
     check "S1-13: settings ${target:-without imported-status} are refused, the orders stay" sh -c \
         "[ $code = 3 ] && grep -q 'imported-status, other than' run.log && [ -f 'bad$target/inbox/orders/24so_orders.xml' ] && [ ! -f 'bad$target/inbox/inventory/ongoing_inventory.csv' ]"
 done
@@ -105,7 +105,7 @@ for flow in articles companies sales-orders order-sent stock; do
         case $f in *.xml:*) echo '<!-- again -->' >> next ;; *) sed -i 's/50010;Picking/50010;Packing/; s/9999;ZZ-1;4/9999;ZZ-1;5/' next ;; esac
         drop next "off-$flow/inbox/${f#*:}" "${f%:*}"
     done
-    run "off-$flow"
+    run "off-$flow" --no-fsync
     sort_of() { case $1 in articles) echo articles ;; sales-orders) echo orders ;; order-sent) echo status ;; stock) echo stock ;; esac; }
     ok=0
     for other in articles sales-orders order-sent stock; do
