@@ -12,6 +12,7 @@ const struct code_entry code_table[] = {
 #include "base/codes/format.def"
 #include "base/codes/csv.def"
 #include "base/codes/xml.def"
+#include "base/codes/json.def"
 #include "base/codes/syntax.def"
 #include "base/codes/mapping.def"
 #include "base/codes/store.def"
