@@ -65,7 +65,7 @@ def trial(bench, disk, strike):
     again = len(before) - len([o for o in check.outputs(site) if o in before])
     bad = ['after the cut: ' + x for x in check.any_moment(site, bench.truth)]
     said = bench.settle(site)
-    bad += check.at_rest(site, bench.truth)
+    bad += check.at_rest(site, bench.truth, cut=True)
     if bad:
         bad.append(f'({said.strip()[:300]})')
     return bad, again

@@ -10,11 +10,12 @@ any moment), run again until nothing is left to do, looked at again (at rest), a
     takes    as kill, with a consumer that takes each output the moment it is visible
     again    killed in the run after a kill as well: pairs of points, sampled
     fail     each point, and each call that opens, reads, locks or looks, is not made and gives ENOSPC, EIO, EDQUOT,
-             EMFILE, EINTR in turn
-    late     each point is made and gives EIO all the same
+             EMFILE, EINTR in turn (not close: it closes even when it fails; `late` does that)
+    late     each point, and each close, is made and gives EIO all the same
     short    each write and each read does half
     power    killed before and after each point, and everything that was not fsynced is gone: see power.py
-    plants   the tests themselves are tested: with each bug of tools/libplant.c planted, kill or power must fail
+    model    any post-crash state of a weaker file system: see model.py
+    plants   the tests themselves are tested: with each bug of tools/libplant.c planted, kill, power or model must fail
 
 -s 7 tries every 7th point only.  -x K=V,.. adds variables to the environment of waybill (LD_PRELOAD for libplant).
 Ends with `N points tried, M failed`; exit code 0 or 1.
@@ -22,7 +23,7 @@ Ends with `N points tried, M failed`; exit code 0 or 1.
 import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import check, power, workloads
+import check, model, power, workloads
 
 ERRORS = {'ENOSPC': 28, 'EIO': 5, 'EDQUOT': 122, 'EMFILE': 24, 'EINTR': 4}
 RUNS = 6                            # after a strike the site must be at rest after so many runs
@@ -118,9 +119,10 @@ def strikes(bench, mode, step):
         points = bench.points('disk')
         return [Strike('after', n, 0, 'all', 'disk', 1 + (n * 37 + k * 11) % len(points)) for n in points[::step] for k in range(4)]
     if mode == 'fail':
-        return [Strike('fail', n, e, 'all', 'all', 0) for n in bench.points('all')[::step] for e in ERRORS.values()]
+        return [Strike('fail', n, e, 'all', 'all', 0) for n in bench.points('all', '(?!close$)')[::step] for e in ERRORS.values()]
     if mode == 'late':
-        return [Strike('late', n, 5, 'all', 'disk', 0) for n in bench.points('disk')[::step]]
+        return [Strike('late', n, 5, 'all', 'disk', 0) for n in bench.points('disk')[::step]] + \
+               [Strike('late', n, 5, 'all', 'all', 0) for n in bench.points('all', 'close')[::step]]
     return [Strike('short', n, 0, 'all', 'all', 0) for n in bench.points('all', 'p?write|read$|pread')[::step]]
 
 
@@ -139,8 +141,7 @@ def one(job):
 PLANTS = {'file': ('power', 'a kill leaves the page cache'),
           'rename': ('kill', 'half a copy is visible'),
           'lost': ('kill', 'a waybill is missing for a moment'),
-          'dir': ('', 'ext4 commits names with the next fsync of any file, so that the fsync of data makes them durable too: '
-                      'only a model of a weaker file system sees it'),
+          'dir': ('model', 'ext4 commits names with the next fsync of any file: only a weaker file system shows it'),
           'syncfs': ('', 'it makes the folders of a new site durable; lost ones are made again')}
 
 
@@ -166,6 +167,12 @@ def plants(args, base):
         elif mode == 'power':
             print(f'skip plant {bug}: {power.why_not()}')
             continue
+        elif mode == 'model':
+            if model.why_not():
+                print(f'skip plant {bug}: {model.why_not()}')
+                continue
+            t, caught = model.explore(bench, False, 3, stop=True)
+            tried += t
         failed += bool(mode) and not caught
         print(f'{"ok" if caught or not mode else "not ok"} plant {bug}: ' +
               (f'caught by {mode}' if caught else f'not caught: {reason}'), flush=True)
@@ -177,7 +184,7 @@ def arguments():
     p.add_argument('program')
     p.add_argument('tools')
     p.add_argument('-w', '--workloads', default=','.join(workloads.ALL))
-    p.add_argument('-m', '--modes', default='kill,one,takes,again,fail,late,short,power,plants')
+    p.add_argument('-m', '--modes', default='kill,one,takes,again,fail,late,short,power,model,plants')
     p.add_argument('-s', '--step', type=int, default=1)
     p.add_argument('-j', '--jobs', type=int, default=os.cpu_count())
     p.add_argument('-x', '--env', action='append', default=[])
@@ -195,8 +202,13 @@ def main():
         for name in args.workloads.split(','):
             BENCHES[name] = Bench(args, name, base)
         for mode in args.modes.split(','):
-            if mode in ('power', 'plants'):
-                t, f = power.main(BENCHES, lambda b: strikes(b, 'kill', args.step), base, args.verbose) if mode == 'power' else plants(args, base)
+            if mode in ('power', 'model', 'plants'):
+                if mode == 'plants':
+                    t, f = plants(args, base)
+                elif mode == 'model':
+                    t, f = model.main(BENCHES, args.step, args.verbose)
+                else:
+                    t, f = power.main(BENCHES, lambda b: strikes(b, 'kill', args.step), base, args.verbose)
                 tried, failed = tried + t, failed + f
                 continue
             for name, bench in BENCHES.items():

@@ -1,0 +1,298 @@
+"""model.py - what may be on the disk after a power cut, by a model that is weaker than any file system in use
+
+One run is recorded by strace.  A model replays it: what a file held at its last fsync is durable, and a change of names is
+durable when its folder was fsynced; of the changes since, any may be on the disk and any not.  After each call the model
+gives states: none of the pending changes, all, each alone, all but each, each prefix; with the data of files as of their
+fsync, or all of it.  Each state is made anew, looked at, run to rest and looked at again (check.py).
+
+    closed   a change implies those before it that it builds on: the folder it lies in, the name it replaces
+    strict   only changes of the same thing keep their order
+
+Limits: data of a file is all or nothing, rename is atomic (spool.h refuses file systems without that).
+After the idea of ALICE (Pillai et al., OSDI 2014).
+"""
+import collections, os, re, shutil, subprocess, time
+
+import check
+
+CALLS = 'openat,creat,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlinkat,linkat,fsync,' \
+        'fdatasync,syncfs,ftruncate'
+AT = re.compile(r'(?:AT_FDCWD|\d+)<([^>]*)>')
+TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
+
+
+def decode(hexed):
+    return bytes(int(x, 16) for x in re.findall(r'\\x([0-9a-f]{2})', hexed))
+
+
+class Inode:
+    def __init__(self, kind, data=b'', stamp=None):
+        self.kind, self.now, self.durable, self.stamp = kind, data, data if kind != 'file' or stamp else b'', stamp
+
+
+class Model:
+    def __init__(self, site, strict):
+        self.strict, self.site = strict, os.fsencode(site)
+        self.top = Inode('dir')
+        self.names, self.pending = {}, []
+        self.load(self.top, self.site)
+        self.durable = dict(self.names)
+
+    def load(self, folder, path):
+        for e in os.scandir(path):
+            if e.is_symlink():
+                i = Inode('link', os.readlink(e.path))
+            elif e.is_dir():
+                i = Inode('dir')
+                self.load(i, e.path)
+            else:
+                i = Inode('file', check.read(e.path), e.stat().st_mtime_ns)
+            self.names[(folder, e.name)] = i
+
+    def find(self, path):
+        """(folder, name) of a path of the site; None when it lies elsewhere or is gone."""
+        if not (path + b'/').startswith(self.site + b'/') or path.endswith(b' (deleted)'):
+            return None
+        parts = [p for p in path[len(self.site):].split(b'/') if p and p != b'.']
+        folder = self.top
+        for p in parts[:-1]:
+            folder = self.names.get((folder, p))
+            if folder is None:
+                return None
+        return (folder, parts[-1]) if parts else (None, b'')
+
+    def inode(self, path):
+        at = self.find(path)
+        return None if at is None else self.top if at[0] is None else self.names.get(at)
+
+    # What the calls do.
+
+    def add(self, path, inode):
+        at = self.find(path)
+        if at and at[0] and at not in self.names:
+            self.names[at] = inode
+            self.pending.append(('add', at, None, inode))
+
+    def remove(self, path):
+        at = self.find(path)
+        if at and at in self.names:
+            self.pending.append(('del', at, None, self.names.pop(at)))
+
+    def rename(self, a, b):
+        at, to = self.find(a), self.find(b)
+        if at and to and at in self.names:
+            self.names[to] = self.names.pop(at)
+            self.pending.append(('ren', at, to, self.names[to]))
+
+    def sync(self, inode):
+        if inode is None:
+            return
+        if inode.kind == 'file':
+            inode.durable = inode.now
+            return
+        chosen = self.close({j for j, (_, at, to, _) in enumerate(self.pending) if inode in (at[0], to and to[0])})
+        for j in chosen:
+            apply(self.durable, self.pending[j])
+        self.pending = [op for j, op in enumerate(self.pending) if j not in chosen]
+
+    def sync_all(self):
+        for op in self.pending:
+            apply(self.durable, op)
+        self.pending = []
+        for i in self.names.values():
+            i.durable = i.now
+
+    # What may be there.
+
+    def needs(self, q, j):
+        """Whether change j cannot be on the disk without the earlier change q."""
+        (kind_q, at_q, to_q, i_q), (kind_j, at_j, to_j, i_j) = self.pending[q], self.pending[j]
+        if i_q is i_j:
+            return True
+        if kind_q != 'add' and kind_j != 'del' and at_q == (to_j or at_j):
+            return True
+        if self.strict:
+            return False
+        if kind_j != 'del' and kind_q != 'del' and i_q is (to_j or at_j)[0]:
+            return True
+        return kind_j == 'del' and i_j.kind == 'dir' and i_j in (at_q[0], to_q and to_q[0])
+
+    def close(self, chosen):
+        chosen, work = set(chosen), list(chosen)
+        while work:
+            j = work.pop()
+            more = {q for q in range(j) if q not in chosen and self.needs(q, j)}
+            chosen |= more
+            work += more
+        return sorted(chosen)
+
+    def states(self):
+        n = len(self.pending)
+        sets = [set(), set(range(n))]
+        for j in range(n):
+            sets += [{j}, set(range(n)) - {j}, set(range(j))]
+        for chosen in {tuple(self.close(s)) for s in sets}:
+            names = dict(self.durable)
+            for j in chosen:
+                apply(names, self.pending[j])
+            for lost in (True, False):
+                yield names, lost
+
+
+def apply(names, op):
+    kind, at, to, inode = op
+    if kind == 'add':
+        names[at] = inode
+    elif names.get(at) is inode:
+        del names[at]
+        if kind == 'ren':
+            names[to] = inode
+
+
+def content(i, lost):
+    return i.durable if lost and i.kind == 'file' else i.now
+
+
+def make(names, top, lost, site):
+    """The state as a folder."""
+    shutil.rmtree(site, True)
+    below = collections.defaultdict(list)
+    for (folder, name), i in names.items():
+        below[folder].append((name, i))
+
+    def put(folder, path):
+        os.mkdir(path)
+        for name, i in below[folder]:
+            p = path + b'/' + name
+            if i.kind == 'dir':
+                put(i, p)
+            elif i.kind == 'link':
+                os.symlink(i.now, p)
+            else:
+                with open(p, 'wb') as f:
+                    f.write(content(i, lost))
+                if i.stamp:
+                    os.utime(p, ns=(i.stamp, i.stamp))
+    put(top, os.fsencode(site))
+
+
+def path_of(folder, name):
+    return name if name.startswith(b'/') else folder.rstrip(b'/') + b'/' + name
+
+
+def replay(model, line):
+    """One line of strace; whether it changed something."""
+    m = re.match(r'\d+\s+(\w+)\((.*)\)\s+= (-?\d+)(?:<([^>]*)>)?', line)
+    if not m or int(m[3]) < 0:
+        return False
+    call, args, result = m[1], m[2], int(m[3])
+    dirs, texts = [decode(x) for x in AT.findall(args)], [decode(x) for x in TEXT.findall(args)]
+    if call in ('openat', 'creat'):
+        path = decode(m[4] or '')
+        if 'O_CREAT' in args:
+            model.add(path, Inode('file'))
+        if 'O_TRUNC' in args and model.inode(path):
+            model.inode(path).now = b''
+    elif call in ('write', 'pwrite64'):
+        i = model.inode(dirs[0]) if dirs else None
+        if i is None or i.kind != 'file':
+            return False
+        i.now += texts[0][:result]
+    elif call == 'ftruncate' and dirs and model.inode(dirs[0]):
+        model.inode(dirs[0]).now = b''
+    elif call in ('fsync', 'fdatasync') and dirs:
+        model.sync(model.inode(dirs[0]))
+    elif call == 'syncfs':
+        model.sync_all()
+    elif call in ('renameat', 'renameat2'):
+        model.rename(path_of(dirs[0], texts[0]), path_of(dirs[1], texts[1]))
+    elif call == 'unlinkat':
+        model.remove(path_of(dirs[0], texts[0]))
+    elif call == 'mkdirat':
+        model.add(path_of(dirs[0], texts[0]), Inode('dir'))
+    elif call == 'symlinkat':
+        model.add(path_of(dirs[0], texts[1]), Inode('link', texts[0]))
+    elif call == 'linkat':
+        model.add(path_of(dirs[1], texts[1]), model.inode(path_of(dirs[0], texts[0])))
+    else:
+        return False
+    return True
+
+
+def why_not():
+    return '' if shutil.which('strace') else 'the model needs strace'
+
+
+def record(bench):
+    site, log = bench.fresh('traced'), f'{bench.base}/strace'
+    command = ['strace', '-f', '-y', '-xx', '-s', '1000000', '-o', log, '-e', 'trace=' + CALLS, '-E', f'PLANT={bench.env.get("PLANT", "")}']
+    if 'LD_PRELOAD' in bench.env:
+        command += ['-E', f'LD_PRELOAD={bench.env["LD_PRELOAD"]}']
+    env = {k: v for k, v in bench.env.items() if k != 'LD_PRELOAD'}
+    subprocess.run(command + [bench.args.program, 'run', '-q', '-w', '1', site], env=env, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return site, list(whole(open(log, errors='replace').read().splitlines()))
+
+
+def whole(lines):
+    """Calls that strace shows in two halves, because another process came between, put together at their end."""
+    begun = {}
+    for line in lines:
+        pid = line.split(' ', 1)[0]
+        if line.endswith('<unfinished ...>'):
+            begun[pid] = line[:-len('<unfinished ...>')].rstrip()
+            continue
+        m = re.match(r'\d+\s+<\.\.\. \w+ resumed>(.*)', line)
+        if m:
+            line = begun.pop(pid, '') + m[1]
+        yield line
+
+
+def trial(bench, model, names, lost):
+    site = f'{bench.base}/state'
+    make(names, model.top, lost, site)
+    bad = ['after the cut: ' + x for x in check.any_moment(site, bench.truth)]
+    said = bench.settle(site)
+    bad += check.at_rest(site, bench.truth, cut=True)
+    return bad + [f'({said.strip()[:300]})'] if bad else bad
+
+
+def explore(bench, strict, step, stop=False, verbose=False):
+    site, lines = record(bench)
+    shutil.rmtree(site)
+    os.rename(bench.fresh('traced.template'), site)         # the state before the run, under the traced name
+    model, seen, tried, failed, shown = Model(site, strict), set(), 0, 0, 0
+    for line in lines:
+        if not replay(model, line):
+            continue
+        for names, lost in model.states():
+            key = frozenset((id(d), n, id(i), content(i, lost)) for (d, n), i in names.items())
+            if key in seen:
+                continue
+            seen.add(key)
+            if len(seen) % step:
+                continue
+            bad = trial(bench, model, names, lost)
+            tried, failed = tried + 1, failed + bool(bad)
+            if bad and not stop and (verbose or shown < 5):
+                shown += 1
+                print(f'# {bench.name} model {"strict" if strict else "closed"}: after {re.sub(chr(92) * 2 + "x..", lambda m: decode(m[0]).decode("latin1"), line)[:160]}: '
+                      + '\n#     '.join(bad), flush=True)
+            if bad and stop:
+                return tried, failed
+    return tried, failed
+
+
+def main(benches, step, verbose=False):
+    if why_not():
+        print(f'skip model: {why_not()}', flush=True)
+        return 0, 0
+    tried = failed = 0
+    for name, bench in benches.items():
+        for strict in (False, True):
+            start = time.time()
+            t, f = explore(bench, strict, step, verbose=verbose)
+            tried, failed = tried + t, failed + f
+            print(f'{"ok" if not f else "not ok"} {name} model {"strict" if strict else "closed"}: {t} states, {f} failed, '
+                  f'{time.time() - start:.0f} s', flush=True)
+    return tried, failed
