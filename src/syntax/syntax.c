@@ -2,14 +2,12 @@
 
 extern const struct syntax syntax_csv;
 extern const struct syntax syntax_json;
-extern const struct syntax syntax_json;
 extern const struct syntax syntax_xml;
 
 /* A new syntax is one line here. */
 const struct syntax *const syntax_table[] = {
     &syntax_csv,
     &syntax_xml,
-    &syntax_json,
     &syntax_json,
     NULL,
 };
@@ -105,7 +103,8 @@ int syntax_plan(struct format *f, struct arena *a, struct problems *ps)
     const struct syntax *sx = syntax_find(f->syntax);
     if (!sx) {
         struct slice text = arena_printf(ps->arena, "there is no syntax \"%.*s\"", SLICE_ARG(f->syntax));
-        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, known_syntaxes(f->syntax, ps->arena), arena_cstr(ps->arena, text));
+        return syntax_problem(f, NULL, "FMT_SYNTAX", ps, known_syntaxes(f->syntax, ps->arena),
+                              arena_cstr(ps->arena, text));
     }
     int rc = check_options(f, sx, ps);
     int planned = sx->plan ? sx->plan(f, a, ps) : OK;
@@ -181,6 +180,13 @@ int writer_write(struct writer *w, const struct node *msg, struct problems *ps)
 int writer_close(struct writer *w, struct problems *ps)
 {
     return w->syntax->write_close ? w->syntax->write_close(w, ps) : OK;
+}
+
+void writer_drop(struct writer *w)
+{
+    if (w->syntax && w->state && w->syntax->write_drop)
+        w->syntax->write_drop(w);
+    w->state = NULL;
 }
 
 int syntax_encode(enum charset c, struct slice utf8, struct buf *out, struct fault *fault)
