@@ -45,6 +45,7 @@ struct source {
     /* A source made of another (decoded text): gives up to n more bytes, 0 at the end. */
     ssize_t (*more)(struct source *s, char *p, size_t n);
     void *owner;
+    uint64_t line_seen;             /* no line ends between line_offset and this: lines may be as long as the file */
 };
 
 #define SOURCE_WINDOW (256 * 1024)

@@ -195,10 +195,9 @@ static bool line_end(const char *p, size_t n, unsigned width, char which)
 
 /* Counts whole chunks that end well before `offset`, so that the exact walk has at most two chunks left; returns
  * where it begins. */
-static uint64_t skip_lines(struct source *s, uint64_t offset, char *chunk)
+static uint64_t skip_lines(struct source *s, uint64_t from, uint64_t offset, char *chunk)
 {
-    uint64_t from = s->line_offset;
-    while (offset - from > 2 * LOCATE_CHUNK) {
+    while (offset > from && offset - from > 2 * LOCATE_CHUNK) {
         size_t n = bytes_at(s, from, chunk, LOCATE_CHUNK);
         while (n > 0 && chunk[n - 1] != '\n')
             n--;
@@ -216,14 +215,14 @@ static void walk_lines(struct source *s, uint64_t offset, char *chunk)
 {
     unsigned width = unit_width(s->charset);
     if (offset < s->line_offset && s->start >= 0) {
-        s->line_offset = 0;
+        s->line_offset = s->line_seen = 0;
         s->line_number = 1;
     } else if (offset < s->line_offset) {
         return;
     }
-    uint64_t from = s->line_offset;
+    uint64_t from = s->line_seen > s->line_offset ? s->line_seen : s->line_offset;
     if (width == 1)
-        from = skip_lines(s, offset, chunk);
+        from = skip_lines(s, from, offset, chunk);
     while (from < offset) {
         size_t want = offset - from + width < LOCATE_CHUNK ? (size_t)(offset - from) + width : LOCATE_CHUNK;
         size_t n = bytes_at(s, from, chunk, want), i = 0;
@@ -240,6 +239,7 @@ static void walk_lines(struct source *s, uint64_t offset, char *chunk)
         if (i == 0)
             return;
         from += i;
+        s->line_seen = from;
     }
 }
 
