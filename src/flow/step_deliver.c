@@ -101,7 +101,17 @@ static int open_boxes(struct supervisor *s, const struct trip *t)
     return rc == STOP ? TEMP : rc;
 }
 
-/* The new content of a table takes the place of the old one. */
+static int sync_folder(struct supervisor *s, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return problem_system(s->ps, path, "cannot be opened", errno);
+    int rc = spool_sync_dir(&s->spool, fd, path, s->ps);
+    close(fd);
+    return rc;
+}
+
+/* The new content of a table takes the place of the old one; its folder may be new, so its name is synced first. */
 static int publish_table(struct supervisor *s, struct trip *t, const char *name)
 {
     const struct site_table *table = site_table(s->site, slice_of(name + 6));
@@ -110,16 +120,14 @@ static int publish_table(struct supervisor *s, struct trip *t, const char *name)
     struct slice folder = file_dir(&t->arena, table->path);
     const char *dir = folder.n ? arena_cstr(&t->arena, folder) : ".";
     int rc = file_make_dirs(dir, 0770, s->ps);
+    folder = file_dir(&t->arena, dir);
+    if (rc <= WARN)
+        rc = sync_folder(s, folder.n ? arena_cstr(&t->arena, folder) : ".");
     if (rc > WARN)
         return rc;
     if (renameat(t->b->dir, name, AT_FDCWD, table->path) != 0)
         return errno == ENOENT ? OK : problem_system(s->ps, table->path, "the table cannot be replaced", errno);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return problem_system(s->ps, dir, "cannot be opened", errno);
-    rc = spool_sync_dir(&s->spool, fd, dir, s->ps);
-    close(fd);
-    return rc;
+    return sync_folder(s, dir);
 }
 
 /* Gone from work/ means published before: after a crash this is simply done again. */
