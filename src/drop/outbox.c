@@ -23,6 +23,8 @@ int outbox_open(struct outbox *o, const struct spool *s, struct arena *a, const 
     o->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (o->fd < 0 && errno == ENOENT) {
         int rc = file_make_dirs(file_join(a, s->path, path), 0770, ps);
+        if (rc == OK)
+            rc = spool_sync(s, ps);                 /* a new folder's name must last before a file goes into it */
         if (rc != OK)
             return rc;
         o->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
