@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -283,7 +282,6 @@ static int command_run_one(const struct command *command, int argc, char **argv)
 static void settle_environment(void)
 {
     setenv("TZ", "UTC0", 1);
-    tzset();
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         setlocale(LC_CTYPE, "C");
 }

@@ -30,8 +30,9 @@ static void show_json(struct cmd *c, struct buf *out, const struct fsck_report *
 
 static void show(struct cmd *c, struct buf *out, const struct fsck_report *r)
 {
-    buf_printf(out, "%llu batches at work, %llu in error/, %llu archived; %llu ledgers with %llu records, %llu kept mappings "
-               "and formats, %llu sequences: %s\n", (unsigned long long)r->work, (unsigned long long)r->error,
+    buf_printf(out, "%llu batches at work, %llu in error/, %llu archived; %llu ledgers with %llu records, "
+               "%llu kept mappings and formats, %llu sequences: %s\n",
+               (unsigned long long)r->work, (unsigned long long)r->error,
                (unsigned long long)r->archived, (unsigned long long)r->ledgers, (unsigned long long)r->records,
                (unsigned long long)r->configs, (unsigned long long)r->sequences,
                c->problems->errors ? "FAULTS" : "all good");
@@ -46,7 +47,8 @@ static int look(struct cmd *c, const char *dir, struct buf *out)
     if (rc <= WARN)
         rc = lease_holder(&places.spool, &pid, c->problems);
     if (rc <= WARN && pid)
-        problem_addf(c->problems, PROBLEM_WARNING, "FSCK_BUSY", (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
+        problem_addf(c->problems, PROBLEM_WARNING, "FSCK_BUSY",
+                     (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
                      "process %ld works on this site: what it moves now may look wrong", pid);
     if (rc <= WARN)
         rc = fsck_run(&places.site, &r, c->problems);
@@ -83,6 +85,6 @@ const struct command command_fsck = {
     .summary = "check that everything in a site is as its waybills say",
     .help = "      --json      one JSON object\n\n"
             "Checks waybills and the chains of their histories, inputs, lines, staged outputs, zips against their\n"
-            "manifests, kept mappings and formats, ledgers and sequences. Nothing is changed; each fault is told with its\n"
-            "file and what to do. Meant for a site at rest. Exit code 1 when a fault was found.\n",
+            "manifests, kept mappings and formats, ledgers and sequences. Nothing is changed; each fault is told with\n"
+            "its file and what to do. Meant for a site at rest. Exit code 1 when a fault was found.\n",
 };

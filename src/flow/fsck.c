@@ -84,7 +84,8 @@ void fsck_waybill(struct fsck *f, const struct waybill *w, const char *path)
     for (const struct waybill_pin *p = w->pins; p; p = p->next) {
         snprintf(pin, sizeof pin, "config/%s", p->sha256);
         if (!slice_is(p->kind, "table") && faccessat(f->archive, pin, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-            fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path, "a mapping or format that the batch was converted with is not kept",
+            fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path,
+                     "a mapping or format that the batch was converted with is not kept",
                      "bring archive/config/ back from a backup");
     }
 }
@@ -101,12 +102,14 @@ static int check_files(struct fsck *f, int dir, const struct waybill *w, const c
             continue;
         rc = compare(f, dir, aside && base ? base + 1 : name, x->sha256, &there, &same);
         if (slice_is(x->kind, "rejects") && f->aside && !same)
-            fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, there ? "the refused messages were edited" : "the refused messages were taken away",
+            fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path,
+                     there ? "the refused messages were edited" : "the refused messages were taken away",
                      "nothing is to be done");
         else if (slice_is(x->kind, "rejects") && !there && w->place == PLACE_DELIVERED)
             continue;                               /* moved to error/ already */
         else if (!same)
-            fsck_say(f, PROBLEM_ERROR, "FSCK_FILE", path, there ? "a file of the batch is not what its waybill says" : "a file of the batch is missing",
+            fsck_say(f, PROBLEM_ERROR, "FSCK_FILE", path,
+                     there ? "a file of the batch is not what its waybill says" : "a file of the batch is missing",
                      "bring the batch's folder back from a backup");
     }
     return rc;
@@ -141,7 +144,8 @@ static int check_work(struct fsck *f, int dir, const struct waybill *w, const ch
     fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is under way", "`waybill run` goes on with it");
     int rc = compare(f, dir, "in", w->sha256, &there, &same);
     if (rc != TEMP && !same && w->place != PLACE_ERROR)
-        fsck_say(f, PROBLEM_ERROR, "FSCK_INPUT", path, there ? "the input is not what its waybill says" : "the input is missing",
+        fsck_say(f, PROBLEM_ERROR, "FSCK_INPUT", path,
+                 there ? "the input is not what its waybill says" : "the input is missing",
                  "bring the file `in` back from a backup, or ask the sender for it");
     if (rc != TEMP)
         rc = check_outputs(f, dir, w, path);
@@ -159,9 +163,11 @@ static int check_aside(struct fsck *f, int dir, const struct waybill *w, const c
     if (rc != TEMP && !same)
         rc = compare(f, dir, "in", w->sha256, &there, &same);
     if (rc != TEMP && !same)
-        fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, "the file that was set aside was taken away or edited", "nothing is to be done");
+        fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, "the file that was set aside was taken away or edited",
+                 "nothing is to be done");
     if (w->error_code.n == 0)
-        fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch was set aside without a reason", "please report it");
+        fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch was set aside without a reason",
+                 "please report it");
     return rc;
 }
 
@@ -176,7 +182,8 @@ static bool find_waybill(int dir, char batch[BATCH_ID_SIZE])
     batch[0] = '\0';
     while (d && (e = file_entry(d, &err))) {
         size_t n = strlen(e->d_name);
-        if (e->d_name[0] != '.' && n > sizeof tail && n - sizeof tail + 1 < BATCH_ID_SIZE && strcmp(e->d_name + n - sizeof tail + 1, tail) == 0)
+        if (e->d_name[0] != '.' && n > sizeof tail && n - sizeof tail + 1 < BATCH_ID_SIZE &&
+            strcmp(e->d_name + n - sizeof tail + 1, tail) == 0)
             snprintf(batch, BATCH_ID_SIZE, "%.*s", (int)(n - sizeof tail + 1), e->d_name);
     }
     if (d)
@@ -192,16 +199,20 @@ static int check_folder(struct fsck *f, int parent, const char *name)
     snprintf(path, sizeof path, "%s/%.300s", f->aside ? "error" : ".waybill/work", name);
     int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc = END;
     if (dir < 0) {
-        fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only folders of batches belong here", "move it elsewhere");
+        fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only folders of batches belong here",
+                 "move it elsewhere");
         return OK;
     }
     if (find_waybill(dir, f->batch))
         rc = waybill_load(&f->arena, dir, f->batch, &w, f->ps);
     if (rc == END && !f->aside && archived_exists(f->s->store, name))
-        fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is archived, its folder not yet removed", "`waybill run` removes it");
+        fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is archived, its folder not yet removed",
+                 "`waybill run` removes it");
     else if (rc != OK)
-        fsck_say(f, PROBLEM_ERROR, "FSCK_WAYBILL", path, rc == END ? "there is no waybill" : "the waybill cannot be believed",
-                 f->aside ? "bring it back from a backup, or drop the file again" : "`waybill run` moves the batch to error/ as it is");
+        fsck_say(f, PROBLEM_ERROR, "FSCK_WAYBILL", path,
+                 rc == END ? "there is no waybill" : "the waybill cannot be believed",
+                 f->aside ? "bring it back from a backup, or drop the file again"
+                          : "`waybill run` moves the batch to error/ as it is");
     if (rc == OK) {
         fsck_waybill(f, w, path);
         rc = f->aside ? check_aside(f, dir, w, path) : check_work(f, dir, w, path);
@@ -254,7 +265,8 @@ static int one_claim(struct fsck *f, const char *name)
 {
     char path[NAME_SIZE];
     snprintf(path, sizeof path, ".waybill/claim/%.300s", name);
-    fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "a file is taken from its inbox and not accepted yet", "`waybill run` goes on with it");
+    fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "a file is taken from its inbox and not accepted yet",
+             "`waybill run` goes on with it");
     return OK;
 }
 

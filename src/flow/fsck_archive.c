@@ -48,7 +48,8 @@ static int check_zip(struct fsck *f, const char *path)
     if (rc == TEMP)
         return rc;
     if (rc != OK) {
-        fsck_say(f, PROBLEM_ERROR, "FSCK_ZIP", path, "the archived batch does not verify", "bring the zip back from a backup");
+        fsck_say(f, PROBLEM_ERROR, "FSCK_ZIP", path, "the archived batch does not verify",
+                 "bring the zip back from a backup");
         return OK;
     }
     fsck_waybill(f, w, path);
@@ -83,7 +84,8 @@ static int one_config(struct fsck *f, const char *name)
     if (strlen(name) == SHA256_HEX - 1)
         rc = config_get(f->s->store, name, &f->arena, &bytes, f->ps);
     else
-        fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only files named by their SHA-256 belong here", "move it elsewhere");
+        fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only files named by their SHA-256 belong here",
+                 "move it elsewhere");
     f->out->configs++;
     arena_reset(&f->arena);
     return rc;
