@@ -210,6 +210,13 @@ def replay(model, line):
         model.remove(path_of(dirs[0], texts[0]))
     elif call == 'mkdirat':
         model.add(path_of(dirs[0], texts[0]), Inode('dir'))
+    elif call in ('mkdir', 'unlink', 'rmdir', 'rename'):    # the site's own paths are absolute here
+        if call == 'mkdir':
+            model.add(texts[0], Inode('dir'))
+        elif call == 'rename':
+            model.rename(texts[0], texts[1])
+        else:
+            model.remove(texts[0])
     elif call == 'symlinkat':
         model.add(path_of(dirs[0], texts[1]), Inode('link', texts[0]))
     elif call == 'linkat':
