@@ -63,6 +63,8 @@ static struct problem *keep(struct problems *ps, const struct problem *given)
         ps->locate(ps->locate_owner, p, ps->arena);
     if (p->place.file)
         p->place.file = keep_file(ps, p->place.file);
+    if (p->code)
+        p->code = arena_cstr(ps->arena, slice_of(p->code));
     cut_source(p);
     p->path = arena_copy(ps->arena, cut(p->path, KEEP_PATH));
     p->value = arena_copy(ps->arena, cut(p->value, KEEP_VALUE));

@@ -34,11 +34,11 @@ static enum severity finding_severity(enum outcome_kind kind)
 }
 
 /* "Line[2]/Qty": the instance judged and the field that the condition is about. */
-static struct slice finding_path(struct problems *ps, const struct finding *f, const struct node *message)
+static struct slice finding_path(struct arena *a, const struct finding *f, const struct node *message)
 {
-    struct slice path = f->node && f->node != message ? node_path(ps->arena, f->node, NULL) : slice_none();
+    struct slice path = f->node && f->node != message ? node_path(a, f->node, NULL) : slice_none();
     if (f->field.n)
-        path = path.n ? arena_printf(ps->arena, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(f->field)) : f->field;
+        path = path.n ? arena_printf(a, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(f->field)) : f->field;
     return path;
 }
 
@@ -56,6 +56,8 @@ static void finding_place(struct place *place, const struct finding *f, const st
 
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number)
 {
+    struct arena a;                     /* a file may have a million of them: most are only counted */
+    arena_init(&a, 0);
     for (const struct finding *f = o->first; f; f = f->next) {
         if (f->kind == OUTCOME_SKIP)
             continue;
@@ -63,11 +65,12 @@ void convert_findings(struct problems *ps, const struct outcome *o, const struct
         struct problem p = { .severity = finding_severity(f->kind), .message = number, .text = f->text };
         if (!p.text.n)
             p.text = f->kind == OUTCOME_REJECT ? SLICE("refused") : slice_of(outcome_names[f->kind]);
-        p.code = arena_cstr(ps->arena, f->code);
+        p.code = arena_cstr(&a, f->code);
         finding_place(&p.place, f, n);
-        p.path = finding_path(ps, f, message);
+        p.path = finding_path(&a, f, message);
         problem_add(ps, &p);
     }
+    arena_release(&a);
 }
 
 static void count_outcome(struct conversion *c, const struct outcome *o)
