@@ -130,7 +130,8 @@ static void add_attribute(struct compile *c, struct xspot *s, const struct step 
         }
     ARENA_PUSH(c->arena, s->attrs, s->nattrs, s->attr_cap) =
         (struct xspot_attr){ .uri = uri, .local = step->name, .field = f,
-                             .open = padded(c->arena, arena_printf(c->arena, " %.*s=\"", SLICE_ARG(qname(c, step)))) };
+                             .open = padded(c->arena, arena_printf(c->arena, " %.*s=\"",
+                                                                   SLICE_ARG(qname(c, step)))) };
 }
 
 static void add_field(struct compile *c, struct xspot *base, const struct field *f)

@@ -88,7 +88,8 @@ bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct nod
             continue;
         any = true;
         if (!w->name && is_itself(a->field, v)
-            && xspell_between(w->out, a->open, (struct slice){ v->p, v->n }, (struct slice){ mark, 1 }, XSPELL_ATTRIBUTE))
+            && xspell_between(w->out, a->open, (struct slice){ v->p, v->n }, (struct slice){ mark, 1 },
+                              XSPELL_ATTRIBUTE))
             continue;
         if (w->name)
             buf_byte(w->out, ' '), buf_add(w->out, w->name(w->owner, a->uri, a->local, true)), buf_add(w->out, SLICE("=\""));

@@ -45,7 +45,8 @@ static void spell_all(const char *text, size_t n, enum xspell_place place)
         assert_memory_equal(got.p + 1, want.p, want.n);
     got.n = 1;
     bool plain = good && want.n == n && !memmem(p, n, "\xEF", 1) && !memmem(p, n, "\n", 1) && !memmem(p, n, "\t", 1);
-    bool done = xspell_between(&got, (struct slice){ before, 4 }, (struct slice){ p, n }, (struct slice){ behind, 20 }, place);
+    bool done = xspell_between(&got, (struct slice){ before, 4 }, (struct slice){ p, n }, (struct slice){ behind, 20 },
+                               place);
     assert_true(done || n > 32 || !plain);
     assert_int_equal(got.n, done ? 25 + n : 1);
     if (done) {
