@@ -99,6 +99,11 @@ struct claim {
    went back. */
 int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
                struct problems *ps);
+/* The two halves, for waves: [claim_make …] spool_sync [claim_move …] spool_sync. After make, move or claim_unmake. */
+int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+               struct problems *ps);
+int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps);
+void claim_unmake(struct spool *s, struct claim *c);
 /* Takes another file of the inbox along (a companion): END when it is not there. */
 int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps);
 /* Finds a claim again after a restart; END: the folder is empty or gone (and is removed). */

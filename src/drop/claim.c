@@ -152,26 +152,41 @@ static int take_markers(struct spool *s, const struct inbox *in, const struct dr
     return rc == END ? OK : rc;
 }
 
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
                struct problems *ps)
 {
-    struct stat st;
     *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
     snprintf(out->batch, sizeof out->batch, "%s", batch);
     memcpy(out->name, d->name, sizeof out->name);
     snprintf(out->inbox, sizeof out->inbox, "%s", inbox_path(in));
     int rc = make_claim(s, in, batch, out, ps);
-    if (rc != OK) {
+    if (rc != OK)
         unmake(s, out);
-        return rc;
-    }
-    int err = rename_new(inbox_fd(in), d->name, out->dir, d->name);
-    if (err && (err == ENOENT || (faccessat(out->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)))
-        return rename_failed(s, in, out, err, ps);
-    err = open_claimed(out, &st);
+    return rc;
+}
+
+void claim_unmake(struct spool *s, struct claim *c)
+{
+    unmake(s, c);
+}
+
+int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
+{
+    struct stat st;
+    int err = rename_new(inbox_fd(in), d->name, c->dir, d->name);
+    if (err && (err == ENOENT || faccessat(c->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
+        return rename_failed(s, in, c, err, ps);
+    err = open_claimed(c, &st);
     if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
-        return put_back(s, in, out, err, ps);
-    return take_markers(s, in, d, out, ps);
+        return put_back(s, in, c, err, ps);
+    return take_markers(s, in, d, c, ps);
+}
+
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+               struct problems *ps)
+{
+    int rc = claim_make(s, in, d, batch, out, ps);
+    return rc == OK ? claim_move(s, in, d, out, ps) : rc;
 }
 
 void claim_close(struct claim *c)

@@ -179,18 +179,28 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
     return rc == END ? OK : rc;
 }
 
+struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op)
+{
+    return (struct batch_accept){ .flow = op->flow->name, .operation = op->name,
+                                  .content = op->flow->duplicates[DUPLICATE_CONTENT],
+                                  .max_size = s->site->limits.file };
+}
+
 /* A claim becomes a batch; what was taken but not accepted is tried again later. */
 static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c)
 {
-    struct batch_accept how = { .flow = op->flow->name, .operation = op->name,
-                                .content = op->flow->duplicates[DUPLICATE_CONTENT],
-                                .max_size = s->site->limits.file };
+    struct batch_accept how = accept_terms(s, op);
     struct trip *t = trip_new(s);
     int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);
-    if (rc == END) {                                /* accepted before a crash: resume.c finds it in work/ */
+    if (rc == END) {                                /* accepted before, perhaps by ourselves and not for sure */
         trip_free(s, t);
-        return OK;
+        return resume_batch(s, c->batch);
     }
+    return accept_told(s, op, t, rc);
+}
+
+int accept_told(struct supervisor *s, const struct operation *op, struct trip *t, int rc)
+{
     if (rc <= WARN) {
         t->b->brief = true;
         trip_add(s, t, op);
@@ -232,7 +242,7 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
 
-static int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
+int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
 {
     char id[BATCH_ID_SIZE];
     struct claim c;
@@ -253,6 +263,29 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
 }
 
+/* As many as there is room for: small ones in waves, in their order. */
+static int claim_ready(struct supervisor *s, struct intake *in)
+{
+    const struct drop *wave[WAVE];
+    size_t nwave = 0;
+    int rc = OK;
+    for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
+        const struct drop *d = &in->ready[in->at++];
+        bool fits = content_fits(in, d), small = fits && wave_fits(s, in->op, d);
+        if (!fits)
+            tell_unrouted(s, in, d);
+        if (small)
+            wave[nwave++] = d;
+        if (nwave && (!small || nwave == WAVE)) {
+            rc = wave_claim(s, in, wave, nwave);
+            nwave = 0;
+        }
+        if (fits && !small && rc <= WARN)
+            rc = claim_one(s, in, d);
+    }
+    return rc <= WARN && nwave ? wave_claim(s, in, wave, nwave) : rc;
+}
+
 int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
 {
     int rc = OK;
@@ -260,13 +293,8 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
         struct intake *in = &s->intakes[i];
         if (in->at == in->nready && (in->due <= now || in->more))
             rc = look(s, in, now);
-        for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
-            const struct drop *d = &in->ready[in->at++];
-            if (content_fits(in, d))
-                rc = claim_one(s, in, d);
-            else
-                tell_unrouted(s, in, d);
-        }
+        if (rc <= WARN)
+            rc = claim_ready(s, in);
         if (in->due != LATER && in->due - now < *wait)
             *wait = in->due - now;
     }

@@ -283,7 +283,7 @@ static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
 {
     static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines" };
     int rc = OK;
-    if (s->o->durable && fsync(f->fd) != 0)
+    if (s->o->durable && !t->waved && fsync(f->fd) != 0)
         rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
     if (close(f->fd) != 0 && rc == OK)
         rc = problem_system(s->ps, f->name, "cannot be closed", errno);
@@ -310,7 +310,10 @@ static int told_closed(struct supervisor *s, struct helper *h, struct wire *w)
         return note_file(s, t, f, &o);
     int fd = f->fd;
     f->fd = -1;
-    return batch_output_done(t->b, f->n, fd, o.sha256, s->ps);
+    s->spool.group = t->waved;                      /* synced with those of the other files */
+    int rc = batch_output_done(t->b, f->n, fd, o.sha256, s->ps);
+    s->spool.group = false;
+    return rc;
 }
 
 /* The end of a job. */
@@ -333,7 +336,11 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
         trip_retry(s, t, r->code.n ? arena_cstr(&t->arena, r->code) : "SYS_IO");
     else if (r->status > WARN)
         step_reject(s, t, arena_cstr(&t->arena, r->code), r->text);
-    else
+    else if (t->waved) {
+        t->state = TRIP_DONE;
+        if (s->ndone++ == 0)
+            s->done_since = clock_monotonic_ms();
+    } else
         step_written(s, t);
 }
 

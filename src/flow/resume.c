@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "flow/super.h"
 
 static bool ends_with(struct slice text, struct slice end)
@@ -46,6 +50,19 @@ static int take_up(struct supervisor *s, const struct recovery *r)
     s->report->batches++;
     notice(s, "resumed", t);
     return OK;
+}
+
+int resume_batch(struct supervisor *s, const char *id)
+{
+    struct recovery r = { .next = NEXT_CONVERT };
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (strcmp(t->b->id, id) == 0)
+                return OK;
+    if (faccessat(s->spool.work, id, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return OK;
+    snprintf(r.batch, sizeof r.batch, "%s", id);
+    return take_up(s, &r);
 }
 
 static int set_aside_again(struct supervisor *s, const char *id)

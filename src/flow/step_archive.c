@@ -76,7 +76,7 @@ struct slice last_run(struct supervisor *s, const struct operation *op, struct a
     return ledger_value(&r, SLICE("$batch-time"));
 }
 
-static int enter_ledger(struct supervisor *s, struct trip *t)
+int step_enter(struct supervisor *s, struct trip *t, bool commit)
 {
     struct ledger *l = ledger_of(s, t->op->flow);
     struct ledger_field fields[] = { { SLICE("$operation"), t->op->name },
@@ -97,7 +97,7 @@ static int enter_ledger(struct supervisor *s, struct trip *t)
         return rc;
     }
     ledger_add(l, &whole);
-    return ledger_commit(l, s->ps);
+    return commit ? ledger_commit(l, s->ps) : OK;
 }
 
 int step_archived(struct supervisor *s, struct trip *t, int rc)
@@ -114,14 +114,22 @@ int step_archived(struct supervisor *s, struct trip *t, int rc)
     return OK;
 }
 
-/* Ledger, refused messages, zip: what follows once the outputs are visible. */
-int step_archive(struct supervisor *s, struct trip *t)
+int step_entered(struct supervisor *s, struct trip *t)
 {
-    int rc = enter_ledger(s, t);
-    if (rc <= WARN && unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
+    int rc = OK;
+    if (unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
         rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
     if (rc <= WARN && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         rc = batch_rejects(t->b, s->ps);
+    return rc;
+}
+
+/* Ledger, refused messages, zip: what follows once the outputs are visible. */
+int step_archive(struct supervisor *s, struct trip *t)
+{
+    int rc = step_enter(s, t, true);
+    if (rc <= WARN)
+        rc = step_entered(s, t);
     if (rc <= WARN && t->b->w->bytes >= ZIP_BY_WORKER) {
         t->state = TRIP_TO_ZIP;
         return OK;

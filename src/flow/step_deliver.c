@@ -59,7 +59,7 @@ int step_written(struct supervisor *s, struct trip *t)
     notice_problems(s, s->ps);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");
-        return OK;
+        return END;
     }
     s->report->messages += r->messages;
     s->report->refused += r->rejected;
@@ -147,13 +147,21 @@ static int publish_tables(struct supervisor *s, struct trip *t)
     return rc;
 }
 
-int step_deliver(struct supervisor *s, struct trip *t)
+int step_publish(struct supervisor *s, struct trip *t)
 {
     int rc = open_boxes(s, t);
-    if (rc <= WARN)
+    if (rc <= WARN && !t->waved)
         rc = publish_tables(s, t);
-    if (rc <= WARN && !t->delivered)
-        rc = batch_deliver(t->b, find_outbox, s, s->ps);
+    return rc <= WARN && !t->delivered ? batch_deliver(t->b, find_outbox, s, s->ps) : rc;
+}
+
+int step_deliver(struct supervisor *s, struct trip *t)
+{
+    return step_delivered(s, t, step_publish(s, t));
+}
+
+int step_delivered(struct supervisor *s, struct trip *t, int rc)
+{
     if (rc <= WARN) {
         t->delivered = true;
         notice(s, "delivered", t);

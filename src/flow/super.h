@@ -25,11 +25,16 @@
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
+#define WAVE 64                     /* files of one wave */
+#define WAVE_MS 50                  /* so long the first that is done waits for others */
+#define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
 #define POISON 3                    /* deaths of workers over one file */
 #define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */
 
 enum trip_state {
-    TRIP_QUEUED, TRIP_RUNNING, TRIP_WRITTEN,
+    TRIP_QUEUED, TRIP_RUNNING,
+    TRIP_DONE,                      /* of a wave: the worker is done, nothing is on the disk for sure */
+    TRIP_WRITTEN,
     TRIP_TO_ZIP,                    /* delivered and in the ledger; only its archive is missing */
     TRIP_ZIPPING,                   /* a worker writes it */
 };
@@ -55,6 +60,7 @@ struct trip {
     int64_t due;                    /* monotonic ms before which nothing is tried; 0 = now */
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
+    bool waved;                     /* its durable points are shared with others */
     struct trip_file *files;
     struct helper *helper;
     struct result *result;
@@ -120,6 +126,8 @@ struct supervisor {
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
     struct helper helpers[WORKERS_MAX];
     unsigned nhelpers;
+    size_t ndone;                   /* trips in TRIP_DONE */
+    int64_t done_since;             /* since when there are any, monotonic ms */
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
@@ -134,11 +142,24 @@ void intakes_close(struct supervisor *s);
 void intake_wake(struct supervisor *s, int watch);
 /* Looks and claims what has room; the ms until something changes by time alone go into *wait. */
 int step_claim(struct supervisor *s, int64_t now, int64_t *wait);
+/* How a batch is accepted by an operation; what follows once it is, or was not: takes the trip. */
+struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op);
+int accept_told(struct supervisor *s, const struct operation *op, struct trip *t, int rc);
 bool intake_hungry(const struct supervisor *s);
 bool intake_idle(const struct supervisor *s, int64_t now);
 /* Whether a flow has files that this run will still take. */
 bool intake_pending(const struct supervisor *s, const struct flow *f);
+int claim_one(struct supervisor *s, struct intake *in, const struct drop *d);
 int claim_again(struct supervisor *s, const char *id);
+
+/* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9): each durable point is one syncfs for
+   all of them, in the same order as for one. */
+bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d);
+int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n);
+/* What workers have done becomes written, when it is enough or has waited long enough. */
+void wave_written(struct supervisor *s, int64_t now);
+/* Publishes, enters into the ledger and archives what is written. */
+void wave_deliver(struct supervisor *s, int64_t now);
 
 /* trip.c */
 struct trip *trip_new(struct supervisor *s);
@@ -150,6 +171,8 @@ void trip_close_files(struct trip *t);
 
 /* resume.c: what lies in work/ and claim/ from before. */
 int step_resume(struct supervisor *s);
+/* A batch in work/ that no trip knows, after a fault while it was accepted. */
+int resume_batch(struct supervisor *s, const char *id);
 void resume_operation(struct supervisor *s, struct trip *t);
 
 /* sched.c */
@@ -182,7 +205,12 @@ void worker_main(const struct site *site, int socket) __attribute__((noreturn));
 int step_written(struct supervisor *s, struct trip *t);
 /* step_deliver.c, step_archive.c, step_reject.c: what is left of a trip's way. TEMP holds it. */
 int step_deliver(struct supervisor *s, struct trip *t);
+int step_publish(struct supervisor *s, struct trip *t);
+int step_delivered(struct supervisor *s, struct trip *t, int rc);
 int step_archive(struct supervisor *s, struct trip *t);
+/* The batch into the ledger (not commit: the caller ends it with ledger_commit), and what follows once it is there. */
+int step_enter(struct supervisor *s, struct trip *t, bool commit);
+int step_entered(struct supervisor *s, struct trip *t);
 /* The last of it, with the status of the zip: the trip is gone, or tried again later. */
 int step_archived(struct supervisor *s, struct trip *t, int status);
 /* Batch time of the newest batch that the operation delivered; n 0 = none. */

@@ -202,7 +202,7 @@ static struct trip *deliverable(struct supervisor *s, int64_t now)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
         for (struct trip *t = s->flows[i].first; t; t = t->next)
-            if (t->state == TRIP_WRITTEN && t->due <= now && sched_may_deliver(s, t))
+            if (t->state == TRIP_WRITTEN && !t->waved && t->due <= now && sched_may_deliver(s, t))
                 return t;
     return NULL;
 }
@@ -221,6 +221,8 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
             if (t->due > now && t->due - now < wait)
                 wait = t->due - now;
+    if (s->ndone && wait > WAVE_MS)
+        wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)
         wait = 1000;                                /* the CPU watchdog */
     return wait;
@@ -261,7 +263,7 @@ static void listen_for(struct supervisor *s, int64_t wait)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || pool_busy(s))
+    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone)
         return false;
     return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
@@ -292,6 +294,7 @@ static int turn(struct supervisor *s, int64_t *wait)
 {
     int64_t now = clock_monotonic_ms();
     int rc = OK;
+    wave_written(s, now);
     if (s->next_site && pool_busy(s) == 0)
         rc = change_site(s);
     *wait = FOR_EVER;
@@ -306,6 +309,7 @@ static int turn(struct supervisor *s, int64_t *wait)
         *wait = *wait > 5000 ? 5000 : *wait;
     }
     start_work(s, now);
+    wave_deliver(s, now);
     deliver_work(s);
     pool_watch(s, now);
     return rc;

@@ -88,6 +88,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry,
                                    .give_up_ms = GIVE_UP_MS,
                                    .poison = POISON };
+    t->waved = false;
     if (t->state == TRIP_RUNNING)
         t->state = TRIP_QUEUED;
     const struct waybill_retry *r = &t->b->w->retry;

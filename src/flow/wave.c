@@ -1,0 +1,288 @@
+#include "flow/super.h"
+
+/* From here to group_end no step syncs by itself: each ends with all others at the next wave_sync. */
+static void group_begin(struct supervisor *s)
+{
+    s->spool.group = s->store.group = true;
+}
+
+static void group_end(struct supervisor *s)
+{
+    s->spool.group = s->store.group = false;
+}
+
+static int wave_sync(struct supervisor *s)
+{
+    return spool_sync(&s->spool, s->ps);
+}
+
+/* --- claiming and accepting --------------------------------------------------------------------------------------- */
+
+/* Operations with numbers, tables or a look at their own ledger go one by one anyway. */
+bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d)
+{
+    return s->o->durable && d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && !op->numbers &&
+           !op->fills_table && !op->reads_itself;
+}
+
+struct wave {
+    size_t n;
+    struct claim claims[WAVE];
+    const struct drop *drops[WAVE];
+    struct trip *trips[WAVE];
+    int status[WAVE];               /* of the latest step */
+    int fault;                      /* the first that concerns all: no further step is begun */
+};
+
+static void fail(struct wave *w, int rc)
+{
+    if (rc > SKIP && rc != END && w->fault == OK)
+        w->fault = rc;
+}
+
+static bool goes_on(const struct wave *w, size_t i)
+{
+    return w->fault == OK && w->status[i] <= WARN && w->status[i] != END && w->status[i] != SKIP;
+}
+
+static void wave_end_step(struct supervisor *s, struct wave *w)
+{
+    if (w->fault == OK)
+        fail(w, wave_sync(s));
+}
+
+/* The folders are durable before a file moves into one. */
+static void take_all(struct supervisor *s, struct intake *in, struct wave *w)
+{
+    char id[BATCH_ID_SIZE];
+    for (size_t i = 0; i < w->n && w->fault == OK; i++) {
+        batch_new_id(&s->places, id);
+        w->status[i] = claim_make(&s->spool, in->inbox, w->drops[i], id, &w->claims[i], s->ps);
+        fail(w, w->status[i]);
+    }
+    wave_end_step(s, w);
+    for (size_t i = 0; i < w->n; i++) {
+        if (goes_on(w, i))
+            w->status[i] = claim_move(&s->spool, in->inbox, w->drops[i], &w->claims[i], s->ps);
+        else if (w->claims[i].dir >= 0)
+            claim_unmake(&s->spool, &w->claims[i]);
+        fail(w, w->status[i]);
+    }
+    wave_end_step(s, w);
+}
+
+static void copy_all(struct supervisor *s, const struct operation *op, struct wave *w)
+{
+    struct batch_accept how = accept_terms(s, op);
+    for (size_t i = 0; i < w->n; i++) {
+        if (!goes_on(w, i))
+            continue;
+        struct trip *t = w->trips[i] = trip_new(s);
+        w->status[i] = batch_copy(&s->places, &t->arena, &w->claims[i], &how, &t->b, s->ps);
+        fail(w, w->status[i]);
+    }
+    wave_end_step(s, w);
+    for (size_t i = 0; i < w->n; i++)
+        if (w->trips[i] && goes_on(w, i)) {
+            w->status[i] = batch_commit(w->trips[i]->b, s->ps);
+            fail(w, w->status[i]);
+        }
+    wave_end_step(s, w);
+}
+
+/* Accepted for sure: the claim may go.  A claim whose batch is not stays, and is taken up again later. */
+static int accept_one(struct supervisor *s, const struct operation *op, struct wave *w, size_t i)
+{
+    struct trip *t = w->trips[i];
+    int rc = goes_on(w, i) ? batch_dispose(t->b, s->ps) : w->status[i] > WARN ? w->status[i] : w->fault;
+    if (rc == OK && t->b->w->place == PLACE_ERROR) {
+        rc = batch_set_aside(t->b, "DUP_CONTENT", t->b->w->error_text, s->ps);
+        rc = rc == OK ? SKIP : rc;
+    }
+    if (rc != OK && rc != SKIP && t->b) {
+        batch_close(t->b);
+        t->b = NULL;
+    }
+    t->waved = true;
+    return accept_told(s, op, t, rc);
+}
+
+int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n)
+{
+    struct arena a;
+    int rc = OK;
+    if (n == 1)
+        return claim_one(s, in, drops[0]);
+    arena_init(&a, 0);
+    struct wave *w = arena_zero(&a, sizeof *w);
+    w->n = n;
+    memcpy(w->drops, drops, n * sizeof *drops);
+    for (size_t i = 0; i < n; i++)
+        w->claims[i].dir = w->claims[i].fd = -1;
+    group_begin(s);
+    take_all(s, in, w);
+    copy_all(s, in->op, w);
+    group_end(s);
+    for (size_t i = 0; i < n; i++) {
+        int one = w->trips[i] ? accept_one(s, in->op, w, i) : OK;
+        rc = one > rc ? one : rc;
+        claim_close(&w->claims[i]);
+    }
+    if (w->fault != OK) {
+        rc = w->fault;
+        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+    }
+    notice_problems(s, s->ps);
+    arena_release(&a);
+    return rc;
+}
+
+/* --- written ------------------------------------------------------------------------------------------------------ */
+
+static size_t gather(struct supervisor *s, enum trip_state state, struct trip **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t && n < WAVE; t = t->next)
+            if (t->state == state)
+                out[n++] = t;
+    return n;
+}
+
+/* Each waybill is replaced by itself: a name must never lead to bytes that a power cut can take away. */
+static void write_wave(struct supervisor *s)
+{
+    struct trip *t[WAVE];
+    size_t n = gather(s, TRIP_DONE, t);
+    int rc = wave_sync(s);                          /* outputs and their folders, before a waybill names them */
+    s->ndone = n < WAVE || s->ndone < n ? 0 : s->ndone - n;
+    notice_problems(s, s->ps);
+    for (size_t i = 0; i < n; i++) {
+        t[i]->state = TRIP_RUNNING;
+        if (rc <= WARN)
+            step_written(s, t[i]);
+        else                                        /* made anew, in new files: never a second fsync of the same */
+            trip_retry(s, t[i], "SYS_IO");
+    }
+}
+
+void wave_written(struct supervisor *s, int64_t now)
+{
+    while (s->ndone >= WAVE / 2 || (s->ndone && (pool_busy(s) == 0 || now - s->done_since >= WAVE_MS)))
+        write_wave(s);
+}
+
+/* --- delivered ---------------------------------------------------------------------------------------------------- */
+
+static bool ready(const struct trip *t, int64_t now)
+{
+    return t->state == TRIP_WRITTEN && t->waved && t->due <= now;
+}
+
+/* Of each flow those whose turn it is: none before them is still open. */
+static size_t gather_written(struct supervisor *s, int64_t now, struct trip **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        bool any = s->site->flows[i]->any_order;
+        for (struct trip *t = s->flows[i].first; t && n < WAVE; t = t->next) {
+            if (ready(t, now))
+                out[n++] = t;
+            else if (!any && t->state != TRIP_TO_ZIP && t->state != TRIP_ZIPPING)
+                break;
+        }
+    }
+    return n;
+}
+
+/* Visible, but not for sure: the next attempt syncs again. */
+static void unsure(struct trip *t)
+{
+    t->b->w->place = PLACE_WRITTEN;
+    for (struct waybill_output *o = t->b->w->outputs; o; o = o->next)
+        o->published = slice_none();
+}
+
+/* Those that go on stand in t[0 … n-1] again. */
+static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
+{
+    size_t published = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        group_begin(s);
+        int rc = step_publish(s, t[i]);
+        group_end(s);
+        if (rc <= WARN)
+            t[published++] = t[i];
+        else
+            step_delivered(s, t[i], rc);
+    }
+    int synced = wave_sync(s);
+    for (size_t i = 0; i < published; i++) {
+        if (synced > WARN)
+            unsure(t[i]);
+        if (step_delivered(s, t[i], synced) == OK)
+            t[kept++] = t[i];
+    }
+    return kept;
+}
+
+/* One group of lines per batch, one write and one fdatasync per flow; when that fails, each is entered by itself. */
+static size_t enter_all(struct supervisor *s, struct trip **t, size_t n)
+{
+    size_t kept = 0;
+    int rc = OK;
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        rc = step_enter(s, t[i], false);
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        rc = ledger_commit(s->ledgers[t[i]->op->flow->index], s->ps);
+    for (size_t i = 0; i < n && rc > WARN; i++)
+        if (s->ledgers[t[i]->op->flow->index])
+            ledger_drop(s->ledgers[t[i]->op->flow->index]);
+    for (size_t i = 0; i < n; i++) {
+        int one = rc <= WARN ? step_entered(s, t[i]) : rc;
+        if (one > WARN)
+            step_archived(s, t[i], one);
+        else
+            t[kept++] = t[i];
+    }
+    return kept;
+}
+
+/* A zip gets its name when its bytes are on the disk, and a batch goes when the name is. */
+static void archive_all(struct supervisor *s, struct trip **t, size_t n)
+{
+    int status[WAVE];
+    for (size_t i = 0; i < n; i++) {
+        struct batch_zip *z = &t[i]->zip;
+        status[i] = batch_zip_begin(t[i]->b, z, s->ps);
+        if (status[i] == OK)
+            status[i] = archived_fill(z->fd, t[i]->b->id, z->members, z->n, s->ps);
+    }
+    int synced = wave_sync(s);
+    group_begin(s);
+    for (size_t i = 0; i < n; i++)
+        if (t[i]->zip.fd >= 0 || status[i] == END)
+            status[i] = batch_zip_end(t[i]->b, &t[i]->zip, status[i] > WARN ? status[i] : synced, s->ps);
+    group_end(s);
+    synced = wave_sync(s);
+    for (size_t i = 0; i < n; i++) {
+        if (status[i] <= WARN && synced > WARN) {
+            t[i]->b->w->place = PLACE_DELIVERED;
+            status[i] = synced;
+        }
+        if (status[i] <= WARN)
+            status[i] = batch_leave(t[i]->b, s->ps);
+        step_archived(s, t[i], status[i]);
+    }
+}
+
+void wave_deliver(struct supervisor *s, int64_t now)
+{
+    struct trip *t[WAVE];
+    size_t n;
+    while ((n = gather_written(s, now, t)) > 0) {
+        n = publish_all(s, t, n);
+        n = enter_all(s, t, n);
+        archive_all(s, t, n);
+    }
+}
