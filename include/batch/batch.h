@@ -64,6 +64,7 @@ struct batch {
     bool fresh;                     /* its outputs were written by this process: their hashes need no second look */
     /* set by the caller when batch_archive follows batch_deliver at once: the waybill is not saved in between */
     bool brief;
+    bool held;                      /* batch_written in a group: the waybill lies beside the old one */
     struct map *names;              /* of outputs, by outbox and name; made at first use */
     struct waybill_output *last_output;
 };
@@ -132,6 +133,8 @@ void batch_restart(struct batch *b);
 
 /* All outputs are there. Nothing staged: place delivered at once. */
 int batch_written(struct batch *b, struct problems *ps);
+/* In a group: [batch_written …] spool_sync [batch_settle …] spool_sync; only then the place is written. */
+int batch_settle(struct batch *b, struct problems *ps);
 /* Publishes in listed order; `find` gives the open outbox of a path. SKIP with OUTBOX_TAKEN: try again later. */
 int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner,
                   struct problems *ps);

@@ -194,7 +194,17 @@ int batch_written(struct batch *b, struct problems *ps)
     b->fresh = true;
     if (!staged)
         b->w->operation = slice_none();
-    return !staged && b->brief ? OK : batch_save(b, ps);
+    if (!staged && b->brief)
+        return OK;
+    b->held = b->site->spool->group;
+    return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);
+}
+
+int batch_settle(struct batch *b, struct problems *ps)
+{
+    bool held = b->held;
+    b->held = false;
+    return held ? waybill_show(b->w, b->dir, ps) : OK;
 }
 
 static int no_outbox(const struct batch *b, const struct waybill_output *o, struct problems *ps)

@@ -45,7 +45,7 @@ static void return_leases(struct supervisor *s, const struct trip *t)
 }
 
 /* The result is in the waybill and everything that it names is on the disk. */
-int step_written(struct supervisor *s, struct trip *t)
+int step_hold(struct supervisor *s, struct trip *t)
 {
     const struct result *r = t->result;
     trip_close_files(t);
@@ -53,14 +53,25 @@ int step_written(struct supervisor *s, struct trip *t)
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
     trim_leases(t);
-    int rc = batch_written(t->b, s->ps);
-    if (rc <= WARN)
-        return_leases(s, t);
-    notice_problems(s, s->ps);
+    return batch_written(t->b, s->ps);
+}
+
+int step_written(struct supervisor *s, struct trip *t)
+{
+    int rc = step_hold(s, t);
     if (rc > WARN) {
+        notice_problems(s, s->ps);
         trip_retry(s, t, "SYS_IO");
         return END;
     }
+    return step_settled(s, t);
+}
+
+int step_settled(struct supervisor *s, struct trip *t)
+{
+    const struct result *r = t->result;
+    return_leases(s, t);
+    notice_problems(s, s->ps);
     s->report->messages += r->messages;
     s->report->refused += r->rejected;
     t->state = TRIP_WRITTEN;

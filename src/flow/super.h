@@ -203,6 +203,9 @@ void worker_main(const struct site *site, int socket) __attribute__((noreturn));
 
 /* step_write_down.c: the result of a job becomes place written. */
 int step_written(struct supervisor *s, struct trip *t);
+/* Its two halves: into the waybill (in a wave it is still held back); what follows once that is sure. */
+int step_hold(struct supervisor *s, struct trip *t);
+int step_settled(struct supervisor *s, struct trip *t);
 /* step_deliver.c, step_archive.c, step_reject.c: what is left of a trip's way. TEMP holds it. */
 int step_deliver(struct supervisor *s, struct trip *t);
 int step_publish(struct supervisor *s, struct trip *t);

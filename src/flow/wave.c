@@ -149,21 +149,43 @@ static size_t gather(struct supervisor *s, enum trip_state state, struct trip **
     return n;
 }
 
-/* Each waybill is replaced by itself: a name must never lead to bytes that a power cut can take away. */
+/* What is not on the disk for sure is made anew, in new files: never a second fsync of the same. */
+static void again(struct supervisor *s, struct trip *t)
+{
+    t->b->w->place = PLACE_ACCEPTED;
+    t->b->held = false;
+    t->state = TRIP_RUNNING;
+    trip_retry(s, t, "SYS_IO");
+}
+
+/* A waybill gets its name when its bytes, and all that it names, are on the disk. */
 static void write_wave(struct supervisor *s)
 {
     struct trip *t[WAVE];
-    size_t n = gather(s, TRIP_DONE, t);
-    int rc = wave_sync(s);                          /* outputs and their folders, before a waybill names them */
+    size_t n = gather(s, TRIP_DONE, t), kept = 0;
     s->ndone = n < WAVE || s->ndone < n ? 0 : s->ndone - n;
-    notice_problems(s, s->ps);
     for (size_t i = 0; i < n; i++) {
+        group_begin(s);
         t[i]->state = TRIP_RUNNING;
+        int rc = step_hold(s, t[i]);
+        group_end(s);
         if (rc <= WARN)
-            step_written(s, t[i]);
-        else                                        /* made anew, in new files: never a second fsync of the same */
-            trip_retry(s, t[i], "SYS_IO");
+            t[kept++] = t[i];
+        else
+            again(s, t[i]);
     }
+    int rc = wave_sync(s);
+    for (size_t i = 0; i < kept && rc <= WARN; i++)
+        rc = batch_settle(t[i]->b, s->ps);
+    if (rc <= WARN)
+        rc = wave_sync(s);
+    for (size_t i = 0; i < kept; i++) {
+        if (rc <= WARN)
+            step_settled(s, t[i]);
+        else
+            again(s, t[i]);
+    }
+    notice_problems(s, s->ps);
 }
 
 void wave_written(struct supervisor *s, int64_t now)

@@ -49,7 +49,7 @@ if command -v strace > /dev/null && strace -o /dev/null true 2> /dev/null; then
     for i in $(seq 64); do rows "$((i + 5000))" "$((i + 5000))" > "site/inbox/waves/s$i.csv"; done
     strace -o syncs -e trace=fsync,fdatasync,syncfs "$prog" run site > /dev/null 2>&1
     check "64 files come out" is 64 "$(outputs site/outbox/waves | grep -c '/s[0-9]*\.csv$')"
-    check "with less than five fsyncs each ($(syncs syncs))" [ "$(syncs syncs)" -lt 320 ]
+    check "with less than three fsyncs each ($(syncs syncs))" [ "$(syncs syncs)" -lt 192 ]
 fi
 
 # A long file whose worker dies while it packs: delivered once, archived all the same.
