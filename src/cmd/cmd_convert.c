@@ -283,7 +283,8 @@ static int convert(struct converting *k)
         .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output.sink,
         .direction = k->backward ? MAPPING_BACKWARD : MAPPING_FORWARD,
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
-        .companions = k->read.list, .ncompanions = k->read.n, .companions_out = k->written.list, .ncompanions_out = k->written.n,
+        .companions = k->read.list, .ncompanions = k->read.n,
+        .companions_out = k->written.list, .ncompanions_out = k->written.n,
     };
     int rc = convert_run(&k->conversion, c->problems);
     if (rc < STOP)

@@ -59,7 +59,8 @@ static int make_claim(struct spool *s, const struct inbox *in, const char *batch
     c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (c->dir < 0 || symlinkat(inbox_path(in), c->dir, ".from") != 0)
         return problem_system(ps, batch, "cannot open the folder of a claim", errno);
-    return fsync_dir(s, s->claim, "claim", ps);
+    int rc = fsync_dir(s, c->dir, batch, ps);       /* .from: after a cut nobody else knows which inbox it was */
+    return rc == OK ? fsync_dir(s, s->claim, "claim", ps) : rc;
 }
 
 static int open_claimed(struct claim *c, struct stat *st)

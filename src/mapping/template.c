@@ -102,8 +102,9 @@ struct template *template_parse(struct arena *a, const struct conf *c, const str
             return NULL;
         }
         if (out->n >= PARTS_MOST) {
-            pass_on(&m, &(struct problem){ .severity = PROBLEM_ERROR, .code = "MAP_SIZE",
-                                           .text = SLICE("a text holds at most 64 pieces: texts, and values in { }") }, ps);
+            struct problem p = { .severity = PROBLEM_ERROR, .code = "MAP_SIZE" };
+            p.text = SLICE("a text holds at most 64 pieces: texts, and values in { }");
+            pass_on(&m, &p, ps);
             return NULL;
         }
         struct expr *e = parse_part(a, &m, (struct slice){ s.p + open + 1, close - open - 1 }, ps);

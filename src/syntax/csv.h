@@ -297,7 +297,7 @@ int joined_fill(struct reader *r, size_t level, struct node *node, struct proble
 int joined_close(struct reader *r, struct problems *ps);
 void joined_release(struct reader *r);
 /* "line 12" of an offset of the input, for texts. */
-struct slice flat_line(struct problems *ps, uint64_t at);
+struct slice flat_line(struct problems *ps, struct arena *a, uint64_t at);
 
 int raw_open(struct reader *r, struct problems *ps);
 int raw_read(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps);

@@ -70,7 +70,7 @@ static int key_split(struct reader *r, uint64_t at, struct slice key, const stru
     buf_text(&b, "\" comes again");
     if (l->found) {
         buf_text(&b, ": it stood in ");
-        buf_add(&b, flat_line(ps, l->first));
+        buf_add(&b, flat_line(ps, ps->arena, l->first));
     }
     bool grouped = ((const struct flat_reader *)r->state)->flat->nlevels > 1;
     struct slice hint = grouped ? SLICE("rows of one key stand together; if this is another message, the format says `again`")

@@ -35,13 +35,13 @@ void message_drain(struct flat_reader *st)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-struct slice flat_line(struct problems *ps, uint64_t at)
+struct slice flat_line(struct problems *ps, struct arena *a, uint64_t at)
 {
     struct problem p = { .place = { .offset = at } };
     if (ps->locate)
-        ps->locate(ps->locate_owner, &p, ps->arena);
-    return p.place.line ? arena_printf(ps->arena, "line %u", p.place.line)
-                        : arena_printf(ps->arena, "byte %llu", (unsigned long long)at);
+        ps->locate(ps->locate_owner, &p, a);
+    return p.place.line ? arena_printf(a, "line %u", p.place.line)
+                        : arena_printf(a, "byte %llu", (unsigned long long)at);
 }
 
 void message_begin(struct reader *r, const struct group *g, struct problems *ps)
@@ -169,7 +169,7 @@ static void check_agreement(struct flat_reader *st, size_t level, struct problem
         buf_text(&b, "\" differs from \"");
         buf_add_shown(&b, value_text(v), 60);
         buf_text(&b, "\" in ");
-        buf_add(&b, flat_line(ps, v->at == VALUE_NO_PLACE ? st->node[level]->at : v->at));
+        buf_add(&b, flat_line(ps, st->arena, v->at == VALUE_NO_PLACE ? st->node[level]->at : v->at));
         problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING,
                                            .code = "ROWS_DISAGREE",
                                            .path = node_path(st->arena, st->node[level], c->column->field),
