@@ -52,6 +52,7 @@ struct reader {
     void *state; /* stays readable after reader_close: patching asks it for the dialect and the columns */
     struct companion_file *companions;   /* files of `group … file NAME join COLUMN`, set before reader_open */
     size_t ncompanions;
+    struct slice between;           /* what parts two messages of the file: json `,`; for syntax_excerpt_joined() */
 };
 
 /* A file that holds the rows of one group of another file. */
@@ -158,5 +159,8 @@ struct span {
 };
 int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
                    struct sink *out, struct problems *ps);
+/* The same with bytes between the messages: reader.between. */
+int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
+                          struct slice between, struct sink *out, struct problems *ps);
 
 #endif

@@ -40,6 +40,7 @@ const struct syntax syntax_json = {
     .write_open = jwrite_open,
     .write = jwrite_message,
     .write_close = jwrite_close,
+    .write_drop = jwrite_drop,
     .patch = jpatch_edit,
     .inspect = jread_inspect,
 };

@@ -186,8 +186,12 @@ static struct slice own_line(struct jpiece *x, struct arena *a, const struct jse
 
 struct slice jseat_line(struct jpiece *x, struct arena *a, const struct jseat *s)
 {
-    if (s->value != JPIECE_NONE && s->value + 1 < x->values[s->value].last)
-        return jpiece_blanks(x, x->values[s->value + 1].lead);
+    size_t last = JPIECE_NONE;
+
+    for (size_t i = s->value + 1; s->value != JPIECE_NONE && i < x->values[s->value].last; i = x->values[i].last)
+        last = i;
+    if (last != JPIECE_NONE)
+        return jpiece_blanks(x, x->values[last].lead);
     struct slice outer = own_line(x, a, s);
     return has_line(outer) ? arena_printf(a, "%.*s%.*s", SLICE_ARG(outer), SLICE_ARG(x->step)) : (struct slice){ "", 0 };
 }
@@ -201,7 +205,7 @@ static void add_new(struct jpiece *x, struct arena *a, const struct jitem *k, st
         return;
     }
     const struct jseat *s = k->made;
-    struct slice line = jseat_line(x, a, s), outer = own_line(x, a, s);
+    struct slice line = jseat_line(x, a, s), outer = has_line(line) ? own_line(x, a, s) : (struct slice){ "", 0 };
     buf_add(out, s->name);
     buf_byte(out, s->array ? '[' : '{');
     for (const struct jitem *i = s->first; i; i = i->next) {
@@ -255,8 +259,9 @@ static void render_anew(struct jpiece *x, struct patcher *p, struct jseat *s, si
             continue;
         if (any)
             buf_byte(&b, ',');
+        if (any || has_line(line))
+            buf_add(&b, line);
         any = true;
-        buf_add(&b, line);
         add_new(x, p->arena, k, &b);
     }
     if (any && has_line(line))

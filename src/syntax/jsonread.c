@@ -19,6 +19,14 @@ static struct slice keep(struct jread *x, struct slice text)
     return (struct slice){ p, text.n };
 }
 
+/* Members of the file stay when a message that stands around them goes. */
+static bool outside(const struct group *g)
+{
+    while (g && !g->is_message)
+        g = g->parent;
+    return g == NULL;
+}
+
 static void problem(struct reader *r, const struct node *n, const struct field *f, const char *code, uint64_t at,
                     struct slice value, struct slice text, struct slice hint, struct problems *ps)
 {
@@ -96,10 +104,11 @@ static void set_value(struct reader *r, struct node *n, const struct field *f, b
     v->len = (uint32_t)(s->end - s->at);
     v->lead = element ? 0 : (uint32_t)(s->at - x->key_at);
     v->form = s->event == JEVENT_STRING ? VALUE_QUOTED : s->event == JEVENT_NULL ? VALUE_NIL : 0;
-    struct slice text = keep(x, s->text);
+    struct arena *a = outside(n->group) ? r->arena : x->message_arena;
+    struct slice text = a == r->arena ? arena_copy(a, s->text) : keep(x, s->text);
     if (s->event == JEVENT_STRING && type_read_fast(f, text, v))
         return;
-    if (jread_value(f, s->event, text, x->message_arena, v, &fault) == OK)
+    if (jread_value(f, s->event, text, a, v, &fault) == OK)
         return;
     problem(r, n, f, fault.code, v->at + (s->event == JEVENT_STRING), text, fault.text, fault.hint, ps);
     v->form |= VALUE_LAX;                       /* so that it does not count as missing too */
@@ -110,12 +119,13 @@ static void set_key(struct reader *r, struct node *n, const struct field *f, str
     struct jread *x = r->state;
     struct value *v = node_value(n, f);
     struct fault fault = { 0 };
-    struct slice text = keep(x, buf_slice(&x->key));
+    struct arena *a = outside(n->group) ? r->arena : x->message_arena;
+    struct slice text = a == r->arena ? arena_copy(a, buf_slice(&x->key)) : keep(x, buf_slice(&x->key));
 
     v->at = x->key_at;
     v->len = (uint32_t)(x->key_end - x->key_at);
     v->form = VALUE_QUOTED | VALUE_ATTRIBUTE;
-    if (type_read(f, text, x->message_arena, v, &fault) == OK)
+    if (type_read(f, text, a, v, &fault) == OK)
         return;
     problem(r, n, f, fault.code, v->at + 1, text, fault.text, fault.hint, ps);
     v->form |= VALUE_LAX;
@@ -173,7 +183,7 @@ static struct node *begin_group(struct reader *r, struct arena *a, const struct 
                     SLICE("one is allowed here"), ps);
             return NULL;
         }
-        n = node_add(x->message_arena, around, g);
+        n = node_add(outside(g) ? r->arena : x->message_arena, around, g);
     }
     bool named = !element && spot->parent && spot == spot->parent->star;
     n->at = named ? x->key_at : x->scan.at;
@@ -473,6 +483,7 @@ int jread_open(struct reader *r, struct problems *ps)
         return STOP;
     }
     x->plan = r->format->plan[0];
+    r->between = x->plan->lines ? slice_none() : SLICE(",");
     x->message_arena = r->arena;
     x->frames = arena_zero(r->arena, (r->limits->depth + 2) * sizeof *x->frames);
     r->file = node_new(r->arena, r->format->file_group, NULL);

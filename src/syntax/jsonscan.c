@@ -209,12 +209,30 @@ static void rehash(struct jscan *s, struct jlevel *l)
         *slot_of(s, l, s->names[l->names + i].print) = (uint32_t)i + 1;
 }
 
-/* Fingerprints are keyed hashes of 64 bits: two names that share one by chance are not to be expected. */
+/* A keyed fingerprint of 64 bits, one multiplication for eight bytes: SipHash took a fifth of the time of reading.  Names
+   of one length up to eight bytes never share one; two longer ones by chance are not to be expected. */
+static uint64_t print_of(const struct jscan *s, struct slice name)
+{
+    uint64_t h = name.n * EACH(0x9D), word;
+    const char *p = name.p;
+    size_t left = name.n;
+
+    for (; left >= 8; left -= 8, p += 8) {
+        memcpy(&word, p, 8);
+        h = (h ^ word) * s->seed;
+        h ^= h >> 32;
+    }
+    word = 0;
+    memcpy(&word, p, left);
+    h = (h ^ word) * s->seed;
+    return h ^ h >> 32;
+}
+
 static int add_name(struct jscan *s)
 {
     struct jlevel *l = &s->open[s->depth - 1];
     size_t n = s->nnames - l->names;
-    uint64_t print = map_hash(s->text);
+    uint64_t print = print_of(s, s->text);
     uint32_t *slot = NULL;
 
     if (n < FEW_NAMES) {
@@ -528,6 +546,7 @@ void jscan_open(struct jscan *s, struct source *source, const struct limits *lim
                 struct problems *ps)
 {
     *s = (struct jscan){ .source = source, .limits = limits, .problems = ps, .lines = lines, .max = limits->field };
+    s->seed = map_hash(SLICE("names of an object")) | 1;
     s->open = arena_alloc(a, (limits->depth + 1) * sizeof *s->open);
 }
 

@@ -53,6 +53,7 @@ struct jscan {
     int want;                       /* enum want in jsonscan.c */
     struct jname *names;            /* of all open objects, innermost last */
     size_t nnames;
+    uint64_t seed;                  /* of the fingerprints; odd */
     struct buf name_buf;            /* that `names` lies in */
     struct buf tables, decoded;
     bool begun;

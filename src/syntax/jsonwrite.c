@@ -20,6 +20,7 @@ void jwrite_release(struct jwrite *w)
 {
     buf_release(&w->line);
     buf_release(&w->value);
+    w->line = w->value = (struct buf){ 0 };
 }
 
 void jwrite_line(struct jwrite *w, size_t depth)
@@ -269,9 +270,8 @@ static void file_members(struct writer *w, struct level *l, size_t until, size_t
 static void open_level(struct writer *w, const struct jspot *s, bool array)
 {
     struct jdocument *d = w->state;
-    bool same = d->depth && d->levels[d->depth - 1].spot == s;
 
-    if (d->depth && !same) {
+    if (d->depth) {
         struct level *up = &d->levels[d->depth - 1];
         bool member = !up->array;
         file_members(w, up, s->order, d->depth);
@@ -316,8 +316,10 @@ static int move_to(struct writer *w, const struct jspot *s, struct problems *ps)
         close_level(w);
     for (size_t i = n - same; i-- > 0;) {
         if (d->closed[chain[i]->id]) {
-            problem_addf(ps, PROBLEM_ERROR, "JSON_ONE", (struct place){ .file = w->sink->name, .offset = PLACE_NO_OFFSET },
-                         "the messages of \"%.*s\" do not stand together, so they cannot be one array", SLICE_ARG(chain[i]->name));
+            problem_addf(ps, PROBLEM_ERROR, "JSON_ONE",
+                         (struct place){ .file = w->sink->name, .offset = PLACE_NO_OFFSET },
+                         "the messages of \"%.*s\" do not stand together, so they cannot be one array",
+                         SLICE_ARG(chain[i]->name));
             return STOP;
         }
         open_level(w, chain[i], (i == 0 && s->many) || chain[i]->list);
@@ -420,6 +422,13 @@ static void nothing(struct writer *w, struct problems *ps)
     }
 }
 
+void jwrite_drop(struct writer *w)
+{
+    struct jdocument *d = w->state;
+
+    jwrite_release(&d->write);
+}
+
 int jwrite_close(struct writer *w, struct problems *ps)
 {
     struct jdocument *d = w->state;
@@ -435,6 +444,6 @@ int jwrite_close(struct writer *w, struct problems *ps)
         buf_byte(d->write.out, '\n');
     sink_turn(w->sink);
     int rc = d->write.status;
-    jwrite_release(&d->write);
+    jwrite_drop(w);
     return rc == SKIP ? STOP : rc;
 }

@@ -37,5 +37,6 @@ void jwrite_instance(struct jwrite *w, const struct jspot *s, const struct node 
 int jwrite_open(struct writer *w, struct problems *ps);
 int jwrite_message(struct writer *w, const struct node *msg, struct problems *ps);
 int jwrite_close(struct writer *w, struct problems *ps);
+void jwrite_drop(struct writer *w);
 
 #endif

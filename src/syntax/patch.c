@@ -117,9 +117,17 @@ int patch_run(struct patcher *p, struct source *original, struct sink *out, stru
 int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
                    struct sink *out, struct problems *ps)
 {
+    return syntax_excerpt_joined(original, head_end, tail_at, spans, n, slice_none(), out, ps);
+}
+
+int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
+                          struct slice between, struct sink *out, struct problems *ps)
+{
     int rc = pass_on(original, head_end, out, ps);
     for (size_t i = 0; rc == OK && i < n; i++) {
         rc = pass_on(original, spans[i].at, NULL, ps);
+        if (rc == OK && i)
+            buf_add(&out->buf, between);
         if (rc == OK)
             rc = pass_on(original, spans[i].end, out, ps);
     }
