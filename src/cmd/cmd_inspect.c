@@ -24,15 +24,16 @@ static struct slice looks_like(struct slice head)
         { "\x1F\x8B", "this is compressed with gzip: unpack it first" },
         { "\xD0\xCF\x11\xE0", "this is an old Excel or Word file: save it as CSV" },
         { "%PDF-", "this is a PDF" }, { "\x89PNG", "this is a picture" },
-        { "UNA", "this looks like EDIFACT, known are csv and xml" }, { "UNB", "this looks like EDIFACT, known are csv and xml" },
-        { "ISA", "this looks like X12, known are csv and xml" }, { "STX=", "this looks like TRADACOMS, known are csv and xml" },
-        { "{", "this looks like JSON, known are csv and xml" }, { "[", "this looks like JSON, known are csv and xml" },
+        { "UNA", "this looks like EDIFACT, known are csv, xml and json" },
+        { "UNB", "this looks like EDIFACT, known are csv, xml and json" },
+        { "ISA", "this looks like X12, known are csv, xml and json" },
+        { "STX=", "this looks like TRADACOMS, known are csv, xml and json" },
     };
     struct slice text = slice_trim(head);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (slice_starts(text, slice_of(known[i].begins)))
             return slice_of(known[i].is);
-    return SLICE("known are csv and xml");
+    return SLICE("known are csv, xml and json");
 }
 
 static void no_syntax(struct cmd *c, const char *path, struct slice head)
