@@ -74,7 +74,8 @@ static struct slice quoted_name(struct jpatch *x, struct slice name)
 }
 
 /* An instance, with its name where it is a member. */
-static struct slice spell_node(struct jpatch *x, const struct jspot *s, const struct node *n, bool member, struct slice line)
+static struct slice spell_node(struct jpatch *x, const struct jspot *s, const struct node *n, bool member,
+        struct slice line)
 {
     struct buf b = { 0 };
     struct jwrite w;
@@ -130,7 +131,8 @@ static void take_out(struct jpatch *x, size_t value)
     jseat_render(x->piece, x->patcher, s);
 }
 
-/* The object or array at a spot below a seat: what is there, or one that is made. NULL = another kind of value is there. */
+/* The object or array at a spot below a seat: what is there, or one that is made. NULL = another kind of value is
+   there. */
 static struct jseat *step_into(struct jpatch *x, struct jseat *up, const struct jspot *spot, bool array)
 {
     struct jpiece *p = x->piece;
@@ -155,7 +157,8 @@ static struct jseat *step_into(struct jpatch *x, struct jseat *up, const struct 
     return k->made;
 }
 
-/* From an instance down to the object that holds the member of `spot`; NULL = another kind of value stands on the way. */
+/* From an instance down to the object that holds the member of `spot`; NULL = another kind of value stands on the
+   way. */
 static struct jseat *seat_around(struct jpatch *x, size_t instance, const struct jspot *spot)
 {
     const struct jspot *chain[64], *base = x->piece->values[instance].spot;
@@ -207,7 +210,8 @@ static int set_old(struct jpatch *x, const struct edit *e, const struct value *o
 
     if (!raw.p || !raw.n || (x->piece && i == JPIECE_NONE && !(old->form & VALUE_ATTRIBUTE)))
         return refuse(x, old->at, "the original cannot be read a second time, so nothing in it can be changed");
-    bool away = e->value.state == VALUE_ABSENT && !(e->field->flags & FIELD_ALWAYS) && !((e->value.form & VALUE_LAX) && e->value.n);
+    bool away = e->value.state == VALUE_ABSENT && !(e->field->flags & FIELD_ALWAYS) && !((e->value.form & VALUE_LAX)
+            && e->value.n);
     if (away && !x->piece)
         return refuse(x, old->at, "a member outside the messages can be changed, not added or taken away");
     if (away && (old->form & VALUE_ATTRIBUTE))
@@ -250,7 +254,8 @@ static int insert(struct jpatch *x, const struct edit *e)
         return refuse(x, e->parent->at, "another kind of value stands where something is to be added");
     bool member = !seat->array;
     for (struct jitem *k = e->after ? seat->first : NULL; k && !after; k = k->next)
-        if (k->node == e->after || (k->value != JPIECE_NONE && x->piece->values[k->value].at == e->after->inner && e->after->at != VALUE_NO_PLACE))
+        if (k->node == e->after || (k->value != JPIECE_NONE && x->piece->values[k->value].at == e->after->inner
+                && e->after->at != VALUE_NO_PLACE))
             after = k;
     struct slice text = spell_node(x, spot, e->node, member, jseat_line(x->piece, x->arena, seat));
     if (!text.p)

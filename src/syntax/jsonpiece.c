@@ -79,7 +79,8 @@ static void add_values(struct jpiece *x, struct jscan *s, struct arena *a, const
         }
         if (v && v->kind == JEVENT_ARRAY)
             next = !v->spot ? NULL : v->spot->group && !v->spot->list ? v->spot : v->spot->star;
-        struct jvalue now = { .kind = s->event, .spot = next, .lead = x->base + (named ? lead : s->at), .at = x->base + s->at,
+        struct jvalue now = { .kind = s->event, .spot = next, .lead = x->base + (named ? lead : s->at),
+                .at = x->base + s->at,
                               .end = x->base + s->end, .parent = up, .last = x->n + 1 };
         named = false;
         ARENA_PUSH(a, x->values, x->n, x->cap) = now;
@@ -110,7 +111,8 @@ static void learn_layout(struct jpiece *x, struct patcher *p, const struct jread
         x->outer = (struct slice){ "", 0 };
     for (size_t i = 1; i < x->n; i++) {
         const struct jvalue *up = &x->values[x->values[i].parent];
-        struct slice inner = jpiece_blanks(x, x->values[i].lead), outer = up->parent == JPIECE_NONE ? x->outer : jpiece_blanks(x, up->lead);
+        struct slice inner = jpiece_blanks(x, x->values[i].lead), outer = up->parent == JPIECE_NONE ? x->outer
+                : jpiece_blanks(x, up->lead);
         if (has_line(inner) && !has_line(outer))    /* the first line of the file has no line end before it */
             outer = inner.p[0] == '\r' && inner.n > 1 ? (struct slice){ "\r\n", 2 } : (struct slice){ "\n", 1 };
         if (has_line(inner) && inner.n > outer.n && slice_starts(inner, outer)) {
@@ -193,7 +195,8 @@ struct slice jseat_line(struct jpiece *x, struct arena *a, const struct jseat *s
     if (last != JPIECE_NONE)
         return jpiece_blanks(x, x->values[last].lead);
     struct slice outer = own_line(x, a, s);
-    return has_line(outer) ? arena_printf(a, "%.*s%.*s", SLICE_ARG(outer), SLICE_ARG(x->step)) : (struct slice){ "", 0 };
+    return has_line(outer) ? arena_printf(a, "%.*s%.*s", SLICE_ARG(outer), SLICE_ARG(x->step))
+                           : (struct slice){ "", 0 };
 }
 
 static void add_new(struct jpiece *x, struct arena *a, const struct jitem *k, struct buf *out)
@@ -232,7 +235,8 @@ static void emit(struct patcher *p, struct jseat *s, size_t *used, uint64_t at, 
 }
 
 /* New items from k on, until one of the original comes; `before` and `behind` go around each. */
-static struct slice new_run(struct jpiece *x, struct arena *a, const struct jitem *k, struct slice before, struct slice behind)
+static struct slice new_run(struct jpiece *x, struct arena *a, const struct jitem *k, struct slice before,
+        struct slice behind)
 {
     struct buf b = { 0 };
 

@@ -67,13 +67,16 @@ static struct jspot *kid(struct compile *c, struct jspot *parent, const struct s
 }
 
 /* The spot that a path leads to; NULL after a problem. */
-static struct jspot *walk(struct compile *c, struct jspot *from, const struct spelling *at, const struct token *t, bool group)
+static struct jspot *walk(struct compile *c, struct jspot *from, const struct spelling *at, const struct token *t,
+        bool group)
 {
     for (size_t i = 0; i < at->nsteps; i++) {
         const struct step *s = &at->steps[i];
         const char *wrong = s->key.n ? "a path to a member has no key in brackets"
-                            : s->attribute ? "JSON has no attributes; `@name` is the name of a member that `*` stands for"
-                            : is_star(s) && (!group || i + 1 < at->nsteps) ? "`*` is the last step of the path of a group" : NULL;
+                            : s->attribute
+                                    ? "JSON has no attributes; `@name` is the name of a member that `*` stands for"
+                            : is_star(s) && (!group || i + 1 < at->nsteps)
+                                    ? "`*` is the last step of the path of a group" : NULL;
         if (wrong) {
             complain(c, t, "JSON_AT", s->attribute ? "at @name, in a group with `at …/*`" : NULL, wrong);
             return NULL;
@@ -94,13 +97,15 @@ static bool check_kind(struct compile *c, const struct spelling *at, const struc
 
 static bool is_name(const struct spelling *at)
 {
-    return at->kind == AT_PATH && at->nsteps == 1 && at->steps[0].attribute && slice_is(at->steps[0].name, "name") && !at->steps[0].prefix.n;
+    return at->kind == AT_PATH && at->nsteps == 1 && at->steps[0].attribute && slice_is(at->steps[0].name, "name")
+            && !at->steps[0].prefix.n;
 }
 
 static void add_key(struct compile *c, struct jspot *base, const struct field *f)
 {
     if (!base->parent || base != base->parent->star || base->group != f->group)
-        complain(c, &f->token, "JSON_AT", "give the group `at …/*`", "`@name` stands in a group whose path ends with `*`");
+        complain(c, &f->token, "JSON_AT", "give the group `at …/*`",
+                "`@name` stands in a group whose path ends with `*`");
     else if (base->key)
         complain(c, &f->token, "JSON_SAME_AT", NULL, "another field is the name of the same member");
     else
@@ -151,7 +156,8 @@ static void add_group(struct compile *c, struct jspot *base, const struct group 
     if (s == base) {
         complain(c, &g->token, "JSON_AT", NULL, "a group has to have a member of its own");
     } else if (s->group || s->value || s->nkids) {
-        complain(c, &g->token, "JSON_SAME_AT", NULL, "another member of the format is spelled by the same member or one within it");
+        complain(c, &g->token, "JSON_SAME_AT", NULL,
+                "another member of the format is spelled by the same member or one within it");
     } else {
         set_holder(s, g);
         c->plan->of_group[g->id] = s;
@@ -172,14 +178,17 @@ static void add_message(struct compile *c, const struct group *g)
     if (!s)
         return;
     if (s->group || s->value || (s != top && s->nkids)) {
-        complain(c, &g->token, "JSON_SAME_AT", NULL, "another message or member is spelled by the same member or one within it");
+        complain(c, &g->token, "JSON_SAME_AT", NULL,
+                "another message or member is spelled by the same member or one within it");
         return;
     }
     if (s != top && c->plan->lines)
-        complain(c, &g->token, "JSON_AT", "leave out `at`, or `lines`", "with `lines` each message is a document of its own, on its line");
+        complain(c, &g->token, "JSON_AT", "leave out `at`, or `lines`",
+                "with `lines` each message is a document of its own, on its line");
     bool shared = s == top && top->nkids;
     set_holder(s, g);
-    /* `at .` is the one object of the document, and so is one that shares it with members of the file; `at /orders` an array as far as it can be seen. */
+    /* `at .` is the one object of the document, and so is one that shares it with members of the file; `at /orders`
+       an array as far as it can be seen. */
     s->many = !c->plan->lines && !shared && !(s == top && g->at.kind == AT_PATH);
     c->plan->of_group[g->id] = s;
     for (struct jspot *up = s; up; up = up->parent)

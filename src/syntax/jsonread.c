@@ -38,7 +38,8 @@ static void problem(struct reader *r, const struct node *n, const struct field *
                                        .text = text,
                                        .hint = hint,
                                        .place = { .file = r->source->name, .offset = at,
-                                                  .width = value.n && value.n < 200 ? (uint32_t)slice_chars(value) : 1 },
+                                                  .width = value.n && value.n < 200 ? (uint32_t)slice_chars(value)
+                                                          : 1 },
                                        .message = x->message ? r->messages : 0,
                                        .path = node_path(ps->arena, n, f) });
     if (x->message)
@@ -97,7 +98,8 @@ static void set_value(struct reader *r, struct node *n, const struct field *f, b
     struct fault fault = { 0 };
 
     if (v->state != VALUE_ABSENT) {
-        problem(r, n, f, "OCCURS", s->at, slice_none(), SLICE("stands more than once"), SLICE("one is allowed here"), ps);
+        problem(r, n, f, "OCCURS", s->at, slice_none(), SLICE("stands more than once"), SLICE("one is allowed here"),
+                ps);
         return;
     }
     v->at = s->at;
@@ -210,13 +212,16 @@ static const char *event_name(enum jevent e)
 static void wrong_kind(struct reader *r, const struct jspot *spot, struct node *around, struct problems *ps)
 {
     struct jread *x = r->state;
-    const char *want = spot->many || spot->list ? "expected an array here" : spot->value && !spot->nkids ? "expected a single value here" : "expected an object here";
+    const char *want = spot->many || spot->list ? "expected an array here" : spot->value && !spot->nkids
+            ? "expected a single value here" : "expected an object here";
     const struct field *f = spot->value && !spot->group ? spot->value : NULL;
     struct slice text = spot->parent && spot != spot->parent->star
-                            ? arena_printf(ps->arena, "\"%.*s\" is %s", SLICE_ARG(spot->name), event_name(x->scan.event))
+                            ? arena_printf(ps->arena, "\"%.*s\" is %s", SLICE_ARG(spot->name),
+                                    event_name(x->scan.event))
                             : arena_printf(ps->arena, "%s stands here", event_name(x->scan.event));
 
-    problem(r, f && of_file(r, f->group) ? r->file : around, f, "JSON_KIND", x->scan.at, slice_none(), text, slice_of(want), ps);
+    problem(r, f && of_file(r, f->group) ? r->file : around, f, "JSON_KIND", x->scan.at, slice_none(), text,
+            slice_of(want), ps);
 }
 
 static bool arena_is_over(struct reader *r, struct problems *ps)
@@ -311,7 +316,8 @@ static int scalar(struct reader *r, struct arena *a, const struct jspot *spot, s
         wrong_kind(r, spot, around, ps);
         return OK;
     }
-    struct node *n = spot->group ? begin_group(r, a, spot, around, element, ps) : owner_of(r, spot->value->group, around);
+    struct node *n = spot->group ? begin_group(r, a, spot, around, element, ps) : owner_of(r, spot->value->group,
+            around);
     if (!n)
         return OK;
     if (spot->value)
@@ -324,7 +330,8 @@ static int close_frame(struct reader *r, struct problems *ps)
     struct jread *x = r->state;
     struct jframe *f = &x->frames[x->depth--];
 
-    if (x->house_seen && !x->house_end && x->scan.depth < r->limits->depth && x->scan.open[x->scan.depth].at == x->house_at)
+    if (x->house_seen && !x->house_end && x->scan.depth < r->limits->depth
+            && x->scan.open[x->scan.depth].at == x->house_at)
         x->house_end = x->scan.end;
     return !f->array && f->spot->group ? end_group(r, f->node, ps) : OK;
 }
@@ -436,8 +443,10 @@ static int finish_file(struct reader *r, struct problems *ps)
     if (r->messages == 0) {
         r->head_end = r->tail_at = source_offset(r->source, r->source->at);
         if (!x->house_seen && s && s->parent && !x->file_bad)
-            problem_addf(ps, PROBLEM_WARNING, "JSON_NO_MESSAGES", (struct place){ .file = r->source->name, .offset = 0 },
-                         "the document has nothing at %.*s, so there are no messages in it", SLICE_ARG(way(ps->arena, s)));
+            problem_addf(ps, PROBLEM_WARNING, "JSON_NO_MESSAGES", (struct place){ .file = r->source->name,
+                    .offset = 0 },
+                         "the document has nothing at %.*s, so there are no messages in it", SLICE_ARG(way(ps->arena,
+                                 s)));
     }
     if (node_check(r->file, r->arena, ps) != OK || x->file_bad)
         return STOP;
@@ -478,7 +487,8 @@ int jread_open(struct reader *r, struct problems *ps)
 
     r->state = x;
     if (!r->format) {
-        problem_addf(ps, PROBLEM_ERROR, "SYNTAX_UNKNOWN", (struct place){ .file = r->source->name, .offset = PLACE_NO_OFFSET },
+        problem_addf(ps, PROBLEM_ERROR, "SYNTAX_UNKNOWN", (struct place){ .file = r->source->name,
+                .offset = PLACE_NO_OFFSET },
                      "JSON is read by a format");
         return STOP;
     }

@@ -77,14 +77,16 @@ static int blanks(struct jscan *s)
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The first byte from p on that is a quotation mark, a backslash or a control character; *high collects the top bits. */
+/* The first byte from p on that is a quotation mark, a backslash or a control character; *high collects the top
+   bits. */
 static char *special(char *p, const char *end, uint64_t *high)
 {
     while (end - p >= 8) {
         uint64_t w;
         memcpy(&w, p, 8);
         uint64_t quote = w ^ EACH('"'), slash = w ^ EACH('\\');
-        uint64_t found = (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash) | ((w - EACH(' ')) & ~w)) & EACH(0x80);
+        uint64_t found = (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash)
+                          | ((w - EACH(' ')) & ~w)) & EACH(0x80);
         if (found)
             break;
         *high |= w & EACH(0x80);
@@ -97,7 +99,8 @@ static char *special(char *p, const char *end, uint64_t *high)
 
 static int bad_utf8(struct jscan *s, uint64_t at)
 {
-    return jscan_refuse(s, at, "JSON_ENCODING", "here the text is not UTF-8", "JSON is always UTF-8 (RFC 8259, 8.1); convert the file before");
+    return jscan_refuse(s, at, "JSON_ENCODING", "here the text is not UTF-8",
+            "JSON is always UTF-8 (RFC 8259, 8.1); convert the file before");
 }
 
 /* The token [from, to) of the window becomes the text: escapes are resolved, UTF-8 is checked. */
@@ -124,7 +127,8 @@ static int take_text(struct jscan *s, const char *from, const char *to, bool hig
 
 static int too_long(struct jscan *s)
 {
-    const char *text = arena_printf(s->problems->arena, "a text or number of more than %llu bytes", (unsigned long long)s->max).p;
+    const char *text = arena_printf(s->problems->arena, "a text or number of more than %llu bytes",
+            (unsigned long long)s->max).p;
     return jscan_refuse(s, s->at, "LIMIT_FIELD", text, NULL);
 }
 
@@ -151,7 +155,8 @@ static int string(struct jscan *s)
             p += 2;
         } else {
             s->recoverable = true;
-            const char *hint = *p == '\n' || *p == '\r' ? "a line break in a text is spelled \\n; or a quotation mark is missing"
+            const char *hint = *p == '\n' || *p == '\r'
+                    ? "a line break in a text is spelled \\n; or a quotation mark is missing"
                                                         : "spell it as an escape, such as \\t or \\u0001";
             return jscan_refuse(s, source_offset(src, p), "JSON_CONTROL", "a control character stands in a text", hint);
         }
@@ -172,8 +177,10 @@ static int twice(struct jscan *s, uint64_t first)
 
     if (s->problems->locate)
         s->problems->locate(s->problems->locate_owner, &there, a);
-    struct slice where = there.place.line ? arena_printf(a, "the first one stands in line %u, column %u", there.place.line, there.place.column)
-                                          : arena_printf(a, "the first one stands at byte %llu", (unsigned long long)first);
+    struct slice where = there.place.line ? arena_printf(a, "the first one stands in line %u, column %u",
+            there.place.line, there.place.column)
+                                          : arena_printf(a, "the first one stands at byte %llu",
+                                                  (unsigned long long)first);
     problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR,
                                                 .code = "JSON_KEY_TWICE",
                                                 .text = SLICE("stands twice in this object"),
@@ -209,7 +216,8 @@ static void rehash(struct jscan *s, struct jlevel *l)
         *slot_of(s, l, s->names[l->names + i].print) = (uint32_t)i + 1;
 }
 
-/* A keyed fingerprint of 64 bits, one multiplication for eight bytes: SipHash took a fifth of the time of reading.  Names
+/* A keyed fingerprint of 64 bits,
+        one multiplication for eight bytes: SipHash took a fifth of the time of reading.  Names
    of one length up to eight bytes never share one; two longer ones by chance are not to be expected. */
 static uint64_t print_of(const struct jscan *s, struct slice name)
 {
@@ -261,7 +269,8 @@ static bool ends_token(int c)
     return c == ',' || c == ']' || c == '}' || c <= ' ' || c == ':' || c == '"' || c == '/';
 }
 
-/* A number or word from the byte at hand on, up to what cannot belong to it; the last token of a text may end with it. */
+/* A number or word from the byte at hand on, up to what cannot belong to it; the last token of a text may end with
+   it. */
 static int bare(struct jscan *s)
 {
     struct source *src = s->source;
@@ -397,7 +406,8 @@ static int name(struct jscan *s, int c)
         if (c == -1)
             return ended(s, at);
         if (c != ':')
-            return jscan_refuse(s, here(s), "JSON_SYNTAX", "a `:` is missing behind this member's name", "\"name\": value");
+            return jscan_refuse(s, here(s), "JSON_SYNTAX", "a `:` is missing behind this member's name",
+                    "\"name\": value");
         s->source->at++;
     }
     s->want = WANT_VALUE;
@@ -420,7 +430,8 @@ static int after_value(struct jscan *s, int c)
     s->want = object ? WANT_NAME : WANT_VALUE;
     c = blanks(s);
     if (c == '}' || c == ']')
-        return jscan_refuse(s, comma, "JSON_SYNTAX", "a comma stands before the closing bracket", "take out the comma behind the last value");
+        return jscan_refuse(s, comma, "JSON_SYNTAX", "a comma stands before the closing bracket",
+                "take out the comma behind the last value");
     return c < 0 ? c : object ? name(s, c) : value(s, c);
 }
 
@@ -438,7 +449,8 @@ static int begin(struct jscan *s)
     bool wide = (skip && bom != CHARSET_UTF_8) || (head.n >= 2 && (!head.p[0] || !head.p[1]));
     s->source->charset = CHARSET_UTF_8;
     if (wide)
-        return jscan_refuse(s, here(s), "JSON_ENCODING", "the file is UTF-16 or UTF-32", "JSON is always UTF-8 (RFC 8259, 8.1); convert the file before");
+        return jscan_refuse(s, here(s), "JSON_ENCODING", "the file is UTF-16 or UTF-32",
+                "JSON is always UTF-8 (RFC 8259, 8.1); convert the file before");
     s->source->at += skip;
     return OK;
 }
@@ -457,7 +469,8 @@ static int broken_line(struct jscan *s)
     s->recoverable = true;
     const char *text = s->depth ? "the line ends before its document does" : "the line ends within a value";
     return jscan_refuse(s, s->depth ? s->open[s->depth - 1].at : here(s), "JSON_LINE", text,
-                        "with `syntax json lines` each document stands on one line; leave out `lines` for one document over many");
+                        "with `syntax json lines` each document stands on one line; "
+                        "leave out `lines` for one document over many");
 }
 
 /* Between documents: END, or the first byte of the next one in *c. */
@@ -472,7 +485,8 @@ static int next_document(struct jscan *s, int *c)
             return at_end(s);
         if (*c != -2 || !(lines || s->either))
             return jscan_refuse(s, here(s), "JSON_AFTER", "something follows the end of the document",
-                                s->lines ? "each document on a line of its own" : "for one document per line say `syntax json lines`");
+                                s->lines ? "each document on a line of its own"
+                                        : "for one document per line say `syntax json lines`");
     }
     s->want = WANT_DOCUMENT;
     s->recoverable = false;
@@ -533,7 +547,8 @@ bool jscan_resync(struct jscan *s)
     s->tables.n = 0;
     s->want = WANT_DOCUMENT;
     for (;;) {
-        char *p = s->source->at < s->source->end ? memchr(s->source->at, '\n', (size_t)(s->source->end - s->source->at)) : NULL;
+        char *p = s->source->at < s->source->end ? memchr(s->source->at, '\n', (size_t)(s->source->end - s->source->at))
+                : NULL;
         s->source->at = p ? p + 1 : s->source->end;
         if (p)
             return true;

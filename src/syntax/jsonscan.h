@@ -40,7 +40,8 @@ struct jscan {
     const struct limits *limits;
     struct problems *problems;
     bool lines;
-    bool either;                    /* more documents may follow, each on a new line: for who does not know the format */
+    /* more documents may follow, each on a new line: for who does not know the format */
+    bool either;
     enum jevent event;
     struct slice text;              /* names and strings: without quotes and escapes; numbers: the lexeme */
     bool escaped;                   /* spelled with escapes, so text is a copy */
@@ -67,7 +68,8 @@ void jscan_close(struct jscan *s);
 /* Skips to behind the end of the line; false at the end of the file. */
 bool jscan_resync(struct jscan *s);
 
-/* After the end of a document of `lines`: goes to behind the end of its line, if nothing else is there; where that is. */
+/* After the end of a document of `lines`: goes to behind the end of its line, if nothing else is there; where that
+   is. */
 uint64_t jscan_line_end(struct jscan *s);
 
 /* A problem at an offset of the file; returns STOP. */

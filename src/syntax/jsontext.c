@@ -89,7 +89,8 @@ void jtext_spell(struct buf *out, struct slice text)
             continue;
         buf_add(out, slice_range(plain, p));
         plain = p + 1;
-        const char *short_form = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+        const char *short_form = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\r' ? "\\r"
+                : c == '\t' ? "\\t" : NULL;
         if (short_form)
             buf_text(out, short_form);
         else
@@ -229,7 +230,8 @@ const char *jtext_no_name(int c, const char **hint)
 
 const char *jtext_no_comma(int c, bool object, const char **hint)
 {
-    *hint = object ? "members are parted by `,`, the last one is followed by `}`" : "values are parted by `,`, the last one is followed by `]`";
+    *hint = object ? "members are parted by `,`, the last one is followed by `}`"
+            : "values are parted by `,`, the last one is followed by `]`";
     switch (c) {
     case ']': return "`]` closes what `{` opened";
     case '}': return "`}` closes what `[` opened";

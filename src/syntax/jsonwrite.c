@@ -330,7 +330,8 @@ static int move_to(struct writer *w, const struct jspot *s, struct problems *ps)
 static int one_message(struct writer *w, struct problems *ps)
 {
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "JSON_ONE",
-                                       .text = SLICE("the message of this format is the whole document, so a file holds one message"),
+                                       .text = SLICE("the message of this format is the whole document, "
+                                                     "so a file holds one message"),
                                        .hint = SLICE("say `syntax json lines`, or `at /orders` for an array of them"),
                                        .place = { .file = w->sink->name, .offset = PLACE_NO_OFFSET } });
     return STOP;
