@@ -263,7 +263,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
 }
 
-/* As many as there is room for: small ones in waves, in their order. */
+/* As many as there is room for, up to the first long one: small ones in waves, in their order. */
 static int claim_ready(struct supervisor *s, struct intake *in)
 {
     const struct drop *wave[WAVE];
@@ -280,8 +280,10 @@ static int claim_ready(struct supervisor *s, struct intake *in)
             rc = wave_claim(s, in, wave, nwave);
             nwave = 0;
         }
-        if (fits && !small && rc <= WARN)
+        if (fits && !small && rc <= WARN) {
             rc = claim_one(s, in, d);
+            break;                                  /* work on it begins before the next one is copied */
+        }
     }
     return rc <= WARN && nwave ? wave_claim(s, in, wave, nwave) : rc;
 }
