@@ -160,7 +160,7 @@ struct span {
 int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
                    struct sink *out, struct problems *ps);
 /* The same with bytes between the messages: reader.between. */
-int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
-                          struct slice between, struct sink *out, struct problems *ps);
+int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans,
+                          size_t n, struct slice between, struct sink *out, struct problems *ps);
 
 #endif

@@ -39,7 +39,9 @@ static void return_leases(struct supervisor *s, const struct trip *t)
         struct sequence_lease rest = { (int64_t)r->from, (int64_t)r->to + 1 };
         if (!q)
             continue;
-        struct sequence rule = { .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to, .size = (int)q->size };
+        struct sequence rule = { .name = q->name, .size = (int)q->size };
+        rule.from = (int64_t)q->from;
+        rule.to = (int64_t)q->to;
         sequence_return(&s->store, &rule, &rest, s->ps);
     }
 }

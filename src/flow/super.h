@@ -6,8 +6,9 @@
  *     helper  one worker process and the trip that it works on
  *
  * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → delivered → TO_ZIP → ZIPPING (a worker packs
- * it; a small one is packed at once) → archived: gone; or HELD until `due`. The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties
- * them together, but are delivered in that order (unless `order any`).
+ * it; a small one is packed at once) → archived: gone; or HELD until `due`.  The trips of a flow stand in a list in the
+ * order of their files; they may run side by side when nothing ties them together, but are delivered in that order
+ * (unless `order any`).
  */
 #ifndef WAYBILL_FLOW_SUPER_H
 #define WAYBILL_FLOW_SUPER_H

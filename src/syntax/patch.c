@@ -120,8 +120,8 @@ int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at,
     return syntax_excerpt_joined(original, head_end, tail_at, spans, n, slice_none(), out, ps);
 }
 
-int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
-                          struct slice between, struct sink *out, struct problems *ps)
+int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans,
+                          size_t n, struct slice between, struct sink *out, struct problems *ps)
 {
     int rc = pass_on(original, head_end, out, ps);
     for (size_t i = 0; rc == OK && i < n; i++) {

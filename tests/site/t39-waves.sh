@@ -1,5 +1,5 @@
 #!/bin/sh
-# t36-waves - many small files share their fsyncs; a long one is packed by a worker: neither loses nor doubles anything
+# t39-waves - many small files share their fsyncs; a long one is packed by a worker: neither loses nor doubles anything
 . "$(dirname "$0")/lib.sh"
 
 small_site site << END
