@@ -140,7 +140,7 @@ static void flow_defaults(struct site_loading *l, struct flow *f)
     f->site = l->site;
     f->index = (uint32_t)l->site->nflows;
     f->duplicates[DUPLICATE_CONTENT] = DUPLICATE_REJECT;
-    f->duplicates[DUPLICATE_REFERENCE] = DUPLICATE_WARN;
+    f->duplicates[DUPLICATE_REFERENCE] = DUPLICATE_PROCESS;     /* no syntax of this version has references */
     f->duplicates[DUPLICATE_KEY] = DUPLICATE_PROCESS;
     f->nretry = sizeof delays / sizeof *delays;
     f->retry = arena_alloc(l->arena, sizeof delays);

@@ -39,6 +39,8 @@ void site_later(struct site_loading *l, struct flow *f)
 {
     if (f->batch_ref.n)
         later(l, f, &f->track->tokens[0], "`batch` (staging)");
+    if (f->duplicates[DUPLICATE_REFERENCE] != DUPLICATE_PROCESS)
+        later(l, f, &f->token, "`duplicates reference`");
     for (size_t i = 0; i < f->noperations; i++) {
         const struct operation *op = f->operations[i];
         if (!op->on)

@@ -10,11 +10,11 @@
 static struct ledger *ledger_of(struct supervisor *s, const struct flow *f)
 {
     struct ledger **l = &s->ledgers[f->index];
-    if (*l)
-        return *l;
-    arena_init(&s->ledger_arenas[f->index], 0);
-    if (ledger_open(&s->ledger_arenas[f->index], &s->store, arena_cstr(&s->arena, f->name), l, s->ps) > WARN)
-        *l = NULL;
+    if (!*l) {
+        arena_init(&s->ledger_arenas[f->index], 0);
+        if (ledger_open(&s->ledger_arenas[f->index], &s->store, arena_cstr(&s->arena, f->name), l, s->ps) > WARN)
+            *l = NULL;
+    }
     return *l;
 }
 

@@ -36,7 +36,7 @@ struct wave {
 
 static void fail(struct wave *w, int rc)
 {
-    if (rc > SKIP && rc != END && w->fault == OK)
+    if (rc > SKIP && w->fault == OK)
         w->fault = rc;
 }
 

@@ -148,7 +148,7 @@ static void fill(struct xpatch *x, const struct gap *g, struct slice head, struc
 {
     struct xpiece *p = x->piece;
     struct buf bytes = { 0 };
-    uint64_t at = g->at, end = g->at;
+    uint64_t at = g->at, end = at;
 
     if (g->opens) {
         const struct xpiece_element *e = element(x, g->parent);

@@ -162,6 +162,15 @@ static void later_features_keep_the_flow_off(void **state)
     assert_null(site_flow(s, SLICE("orders"))->off);
 }
 
+static void a_policy_that_nothing_obeys_keeps_the_flow_off(void **state)
+{
+    (void)state;
+    struct site *s = load(HEAD "flow orders {\n    on yes\n    set owner \"N\"\n    duplicates reference reject\n"
+                          "    operation convert {\n        take inbox \"inbox/orders\"\n"
+                          "        give outbox \"outbox\" name \"x_{batch}.csv\" map test\n    }\n}\n", OK);
+    assert_string_equal(site_flow(s, SLICE("orders"))->off, "SITE_LATER");
+}
+
 static void a_name_of_one_message_needs_each(void **state)
 {
     (void)state;
@@ -225,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_missing_param_keeps_the_flow_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(given_settings_win, set_up, tear_down),
         cmocka_unit_test_setup_teardown(later_features_keep_the_flow_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_policy_that_nothing_obeys_keeps_the_flow_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_of_one_message_needs_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, set_up, tear_down),
