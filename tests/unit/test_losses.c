@@ -71,6 +71,7 @@ static void test_first(void **state)
                              MAPPING_FORWARD);
     assert_non_null(strstr(all, "first of several A | B (3)"));
     assert_non_null(strstr(all, "first of several Row[1]/Kind (4): number 1 of several"));
+    tree_release(&t);
     assert_string_equal(losses(&t, "mapping l => r\nM => R {\n    A => Code\n}\n", MAPPING_BACKWARD), "");
     tree_release(&t);
 }
