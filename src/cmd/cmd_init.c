@@ -89,11 +89,24 @@ static int make_folders(struct cmd *c, const struct site *s)
     return rc;
 }
 
+/* A folder, or the name of an integration among the installed mappings. */
+static const char *integration(struct cmd *c, const char *from)
+{
+    if (file_exists(from) || strchr(from, '/'))
+        return from;
+    for (const char *const *root = c->finder.roots; *root; root++) {
+        const char *path = file_join(c->arena, *root, from);
+        if (file_exists(path))
+            return path;
+    }
+    return from;
+}
+
 static int make(struct cmd *c, const char *dir, const char *from)
 {
     struct site_env env = { .roots = c->finder.roots };
     struct site *site;
-    int rc = from ? put_copy(c, from, dir) : put_example(c, dir);
+    int rc = from ? put_copy(c, integration(c, from), dir) : put_example(c, dir);
     if (rc > WARN)
         return EXIT_SYSTEM;
     rc = site_load(c->arena, &env, dir, &site, c->problems);
@@ -144,7 +157,8 @@ const struct command command_init = {
     .run = run,
     .usage = "init [--from FOLDER] DIR",
     .summary = "make a site with a worked example",
-    .help = "  -f, --from FOLDER      the files of an integration (site.conf, *.format, *.map) instead of the example\n"
+    .help = "  -f, --from FOLDER      the files of an integration (site.conf, *.format, *.map) instead of the example; a name\n"
+            "                         without a slash is looked up among the installed mappings too\n"
             "\nThe example takes orders as CSV and gives them to a warehouse as XML, with a log of what was refused.\n"
             "DIR must be empty or not there yet.\n",
 };

@@ -75,7 +75,7 @@ static void show(const struct telling *t, struct buf *out, long pid)
         buf_printf(out, "watched by process %ld\n", pid);
     else
         buf_text(out, "nobody watches this site at the moment\n");
-    buf_printf(out, "%llu batches archived\n", (unsigned long long)t->archived);
+    buf_printf(out, "%llu batch%s archived\n", (unsigned long long)t->archived, t->archived == 1 ? "" : "es");
     if (t->first) {
         buf_byte(out, '\n');
         column(out, SLICE("BATCH"), 24);

@@ -29,6 +29,11 @@ END
 "$dest/bin/waybill" convert -m "$mapping" -o "$temp/program.xml" "$temp/in.csv"
 result $? "the installed program converts"
 
+# An integration by its name alone, from where it was installed.
+(cd "$temp" && WAYBILL_PATH="$dest/share/waybill/mappings" "$dest/bin/waybill" init site --from 24so-ongoing > init.log) &&
+    [ -f "$temp/site/site.conf" ] && [ -d "$temp/site/inbox/products" ]
+result $? "init finds an installed integration by its name"
+
 PKG_CONFIG_PATH=$dest/lib/pkgconfig
 PKG_CONFIG_SYSROOT_DIR=$temp/root
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
