@@ -24,7 +24,7 @@ static inline int jequal_ours(struct slice text, struct buf *out, struct problem
         if (s.event == JEVENT_NUMBER && s.text.n < sizeof number) {
             memcpy(number, s.text.p, s.text.n);
             number[s.text.n] = 0;
-            buf_printf(out, "%.9g ", strtod(number, NULL));
+            buf_printf(out, "%.9g ", strtod(number, NULL) + 0.0);    /* jansson drops the sign of a whole -0 */
         } else if (s.event <= JEVENT_CLOSE) {
             buf_text(out, s.event == JEVENT_OBJECT ? "{ " : s.event == JEVENT_ARRAY ? "[ " : "] ");
         } else if (s.event == JEVENT_NAME || s.event == JEVENT_STRING) {
@@ -65,7 +65,7 @@ static inline void jequal_theirs(const json_t *j, struct buf *out)
     case JSON_NULL: buf_text(out, "null "); break;
     case JSON_TRUE: buf_text(out, "true "); break;
     case JSON_FALSE: buf_text(out, "false "); break;
-    default: buf_printf(out, "%.9g ", json_number_value(j));
+    default: buf_printf(out, "%.9g ", json_number_value(j) + 0.0);
     }
 }
 
