@@ -70,7 +70,7 @@ static inline void jequal_theirs(const json_t *j, struct buf *out)
 }
 
 /* What differs, or NULL.  Known differences: jansson takes no byte order mark, no name with U+0000 and no number beyond a
-   double, and goes deeper. */
+   double, goes deeper, and ends at a NUL behind the document. */
 static inline const char *jequal_differ(struct slice text, struct arena *a)
 {
     struct problems ps;
@@ -87,6 +87,8 @@ static inline const char *jequal_differ(struct slice text, struct arena *a)
         jequal_theirs(j, &theirs);
     enum json_error_code why = json_error_code(&error);
     bool known = rc == STOP && (slice_starts(slice_of(ps.first->code), SLICE("LIMIT_")));
+    if (text.n && memchr(text.p, 0, text.n))    /* jansson takes a NUL behind the document for its end */
+        known = true;
     if (!j && (why == json_error_numeric_overflow || why == json_error_null_byte_in_key))
         known = true;
     if ((rc == END) != (j != NULL))
