@@ -26,7 +26,36 @@ struct lease_range {
     uint64_t from, to;              /* both included */
 };
 
-/* One file through one operation. */
+/* A batch of the flow that has a staged document: what a file may update. */
+struct open_batch {
+    struct slice batch;             /* id */
+    const char *path;               /* of its current staged document */
+    bool applied;                   /* this file changed it already (a crash between two batches): nothing is written */
+};
+
+/* A lines file of the batch that is taken, as its waybill lists it. */
+struct job_log {
+    const char *path;
+    uint64_t size;
+    char sha256[SHA256_HEX];
+};
+
+/* One edit by hand. */
+struct amend {
+    struct slice message;           /* its key as people write it: parts joined by a blank */
+    struct slice path, value;       /* "Line[2]/Quantity"; value n 0 = nothing */
+};
+
+/*
+ * One document through one operation.  Which job it is follows from the operation:
+ *
+ *     namends > 0                      edits by hand: the input is the staged document of the batch
+ *     take inbox, no `give batch`      a file is converted
+ *     take inbox, `give batch new`     a file is staged: OUTPUT_STAGE of its own batch
+ *     take inbox, `give batch`         a file updates the open batches: OUTPUT_STAGE and OUTPUT_LOG for each it changes
+ *     take batch                       the input is the batch's staged document; what changes of it is OUTPUT_STAGE
+ *     take table                       the input is the table's content; what changes of it is OUTPUT_TABLE, give NULL
+ */
 struct job {
     const struct operation *operation;
     struct slice batch, file;       /* id; the name that the sender gave */
@@ -37,23 +66,44 @@ struct job {
     uint32_t attempt;
     struct lease_range *leases;     /* of earlier attempts, used first */
     size_t nleases;
+    struct settings sets;           /* params of this run: they win over those of the site */
+    struct slice *selection;        /* keys of the messages to take, as people write them; 0 = all */
+    size_t nselection;
+    struct open_batch *open;        /* oldest first; for the tables `of open` too */
+    size_t nopen;
+    struct job_log *logs;           /* of the batch taken, oldest first */
+    size_t nlogs;
+    uint32_t *before;               /* by give: the outputs of earlier runs, {n} goes on from there; NULL = none */
+    struct amend *amends;
+    size_t namends;
 };
 
 enum output_kind {
     OUTPUT_FILE,                    /* for an outbox */
-    OUTPUT_TABLE,                   /* the whole new content of a table */
+    OUTPUT_TABLE,                   /* the whole new content of a table: the give's, without one the table taken */
     OUTPUT_REJECTED,                /* refused messages in the original syntax */
     OUTPUT_LINES,                   /* detail per message, JSON lines */
     OUTPUT_LEDGER,                  /* one line per finished message: what the ledger takes over when delivered */
+    OUTPUT_STAGE,                   /* the whole new staged document of the batch `target` */
+    OUTPUT_LOG,                     /* what this job said about messages of the batch `target`: a lines file for it */
+};
+
+struct skip_count {
+    struct slice code;              /* or the state of tracked instances */
+    uint64_t count;
 };
 
 struct output {
     enum output_kind kind;
     const struct give *give;        /* NULL unless FILE or TABLE */
     struct slice name;              /* final name in the outbox */
-    uint32_t number;                /* of the job's outputs, from 1 */
+    uint32_t number;                /* of the give's outputs, from 1; STAGE and LOG: by target, 0 = its own batch */
     uint64_t bytes, messages;
     char sha256[SHA256_HEX];
+    struct slice target;            /* STAGE, LOG: the batch; its own id = its own */
+    struct skip_count *states;      /* STAGE, when complete: tracked instances by state, in the order of `track` */
+    size_t nstates;
+    bool unfinished;                /* some tracked instance is not in the last state */
 };
 
 /* What a worker asks of its supervisor while it works. */
@@ -75,11 +125,6 @@ struct pinned_table {
     uint64_t rows;
 };
 
-struct skip_count {
-    struct slice code;
-    uint64_t count;
-};
-
 struct result {
     int status;                     /* OK, STOP, TEMP */
     struct slice code, text;        /* of STOP and TEMP: the first reason */
@@ -91,6 +136,8 @@ struct result {
     size_t ntables;
     struct lease_range *leases;     /* numbers that were leased last and not used: they may go back */
     size_t nleases;
+    struct skip_count *states;      /* of the batch taken, when no new stage was written; empty: unchanged */
+    size_t nstates;
 };
 
 /* Private state of a worker that outlives jobs: loaded tables. */

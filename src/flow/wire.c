@@ -113,6 +113,49 @@ ssize_t wire_receive(int socket, char *p, size_t n, int *fd_out)
     return got;
 }
 
+static void wire_counted(struct buf *b, const struct skip_count *list, size_t n)
+{
+    wire_number(b, n);
+    for (size_t i = 0; i < n; i++) {
+        wire_text(b, list[i].code);
+        wire_number(b, list[i].count);
+    }
+}
+
+/* What only jobs of flows that stage have. */
+static void wire_staging(struct buf *b, const struct job *j)
+{
+    wire_number(b, j->sets.n);
+    for (size_t i = 0; i < j->sets.n; i++) {
+        wire_text(b, j->sets.list[i].name);
+        wire_text(b, j->sets.list[i].value);
+    }
+    wire_number(b, j->nselection);
+    for (size_t i = 0; i < j->nselection; i++)
+        wire_text(b, j->selection[i]);
+    wire_number(b, j->nopen);
+    for (size_t i = 0; i < j->nopen; i++) {
+        wire_text(b, j->open[i].batch);
+        wire_text(b, slice_of(j->open[i].path));
+        wire_number(b, j->open[i].applied);
+    }
+    wire_number(b, j->nlogs);
+    for (size_t i = 0; i < j->nlogs; i++) {
+        wire_text(b, slice_of(j->logs[i].path));
+        wire_number(b, j->logs[i].size);
+        wire_text(b, slice_of(j->logs[i].sha256));
+    }
+    wire_number(b, j->before ? j->operation->ngives : 0);
+    for (size_t i = 0; j->before && i < j->operation->ngives; i++)
+        wire_number(b, j->before[i]);
+    wire_number(b, j->namends);
+    for (size_t i = 0; i < j->namends; i++) {
+        wire_text(b, j->amends[i].message);
+        wire_text(b, j->amends[i].path);
+        wire_text(b, j->amends[i].value);
+    }
+}
+
 void wire_job(struct buf *b, const struct job *j)
 {
     wire_number(b, WIRE_JOB);
@@ -130,6 +173,7 @@ void wire_job(struct buf *b, const struct job *j)
         wire_number(b, j->leases[i].from);
         wire_number(b, j->leases[i].to);
     }
+    wire_staging(b, j);
 }
 
 static size_t get_count(struct wire *w)
@@ -151,6 +195,78 @@ static void get_leases(struct wire *w, struct lease_range **list, size_t *n)
     }
 }
 
+static void get_hex(struct wire *w, char out[SHA256_HEX])
+{
+    struct slice hex = wire_get_text(w);
+    if (hex.n >= SHA256_HEX)
+        w->bad = true;
+    else if (hex.n)
+        memcpy(out, hex.p, hex.n);
+}
+
+static const char *get_path(struct wire *w)
+{
+    struct slice path = wire_get_text(w);
+    return arena_cstr(w->arena, path.p ? path : SLICE(""));
+}
+
+static struct skip_count *get_counted(struct wire *w, size_t *n)
+{
+    *n = get_count(w);
+    struct skip_count *list = arena_zero(w->arena, (*n + 1) * sizeof *list);
+    for (size_t i = 0; i < *n; i++) {
+        list[i].code = wire_get_text(w);
+        list[i].count = wire_get_number(w);
+    }
+    return list;
+}
+
+static void get_files(struct wire *w, struct job *j)
+{
+    j->nopen = get_count(w);
+    j->open = arena_zero(w->arena, (j->nopen + 1) * sizeof *j->open);
+    for (size_t i = 0; i < j->nopen; i++) {
+        j->open[i].batch = wire_get_text(w);
+        j->open[i].path = get_path(w);
+        j->open[i].applied = wire_get_number(w) != 0;
+    }
+    j->nlogs = get_count(w);
+    j->logs = arena_zero(w->arena, (j->nlogs + 1) * sizeof *j->logs);
+    for (size_t i = 0; i < j->nlogs; i++) {
+        j->logs[i].path = get_path(w);
+        j->logs[i].size = wire_get_number(w);
+        get_hex(w, j->logs[i].sha256);
+    }
+}
+
+static void get_staging(struct wire *w, struct job *j)
+{
+    j->sets.n = j->sets.cap = get_count(w);
+    j->sets.list = arena_zero(w->arena, (j->sets.n + 1) * sizeof *j->sets.list);
+    for (size_t i = 0; i < j->sets.n; i++) {
+        j->sets.list[i].name = wire_get_text(w);
+        j->sets.list[i].value = wire_get_text(w);
+    }
+    j->nselection = get_count(w);
+    j->selection = arena_zero(w->arena, (j->nselection + 1) * sizeof *j->selection);
+    for (size_t i = 0; i < j->nselection; i++)
+        j->selection[i] = wire_get_text(w);
+    get_files(w, j);
+    size_t ngives = get_count(w);
+    if (ngives != 0 && ngives != j->operation->ngives)
+        w->bad = true;
+    j->before = w->bad || !ngives ? NULL : arena_zero(w->arena, ngives * sizeof *j->before);
+    for (size_t i = 0; j->before && i < ngives; i++)
+        j->before[i] = (uint32_t)wire_get_number(w);
+    j->namends = get_count(w);
+    j->amends = arena_zero(w->arena, (j->namends + 1) * sizeof *j->amends);
+    for (size_t i = 0; i < j->namends; i++) {
+        j->amends[i].message = wire_get_text(w);
+        j->amends[i].path = wire_get_text(w);
+        j->amends[i].value = wire_get_text(w);
+    }
+}
+
 int wire_get_job(struct wire *w, const struct site *site, struct job *j)
 {
     uint64_t flow = wire_get_number(w), operation = wire_get_number(w);
@@ -164,6 +280,7 @@ int wire_get_job(struct wire *w, const struct site *site, struct job *j)
     j->size = wire_get_number(w);
     j->attempt = (uint32_t)wire_get_number(w);
     get_leases(w, &j->leases, &j->nleases);
+    get_staging(w, j);
     return w->bad ? STOP : OK;
 }
 
@@ -176,6 +293,28 @@ void wire_output(struct buf *b, const struct output *o)
     wire_number(b, o->bytes);
     wire_number(b, o->messages);
     wire_text(b, slice_of(o->sha256));
+    wire_text(b, o->target);
+    wire_counted(b, o->states, o->nstates);
+    wire_number(b, o->unfinished);
+}
+
+/* Which outputs name a give, which a batch. */
+static bool output_fits(const struct output *o, const struct operation *op)
+{
+    switch (o->kind) {
+    case OUTPUT_FILE:
+        return o->give != NULL;
+    case OUTPUT_TABLE:
+        return o->give ? o->give->kind == GIVE_TABLE : op->take.kind == TAKE_TABLE;
+    case OUTPUT_STAGE:
+    case OUTPUT_LOG:
+        return o->target.n > 0;
+    case OUTPUT_REJECTED:
+    case OUTPUT_LINES:
+    case OUTPUT_LEDGER:
+        return true;
+    }
+    return false;
 }
 
 int wire_get_output(struct wire *w, const struct operation *op, struct output *o)
@@ -186,15 +325,14 @@ int wire_get_output(struct wire *w, const struct operation *op, struct output *o
     o->number = (uint32_t)wire_get_number(w);
     o->bytes = wire_get_number(w);
     o->messages = wire_get_number(w);
-    struct slice hex = wire_get_text(w);
-    if (hex.n >= SHA256_HEX)
-        w->bad = true;
-    else if (hex.n)
-        memcpy(o->sha256, hex.p, hex.n);
+    get_hex(w, o->sha256);
+    o->target = wire_get_text(w);
+    o->states = get_counted(w, &o->nstates);
+    o->unfinished = wire_get_number(w) != 0;
     if (give != UINT64_MAX && give >= op->ngives)
         w->bad = true;
     o->give = !w->bad && give != UINT64_MAX ? op->gives[give] : NULL;
-    if (o->kind > OUTPUT_LEDGER || ((o->kind == OUTPUT_FILE || o->kind == OUTPUT_TABLE) && !o->give))
+    if (!w->bad && !output_fits(o, op))
         w->bad = true;
     return w->bad ? STOP : OK;
 }
@@ -266,11 +404,8 @@ static void wire_counts(struct buf *b, const struct result *r)
     const uint64_t counts[] = { r->messages, r->done, r->skipped, r->waiting, r->rejected, r->warnings, r->notes };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         wire_number(b, counts[i]);
-    wire_number(b, r->nskips);
-    for (size_t i = 0; i < r->nskips; i++) {
-        wire_text(b, r->skips[i].code);
-        wire_number(b, r->skips[i].count);
-    }
+    wire_counted(b, r->skips, r->nskips);
+    wire_counted(b, r->states, r->nstates);
 }
 
 void wire_result(struct buf *b, const struct result *r)
@@ -305,12 +440,8 @@ static void get_counts(struct wire *w, struct result *r)
     uint64_t *counts[] = { &r->messages, &r->done, &r->skipped, &r->waiting, &r->rejected, &r->warnings, &r->notes };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         *counts[i] = wire_get_number(w);
-    r->nskips = get_count(w);
-    r->skips = arena_zero(w->arena, (r->nskips + 1) * sizeof *r->skips);
-    for (size_t i = 0; i < r->nskips; i++) {
-        r->skips[i].code = wire_get_text(w);
-        r->skips[i].count = wire_get_number(w);
-    }
+    r->skips = get_counted(w, &r->nskips);
+    r->states = get_counted(w, &r->nstates);
 }
 
 static void get_tables(struct wire *w, struct result *r)
@@ -319,9 +450,7 @@ static void get_tables(struct wire *w, struct result *r)
     r->tables = arena_zero(w->arena, (r->ntables + 1) * sizeof *r->tables);
     for (size_t i = 0; i < r->ntables; i++) {
         r->tables[i].name = wire_get_text(w);
-        struct slice hex = wire_get_text(w);
-        if (hex.n < SHA256_HEX)
-            memcpy(r->tables[i].sha256, hex.n ? hex.p : "", hex.n);
+        get_hex(w, r->tables[i].sha256);
         r->tables[i].rows = wire_get_number(w);
     }
 }
