@@ -14,6 +14,21 @@
  * or  rc = batch_retry(b, "SYS_FULL", &policy, problems);       same place, another time; GAVE_UP sets it aside
  *     batch_close(b);
  *
+ * A batch of a flow that stages stays after its first delivery (w->stage names its current staged document):
+ *
+ *     rc = batch_stage_file(b, slice_none(), &name, &fd, problems);  stage.<k>; listed with its hash by the caller, then
+ *     rc = batch_written, batch_deliver              the own stage is current in the save that makes it delivered,
+ *                                                    waits = "rest", operation is still the one that is over
+ *     … ledger, tables …
+ *     rc = batch_rest(b, SLICE("open"), problems);   waits = "open": the next operation may begin
+ *     rc = batch_begin(b, SLICE("send"), problems);  … batch_restart, outputs, batch_written, batch_deliver, batch_rest
+ * or  rc = batch_refuse(b, code, text, problems);    the operation alone is refused, the batch stays as it was
+ *     rc = batch_end(b, "ended", by, problems);      waits = "end": batch_archive follows
+ *
+ * What a file says about other batches is installed before its own batch is archived:
+ *
+ *     while ((id = batch_target(answer, after)) …)   rc = batch_open(…, id, &into), batch_install(answer, into, problems)
+ *
  * Places move only so; anything else is BATCH_MOVE, changes nothing and leaves a problem:
  *     accepted → written, delivered (nothing to deliver), error
  *     written  → delivered, error (as long as nothing is visible, or its name is taken)
@@ -26,6 +41,7 @@
  *          of the waybill; batch_archive after the zip. With group = true in spool and store the caller ends waves: see
  *          batch_copy and batch_commit.
  * Owner:   the batch and its waybill live in the arena; descriptors until batch_close.
+ *          batch_begin, batch_rest, batch_refuse, batch_end, batch_install after the fsync of the waybill they save.
  * Errors:  OK; SKIP (this batch must wait or was set aside: see place and problems); STOP (damaged); TEMP.
  * Limits:  one process changes a batch (the holder of the site's lease).
  */
@@ -127,9 +143,49 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
 int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps);
 /* Drops an output that turned out empty. */
 int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps);
-/* Forgets outputs, totals and groups of a conversion that did not reach `written`, so that it can start anew; leases
-   are kept. */
+/* Forgets outputs, files, totals and groups of a conversion or run that did not reach `written`, so that it can start
+   anew; leases, the current stage and all that earlier runs left are kept. */
 void batch_restart(struct batch *b);
+
+/*
+ * The next free name for a staged document, or for the part of the log (`log`) that goes to another batch, and the open
+ * file (0600, emptied): stage.<k> for its own (target slice_none() or the own id), stage.<target>, log.<target>.  When
+ * it is complete and on the disk the caller lists it: batch_staged.
+ */
+int batch_stage_file(struct batch *b, struct slice target, struct slice *name_out, int *fd_out, struct problems *ps);
+int batch_log_file(struct batch *b, struct slice target, struct slice *name_out, int *fd_out, struct problems *ps);
+/* Lists such a file in the waybill: size, count (messages), hash, states are filled in by the caller. */
+struct waybill_file *batch_staged(struct batch *b, struct slice name, struct slice target);
+
+/* An operation of an open batch begins (the caller has put run_sets, run_keys, run_amends): place delivered, its
+   batch time is now, no longer due; saved. BATCH_BUSY (STOP) while another one is under way or the batch is held. */
+int batch_begin(struct batch *b, struct slice operation, struct problems *ps);
+/* The operation is over: noted in `runs`, waits = why ("open", "person", "answer"); saved. */
+int batch_rest(struct batch *b, struct slice why, struct problems *ps);
+/* The operation under way is refused as a whole: its outputs and files are forgotten, the reason is in `runs` and in
+   the history, waits = "open"; saved. */
+int batch_refuse(struct batch *b, const char *code, struct slice text, struct problems *ps);
+/* Its life is over, by itself ("ended") or by somebody ("cancelled", `by`): nothing is due any more; saved. */
+int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps);
+/* Holds it until batch_release; what is due stays due. */
+int batch_hold(struct batch *b, struct slice by, struct problems *ps);
+int batch_release(struct batch *b, struct slice by, struct problems *ps);
+/* Whether its life goes on: it has a staged document and no end yet. */
+bool batch_is_open(const struct waybill *w);
+/* Every open batch in work/, oldest first; `b` is closed after `each` returns, unless that sets *b to NULL. A waybill
+   that cannot be read is passed over (recovery sees to it). */
+int batch_each_open(const struct batch_site *s, struct arena *a, struct slice flow,
+                    int (*each)(void *owner, struct batch **b, struct problems *ps), void *owner, struct problems *ps);
+
+/* The first batch that `answer` has something for and that is behind `after` ("" = the first); NULL = none. */
+const char *batch_target(const struct batch *answer, const char *after);
+/* Whether `into` has the answer already: what it brought is not due again. */
+bool batch_answered(const struct batch *into, const struct batch *answer);
+/*
+ * The stage and the log of `answer` for `into` become those of `into`, which names the answer and what it brought (put
+ * into->w->due before).  Idempotent: links, then the waybill; the answer keeps its files until it is archived.
+ */
+int batch_install(struct batch *answer, struct batch *into, struct problems *ps);
 
 /* All outputs are there. Nothing staged: place delivered at once. */
 int batch_written(struct batch *b, struct problems *ps);

@@ -9,12 +9,15 @@
  *     rc = lines_close(&lines, sync, waybill, problems);     fsync; entered in the waybill with size, count and SHA-256
  *
  * One JSON object a line: {"message":17,"key":"4711","state":"rejected","code":"NUM_BAD","lines":[…],"problems":[…]}.
+ * Where a log must be read back into findings (operations on batches, consolidation) the line has the time of its run,
+ * "findings": what each `require` said about the message or a line of it, and "tried": the candidates that were looked
+ * at and why each one was not it.  What a finding has in common with its line is not written twice.
  * A file is written once and never changed; a later operation writes the next one.  Unfinished files (not named by the
  * waybill) are overwritten.
  *
  * Owner:   lines_read gives texts in its arena.
  * Errors:  OK, TEMP with SYS_…, STOP with LINES_DAMAGED (size or hash is not what the waybill says).
- * Limits:  problems of one message: the first 100.
+ * Limits:  problems, findings and candidates of one message: the first 100 of each (findings: 10,000).
  */
 #ifndef WAYBILL_BATCH_LINES_H
 #define WAYBILL_BATCH_LINES_H
@@ -39,13 +42,33 @@ struct line_state {
     struct line_state *next;
 };
 
+/* One judgement about the message or a line of it. */
+struct line_finding {
+    struct slice outcome;           /* "rejected", "skipped", "waiting", "warning", "note" */
+    struct slice code, text;
+    struct slice key, line;         /* of the message; of the line judged, slice_none() = the message itself */
+    struct slice field, value;
+    struct slice operation, time;
+    struct line_finding *next;
+};
+
+/* A candidate that was looked at, and why it was not taken. */
+struct line_tried {
+    struct slice key, code, text;
+    struct line_tried *next;
+};
+
 struct line {
     uint64_t message;
     struct slice key;               /* for people; slice_none() = has none */
     /* "done", "skipped", "waiting", "rejected" or a tracked state; code of the outcome */
     struct slice state, code;
     struct slice operation;
+    struct slice time;              /* batch time of the run; slice_none() = it is the waybill's */
+    struct slice reason;            /* of the outcome, for people; slice_none() */
     struct line_state *lines;
+    const struct line_finding *findings;
+    const struct line_tried *tried;
     const struct problem *problems; /* of this message: all in the list with message == this, or 0 */
 };
 
@@ -66,8 +89,10 @@ void lines_abandon(struct lines *l, int dirfd);
 /* One line read back; problems are given as text lines as a person reads them. */
 struct line_read {
     uint64_t message;
-    struct slice key, state, code, operation;
+    struct slice key, state, code, operation, time, reason;
     struct line_state *lines;
+    struct line_finding *findings;  /* complete: key, operation and time are the line's where they were left out */
+    struct line_tried *tried;
     struct problem *problems;       /* code, severity, text, path, place.line, place.column, hint */
     size_t nproblems;
 };

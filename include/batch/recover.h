@@ -21,9 +21,12 @@
 enum next_step {
     NEXT_CONVERT,                   /* place accepted: read, map, write (batch_restart first) */
     NEXT_DELIVER,                   /* place written: batch_deliver */
-    NEXT_ARCHIVE,                   /* place delivered, no operation due: batch_archive */
-    NEXT_OPERATION,                 /* place delivered, w->operation names the one that is due */
-    NEXT_WAIT,                      /* waits for a person, an answer, or its retry time (due_ms) */
+    /* place delivered, nothing due, not open: batch_install for each batch_target, batch_archive */
+    NEXT_ARCHIVE,
+    /* place delivered, w->operation names the one that began; none: the first of w->due is to begin */
+    NEXT_OPERATION,
+    NEXT_REST,                      /* an open batch, delivered: what follows the operation, then batch_rest */
+    NEXT_WAIT,                      /* open; or waits for a person, an answer, or its retry time (due_ms) */
     NEXT_SET_ASIDE,                 /* place error, but still in work/: batch_set_aside again */
     NEXT_DAMAGED,                   /* the waybill cannot be believed: recover_damaged */
     NEXT_ACCEPT,                    /* a claim that is not accepted: claim_open, batch_accept */

@@ -75,11 +75,31 @@ struct waybill_output {
    messages. */
 struct waybill_file {
     struct slice file;              /* its name in the folder */
-    struct slice kind;              /* "companion", "lines", "stage", "rejects", "late" */
-    struct slice name;              /* the name that it came with; slice_none() */
+    struct slice kind;              /* "companion", "lines", "stage", "log", "sent", "rejects", "late" */
+    /* the name that it came with; of stage and log: the batch that it is for; slice_none() = its own */
+    struct slice name;
     uint64_t size, count;           /* count: lines or messages in it; 0 = does not apply */
     char sha256[SHA256_HEX];
+    uint32_t run;                   /* w->run when it was written: a run that starts anew forgets its own files only */
+    struct waybill_total *states;   /* of a stage: its tracked instances by state */
     struct waybill_file *next;
+};
+
+/* A correction by hand. */
+struct waybill_amend {
+    struct slice message, path, value;      /* key as people write it, "Line[2]/Quantity", the new text */
+    struct waybill_amend *next;
+};
+
+/* The last run of an operation on a batch that stays, or of one whose file changed it. */
+struct waybill_run {
+    struct slice operation, time;   /* batch time of the run */
+    struct slice by;                /* who or what asked: "request 2026…", "after send"; slice_none() */
+    struct slice batch;             /* of an answer: its id; slice_none() = this batch's own run */
+    struct slice outcome;           /* "done", "refused" */
+    struct slice code, text;        /* of a refusal */
+    uint64_t messages, rejected, errors, warnings;
+    struct waybill_run *next;
 };
 
 /* Problems of the same code and path. */
@@ -118,7 +138,9 @@ struct waybill {
     char prev[SHA256_HEX];          /* SHA-256 of the document before; "" at first */
     enum batch_place place;
     struct slice flow, operation;   /* operation: the one under way or due; slice_none() = none */
-    struct slice waits;             /* why nothing is to be done now: "person", "answer"; slice_none() = go on */
+    /* why nothing is to be done now: "person" (held), "answer", "open"; or "rest": the operation named is delivered, its
+       end (ledger, batch_rest) is due; "end": its life is over; slice_none() = go on */
+    struct slice waits;
     /* identity */
     struct slice inbox, name;       /* as dropped, any bytes */
     uint64_t bytes;
@@ -141,6 +163,14 @@ struct waybill {
     uint64_t errors, warnings, notes, more_groups;      /* more_groups: beyond the first 50 */
     struct waybill_param *answers;  /* name: batch id of the answer; value: stamp */
     struct waybill_param *members;  /* of a bundle: batch ids (name), "" */
+    /* the life of a batch that stages */
+    struct slice stage;             /* file of the current staged document; slice_none() = none */
+    uint32_t run;                   /* which run of an operation this is: 0 the first, one more with each batch_begin */
+    struct waybill_param *due;      /* operations (name) to come, and why (value): "after send", a request's id */
+    struct slice run_by;            /* of the run under way: why it was due */
+    struct waybill_param *run_sets, *run_keys;  /* … its params; the messages that were selected (name: key) */
+    struct waybill_amend *run_amends;           /* … its corrections */
+    struct waybill_run *runs;       /* the last one of each operation */
     struct waybill_retry retry;
     struct slice error_code, error_text;        /* why it was set aside */
     struct waybill_event *history, *last_event;
@@ -168,10 +198,19 @@ void waybill_pin(struct waybill *w, const char *kind, struct slice name, const c
 void waybill_param(struct waybill_param **list, struct arena *a, struct slice name, struct slice value);
 void waybill_total(struct waybill *w, struct waybill_total **list, const char *name, uint64_t add);
 uint64_t waybill_total_of(const struct waybill_total *list, const char *name);
+/* Appends, unless the same is due for the same reason; an operation may be due twice. */
+void waybill_due(struct waybill *w, struct slice operation, struct slice why);
+/* Takes the first that is due of that name out; slice_none() when it is not there, else why it was. */
+struct slice waybill_not_due(struct waybill *w, struct slice operation);
+void waybill_amend(struct waybill_amend **list, struct arena *a, const struct waybill_amend *of);
+/* Enters a run in the place of the last one of that operation; texts are copied. */
+void waybill_ran(struct waybill *w, const struct waybill_run *of);
 void waybill_lease(struct waybill *w, struct slice sequence, int64_t first, int64_t end);
 struct waybill_file *waybill_file(struct waybill *w, const char *kind, const char *file);
 /* the last of that kind, or NULL */
 struct waybill_file *waybill_find_file(const struct waybill *w, const char *kind);
+/* by its name in the folder, or NULL */
+struct waybill_file *waybill_file_named(const struct waybill *w, struct slice file);
 /* Recomputes the chain of events; false where it breaks. */
 bool waybill_history_ok(const struct waybill *w);
 

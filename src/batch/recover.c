@@ -11,7 +11,7 @@
 #include "store/archive.h"
 
 const char *const next_step_names[] = {
-    "convert", "deliver", "archive", "operation", "wait", "set aside", "damaged", "accept", "dispose", "nothing",
+    "convert", "deliver", "archive", "operation", "rest", "wait", "set aside", "damaged", "accept", "dispose", "nothing",
 };
 
 enum next_step recover_next(const struct batch_site *s, const struct waybill *w, int64_t *due_ms)

@@ -84,7 +84,7 @@ static int resume_one(void *owner, struct recovery *r, struct problems *ps)
         return take_up(s, r);
     case NEXT_WAIT:
         return r->due_ms >= 0 ? take_up(s, r) : OK;
-    case NEXT_OPERATION:
+    case NEXT_OPERATION: case NEXT_REST:
         return take_up(s, r);
     case NEXT_SET_ASIDE:
         return set_aside_again(s, r->batch);
