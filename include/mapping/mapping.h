@@ -119,9 +119,11 @@ struct outside {
 struct finding {
     enum outcome_kind kind;
     struct slice code, text;
-    const struct node *node;        /* the instance judged: the message or a line of it */
+    const struct node *node;        /* the instance judged: the message or a line of it; NULL: read back from a log */
     struct slice key;               /* of the message, for people */
+    struct slice line;              /* the key of the line judged; n 0: that of `node`, or the message is meant */
     struct slice field, value;
+    struct slice operation, time;   /* which run said it, and when (canonical datetime); n 0: as the outcome has them */
     struct finding *next;
 };
 
@@ -129,7 +131,11 @@ struct outcome {
     enum outcome_kind kind;         /* the worst; SKIP, WAIT, REJECT mean that the message gives no output */
     struct finding *first, *last;
     size_t n;
+    struct slice operation, time;   /* of the run at hand, for $outcome/Problem: set by who calls outcome_node() */
 };
+
+/* Appends a finding: a skip of a line leaves the message's kind as it is, any other raises it. */
+void outcome_add(struct outcome *o, struct finding *f, const struct node *message);
 
 struct run;
 
@@ -151,6 +157,16 @@ void run_source_file(struct run *r, const struct node *file);
 int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
                 mapping_give *give, void *owner, struct problems *ps);
 int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
+
+/* From now on the run notes which instances of the source its group rows take; costs nothing when not asked for. */
+void run_note_taken(struct run *r);
+/* After run_message or run_update gave OK: the instances that passed the predicates and requires of a group row, and
+   those that they lie in up to the message, each once and those above first; in the message's arena. */
+void run_taken(struct run *r, struct node *const **nodes, size_t *n);
+/* Are there rows that give results back into the source: `<=` rows of a `=>` mapping? */
+bool mapping_gives_back(const struct mapping *m);
+/* After run_message or run_update gave OK: adds what those rows change in the source message, as edits of it. */
+void run_back(struct run *r, struct edits *edits);
 void run_free(struct run *r);
 
 /*
@@ -166,12 +182,19 @@ struct slice run_key(struct run *r, const struct node *message, bool written, st
    = none. */
 const struct group *run_target(const struct run *r, const struct group *source);
 
-/* Makes the tree of $outcome below a message, for reports; `state` as in LANGUAGE section 5. */
+/* Makes the tree of $outcome below a message, for reports; `state` as in LANGUAGE section 5.  A report over a log makes
+   it of findings that were read back: without nodes, with key and line as texts. */
 struct format *outcome_format(struct arena *a);
 struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o);
-/* Runs a report map over one message, refused ones too. */
+/* Runs the pairs of a report map that begin at a message over one message, refused ones too; `outcome`: the latest
+   that was said about it. */
 int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
                void *owner, struct problems *ps);
+/* Runs the pairs that begin at $outcome (`$outcome/Problem => Entry`); `message`: the one that it is about, or an empty
+   instance of its group. */
+int run_log(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
+            void *owner, struct problems *ps);
+bool run_has_log(const struct run *r);
 
 /* Loss table, per direction: dropped, narrowed, invented, first of several. */
 enum loss_kind { LOSS_DROPPED, LOSS_NARROWED, LOSS_INVENTED, LOSS_FIRST };

@@ -39,4 +39,8 @@ void edit_set(struct edits *e, struct node *n, const struct field *f, const stru
 void edit_insert(struct edits *e, struct node *n, struct node *parent, struct node *after);
 void edit_delete(struct edits *e, struct node *n);
 
+/* Makes the changes in the trees themselves, in the order of the list: an inserted node is copied, so afterwards the
+   trees need nothing that is not theirs or in `a`.  Positions are counted anew; places in the input are no more. */
+void edits_apply(const struct edits *e, struct arena *a);
+
 #endif

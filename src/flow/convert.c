@@ -117,7 +117,8 @@ static int report_message(struct creating *k, struct node *msg, struct outcome *
     if (rc >= STOP)
         return rc;
     struct node *said = outcome_node(&k->message, k->outcomes, msg, outcome);
-    return run_report(k->run, msg, said, &k->message, give_message, k, ps);
+    rc = run_report(k->run, msg, said, &k->message, give_message, k, ps);
+    return rc <= WARN ? run_log(k->run, msg, said, &k->message, give_message, k, ps) : rc;
 }
 
 /* Maps one message that was read; SKIP stays within it. */

@@ -96,12 +96,7 @@ static void refuse(struct work *w, struct outcome *o)
         struct slice other = site_text(w->site, p->code);
         *f = (struct finding){ .kind = OUTCOME_REJECT, .code = slice_of(p->code), .field = p->path, .value = p->value };
         f->text = other.p ? other : spoken(&w->message, p);
-        if (o->last)
-            o->last->next = f;
-        else
-            o->first = f;
-        o->last = f;
-        o->n++;
+        outcome_add(o, f, NULL);
     }
 }
 

@@ -76,6 +76,8 @@ int step_report(struct work *w, struct node *message, const struct outcome *outc
         struct node *tree = outcome_node(&w->message, w->outcomes, message, outcome);
         l->ntargets = 0;
         rc = l->run ? run_report(l->run, message, tree, &w->message, collect, l, &w->now) : OK;
+        if (l->run && rc <= WARN)
+            rc = run_log(l->run, message, tree, &w->message, collect, l, &w->now);
         if (rc <= WARN)
             rc = write_targets(w, l, message);
     }

@@ -101,15 +101,7 @@ struct finding *finding_add(struct run *r, const struct verdict *v, const struct
     if (r->message)
         f->key = key_for_people(r, r->message);
     about_field(r, about, n, f);
-    if (r->outcome->last)
-        r->outcome->last->next = f;
-    else
-        r->outcome->first = f;
-    r->outcome->last = f;
-    r->outcome->n++;
-    bool line = n && n != r->message && v->kind == OUTCOME_SKIP;
-    if (v->kind > r->outcome->kind && !line)
-        r->outcome->kind = v->kind;
+    outcome_add(r->outcome, f, r->message);
     return f;
 }
 

@@ -32,9 +32,27 @@ static void set(struct node *n, size_t slot, struct slice s)
         n->values[slot] = (struct value){ .p = s.p, .n = (uint32_t)s.n, .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
 }
 
+/* Is it about a line, not about the message itself? */
+static bool about_line(const struct finding *f, const struct node *message)
+{
+    return f->node ? f->node != message : f->line.n > 0;
+}
+
 static bool counts(const struct finding *f, const struct node *message)
 {
-    return f->kind != OUTCOME_SKIP || f->node == message || !f->node;
+    return f->kind != OUTCOME_SKIP || !about_line(f, message);
+}
+
+void outcome_add(struct outcome *o, struct finding *f, const struct node *message)
+{
+    if (o->last)
+        o->last->next = f;
+    else
+        o->first = f;
+    o->last = f;
+    o->n++;
+    if (f->kind > o->kind && counts(f, message))
+        o->kind = f->kind;
 }
 
 /* The finding that decides: the worst, the first of those. */
@@ -56,18 +74,22 @@ static struct slice joined_texts(struct arena *a, const struct outcome *o)
     return out;
 }
 
-static void add_problem(struct arena *a, struct node *o, const struct group *g, const struct finding *f,
+static void add_problem(struct arena *a, struct node *n, const struct finding *f, const struct outcome *o,
                         const struct node *message)
 {
-    struct node *p = node_add(a, o, g);
+    struct node *p = node_add(a, n, n->group->groups[0]);
     set(p, PROBLEM_OUTCOME, slice_of(outcome_names[f->kind]));
     set(p, PROBLEM_CODE, f->code);
     set(p, PROBLEM_TEXT, f->text);
     set(p, PROBLEM_KEY, f->key);
-    if (f->node && f->node != message)
+    if (f->line.n)
+        set(p, PROBLEM_LINE, f->line);
+    else if (f->node && f->node != message)
         set(p, PROBLEM_LINE, node_key(a, f->node));
     set(p, PROBLEM_FIELD, f->field);
     set(p, PROBLEM_VALUE, f->value);
+    set(p, PROBLEM_OPERATION, f->operation.n ? f->operation : o->operation);
+    set(p, PROBLEM_TIME, f->time.n ? f->time : o->time);
 }
 
 struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o)
@@ -82,7 +104,7 @@ struct node *outcome_node(struct arena *a, const struct format *f, struct node *
     }
     set(n, 3, joined_texts(a, o));
     for (const struct finding *x = o->first; x; x = x->next)
-        add_problem(a, n, g->groups[0], x, message);
+        add_problem(a, n, x, o, message);
     message->outcome = n;
     return n;
 }

@@ -316,6 +316,11 @@ void run_begin(struct run *r, struct node *source, uint64_t number, struct arena
         r->files[side_read(r->direction)] = source->parent;
 }
 
+static bool pair_runs(const struct run *r, const struct op *op)
+{
+    return r->pairs == PAIRS_ALL || (r->pairs == PAIRS_LOG) == (op->from->root == ROOT_OUTCOME);
+}
+
 /* The pairs of messages that read this one. */
 static void run_pairs(struct run *r, struct node *source)
 {
@@ -323,7 +328,7 @@ static void run_pairs(struct run *r, struct node *source)
     enum mapping_direction d = r->direction;
     for (size_t i = file->nrequires[d]; i < file->nops[d] && !run_dead(r); i++) {
         const struct op *op = &file->ops[d][i];
-        if (op->code != OP_GROUP || op->item->inner->total)
+        if (op->code != OP_GROUP || op->item->inner->total || !pair_runs(r, op))
             continue;
         struct loop l = { .r = r, .op = op, .scope = op->item->inner };
         r->depth = 1;
@@ -427,7 +432,7 @@ static int run_one(struct run *r, struct node *source, mapping_give *give, void 
     if (rc != OK)
         return rc;
     rc = give_results(r, give, owner);
-    if (rc < SKIP)
+    if (rc < SKIP && r->pairs != PAIRS_LOG)
         run_totals(r, source);
     return rc;
 }
@@ -440,15 +445,39 @@ int run_message(struct run *r, struct node *source, uint64_t number, struct aren
     return run_one(r, source, give, owner);
 }
 
+static int report(struct run *r, int pairs, struct node *message, struct node *outcome, struct arena *a,
+                  mapping_give *give, void *owner, struct problems *ps)
+{
+    struct outcome own;
+    run_begin(r, message, r->number + (pairs == PAIRS_MESSAGE), a, &own, ps);
+    r->edits = NULL;
+    r->pairs = pairs;
+    message->outcome = outcome;
+    int rc = run_one(r, message, give, owner);
+    r->pairs = PAIRS_ALL;
+    return rc == SKIP ? OK : rc;
+}
+
 int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
                void *owner, struct problems *ps)
 {
-    struct outcome own;
-    run_begin(r, message, r->number + 1, a, &own, ps);
-    r->edits = NULL;
-    message->outcome = outcome;
-    int rc = run_one(r, message, give, owner);
-    return rc == SKIP ? OK : rc;
+    return report(r, PAIRS_MESSAGE, message, outcome, a, give, owner, ps);
+}
+
+int run_log(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
+            void *owner, struct problems *ps)
+{
+    return run_has_log(r) ? report(r, PAIRS_LOG, message, outcome, a, give, owner, ps) : OK;
+}
+
+bool run_has_log(const struct run *r)
+{
+    const struct scope *file = r->program->file;
+    enum mapping_direction d = r->direction;
+    for (size_t i = file->nrequires[d]; i < file->nops[d]; i++)
+        if (file->ops[d][i].code == OP_GROUP && file->ops[d][i].from->root == ROOT_OUTCOME)
+            return true;
+    return false;
 }
 
 /* `/. => Entry`: once, after the messages. */

@@ -100,6 +100,7 @@ struct run {
     bool rows_only;                 /* second pass: requires were judged already */
     bool judge_only;                /* first pass */
     bool finishing, unjudged;
+    enum { PAIRS_ALL, PAIRS_MESSAGE, PAIRS_LOG } pairs;     /* of a report: which message pairs run */
     int stop;                       /* STOP or TEMP came from outside */
     struct created *created;
     struct edits *edits;            /* update mode */

@@ -104,8 +104,9 @@ static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direct
             ? f->right : f->left);
     run_source_file(r, n->parent);
     run_message(r, n, 1, &f->arena, &outcome, give, NULL, &f->problems);
-    run_report(r, n, outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome), &f->arena, give, NULL,
-               &f->problems);
+    struct node *said = outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome);
+    run_report(r, n, said, &f->arena, give, NULL, &f->problems);
+    run_log(r, n, said, &f->arena, give, NULL, &f->problems);
     run_finish(r, &f->arena, give, NULL, &f->problems);
     edits_init(&edits, &f->arena);
     run_key(r, n, false, &f->arena);

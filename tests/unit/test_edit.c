@@ -40,8 +40,123 @@ static void edits_keep_their_order(void **state)
     arena_release(&a);
 }
 
+struct orders {
+    struct arena tree, mapping;
+    struct group *message, *line, *part;
+    struct field *number, *no, *quantity, *name;
+    struct node *order;
+    struct edits edits;
+};
+
+static struct value text(const char *s)
+{
+    return (struct value){ .p = s, .n = (uint32_t)strlen(s), .state = VALUE_PRESENT, .at = 7, .form = VALUE_QUOTED };
+}
+
+static struct node *line_new(struct orders *o, struct node *parent, const char *no)
+{
+    struct node *n = parent ? node_add(&o->tree, parent, o->line) : node_new(&o->mapping, o->line, o->order);
+    *node_value(n, o->no) = text(no);
+    return n;
+}
+
+static void orders_open(struct orders *o, unsigned lines)
+{
+    struct format *f;
+    static const char *const numbers[] = { "1", "2", "3", "4" };
+    arena_init(&o->tree, 0);
+    arena_init(&o->mapping, 0);
+    o->message = group_add(&o->tree, format_new(&o->tree, "t", "json", &f), "Order", 0, OCCURS_MANY);
+    o->number = group_add_field(&o->tree, o->message, "Number", TYPE_TEXT);
+    o->line = group_add(&o->tree, o->message, "Line", 0, OCCURS_MANY);
+    o->no = group_add_field(&o->tree, o->line, "No", TYPE_TEXT);
+    o->quantity = group_add_field(&o->tree, o->line, "Quantity", TYPE_DECIMAL);
+    o->part = group_add(&o->tree, o->line, "Part", 0, OCCURS_MANY);
+    o->name = group_add_field(&o->tree, o->part, "Name", TYPE_TEXT);
+    o->order = node_new(&o->tree, o->message, NULL);
+    for (unsigned i = 0; i < lines; i++)
+        line_new(o, o->order, numbers[i]);
+    edits_init(&o->edits, &o->mapping);
+}
+
+/* Applies, lets go of everything of the mapping, and compares the tree. */
+static void orders_are(struct orders *o, const char *want)
+{
+    struct buf b = { 0 };
+    uint32_t position = 0;
+    edits_apply(&o->edits, &o->tree);
+    arena_release(&o->mapping);
+    node_dump(&b, o->order);
+    assert_string_equal(arena_cstr(&o->tree, buf_slice(&b)), want);
+    for (const struct node *n = node_list(o->order, o->line)->first; n; n = n->next)
+        assert_int_equal(n->position, ++position);
+    assert_int_equal(node_list(o->order, o->line)->n, position);
+    buf_release(&b);
+    arena_release(&o->tree);
+}
+
+static void values_are_set_in_the_tree(void **state)
+{
+    struct orders o;
+    (void)state;
+    orders_open(&o, 2);
+    struct node *first = node_list(o.order, o.line)->first;
+    char scratch[] = "A-1";
+    struct value v = text(scratch), lax = { .p = "12O", .n = 3, .state = VALUE_EMPTY, .form = VALUE_LAX };
+    struct value absent = { .state = VALUE_ABSENT };
+    edit_set(&o.edits, o.order, o.number, &v);
+    edit_set(&o.edits, first, o.quantity, &lax);
+    edit_set(&o.edits, first->next, o.no, &absent);
+    edits_apply(&o.edits, &o.tree);
+    scratch[0] = 'B';                               /* the tree has its own copy */
+    assert_true(slice_is(value_text(node_value(o.order, o.number)), "A-1"));
+    assert_true(node_value(o.order, o.number)->at == VALUE_NO_PLACE);
+    assert_int_equal(node_value(o.order, o.number)->form, 0);
+    edits_init(&o.edits, &o.mapping);
+    orders_are(&o, "Order {\n  Number = \"A-1\"\n  Line {\n    No = \"1\"\n    Quantity = unfit \"12O\"\n  }\n"
+               "  Line {\n  }\n}\n");
+}
+
+static void instances_come_and_go(void **state)
+{
+    struct orders o;
+    (void)state;
+    orders_open(&o, 4);
+    struct node *one = node_list(o.order, o.line)->first, *two = one->next;
+    struct node *five = line_new(&o, NULL, "5"), *six = line_new(&o, NULL, "6"), *seven = line_new(&o, NULL, "7");
+    struct value v = text("9");
+    *node_value(node_add(&o.mapping, five, o.part), o.name) = text("leg");
+    edit_insert(&o.edits, five, o.order, one);
+    edit_insert(&o.edits, six, o.order, five);      /* behind one that was inserted before it */
+    edit_insert(&o.edits, seven, o.order, NULL);
+    edit_delete(&o.edits, two);
+    edit_delete(&o.edits, two->next);
+    edit_set(&o.edits, six, o.quantity, &v);
+    orders_are(&o, "Order {\n  Line {\n    No = \"1\"\n  }\n  Line {\n    No = \"5\"\n    Part {\n      Name = \"leg\"\n"
+               "    }\n  }\n  Line {\n    No = \"6\"\n    Quantity = \"9\"\n  }\n  Line {\n    No = \"4\"\n  }\n"
+               "  Line {\n    No = \"7\"\n  }\n}\n");
+}
+
+static void all_may_go(void **state)
+{
+    struct orders o;
+    (void)state;
+    orders_open(&o, 3);
+    struct node *new = line_new(&o, NULL, "5");
+    edit_insert(&o.edits, new, o.order, NULL);
+    edit_delete(&o.edits, new);
+    for (struct node *n = node_list(o.order, o.line)->first; n; n = n->next)
+        edit_delete(&o.edits, n);
+    orders_are(&o, "Order {\n}\n");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(edits_keep_their_order) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(edits_keep_their_order),
+        cmocka_unit_test(values_are_set_in_the_tree),
+        cmocka_unit_test(instances_come_and_go),
+        cmocka_unit_test(all_may_go),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,11 +261,57 @@ static void test_report(void **state)
     run(&t, r, n, SKIP);
     struct node *said = outcome_node(&t.message, outcome_format(&t.arena), n, &t.outcome);
     t.ngiven = 0;
+    assert_true(run_has_log(report));
     assert_int_equal(run_report(report, n, said, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 0);
+    assert_int_equal(run_log(report, n, said, &t.message, tree_give, &t, &t.problems), OK);
     assert_int_equal(t.ngiven, 1);
     assert_string_equal(tree_dump(&t, t.given[0]),
                         "Key = \"9\"\nWhat = \"refused\"\nText = \"no name\"\nAll = \"no name\"\n");
     assert_true(slice_is(value_text(&said->values[0]), "rejected"));
+    tree_release(&t);
+}
+
+/* Findings of a log have no nodes; those of the run at hand take operation and time from the outcome. */
+static void test_log(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    load(&t, PAIR "}\n");
+    tree_format(&t, "log", "syntax csv\nmessage Entry {\n    Id text\n    Line text\n    Step text\n    At datetime\n"
+                "    State text\n    Lines integer\n}\n");
+    const struct format *left = t.mapping->left;
+    assert_int_equal(tree_mapping(&t, "mapping left => log\n$outcome/Problem[Text] => Entry {\n    Key => Id\n"
+        "    Line => Line\n    Operation => Step\n    Time => At\n    ../State => State\n    count(../../Row) => Lines\n}\n"
+        "Order => Entry {\n    Id => Id\n    $outcome/Code => Step\n}\n"), OK);
+    tree_outside(&t, &o);
+    struct run *r = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
+    struct node *empty = node_new(&t.message, left->messages[0], NULL);
+    struct outcome said = { .operation = SLICE("send"), .time = SLICE("2026-03-02T08:00:00") };
+    struct finding findings[] = {
+        { .kind = OUTCOME_WAIT, .code = SLICE("A"), .text = SLICE("wait"), .key = SLICE("7"), .operation = SLICE("old"),
+          .time = SLICE("2026-03-01T08:00:00") },
+        { .kind = OUTCOME_SKIP, .code = SLICE("B"), .text = SLICE("left out"), .key = SLICE("7"), .line = SLICE("2") },
+    };
+    outcome_add(&said, &findings[1], empty);
+    assert_int_equal(said.kind, OUTCOME_NONE);      /* a line only */
+    outcome_add(&said, &findings[0], empty);
+    assert_int_equal(said.kind, OUTCOME_WAIT);
+    assert_int_equal(said.n, 2);
+    struct node *tree = outcome_node(&t.message, outcome_format(&t.arena), empty, &said);
+    assert_int_equal(run_log(r, empty, tree, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 2);
+    assert_string_equal(tree_dump(&t, t.given[0]), "Id = \"7\"\nLine = \"2\"\nStep = \"send\"\n"
+        "At = \"2026-03-02T08:00:00\"\nState = \"waiting\"\nLines = \"0\"\n");
+    assert_string_equal(tree_dump(&t, t.given[1]), "Id = \"7\"\nStep = \"old\"\nAt = \"2026-03-01T08:00:00\"\n"
+        "State = \"waiting\"\nLines = \"0\"\n");
+    t.ngiven = 0;
+    struct node *n = tree_message(&t, left, "Id = 7\n");
+    assert_int_equal(run_report(r, n, outcome_node(&t.message, outcome_format(&t.arena), n, &said), &t.message,
+                                tree_give, &t, &t.problems), OK);
+    assert_int_equal(t.ngiven, 1);
+    assert_string_equal(tree_dump(&t, t.given[0]), "Id = \"7\"\nStep = \"A\"\n");
     tree_release(&t);
 }
 
@@ -390,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_backward_create),
         cmocka_unit_test(test_required_param),
         cmocka_unit_test(test_outcomes), cmocka_unit_test(test_next), cmocka_unit_test(test_report),
+        cmocka_unit_test(test_log),
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_file_requires), cmocka_unit_test(test_sort), cmocka_unit_test(test_blocks_and_places),
         cmocka_unit_test(test_lets_once),
