@@ -127,11 +127,28 @@ struct finding {
     struct finding *next;
 };
 
+/* One step of `consolidate`: a document (or a line of one) that was looked at, or how the search ended. */
+enum tried_kind { TRIED_FAILED, TRIED_CHOSEN, TRIED_NEW };
+extern const char *const tried_names[];         /* "failed", "chosen", "new" */
+struct tried {
+    enum tried_kind kind;
+    const struct node *node;        /* the instance read: the message or a line of it */
+    struct slice line;              /* of a line: its key, else its path ("Line[2]"); n 0: the message itself */
+    struct slice key;               /* of the one looked at, for people; n 0 with TRIED_NEW */
+    struct slice code;              /* the check that failed, or why it is a new one; n 0 with TRIED_CHOSEN */
+    struct slice text;              /* what stands behind the code, else "100232=LOCKED" */
+    struct slice values;            /* what the check saw: `$old/LockedBy "UPC"` */
+    struct tried *next;
+};
+
 struct outcome {
     enum outcome_kind kind;         /* the worst; SKIP, WAIT, REJECT mean that the message gives no output */
     struct finding *first, *last;
     size_t n;
     struct slice operation, time;   /* of the run at hand, for $outcome/Problem: set by who calls outcome_node() */
+    struct slice reason;            /* of a consolidating map: why the message made a new document; n 0 = it did not */
+    struct tried *tried, *last_tried;
+    size_t ntried;                  /* the first 1,000 are kept */
 };
 
 /* Appends a finding: a skip of a line leaves the message's kind as it is, any other raises it. */

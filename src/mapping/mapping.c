@@ -5,6 +5,7 @@
 
 const char *const outcome_names[] = { "", "note", "warn", "skip", "wait", "reject" };
 const char *const outcome_states[] = { "done", "done", "done", "skipped", "waiting", "rejected" };
+const char *const tried_names[] = { "failed", "chosen", "new" };
 const char *const loss_names[] = { "dropped", "narrowed", "invented", "first of several" };
 
 static void loader_init(struct loader *l, struct arena *a, const struct mapping_env *env, struct slice name,
