@@ -162,6 +162,8 @@ fuzz-build: $(HARNESSES:%=$(B)/fuzz/fuzz_%)
 torture: deps
 	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so
 	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools $(TORTURE)
+	@python3 tests/torture/race.py $(B)/waybill
+	@python3 tests/torture/race.py $(B)/waybill --shared --watchers 4 --files 600
 
 .PHONY: lint
 lint: all

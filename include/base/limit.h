@@ -29,6 +29,7 @@ struct limits {
     uint64_t cpu_base, cpu_mb;  /* CPU milliseconds per file, and per MB of it on top: 30,000 and 2,000 */
     uint64_t output_times, output_base; /* output may be this many times the input, plus base: 64, 1 MiB */
     uint64_t table;             /* rows of one table: 5,000,000 */
+    uint64_t lease;             /* milliseconds after which a silent host of a shared site is dead: 60,000 */
 };
 
 extern const struct limits limits_default;

@@ -1,31 +1,48 @@
 /*
  * lease - one watcher per site
  *
- *     struct lease lease;
+ *     struct lease lease = { .fd = -1, .shared = site->shared, .expire_ms = limits->lease };
  *     rc = lease_take(&lease, &spool, problems);
- *              STOP with SITE_BUSY (and the holder's process id) when somebody has it
- *     ...
- *     lease_give(&lease);
+ *              STOP with SITE_BUSY (and who has it) while somebody has it: a watcher that stands by asks again
+ *     rc = lease_keep(&lease, &spool, clock_monotonic_ms(), problems);       each turn; STOP with SITE_LOST: change
+ *                                                                            nothing any more
+ *     lease_give(&lease, &spool);
  *
- * A lock on .waybill/lock, held for life by the open descriptor: it goes when the process goes, however it dies.  A
- * forked worker closes lease.fd at once, or it would hold the lease as well.  Each taking raises the epoch, durably;
- * batch ids carry it.
+ * On one host: a lock on .waybill/lock, held for life by the open descriptor: it goes when the process goes, however it
+ * dies.  A forked worker closes lease.fd at once, or it would hold the lease as well.
  *
- * Errors:  OK, STOP (SITE_BUSY), TEMP.
- * Limits:  one host; hosts that share a spool need the epoch in their paths (DESIGN section 10), which is not done yet.
+ * Between hosts (`shared`), where locks cannot be relied on: .waybill/lease.<epoch>, made exclusively, so that one of
+ * several takers wins; its holder rewrites it (a beat) several times within expire_ms.  Another host may take the next
+ * epoch when it has seen the same beat for expire_ms of its own monotonic time; no clocks are compared.  It then renames
+ * .waybill/epoch-N (spool_enter), which cuts a holder off that was only paused.
+ *
+ * Each taking raises the epoch, durably; batch ids carry it.
+ *
+ * Errors:  OK, STOP (SITE_BUSY, SITE_LOST), TEMP.
+ * Source:  DESIGN.md section 10, RELIABILITY.md 2.7.
  */
 #ifndef WAYBILL_DROP_LEASE_H
 #define WAYBILL_DROP_LEASE_H
 
 #include "drop/spool.h"
 
+#define LEASE_TEXT 128
+
 struct lease {
-    int fd;
+    int fd;                         /* of the lock; -1: shared, or not held */
+    bool shared;
+    int64_t expire_ms;              /* a beat that stands still so long is a dead holder's; 0 = a minute */
+    uint64_t epoch, beat;           /* held: epoch is not 0 */
+    int64_t next;                   /* monotonic ms of the next beat */
+    char seen[LEASE_TEXT];          /* waiting: the holder's last beat, since when it stands */
+    int64_t seen_since;
 };
 
 int lease_take(struct lease *l, struct spool *s, struct problems *ps);
-void lease_give(struct lease *l);
-/* The process id of the holder, 0 = nobody; for `status` and `health`. Needs no lease. */
+int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps);
+void lease_give(struct lease *l, const struct spool *s);
+/* The process id of the holder, 0 = nobody; for `status` and `health`. Needs no lease.  Of a shared site: whoever wrote
+   the last beat, on whatever host. */
 int lease_holder(const struct spool *s, long *pid_out, struct problems *ps);
 
 #endif

@@ -11,6 +11,10 @@
  *     .waybill/work/<batch>/                 a batch until its life ends
  *     error/<batch>/                         set aside: file, waybill, lines
  *
+ * A site that hosts share (`shared yes`) keeps claim, tmp and work below .waybill/epoch-N/, and whoever takes over renames
+ * that folder: what leads to an effect – acceptance, publication, setting aside – goes by the whole path (spool_path),
+ * so a host that was paused meanwhile finds its path gone and changes nothing.
+ *
  * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter
  * alone: the epoch grows, durably, with each lease.
  *
@@ -37,11 +41,18 @@ struct spool {
     int claim, tmp, work, error;
     bool durable, group;
     uint64_t epoch, counter;        /* of batch ids: the epoch comes from lease_take */
+    char below[32];                 /* "" or "epoch-7/": where claim, tmp and work lie in .waybill */
 };
+
+#define SPOOL_PATH (BATCH_ID_SIZE + 96)
 
 /* Opens the folders and makes those that are missing (0700). */
 int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps);
 void spool_close(struct spool *s);
+/* Takes claim, tmp and work over into .waybill/epoch-<epoch>/; whoever had them before has them no more. */
+int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps);
+/* "epoch-7/work/<rest>", below s->top: the path that a take-over cuts off. */
+void spool_path(const struct spool *s, const char *folder, const char *rest, char out[SPOOL_PATH]);
 /* The end of a wave: one syncfs. Does nothing unless durable. */
 int spool_sync(const struct spool *s, struct problems *ps);
 

@@ -194,6 +194,7 @@ struct site {
     struct limits limits;
     struct settings sets;
     struct settings given;          /* --set */
+    bool shared;                    /* several hosts stand by for it: lease.h */
     int64_t keep_archive, keep_log; /* -1 = for ever */
     struct map texts;               /* "LANGUAGE/CODE" -> struct slice * */
     struct party *parties;

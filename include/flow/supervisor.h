@@ -20,6 +20,7 @@
 
 struct supervisor_options {
     bool watch;                     /* for ever */
+    bool standby;                   /* while another one works on the site: wait for its end, then take over */
     unsigned workers;               /* 0 = one per core */
     bool durable;                   /* false: no fsync, for tests */
     bool quiet;                     /* no log lines but problems */

@@ -255,7 +255,7 @@ int batch_archive(struct batch *b, struct problems *ps)
 /* --- error/ ------------------------------------------------------------------------------------------------------- */
 
 /* Moves a folder to error/<id>, or <id>-2 … when something of the batch lies there already. */
-static int move_to_error(const struct batch *b, int from, const char *name, struct problems *ps)
+static int move_to_error(const struct batch *b, int from, const char *name, int parent, struct problems *ps)
 {
     const struct spool *s = b->site->spool;
     char to[BATCH_ID_SIZE + 16];
@@ -271,7 +271,7 @@ static int move_to_error(const struct batch *b, int from, const char *name, stru
     if (err)
         return problem_system(ps, name, "cannot move to error/", err);
     int rc = spool_sync_dir(s, s->error, "error", ps);
-    return rc == OK ? spool_sync_dir(s, from, name, ps) : rc;
+    return rc == OK ? spool_sync_dir(s, parent, name, ps) : rc;
 }
 
 /* The waybill and the lines go along, so that whoever mends the messages sees what is wrong with them. */
@@ -301,7 +301,7 @@ int batch_rejects(struct batch *b, struct problems *ps)
     int rc = put_papers(b, fd, ps);
     close(fd);
     if (rc == OK)
-        rc = move_to_error(b, b->dir, "rejects", ps);
+        rc = move_to_error(b, b->dir, "rejects", b->dir, ps);
     return rc == END ? OK : rc;
 }
 
@@ -319,6 +319,8 @@ static int name_input(const struct batch *b, struct problems *ps)
 int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps)
 {
     bool again = b->w->place == PLACE_ERROR && b->w->error_code.p != NULL;
+    char path[SPOOL_PATH];
+    spool_path(b->site->spool, "work", b->id, path);
     if (!again) {
         b->w->error_code = arena_copy(b->arena, slice_of(code));
         b->w->error_text = arena_copy(b->arena, text);
@@ -329,6 +331,6 @@ int batch_set_aside(struct batch *b, const char *code, struct slice text, struct
     if (rc == OK)
         rc = name_input(b, ps);
     if (rc == OK)
-        rc = move_to_error(b, b->site->spool->work, b->id, ps);
+        rc = move_to_error(b, b->site->spool->top, path, b->site->spool->work, ps);
     return rc == END ? OK : rc;
 }

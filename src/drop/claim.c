@@ -546,7 +546,10 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
 
 int claim_accept(struct spool *s, const char *batch, struct problems *ps)
 {
-    if (renameat2(s->tmp, batch, s->work, batch, RENAME_NOREPLACE) != 0)
+    char from[SPOOL_PATH], to[SPOOL_PATH];
+    spool_path(s, "tmp", batch, from);
+    spool_path(s, "work", batch, to);
+    if (renameat2(s->top, from, s->top, to, RENAME_NOREPLACE) != 0)
         return problem_system(ps, batch, "cannot accept", errno);
     return fsync_dir(s, s->work, "work", ps);
 }

@@ -1,12 +1,16 @@
 #include "drop/lease.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/date.h"
 #include "base/file.h"
+
+enum { EXPIRE_MS = 60000, BEATS = 6, NAME = 40 };
 
 /* The number in a small file; 0 when there is none. */
 static unsigned long long read_number(int fd)
@@ -17,46 +21,54 @@ static unsigned long long read_number(int fd)
     return strtoull(text, NULL, 10);
 }
 
+static int read_epoch(const struct spool *s, uint64_t *out, struct problems *ps)
+{
+    int fd = openat(s->top, "epoch", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    *out = 0;
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, "epoch", "cannot open", errno);
+    *out = read_number(fd);
+    close(fd);
+    return OK;
+}
+
 /* The epoch only grows: ids of this watcher differ from those of all before it. */
-static int next_epoch(struct spool *s, struct problems *ps)
+static int set_epoch(struct spool *s, uint64_t epoch, struct problems *ps)
 {
     char text[32];
-    unsigned long long epoch = 0;
-    int fd = openat(s->top, "epoch", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno != ENOENT)
-        return problem_system(ps, "epoch", "cannot open", errno);
-    if (fd >= 0) {
-        epoch = read_number(fd);
-        close(fd);
-    }
-    int n = snprintf(text, sizeof text, "%llu\n", epoch + 1);
+    int n = snprintf(text, sizeof text, "%llu\n", (unsigned long long)epoch);
     int rc = file_replace(s->top, "epoch", (struct slice){ text, (size_t)n }, 0600, s->durable, ps);
     if (rc == OK) {
-        s->epoch = epoch + 1;
+        s->epoch = epoch;
         s->counter = 0;
     }
     return rc;
 }
 
-static int busy(const struct spool *s, int fd, struct problems *ps)
+static int busy(const struct spool *s, struct slice who, struct problems *ps)
 {
+    struct buf shown = { 0 };
+    buf_add_shown(&shown, who, 80);
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_BUSY",
         .place = { .file = s->path, .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(ps->arena, "process %llu works on this site", read_number(fd)),
-        .hint = SLICE("one process at a time: stop it, or let it do the work") });
+        .text = arena_printf(ps->arena, "process %.*s works on this site", SLICE_ARG(buf_slice(&shown))),
+        .hint = SLICE("one process at a time: stop it, let it do the work, or stand by with `watch --standby`") });
+    buf_release(&shown);
     return STOP;
 }
 
-int lease_take(struct lease *l, struct spool *s, struct problems *ps)
+/* --- one host ------------------------------------------------------------------------------------------------------- */
+
+static int take_lock(struct lease *l, struct spool *s, struct problems *ps)
 {
     char text[32];
-    l->fd = -1;
     int fd = openat(s->top, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return problem_system(ps, "lock", "cannot open", errno);
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
-        int rc = errno == EAGAIN || errno == EACCES ? busy(s, fd, ps)
+        int n = snprintf(text, sizeof text, "%llu", read_number(fd));
+        int rc = errno == EAGAIN || errno == EACCES ? busy(s, (struct slice){ text, (size_t)n }, ps)
             : problem_system(ps, "lock", "cannot lock", errno);
         close(fd);
         return rc;
@@ -64,8 +76,11 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     int rc = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? OK
         : problem_system(ps, "lock", "cannot write", errno);
+    uint64_t epoch = 0;
     if (rc == OK)
-        rc = next_epoch(s, ps);
+        rc = read_epoch(s, &epoch, ps);
+    if (rc == OK)
+        rc = set_epoch(s, epoch + 1, ps);
     if (rc == OK)
         l->fd = fd;
     else
@@ -73,16 +88,194 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
     return rc;
 }
 
-void lease_give(struct lease *l)
+/* --- several hosts -------------------------------------------------------------------------------------------------- */
+
+static void lease_name(uint64_t epoch, char out[NAME])
 {
+    snprintf(out, NAME, "lease.%llu", (unsigned long long)epoch);
+}
+
+/* The highest epoch that anybody took; 0 = none. Older leases are removed on the way when `clean`. */
+static int newest(const struct spool *s, bool clean, uint64_t *out, struct problems *ps)
+{
+    int err, fd = openat(s->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    uint64_t before = *out;
+    if (dir == NULL)
+        return problem_system(ps, ".waybill", "cannot read the folder", errno);
+    *out = 0;
+    for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
+        unsigned long long n = 0;
+        if (sscanf(e->d_name, "lease.%19llu", &n) != 1)
+            continue;
+        if (n > *out)
+            *out = n;
+        if (clean && n < before)
+            unlinkat(s->top, e->d_name, 0);
+    }
+    closedir(dir);
+    return err ? problem_system(ps, ".waybill", "cannot read the folder", err) : OK;
+}
+
+static int read_lease(const struct spool *s, uint64_t epoch, char text[LEASE_TEXT], struct problems *ps)
+{
+    char name[NAME];
+    lease_name(epoch, name);
+    text[0] = '\0';
+    int fd = openat(s->top, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? OK : problem_system(ps, name, "cannot read the lease", errno);
+    ssize_t n = pread(fd, text, LEASE_TEXT - 1, 0);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return n < 0 ? problem_system(ps, name, "cannot read the lease", EIO) : OK;
+}
+
+/* "process host beat", "free" once it was given back. By name, never by an old descriptor: a take-over removes it. */
+static int write_beat(struct lease *l, const struct spool *s, int flags, struct problems *ps)
+{
+    char name[NAME], host[64] = "?", text[LEASE_TEXT];
+    lease_name(l->epoch, name);
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(text, sizeof text, "%ld %.40s %llu\n", (long)getpid(), host, (unsigned long long)++l->beat);
+    int fd = openat(s->top, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    if (fd < 0)
+        return errno == EEXIST || errno == ENOENT ? END : problem_system(ps, name, "cannot write the lease", errno);
+    bool good = pwrite(fd, text, (size_t)n, 0) == n && (!s->durable || fsync(fd) == 0);
+    int err = errno;
+    close(fd);
+    return good ? OK : problem_system(ps, name, "cannot write the lease", err);
+}
+
+static int64_t expires(const struct lease *l)
+{
+    return l->expire_ms > 0 ? l->expire_ms : EXPIRE_MS;
+}
+
+/* Whether the holder gave it back or has not been heard of for long enough. */
+static bool lapsed(struct lease *l, const char *text, int64_t now)
+{
+    if (text[0] == '\0' || strncmp(text, "free", 4) == 0)
+        return true;
+    if (strcmp(text, l->seen) != 0) {
+        snprintf(l->seen, sizeof l->seen, "%s", text);
+        l->seen_since = now;
+    }
+    return now - l->seen_since >= expires(l);
+}
+
+static struct slice holder_in(const char *text)
+{
+    struct slice who = slice_of(text);
+    while (who.n && who.p[who.n - 1] == '\n')
+        who.n--;
+    return who;
+}
+
+/* The epoch is read before the leases: whoever wins in between is seen, or has made the file that we try to make. */
+static int may_take(struct lease *l, const struct spool *s, int64_t now, struct problems *ps)
+{
+    char text[LEASE_TEXT] = "";
+    uint64_t top = 0, epoch;
+    int rc = read_epoch(s, &epoch, ps);
+    if (rc == OK)
+        rc = newest(s, false, &top, ps);
+    if (rc == OK && top)
+        rc = read_lease(s, top, text, ps);
+    if (rc == OK && top && !lapsed(l, text, now))
+        return busy(s, holder_in(text), ps);
+    l->epoch = (top > epoch ? top : epoch) + 1;
+    return rc;
+}
+
+static int take_shared(struct lease *l, struct spool *s, struct problems *ps)
+{
+    int64_t now = clock_monotonic_ms();
+    int rc = may_take(l, s, now, ps);
+    if (rc == OK)
+        rc = write_beat(l, s, O_CREAT | O_EXCL, ps);
+    if (rc == OK)
+        rc = spool_sync_dir(s, s->top, ".waybill", ps);
+    if (rc == OK)
+        rc = set_epoch(s, l->epoch, ps);
+    if (rc == OK)
+        rc = spool_enter(s, l->epoch, ps);
+    l->next = now + expires(l) / BEATS;
+    if (rc != OK)
+        l->epoch = 0;
+    return rc == END ? busy(s, SLICE("of another host"), ps) : rc;
+}
+
+static int lost(const struct spool *s, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SITE_LOST",
+        .place = { .file = s->path, .offset = PLACE_NO_OFFSET },
+        .text = SLICE("another host has taken this site over: nothing more is done here"),
+        .hint = SLICE("this host did not answer for too long (paused, or its storage hung); it may stand by again") });
+    return STOP;
+}
+
+/* --- both --------------------------------------------------------------------------------------------------------- */
+
+int lease_take(struct lease *l, struct spool *s, struct problems *ps)
+{
+    l->fd = -1;
+    l->epoch = 0;
+    return l->shared ? take_shared(l, s, ps) : take_lock(l, s, ps);
+}
+
+int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps)
+{
+    uint64_t top = l->epoch;
+    if (!l->shared || now < l->next)
+        return OK;
+    int rc = newest(s, true, &top, ps);
+    if (rc == OK && top > l->epoch)
+        rc = END;
+    if (rc == OK)
+        rc = write_beat(l, s, 0, ps);
+    l->next = now + expires(l) / BEATS;
+    if (rc != END)
+        return rc;
+    l->epoch = 0;
+    return lost(s, ps);
+}
+
+void lease_give(struct lease *l, const struct spool *s)
+{
+    char name[NAME];
     if (l->fd >= 0)
         close(l->fd);
     l->fd = -1;
+    if (!l->shared || !l->epoch)
+        return;
+    lease_name(l->epoch, name);
+    int fd = openat(s->top, name, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    if (write(fd, "free\n", 5) != 5)
+        unlinkat(s->top, name, 0);              /* an empty lease is free too; this one may be torn */
+    close(fd);
+    l->epoch = 0;
+}
+
+static int shared_holder(const struct spool *s, long *pid_out, struct problems *ps)
+{
+    char text[LEASE_TEXT];
+    uint64_t top = 0;
+    int rc = newest(s, false, &top, ps);
+    if (rc == OK && top)
+        rc = read_lease(s, top, text, ps);
+    if (rc == OK && top)
+        *pid_out = strtol(text, NULL, 10);
+    return rc;
 }
 
 int lease_holder(const struct spool *s, long *pid_out, struct problems *ps)
 {
     *pid_out = 0;
+    if (s->below[0])
+        return shared_holder(s, pid_out, ps);
     int fd = openat(s->top, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? OK : problem_system(ps, "lock", "cannot open", errno);

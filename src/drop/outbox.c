@@ -212,8 +212,9 @@ static int rename_new(int from_dir, const char *from, int to_dir, const char *to
 int outbox_publish(const struct spool *s, const struct outbox *o, const char *batch, unsigned n, const char *name,
                    const char *sha256, struct problems *ps)
 {
-    char path[STAGED], cleaned[OUTBOX_NAME_SIZE];
+    char path[STAGED], whole[SPOOL_PATH], cleaned[OUTBOX_NAME_SIZE];
     staged_path(path, batch, n);
+    spool_path(s, "work", path, whole);
     if (outbox_name(slice_of(name), cleaned)) {
         problem_addf(ps, PROBLEM_ERROR, "OUTBOX_DAMAGED", at(path), "the waybill names an output that no outbox takes");
         return STOP;
@@ -225,7 +226,7 @@ int outbox_publish(const struct spool *s, const struct outbox *o, const char *ba
         return rc;
     if (o->mode != 0600 && fchmodat(s->work, path, o->mode, 0) != 0)
         return problem_system(ps, path, "cannot set the mode", errno);
-    int err = rename_new(s->work, path, o->fd, name);
+    int err = rename_new(s->top, whole, o->fd, name);
     return err ? publish_failed(s, o, path, name, err, ps) : OK;
 }
 

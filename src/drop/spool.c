@@ -21,29 +21,111 @@ static int open_folder(int at, const char *name, bool make)
     return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (make ? O_NOFOLLOW : 0));
 }
 
+/* The newest epoch of a shared site: its number, 0 = the site is not shared. */
+static int find_epoch(const struct spool *s, uint64_t *out, struct problems *ps)
+{
+    int err, fd = openat(s->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    *out = 0;
+    if (dir == NULL)
+        return problem_system(ps, ".waybill", "cannot read the folder", errno);
+    for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
+        unsigned long long n = 0;
+        if (sscanf(e->d_name, "epoch-%19llu", &n) == 1 && n > *out)
+            *out = n;
+    }
+    closedir(dir);
+    return err ? problem_system(ps, ".waybill", "cannot read the folder", err) : OK;
+}
+
+static int open_moving(struct spool *s, struct problems *ps)
+{
+    struct { int *fd; const char *name; } folders[] = { { &s->claim, "claim" }, { &s->tmp, "tmp" },
+                                                        { &s->work, "work" } };
+    char path[SPOOL_PATH];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (*folders[i].fd >= 0)
+            close(*folders[i].fd);
+        spool_path(s, folders[i].name, "", path);
+        *folders[i].fd = open_folder(s->top, path, true);
+        if (*folders[i].fd < 0)
+            return problem_system(ps, path, "cannot open the folder", errno);
+    }
+    return OK;
+}
+
+static void set_below(struct spool *s, uint64_t epoch)
+{
+    s->below[0] = '\0';
+    if (epoch)
+        snprintf(s->below, sizeof s->below, "epoch-%llu/", (unsigned long long)epoch);
+}
+
 int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps)
 {
     *s = (struct spool){ .path = arena_cstr(a, slice_of(site)), .top = -1, .claim = -1, .tmp = -1, .work = -1,
                          .error = -1,
                          .durable = durable };
     int rc = OK;
+    uint64_t epoch = 0;
     s->root = open_folder(AT_FDCWD, site, false);
     if (s->root < 0)
         rc = problem_system(ps, s->path, "cannot open the site", errno);
-    struct { int *fd, *at; const char *name; } folders[] = {
-        { &s->top, &s->root, ".waybill" }, { &s->claim, &s->top, "claim" }, { &s->tmp, &s->top, "tmp" },
-        { &s->work, &s->top, "work" }, { &s->error, &s->root, "error" },
-    };
+    struct { int *fd; const char *name; } folders[] = { { &s->top, ".waybill" }, { &s->error, "error" } };
     for (size_t i = 0; i < sizeof folders / sizeof *folders && rc == OK; i++) {
-        *folders[i].fd = open_folder(*folders[i].at, folders[i].name, true);
+        *folders[i].fd = open_folder(s->root, folders[i].name, true);
         if (*folders[i].fd < 0)
             rc = problem_system(ps, folders[i].name, "cannot open the folder", errno);
     }
+    if (rc == OK)
+        rc = find_epoch(s, &epoch, ps);
+    set_below(s, epoch);
+    if (rc == OK)
+        rc = open_moving(s, ps);
     if (rc == OK)
         rc = spool_sync(s, ps);
     if (rc != OK)
         spool_close(s);
     return rc;
+}
+
+/* What a site had before it was shared comes along, folder by folder: a crash in between is gone on with here. */
+static int move_in(struct spool *s, const char *folder, struct problems *ps)
+{
+    static const char *const names[] = { "claim", "tmp", "work" };
+    char path[SPOOL_PATH];
+    if (mkdirat(s->top, folder, 0700) != 0 && errno != EEXIST)
+        return problem_system(ps, folder, "cannot make the folder", errno);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (renameat(s->top, names[i], s->top, path) != 0 && errno != ENOENT && errno != ENOTEMPTY &&
+            errno != EEXIST)
+            return problem_system(ps, path, "cannot be taken over", errno);
+    }
+    return OK;
+}
+
+int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps)
+{
+    char folder[32], before[32];
+    uint64_t old;
+    int rc = find_epoch(s, &old, ps);
+    snprintf(folder, sizeof folder, "epoch-%llu", (unsigned long long)epoch);
+    snprintf(before, sizeof before, "epoch-%llu", (unsigned long long)old);
+    if (rc == OK && old && old != epoch && renameat(s->top, before, s->top, folder) != 0)
+        rc = problem_system(ps, before, "cannot be taken over", errno);
+    if (rc == OK)
+        rc = move_in(s, folder, ps);
+    if (rc != OK)
+        return rc;
+    set_below(s, epoch);
+    rc = open_moving(s, ps);
+    return rc == OK ? spool_sync_dir(s, s->top, ".waybill", ps) : rc;
+}
+
+void spool_path(const struct spool *s, const char *folder, const char *rest, char out[SPOOL_PATH])
+{
+    snprintf(out, SPOOL_PATH, "%s%s%s%.120s", s->below, folder, *rest ? "/" : "", rest);
 }
 
 void spool_close(struct spool *s)

@@ -42,6 +42,17 @@ void notice(struct supervisor *s, const char *event, const struct trip *t)
     log_end(&l);
 }
 
+void notice_standby(const struct supervisor *s, const struct problem *why)
+{
+    if (s->o->quiet)
+        return;
+    struct log l = log_begin(LOG_LEVEL_INFO, "standby");
+    log_text(&l, "site", slice_of(s->site->dir));
+    if (why)
+        log_text(&l, "because", why->text);
+    log_end(&l);
+}
+
 static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch);
 
 void notice_problems(struct supervisor *s, const struct problems *ps)

@@ -7,7 +7,8 @@
 #include "syntax/syntax.h"
 
 static const char *const site_words[] = {
-    "site", "language", "zone", "set", "keep", "limit", "texts", "self", "partner", "table", "sequence", "flow", NULL
+    "site", "language", "zone", "set", "keep", "limit", "texts", "self", "partner", "table", "sequence", "flow", "shared",
+    NULL
 };
 
 int parse_set(struct cursor *c, struct settings *sets)
@@ -138,6 +139,8 @@ static int parse_statement(struct site_loading *l, struct statement *s)
         return parse_keep(&c);
     if (cursor_take(&c, "limit"))
         return parse_limit(&c);
+    if (cursor_take(&c, "shared"))
+        return word_yes(&c, &site->shared) == OK ? word_end(&c, NULL) : STOP;
     if (cursor_take(&c, "texts"))
         return parse_texts(&c);
     if (cursor_is(&c, "self") || cursor_is(&c, "partner"))

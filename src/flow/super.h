@@ -133,6 +133,7 @@ struct supervisor {
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
     int signals;                    /* signalfd */
+    bool waited;                    /* stood by before the site was ours */
     bool ending;
     int64_t ending_since;
 };
@@ -225,6 +226,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause);
 
 /* notice.c: what people and programs are told. */
 void notice(struct supervisor *s, const char *event, const struct trip *t);
+void notice_standby(const struct supervisor *s, const struct problem *why);
 void notice_problems(struct supervisor *s, const struct problems *ps);
 /* Those of a batch: its id is told along. */
 void notice_result(struct supervisor *s, const struct trip *t);

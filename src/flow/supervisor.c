@@ -12,6 +12,8 @@
 
 #define END_MS 4000                 /* after TERM running jobs may go on so long */
 #define FOR_EVER (3600 * 1000LL)
+#define CLAIMS_MS (30 * 1000)       /* a shared site: a host that was cut off may have claimed one more file */
+#define STANDBY_MS 200              /* so often one that stands by looks whether the site is free */
 
 static unsigned cores(void)
 {
@@ -73,6 +75,9 @@ static void close_site(struct supervisor *s)
     arena_release(&s->arena);
 }
 
+static void read_signals(struct supervisor *s);
+static void reload(struct supervisor *s);
+
 static int open_signals(struct supervisor *s)
 {
     sigset_t set;
@@ -87,25 +92,62 @@ static int open_signals(struct supervisor *s)
     return s->signals < 0 ? problem_system(s->ps, NULL, "signals cannot be received", errno) : OK;
 }
 
+/* Waits a while, or until somebody sends a signal; the signals are read later. */
+static void wait_turn(struct supervisor *s, int ms)
+{
+    struct pollfd p = { .fd = s->signals, .events = POLLIN };
+    poll(&p, 1, ms);
+}
+
+/* Standing by: the site is ours when its holder ends, dies or (on another host) is silent for too long. */
+static int take_site(struct supervisor *s)
+{
+    struct problems asked;
+    s->lease = (struct lease){ .fd = -1, .shared = s->site->shared, .expire_ms = (int64_t)s->site->limits.lease };
+    for (;;) {
+        struct arena a;
+        arena_init(&a, 0);
+        problems_init(&asked, &a, 4);
+        int rc = lease_take(&s->lease, &s->spool, &asked);
+        bool again = rc == STOP && s->o->standby;
+        if (again && !s->waited)
+            notice_standby(s, asked.first);
+        for (const struct problem *p = again ? NULL : asked.first; p; p = p->next)
+            problem_add(s->ps, p);
+        arena_release(&a);
+        if (!again)
+            return rc;
+        s->waited = true;
+        wait_turn(s, STANDBY_MS);
+        read_signals(s);
+        if (s->ending)
+            return OK;
+    }
+}
+
 static int open_all(struct supervisor *s)
 {
     struct arena *a = s->site->arena;
     int rc = spool_open(&s->spool, a, s->site->dir, s->o->durable, s->ps);
     if (rc > WARN)
         return rc;
-    s->lease.fd = -1;
-    rc = lease_take(&s->lease, &s->spool, s->ps);
+    if (rc <= WARN)
+        rc = open_signals(s);
+    if (rc <= WARN)
+        rc = take_site(s);
     if (rc <= WARN && s->o->durable)
         rc = spool_check(&s->spool, true, s->ps);
     if (rc <= WARN)
         rc = store_open(&s->store, a, s->site->dir, s->o->durable, s->ps);
     s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock,
                                      .zone = s->site->zone };
-    if (rc <= WARN)
-        rc = open_signals(s);
-    if (rc <= WARN)
+    if (rc <= WARN && !s->ending)
         rc = open_site(s);
-    return rc <= WARN ? step_resume(s) : rc;
+    if (rc <= WARN && !s->ending)
+        rc = step_resume(s);
+    if (rc <= WARN && s->waited && !s->ending)
+        reload(s);                                  /* site.conf may have changed since */
+    return rc;
 }
 
 /* Signals. */
@@ -225,6 +267,8 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
         wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)
         wait = 1000;                                /* the CPU watchdog */
+    if (s->lease.shared && wait > s->lease.next - now)
+        wait = s->lease.next - now;
     return wait;
 }
 
@@ -293,7 +337,11 @@ static int claims_again(void *owner, const char *id)
 static int turn(struct supervisor *s, int64_t *wait)
 {
     int64_t now = clock_monotonic_ms();
-    int rc = OK;
+    int rc = lease_keep(&s->lease, &s->spool, now, s->ps);
+    if (rc > WARN)
+        return rc;
+    if (s->lease.shared && s->claims_due == INT64_MAX)
+        s->claims_due = now + CLAIMS_MS;
     wave_written(s, now);
     if (s->next_site && pool_busy(s) == 0)
         rc = change_site(s);
@@ -356,8 +404,8 @@ static void close_all(struct supervisor *s)
         close(s->signals);
     if (s->store.path)
         store_close(&s->store);
-    if (s->lease.fd >= 0)
-        lease_give(&s->lease);
+    if (s->spool.path)
+        lease_give(&s->lease, &s->spool);
     if (s->spool.path)
         spool_close(&s->spool);
     free_site(s, s->site_arena);
@@ -383,7 +431,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
     s.ps = &s.said;
     s.nhelpers = o->workers == 0 ? cores() : o->workers > WORKERS_MAX ? WORKERS_MAX : o->workers;
     int rc = open_all(&s);
-    if (rc <= WARN)
+    if (rc <= WARN && !s.ending)
         rc = loop(&s);
     close_all(&s);
     hand_over(&s, ps);

@@ -42,7 +42,7 @@ static void close_site(void)
 {
     inbox_close(inbox);
     outbox_close(&outbox);
-    lease_give(&lease);
+    lease_give(&lease, &spool);
     spool_close(&spool);
     store_close(&store);
 }
@@ -559,19 +559,19 @@ static void a_second_watcher_is_answered(void **state)
 {
     (void)state;
     struct spool other;
-    struct lease second;
+    struct lease second = { .fd = -1 };
     long pid;
     assert_int_equal(spool_open(&other, &arena, dir, false, &problems), OK);
     assert_int_equal(lease_take(&second, &other, &problems), STOP);
     assert_string_equal(problems.last->code, "SITE_BUSY");
     assert_int_equal(lease_holder(&other, &pid, &problems), OK);
     assert_int_equal(pid, getpid());
-    lease_give(&lease);
+    lease_give(&lease, &spool);
     assert_int_equal(lease_holder(&other, &pid, &problems), OK);
     assert_int_equal(pid, 0);
     assert_int_equal(lease_take(&second, &other, &problems), OK);
     assert_int_equal(other.epoch, spool.epoch + 1);
-    lease_give(&second);
+    lease_give(&second, &other);
     spool_close(&other);
 }
 

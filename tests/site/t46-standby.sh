@@ -1,0 +1,77 @@
+#!/bin/sh
+# t46-standby - a second watcher stands by and takes over when the first ends or dies; between hosts by a lease
+. "$(dirname "$0")/lib.sh"
+
+conf() {
+    cat << END
+flow one {
+    on yes
+    operation convert {
+        take inbox  "inbox/one" ready name
+        give outbox "outbox/one" name "{file}" map copy
+    }
+}
+END
+}
+give() { rows 1 3 > .drop && echo "$1;1" >> .drop && mv .drop "$2/inbox/one/$1.csv"; }     # NAME SITE
+out() { [ -f "$1" ]; }
+stand_by() { "$prog" watch --standby "$1" 2>> "$2" < /dev/null & second=$!; started="$started $second"; }     # SITE LOG
+holds() { "$prog" status --json "$2" 2> /dev/null | "$tools/json" process | grep -qx "$1"; }       # PROCESS SITE
+
+# One host.
+small_site site << END
+$(conf)
+END
+watch site
+stand_by site second.log
+check "the second one says that it stands by" wait_for 5 grep -q "event=standby.*$watcher" second.log
+give a site
+check "the first one works" wait_for 5 out site/outbox/one/a.csv
+stop KILL
+check "killed: the second one holds the site" wait_for 5 holds "$second" site
+give b site
+check "and works" wait_for 5 out site/outbox/one/b.csv
+stand_by site third.log
+third=$second
+check "a third one stands by" wait_for 5 grep -q event=standby third.log
+kill -TERM "$third"
+check "TERM ends one that stands by" wait_for 2 gone "$third"
+kill -TERM "$(head -n 1 site/.waybill/lock)"
+
+# Two hosts that share the storage: no lock counts, only the lease.
+small_site shared << END
+shared yes
+limit lease 1000
+$(conf)
+END
+watch shared
+first=$watcher
+give a shared
+check "shared: the first host works" wait_for 5 out shared/outbox/one/a.csv
+timeout 10 "$prog" run shared > busy.out 2> busy.err < /dev/null
+check "shared: another one is answered SITE_BUSY" is "5 1" "$? $(grep -c SITE_BUSY busy.err)"
+stand_by shared other.log
+check "shared: another one stands by" wait_for 5 grep -q event=standby other.log
+kill -STOP "$first"
+check "paused: the other host takes over" wait_for 10 holds "$second" shared
+give b shared
+check "and works" wait_for 5 out shared/outbox/one/b.csv
+kill -CONT "$first"
+check "the paused one learns that it lost the site" wait_for 5 grep -q SITE_LOST watch.log
+wait "$first"
+check "and ends with exit code 5" is 5 $?
+check "nothing came twice" is 2 "$(archived shared)"
+kill -TERM "$second"
+wait "$second" 2> /dev/null
+timeout 10 "$prog" run shared > run.out 2> run.log < /dev/null
+check "a lease that was given back is free at once" is 0 $?
+"$prog" status shared > status.out 2>&1
+check "status reads a shared site" is 0 $?
+"$prog" fsck shared > fsck.out 2>&1
+check "fsck finds a shared site in order" is 0 $?
+
+# Many watchers, killed and paused at random: nothing lost, doubled or half seen.
+race="$top/tests/torture/race.py"
+check "four watchers, killed at random" python3 "$race" "$prog" --files 150 --seconds 5 --watchers 4
+check "three hosts, paused and killed at random" python3 "$race" "$prog" --files 60 --seconds 8 --watchers 3 --shared
+finish

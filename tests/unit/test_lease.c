@@ -1,0 +1,152 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/date.h"
+#include "drop/lease.h"
+#include "drop/outbox.h"
+#include "tempdir.h"
+
+static char dir[256];
+static struct arena arena;
+static struct problems problems;
+static struct spool one, two;
+static struct lease a, b;
+
+static int setup(void **state)
+{
+    (void)state;
+    tempdir_make(dir);
+    arena_init(&arena, 0);
+    problems_init(&problems, &arena, 20);
+    a = b = (struct lease){ .fd = -1, .shared = true, .expire_ms = 60 };
+    assert_int_equal(spool_open(&one, &arena, dir, false, &problems), OK);
+    assert_int_equal(spool_open(&two, &arena, dir, false, &problems), OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    spool_close(&one);
+    spool_close(&two);
+    arena_release(&arena);
+    tempdir_remove(dir);
+    return 0;
+}
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+static bool there(const char *path)
+{
+    char whole[400];
+    snprintf(whole, sizeof whole, "%s/%s", dir, path);
+    return access(whole, F_OK) == 0;
+}
+
+static void the_second_host_waits_while_the_first_beats(void **state)
+{
+    (void)state;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_true(there(".waybill/epoch-1/work"));
+    assert_false(there(".waybill/work"));
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(lease_take(&b, &two, &problems), STOP);
+        assert_string_equal(problems.last->code, "SITE_BUSY");
+        sleep_ms(20);
+        a.next = 0;
+        assert_int_equal(lease_keep(&a, &one, clock_monotonic_ms(), &problems), OK);
+    }
+}
+
+static void a_silent_host_is_taken_over_and_cut_off(void **state)
+{
+    (void)state;
+    int fd;
+    struct outbox box;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_int_equal(mkdirat(one.work, "20261122-034431-1-1", 0700), 0);
+    assert_int_equal(outbox_stage(&one, "20261122-034431-1-1", 1, &fd, &problems), OK);
+    close(fd);
+    assert_int_equal(outbox_open(&box, &one, &arena, "outbox", &problems), OK);
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    sleep_ms(80);
+    assert_int_equal(lease_take(&b, &two, &problems), OK);
+    assert_int_equal(two.epoch, 2);
+    assert_true(there(".waybill/epoch-2/work/20261122-034431-1-1/out.1"));
+    /* what the paused host does now has no effect outside */
+    assert_int_not_equal(outbox_publish(&one, &box, "20261122-034431-1-1", 1, "late.csv", NULL, &problems), OK);
+    assert_false(there("outbox/late.csv"));
+    a.next = 0;
+    assert_int_equal(lease_keep(&a, &one, clock_monotonic_ms(), &problems), STOP);
+    assert_string_equal(problems.last->code, "SITE_LOST");
+    assert_int_equal(outbox_publish(&two, &box, "20261122-034431-1-1", 1, "good.csv", NULL, &problems), OK);
+    assert_true(there("outbox/good.csv"));
+    outbox_close(&box);
+}
+
+static void a_lease_given_back_is_free_at_once(void **state)
+{
+    (void)state;
+    long pid;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_int_equal(lease_holder(&one, &pid, &problems), OK);
+    assert_int_equal(pid, getpid());
+    lease_give(&a, &one);
+    assert_int_equal(lease_take(&b, &two, &problems), OK);
+    assert_true(b.epoch > 1);
+}
+
+/* Two that find the same dead lease: the file of the next epoch can be made once. */
+static void one_of_two_takers_wins(void **state)
+{
+    (void)state;
+    char path[400];
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    sleep_ms(80);
+    snprintf(path, sizeof path, "%s/.waybill/lease.2", dir);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "77 other 1\n", 11), 11);
+    close(fd);
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    assert_string_equal(problems.last->code, "SITE_BUSY");
+}
+
+static void what_a_site_had_comes_along(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(one.work, "20261122-034431-1-9", 0700), 0);
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_true(there(".waybill/epoch-1/work/20261122-034431-1-9"));
+    spool_close(&two);
+    assert_int_equal(spool_open(&two, &arena, dir, false, &problems), OK);
+    assert_string_equal(two.below, "epoch-1/");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_second_host_waits_while_the_first_beats),
+        TEST(a_silent_host_is_taken_over_and_cut_off),
+        TEST(a_lease_given_back_is_free_at_once),
+        TEST(one_of_two_takers_wins),
+        TEST(what_a_site_had_comes_along),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
