@@ -66,6 +66,10 @@ int table_add(struct table *t, const struct value *values, enum table_policy pol
 /* Rows whose columns equal the canonical texts: 0, 1 or 2 (= more than one); *row_out is the first in order of
    coming, or NULL. */
 int table_find(struct table *t, const int *columns, const struct slice *texts, size_t n, const struct value **row_out);
+/* The same, but of several rows the one whose column `mark` is true: 0 when none is, 2 when more are. mark -1 = as
+   table_find. */
+int table_find_preferred(struct table *t, const int *columns, const struct slice *texts, size_t n, int mark,
+                         const struct value **row_out);
 /* All such rows, one at a time: the number of the next one behind row `after` (start with TABLE_NONE), or
    TABLE_NONE. */
 #define TABLE_NONE SIZE_MAX

@@ -127,7 +127,7 @@ static int convert_case(struct trial *t, struct problems *ps)
     struct outside outside;
     binding_outside(t->binding, &outside);
     c.outside = &outside;
-    c.direction = old || binding_backward(t->binding) ? MAPPING_BACKWARD : MAPPING_FORWARD;
+    c.direction = binding_direction(t->binding, t->mapping, old);
     return convert_text(&c, file_base(in), input, old ? &original : NULL, &t->output, ps);
 }
 

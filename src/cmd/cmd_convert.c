@@ -15,7 +15,7 @@
 static const struct cmd_option options[] = {
     { 'm', "mapping", "MAPPING" }, { 'b', "backward", NULL }, { 'r', "original", "FILE" }, { 'o', "output", "OUT" },
     { 's', "set", "NAME=VALUE" }, { 't', "table", "NAME=FILE[:FORMAT]" }, { 'c', "case", "FILE" },
-    { 'l', "companion", "NAME=FILE" }, { 'L', "companion-out", "NAME=FILE" }, { 0 },
+    { 'a', "attachments", "FOLDER" }, { 'l', "companion", "NAME=FILE" }, { 'L', "companion-out", "NAME=FILE" }, { 0 },
 };
 
 #define COMPANIONS 8
@@ -33,7 +33,7 @@ struct converting {
     struct cmd *c;
     struct cmd_args args;
     struct binding *binding;
-    struct mapping *mapping;
+    struct mapping *mapping, *judge;
     struct conversion conversion;
     struct source input, original;
     struct outfile output;
@@ -93,14 +93,20 @@ static int bind_all(struct converting *k)
         if (rc)
             return rc;
     }
-    return binding_check(k->binding, k->mapping, c->problems) ? EXIT_USAGE : 0;
+    if (cmd_arg(&k->args, 'a'))
+        binding_attachments(k->binding, cmd_arg(&k->args, 'a'));
+    struct slice judge = binding_report(k->binding);
+    if (judge.n && mapping_load(c->arena, &c->env, judge, k->mapping->file, &k->judge, c->problems) > WARN)
+        return EXIT_INVALID;
+    return binding_check(k->binding, k->mapping, k->judge, c->problems) ? EXIT_USAGE : 0;
 }
 
 /* The header of the mapping says which ways it runs. */
 static int check_direction(struct converting *k)
 {
     static const char *const arrows[] = { "<=>", "=>", "<=" };
-    k->backward = cmd_arg(&k->args, 'b') || binding_backward(k->binding);
+    k->backward = cmd_arg(&k->args, 'b') ||
+                  binding_direction(k->binding, k->mapping, cmd_arg(&k->args, 'r')) == MAPPING_BACKWARD;
     enum mapping_arrow refused = k->backward ? ARROW_RIGHT : ARROW_LEFT;
     if (k->mapping->arrow != refused)
         return 0;
@@ -280,7 +286,7 @@ static int convert(struct converting *k)
     struct stat st;
     progress_start(&k->progress, fstat(k->in, &st) == 0 ? (uint64_t)st.st_size : 0, k->args.operand[0]);
     k->conversion = (struct conversion){
-        .mapping = k->mapping, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output.sink,
+        .mapping = k->mapping, .judge = k->judge, .outside = &outside, .limits = &c->limits, .input = &k->input, .output = &k->output.sink,
         .direction = k->backward ? MAPPING_BACKWARD : MAPPING_FORWARD,
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,
         .companions = k->read.list, .ncompanions = k->read.n,
@@ -304,8 +310,6 @@ static int run(struct cmd *c, int argc, char **argv)
     const char *name = cmd_arg(&k.args, 'm');
     if (!name || k.args.n != 1)
         return cmd_usage(c, !name ? "which mapping? (-m)" : k.args.n ? "one input at a time" : "which input file? (- is standard input)");
-    if (cmd_arg(&k.args, 'r') && !cmd_arg(&k.args, 'b'))
-        return cmd_usage(c, "--original is what an answer changes: it goes with --backward");
     if (mapping_load(c->arena, &c->env, slice_of(name), NULL, &k.mapping, c->problems) > WARN)
         return EXIT_INVALID;
     int rc = bind_all(&k);
@@ -324,15 +328,16 @@ static int run(struct cmd *c, int argc, char **argv)
 const struct command command_convert = {
     .verb = "convert",
     .run = run,
-    .usage = "convert -m MAPPING [--backward [--original FILE]] [-o OUT] IN",
+    .usage = "convert -m MAPPING [--backward] [--original FILE] [-o OUT] IN",
     .summary = "convert one file with a mapping, without a site",
     .help = "  -m, --mapping MAPPING        path or name of the mapping, with or without .map\n"
             "  -b, --backward               from the right format of the mapping to the left one\n"
-            "  -r, --original FILE          with --backward: the output is FILE with what the answer changes\n"
+            "  -r, --original FILE          the output is FILE with what IN changes (backward, if the mapping can)\n"
             "  -o, --output OUT             the result; standard output without it\n"
             "  -s, --set NAME=VALUE         a param of the mapping; may come again\n"
             "  -t, --table NAME=FILE[:FORMAT]  a table of the mapping; without FORMAT comma-separated with a header\n"
             "  -c, --case FILE              params and tables from a file, as the case.conf of `waybill test`\n"
+            "  -a, --attachments FOLDER     where attachment() finds the files that messages name\n"
             "  -l, --companion NAME=FILE    the rows of `group … file NAME join COLUMN` in the document that is read\n"
             "  -L, --companion-out NAME=FILE  the same in the document that is written\n\n"
             "IN may be - for standard input. Problems go to standard error; the exit code is 1 when messages were rejected\n"

@@ -7,8 +7,11 @@
 
 #include "base/file.h"
 #include "conf/conf.h"
+#include "flow/attach.h"
 #include "store/table.h"
 #include "syntax/syntax.h"
+
+#define SEQUENCE_DIGITS 38
 
 enum bound_kind { BOUND_FILE, BOUND_ROWS, BOUND_BATCH };
 
@@ -26,6 +29,7 @@ struct bound {
 struct counter {
     struct slice name;
     uint64_t from, at;
+    int size;                       /* digits, zeros in front; 0 = as many as it has */
     struct counter *next;
 };
 
@@ -42,8 +46,8 @@ struct binding {
     struct bound *tables;
     struct counter *sequences;
     struct slice time, file, report;
-    const char *from;
-    bool backward;
+    const char *from, *attachments;
+    enum { WAY_FREE, WAY_FORWARD, WAY_BACKWARD } way;
 };
 
 struct binding *binding_new(struct arena *a, const struct mapping_env *env, const struct limits *limits,
@@ -95,9 +99,16 @@ void binding_file(struct binding *b, struct slice file_name)
     b->file = arena_copy(b->arena, file_name);
 }
 
-bool binding_backward(const struct binding *b)
+void binding_attachments(struct binding *b, const char *folder)
 {
-    return b->backward;
+    b->attachments = arena_cstr(b->arena, slice_of(folder));
+}
+
+enum mapping_direction binding_direction(const struct binding *b, const struct mapping *m, bool original)
+{
+    if (b->way != WAY_FREE)
+        return b->way == WAY_BACKWARD ? MAPPING_BACKWARD : MAPPING_FORWARD;
+    return original && m->arrow != ARROW_RIGHT ? MAPPING_BACKWARD : MAPPING_FORWARD;
 }
 
 struct slice binding_report(const struct binding *b)
@@ -140,13 +151,17 @@ static bool load_table(struct binding *b, const struct conf *c, struct statement
 
 static bool load_sequence(struct binding *b, struct statement *s)
 {
-    uint64_t from = 1;
-    if (s->n == 4 && token_is(&s->tokens[2], "from"))
-        from = strtoull(arena_cstr(b->arena, s->tokens[3].text), NULL, 10);
-    else if (s->n != 2)
+    uint64_t from = 1, size = 0;
+    for (size_t i = 2; i < s->n; i += 2) {
+        uint64_t *to = token_is(&s->tokens[i], "from") ? &from : token_is(&s->tokens[i], "size") ? &size : NULL;
+        if (!to || !text_token(s, i + 1))
+            return false;
+        *to = strtoull(arena_cstr(b->arena, s->tokens[i + 1].text), NULL, 10);
+    }
+    if (!text_token(s, 1) || size > SEQUENCE_DIGITS)
         return false;
     struct counter *k = arena_zero(b->arena, sizeof *k);
-    *k = (struct counter){ s->tokens[1].text, from, from, b->sequences };
+    *k = (struct counter){ s->tokens[1].text, from, from, (int)size, b->sequences };
     b->sequences = k;
     return true;
 }
@@ -157,7 +172,9 @@ static bool load_statement(struct binding *b, const struct conf *c, struct state
     if (token_is(word, "set") && s->n == 3 && text_token(s, 2))
         binding_set(b, s->tokens[1].text, s->tokens[2].text);
     else if (token_is(word, "direction") && s->n == 2 && (token_is(&s->tokens[1], "backward") || token_is(&s->tokens[1], "forward")))
-        b->backward = token_is(&s->tokens[1], "backward");
+        b->way = token_is(&s->tokens[1], "backward") ? WAY_BACKWARD : WAY_FORWARD;
+    else if (token_is(word, "attachments") && s->n == 2 && text_token(s, 1))
+        b->attachments = beside(b, c->file, s->tokens[1].text);
     else if (token_is(word, "report") && s->n == 2)
         b->report = s->tokens[1].text;
     else if (token_is(word, "time") && s->n == 2 && s->tokens[1].kind == TOKEN_STRING)
@@ -181,7 +198,8 @@ int binding_load(struct binding *b, const char *path, struct problems *ps)
         if (!load_statement(b, c, s))
             rc = conf_problem(c, &s->tokens[0], PROBLEM_ERROR, "BIND_WORD", ps,
                               "set NAME VALUE, table NAME \"file\" [format REF], table NAME of batch, table NAME { rows }, "
-                              "direction backward, report MAPPING, time \"2026-01-02T03:04:05\" or sequence NAME [from N]",
+                              "direction backward, direction forward, report MAPPING, time \"2026-01-02T03:04:05\", "
+                              "sequence NAME [from N] [size N] or attachments \"folder\"",
                               "this is no statement of a case");
     return rc;
 }
@@ -202,30 +220,45 @@ static void unknown_name(const struct mapping *m, const char *code, const char *
         .hint = problem_suggest(ps->arena, name, names, n) });
 }
 
-static int check_params(const struct binding *b, const struct mapping *m, struct problems *ps)
+/* The names that a mapping, and the one that it reports of, declare. */
+struct declared {
+    struct slice *names;
+    size_t n;
+};
+
+static struct declared declared_names(struct arena *a, const struct mapping *m, const struct mapping *judge,
+                                      bool tables)
 {
-    struct slice *names = arena_alloc(ps->arena, (m->nparams + 1) * sizeof *names);
+    const struct mapping *both[] = { m, judge };
+    size_t most = m->nparams + m->ntables + (judge ? judge->nparams + judge->ntables : 0);
+    struct declared d = { .names = arena_alloc(a, (most + 1) * sizeof *d.names) };
+    for (size_t i = 0; i < 2 && both[i]; i++)
+        for (size_t j = 0; j < (tables ? both[i]->ntables : both[i]->nparams); j++)
+            d.names[d.n++] = tables ? both[i]->tables[j].name : both[i]->params[j].name;
+    return d;
+}
+
+static int check_params(const struct binding *b, const struct mapping *m, const struct mapping *judge,
+                        struct problems *ps)
+{
+    struct declared d = declared_names(ps->arena, m, judge, false);
     int rc = OK;
-    for (size_t i = 0; i < m->nparams; i++)
-        names[i] = m->params[i].name;
     for (const struct pair *p = b->params; p; p = p->next) {
-        if (is_among(p->name, names, m->nparams))
+        if (is_among(p->name, d.names, d.n))
             continue;
-        unknown_name(m, "BIND_PARAM", "is set, but the mapping declares no such param", p->name, names, m->nparams, ps);
+        unknown_name(m, "BIND_PARAM", "is set, but the mapping declares no such param", p->name, d.names, d.n, ps);
         rc = STOP;
     }
     return rc;
 }
 
 /* Each table is given by hand, stands in the map, or may be missing. */
-static int check_tables(const struct binding *b, const struct mapping *m, struct problems *ps)
+static int check_given(const struct binding *b, const struct mapping *m, struct problems *ps)
 {
-    struct slice *names = arena_alloc(ps->arena, (m->ntables + 1) * sizeof *names);
     int rc = OK;
     for (size_t i = 0; i < m->ntables; i++) {
         const struct mapping_table *d = &m->tables[i];
         const struct bound *t = b->tables;
-        names[i] = d->name;
         while (t && !slice_equal(t->name, d->name))
             t = t->next;
         if (t || d->local || d->optional)
@@ -237,19 +270,28 @@ static int check_tables(const struct binding *b, const struct mapping *m, struct
                                  SLICE_ARG(d->name)) });
         rc = STOP;
     }
+    return rc;
+}
+
+static int check_tables(const struct binding *b, const struct mapping *m, const struct mapping *judge,
+                        struct problems *ps)
+{
+    struct declared d = declared_names(ps->arena, m, judge, true);
+    int rc = check_given(b, m, ps);
+    if (judge && check_given(b, judge, ps) > rc)
+        rc = STOP;
     for (const struct bound *t = b->tables; t; t = t->next) {
-        if (is_among(t->name, names, m->ntables))
+        if (is_among(t->name, d.names, d.n))
             continue;
-        unknown_name(m, "BIND_TABLE", "is given, but the mapping declares no such table", t->name, names,
-                     m->ntables, ps);
+        unknown_name(m, "BIND_TABLE", "is given, but the mapping declares no such table", t->name, d.names, d.n, ps);
         rc = STOP;
     }
     return rc;
 }
 
-int binding_check(const struct binding *b, const struct mapping *m, struct problems *ps)
+int binding_check(const struct binding *b, const struct mapping *m, const struct mapping *judge, struct problems *ps)
 {
-    int params = check_params(b, m, ps), tables = check_tables(b, m, ps);
+    int params = check_params(b, m, judge, ps), tables = check_tables(b, m, judge, ps);
     return params > tables ? params : tables;
 }
 
@@ -416,7 +458,10 @@ static int column_of(void *owner, void *table, struct slice column, enum type *t
 static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n,
                     const struct value **row_out)
 {
-    (void)owner;
+    const struct binding *b = owner;
+    for (const struct bound *t = b->tables; t; t = t->next)
+        if (t->table == table && t->declared && t->declared->prefer.n)
+            return table_find_preferred(table, cols, keys, n, table_column(table, t->declared->prefer), row_out);
     return table_find(table, cols, keys, n, row_out);
 }
 
@@ -438,17 +483,32 @@ static int next_number(void *owner, struct slice name, struct arena *a, struct s
         k = k->next;
     if (!k) {
         k = arena_zero(b->arena, sizeof *k);
-        *k = (struct counter){ arena_copy(b->arena, name), 1, 1, b->sequences };
+        *k = (struct counter){ arena_copy(b->arena, name), 1, 1, 0, b->sequences };
         b->sequences = k;
     }
-    *out = arena_printf(a, "%llu", (unsigned long long)k->at++);
+    *out = arena_printf(a, "%0*llu", k->size, (unsigned long long)k->at++);
     return OK;
+}
+
+static int read_attachment(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    const struct binding *b = owner;
+    *out = (struct slice){ "", 0 };
+    if (!b->attachments)
+        return OK;
+    int fd = open(b->attachments, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return problem_system(ps, b->attachments, "the folder of the attachments cannot be opened", errno);
+    int rc = attach_read(fd, name, b->limits, a, out, ps);
+    close(fd);
+    return rc;
 }
 
 void binding_outside(struct binding *b, struct outside *out)
 {
     *out = (struct outside){ .owner = b, .param = find_param, .table_open = open_table, .table_column = column_of,
-                             .table_find = find_row, .sequence_next = next_number, .batch_id = SLICE("none"),
+                             .table_find = find_row, .sequence_next = next_number,
+                             .attachment = read_attachment, .batch_id = SLICE("none"),
                              .file_name = b->file, .batch_time = b->time };
 }
 

@@ -183,24 +183,6 @@ static int find_in_ledger(struct lookup *l, const int *cols, const struct slice 
     return 1;
 }
 
-/* Of several rows the one whose preferred column is true. */
-static int find_preferred(struct lookup *l, const int *cols, const struct slice *keys, size_t n,
-                          const struct value **row_out)
-{
-    int found = 0;
-    for (size_t i = table_next(l->table, cols, keys, n, TABLE_NONE); i != TABLE_NONE;
-         i = table_next(l->table, cols, keys, n, i)) {
-        const struct value *row = table_row(l->table, i);
-        struct slice mark = value_text(&row[l->prefer]);
-        if (slice_is(mark, "true") || slice_is(mark, "yes") || slice_is(mark, "1")) {
-            if (found == 0)
-                *row_out = row;
-            found++;
-        }
-    }
-    return found > 2 ? 2 : found;
-}
-
 static int find_row(void *owner, void *table, const int *cols, const struct slice *keys, size_t n,
                     const struct value **row_out)
 {
@@ -208,9 +190,9 @@ static int find_row(void *owner, void *table, const int *cols, const struct slic
     (void)owner;
     if (l->ledger)
         return find_in_ledger(l, cols, keys, n, row_out);
-    int found = table_find(l->table, cols, keys, n, row_out);
-    if (found > 1 && l->prefer >= 0)
-        return find_preferred(l, cols, keys, n, row_out);
+    int found = table_find_preferred(l->table, cols, keys, n, l->prefer, row_out);
+    if (l->prefer >= 0)
+        return found;
     return found > 1 && l->site && l->site->kind == TABLE_OF_BATCH ? 1 : found;
 }
 

@@ -20,6 +20,7 @@ static const struct func functions[] = {
     { "replace", 3, 3, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "replace(text, what, with)", fn_replace },
     { "translate", 3, 3, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "translate(text, from, to)", fn_translate },
     { "digits", 1, 1, TYPE_TEXT, ARGS_VALUES, INVERT_LENS, "digits(text)", fn_digits },
+    { "natural", 1, 1, TYPE_TEXT, ARGS_VALUES, INVERT_NOT, "natural(text)", fn_natural },
     { "pad-left", 3, 3, TYPE_TEXT, ARGS_VALUES, INVERT_PAD, "pad-left(text, length, character)", fn_pad_left },
     { "pad-right", 3, 3, TYPE_TEXT, ARGS_VALUES, INVERT_PAD, "pad-right(text, length, character)", fn_pad_right },
     { "contains", 2, 2, TYPE_BOOLEAN, ARGS_VALUES, INVERT_NOT, "contains(text, part)", fn_contains },
@@ -380,16 +381,30 @@ void fn_next(struct run *r, const struct expr *e, const struct node *here, struc
     *out = val_data(TYPE_INTEGER, s);
 }
 
+/* Once per message and file. */
+static struct slice attached(struct run *r, struct slice name)
+{
+    for (const struct attached *at = r->attached; at; at = at->next)
+        if (slice_equal(at->name, name))
+            return at->bytes;
+    struct slice bytes = slice_none();
+    int rc = r->outside->attachment(r->outside->owner, name, r->a, &bytes, r->ps);
+    if (rc >= STOP) {
+        outside_failed(r, rc);
+    } else if (r->a != r->arena) {
+        struct attached *at = arena_zero(r->a, sizeof *at);
+        *at = (struct attached){ arena_copy(r->a, name), bytes, r->attached };
+        r->attached = at;
+    }
+    return bytes;
+}
+
 void fn_attachment(struct run *r, const struct expr *e, const struct node *here, struct val *out)
 {
-    struct slice s = slice_none(), name = arg_text(r, e, 0, here);
+    struct slice name = arg_text(r, e, 0, here);
     *out = val_nothing();
-    if (!name.n || !r->outside || !r->outside->attachment)
-        return;
-    int rc = r->outside->attachment(r->outside->owner, name, r->a, &s, r->ps);
-    if (rc >= STOP)
-        outside_failed(r, rc);
-    *out = val_data(TYPE_BINARY, s);
+    if (name.n && r->outside && r->outside->attachment)
+        *out = val_data(TYPE_BINARY, attached(r, name));
 }
 
 void fn_batch_id(struct run *r, const struct expr *e, const struct node *here, struct val *out)

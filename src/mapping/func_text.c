@@ -230,6 +230,37 @@ void fn_translate(struct run *r, const struct expr *e, const struct node *here, 
     *out = val_data(TYPE_TEXT, built(r, &b));
 }
 
+/* A run of digits so that bytes compare as the numbers do: without zeros in front, behind its length, which is written
+   as a 9 for every eight digits and then the rest, 1 to 8. */
+static void natural_run(struct buf *b, struct slice digits)
+{
+    while (digits.n > 1 && digits.p[0] == '0')
+        digits = (struct slice){ digits.p + 1, digits.n - 1 };
+    size_t n = digits.n;
+    for (buf_byte(b, '0'); n > 8; n -= 8)
+        buf_byte(b, '9');
+    buf_byte(b, (char)('0' + n));
+    buf_add(b, digits);
+}
+
+void fn_natural(struct run *r, const struct expr *e, const struct node *here, struct val *out)
+{
+    struct slice s = arg_text(r, e, 0, here);
+    struct buf b = { 0 };
+    *out = val_nothing();
+    if (!text_room(r, e, s.n * 3))
+        return;
+    for (size_t i = 0, from; i < s.n;) {
+        for (from = i; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+            ;
+        if (i > from)
+            natural_run(&b, (struct slice){ s.p + from, i - from });
+        else
+            buf_byte(&b, s.p[i++]);
+    }
+    *out = val_data(TYPE_TEXT, built(r, &b));
+}
+
 void fn_digits(struct run *r, const struct expr *e, const struct node *here, struct val *out)
 {
     struct slice s = arg_text(r, e, 0, here);

@@ -311,6 +311,7 @@ void run_begin(struct run *r, struct node *source, uint64_t number, struct arena
     r->nresults = r->cap_results = 0;
     r->made = NULL;
     r->nmade = r->cap_made = 0;
+    r->attached = NULL;
     r->guard = 0;
     if (source && source->parent)
         r->files[side_read(r->direction)] = source->parent;

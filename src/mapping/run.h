@@ -117,6 +117,12 @@ struct run {
     size_t nresults, cap_results;
     bool file_judged;
     int file_rc;
+    struct attached *attached;      /* read for this message: a row and a require may ask for the same file */
+};
+
+struct attached {
+    struct slice name, bytes;
+    struct attached *next;
 };
 
 /* value.c */

@@ -321,6 +321,29 @@ int table_find(struct table *t, const int *columns, const struct slice *texts, s
     return table_next(t, columns, texts, n, first) == TABLE_NONE ? 1 : 2;
 }
 
+static bool is_marked(const struct value *v)
+{
+    struct slice text = value_text(v);
+    return slice_is(text, "true") || slice_is(text, "yes") || slice_is(text, "1");
+}
+
+int table_find_preferred(struct table *t, const int *columns, const struct slice *texts, size_t n, int mark,
+                         const struct value **row_out)
+{
+    int rows = table_find(t, columns, texts, n, row_out), found = 0;
+    if (rows < 2 || mark < 0)
+        return rows;
+    *row_out = NULL;
+    for (size_t i = table_next(t, columns, texts, n, TABLE_NONE); i != TABLE_NONE && found < 2;
+         i = table_next(t, columns, texts, n, i)) {
+        if (!is_marked(&t->rows[i][mark]))
+            continue;
+        if (found++ == 0)
+            *row_out = t->rows[i];
+    }
+    return found;
+}
+
 const struct value *table_row(const struct table *t, size_t i)
 {
     return i < t->nrows ? t->rows[i] : NULL;

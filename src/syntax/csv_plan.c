@@ -296,6 +296,8 @@ static void plan_tagged(struct planner *pl)
 static void plan_keyed(struct planner *pl)
 {
     const struct format *f = pl->format;
+    if (!f->nmessages && !f->file_group->nfields && !f->file_group->ngroups)
+        return;                         /* only its header is there: a file for others to include */
     if (f->nmessages != 1) {
         refuse(pl, NULL, "CSV_TREE", "a file without record tags holds one kind of message");
         return;

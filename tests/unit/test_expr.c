@@ -155,6 +155,13 @@ static void test_texts(void **state)
     value("replace(A, \"\", \"0\")", "Hello World");
     value("translate(\"abc\", \"abc\", \"xy\")", "xy");
     value("digits(\"+47 911-11\")", "4791111");
+    value("natural(\"FS/9/06\") < natural(\"FS/10/06\")", "true");
+    value("natural(\"A 007\") = natural(\"A 7\")", "true");
+    value("natural(\"9\") < natural(\"A\")", "true");
+    value("natural(\"99999999\") < natural(\"100000000\")", "true");
+    value("natural(\"9999999999999999\") < natural(\"10000000000000000\")", "true");
+    value("natural(\"100\") < natural(\"20\")", "false");
+    value("natural(\"\")", "");
     value("pad-left(7, 3, \"0\")", "007");
     value("pad-right(\"a\", 3, \".\")", "a..");
     value("contains(A, \"lo W\")", "true");

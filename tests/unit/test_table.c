@@ -56,6 +56,35 @@ static int find(struct table *t, int column, const char *key, const struct value
     return table_find(t, &column, &k, 1, row);
 }
 
+static int prefer(struct table *t, const char *key, const struct value **row)
+{
+    struct slice k = slice_of(key);
+    return table_find_preferred(t, (int[]){ 0 }, &k, 1, 1, row);
+}
+
+static void finds_the_preferred_one(void **state)
+{
+    (void)state;
+    const struct value *row;
+    struct table *t = make(0, 0);
+    add(t, "A", "true", "1", TABLE_REFUSE);
+    add(t, "B", "false", "2", TABLE_REFUSE);
+    add(t, "B", "true", "3", TABLE_REFUSE);
+    add(t, "C", NULL, "4", TABLE_REFUSE);
+    add(t, "C", "false", "5", TABLE_REFUSE);
+    add(t, "D", "true", "6", TABLE_REFUSE);
+    add(t, "D", "true", "7", TABLE_REFUSE);
+    add(t, "E", "false", "8", TABLE_REFUSE);
+    assert_int_equal(prefer(t, "A", &row), 1);
+    assert_int_equal(prefer(t, "B", &row), 1);
+    assert_true(slice_is(value_text(&row[2]), "3"));
+    assert_int_equal(prefer(t, "C", &row), 0);
+    assert_null(row);
+    assert_int_equal(prefer(t, "D", &row), 2);
+    assert_int_equal(prefer(t, "E", &row), 1);      /* there is no choice to make */
+    assert_int_equal(prefer(t, "F", &row), 0);
+}
+
 static void finds_none_one_and_more(void **state)
 {
     (void)state;
@@ -171,6 +200,7 @@ static void many_rows_keep_their_index_while_they_come(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(finds_the_preferred_one, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_none_one_and_more, setup, teardown),
         cmocka_unit_test_setup_teardown(decimals_are_equal_by_value, setup, teardown),
         cmocka_unit_test_setup_teardown(a_known_key_is_refused_replaced_or_merged, setup, teardown),
