@@ -13,8 +13,8 @@
  *
  * Between hosts (`shared`), where locks cannot be relied on: .waybill/lease.<epoch>, made exclusively, so that one of
  * several takers wins; its holder rewrites it (a beat) several times within expire_ms.  Another host may take the next
- * epoch when it has seen the same beat for expire_ms of its own monotonic time; no clocks are compared.  It then renames
- * .waybill/epoch-N (spool_enter), which cuts a holder off that was only paused.
+ * epoch when it has seen the same beat for expire_ms of its own monotonic time; no clocks are compared.  It then
+ * renames .waybill/epoch-N (spool_enter), which cuts a holder off that was only paused.
  *
  * Each taking raises the epoch, durably; batch ids carry it.
  *

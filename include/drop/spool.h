@@ -11,9 +11,9 @@
  *     .waybill/work/<batch>/                 a batch until its life ends
  *     error/<batch>/                         set aside: file, waybill, lines
  *
- * A site that hosts share (`shared yes`) keeps claim, tmp and work below .waybill/epoch-N/, and whoever takes over renames
- * that folder: what leads to an effect – acceptance, publication, setting aside – goes by the whole path (spool_path),
- * so a host that was paused meanwhile finds its path gone and changes nothing.
+ * A site that hosts share (`shared yes`) keeps claim, tmp and work below .waybill/epoch-N/, and whoever takes over
+ * renames that folder: what leads to an effect – acceptance, publication, setting aside – goes by the whole path
+ * (spool_path), so a host that was paused meanwhile finds its path gone and changes nothing.
  *
  * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter
  * alone: the epoch grows, durably, with each lease.
