@@ -1,0 +1,231 @@
+#include "store/unpack.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/file.h"
+#include "base/map.h"
+
+enum { BLOCK = 65536, NAME_LIMIT = 255, RATIO_FROM = 1 << 20 };
+
+const struct unpack_limits unpack_limits_default = { .members = 10000, .bytes = 1ULL << 30, .ratio = 200 };
+
+struct unpacking {
+    struct archive *in;
+    const struct unpack_limits *limits;
+    const struct unpack_take *to;
+    struct slice name;              /* of the archive */
+    const char *shown;
+    struct arena arena;
+    struct map names;               /* of the members so far */
+    size_t number;
+    uint64_t packed, bytes;
+    struct problems *ps;
+};
+
+static bool begins(struct slice head, const char *magic, size_t n, size_t at)
+{
+    return head.n >= at + n && memcmp(head.p + at, magic, n) == 0;
+}
+
+bool unpack_recognises(struct slice head)
+{
+    return begins(head, "PK\3\4", 4, 0) || begins(head, "PK\5\6", 4, 0) || begins(head, "\x1f\x8b\x08", 3, 0) ||
+           begins(head, "\xfd" "7zXZ\0", 6, 0) || begins(head, "\x28\xb5\x2f\xfd", 4, 0) ||
+           begins(head, "ustar", 5, 257);
+}
+
+static int refuse(struct unpacking *u, const char *code, const char *what, const char *hint)
+{
+    struct problem p = { .severity = PROBLEM_ERROR, .code = code, .message = u->number, .hint = slice_of(hint),
+                         .place = { .file = u->shown, .offset = PLACE_NO_OFFSET } };
+    p.text = u->number ? arena_printf(u->ps->arena, "member %zu: %s", u->number, what) : slice_of(what);
+    problem_add(u->ps, &p);
+    return STOP;
+}
+
+static int damaged(struct unpacking *u, const char *what)
+{
+    struct buf shown = { 0 };
+    const char *why = archive_error_string(u->in);
+    buf_text(&shown, what);
+    if (why) {
+        buf_text(&shown, ": ");
+        buf_add_shown(&shown, slice_of(why), 200);
+    }
+    int rc = refuse(u, "UNPACK_DAMAGED", arena_cstr(u->ps->arena, buf_slice(&shown)), "ask the sender for it again");
+    buf_release(&shown);
+    return rc;
+}
+
+/* --- names -------------------------------------------------------------------------------------------------------------- */
+
+static bool leads_away(struct slice name)
+{
+    size_t start = 0;
+    if (name.n == 0 || name.n > NAME_LIMIT || name.p[0] == '/')
+        return true;
+    for (size_t i = 0; i <= name.n; i++) {
+        unsigned char c = i < name.n ? (unsigned char)name.p[i] : '/';
+        if (c < 0x20 || c == 0x7f || c == '\\' || (c == ':' && i == 1))
+            return true;
+        if (c == '/') {
+            if (i - start == 2 && name.p[start] == '.' && name.p[start + 1] == '.')
+                return true;
+            start = i + 1;
+        }
+    }
+    return false;
+}
+
+/* orders.csv.gz holds orders.csv: a lone compressed file has no name of its own. */
+static struct slice without_ending(struct slice name)
+{
+    size_t n = name.n;
+    while (n > 1 && name.p[n - 1] != '.')
+        n--;
+    return n > 1 && name.n - n < 5 ? (struct slice){ name.p, n - 1 } : name;
+}
+
+static int member_name(struct unpacking *u, struct archive_entry *e, struct slice *out)
+{
+    const char *text = archive_entry_pathname(e);
+    bool lone = archive_format(u->in) == ARCHIVE_FORMAT_RAW;
+    struct slice name = lone ? without_ending(u->name) : slice_of(text ? text : "");
+    if (!lone && leads_away(name))
+        return refuse(u, "UNPACK_NAME", "its name is no plain name below the archive",
+                      "names without `..`, a leading `/`, backslashes or control characters, up to 255 bytes");
+    name = arena_copy(&u->arena, name);
+    struct map_entry *known = map_at(&u->names, name);
+    if (known->value)
+        return refuse(u, "UNPACK_TWICE", "its name came before in this archive", "each file once");
+    known->value = u;
+    for (size_t i = name.n; i > 0; i--)
+        if (name.p[i - 1] == '/') {                     /* what people see is the file's own name */
+            name = (struct slice){ name.p + i, name.n - i };
+            break;
+        }
+    *out = name;
+    return OK;
+}
+
+/* --- bytes -------------------------------------------------------------------------------------------------------------- */
+
+static int check_room(struct unpacking *u, size_t n)
+{
+    u->bytes += n;
+    if (u->bytes > u->limits->bytes)
+        return refuse(u, "LIMIT_UNPACK", "the archive unpacks to more than is allowed", "send several smaller ones");
+    if (u->bytes > RATIO_FROM && u->bytes / u->limits->ratio > u->packed)
+        return refuse(u, "LIMIT_UNPACK", "the archive is packed tighter than any real file",
+                      "send it less compressed if it is meant");
+    return OK;
+}
+
+static int copy_member(struct unpacking *u, int fd, uint64_t *size, struct sha256 *hash)
+{
+    char block[BLOCK];
+    la_ssize_t n;
+    *size = 0;
+    while ((n = archive_read_data(u->in, block, sizeof block)) > 0) {
+        struct slice bytes = { block, (size_t)n };
+        int rc = check_room(u, bytes.n);
+        if (rc == OK && *size == 0 && unpack_recognises(bytes))
+            rc = refuse(u, "UNPACK_NESTED", "it is an archive itself", "archives within archives are not opened");
+        if (rc != OK)
+            return rc;
+        sha256_add(hash, bytes);
+        *size += bytes.n;
+        int err = file_write_all(fd, bytes);
+        if (err)
+            return problem_system(u->ps, u->shown, "a member cannot be written", err);
+    }
+    return n < 0 ? damaged(u, "it cannot be unpacked") : OK;
+}
+
+static int one_member(struct unpacking *u, struct archive_entry *e)
+{
+    struct slice name = slice_none();
+    struct sha256 hash;
+    char hex[SHA256_HEX];
+    uint64_t size = 0;
+    int fd = -1;
+    u->number++;
+    if (u->number > u->limits->members)
+        return refuse(u, "LIMIT_UNPACK", "the archive has more members than are allowed", "send several smaller ones");
+    if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+        return refuse(u, "UNPACK_KIND", "it is no regular file", "plain files and folders only, no links or devices");
+    if (archive_entry_is_encrypted(e))
+        return refuse(u, "UNPACK_SECRET", "it is encrypted", "send it without a password");
+    int rc = member_name(u, e, &name);
+    if (rc == OK)
+        rc = u->to->take(u->to->owner, name, u->number, &fd, u->ps);
+    if (rc > WARN)
+        return rc;
+    sha256_init(&hash);
+    rc = copy_member(u, fd, &size, &hash);
+    if (rc != OK)
+        return rc;
+    sha256_hex(&hash, hex);
+    return u->to->done(u->to->owner, u->number, size, hex, u->ps);
+}
+
+static int all_members(struct unpacking *u)
+{
+    struct archive_entry *e;
+    int rc = OK, got;
+    while (rc <= WARN && (got = archive_read_next_header(u->in, &e)) != ARCHIVE_EOF) {
+        if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+            return damaged(u, "the archive cannot be read");
+        if (archive_filter_count(u->in) > 2)
+            return refuse(u, "UNPACK_NESTED", "it is compressed twice", "once is enough");
+        if (archive_format(u->in) == ARCHIVE_FORMAT_RAW && archive_filter_count(u->in) < 2)
+            return damaged(u, "this is no archive");
+        if (archive_entry_filetype(e) != AE_IFDIR)
+            rc = one_member(u, e);
+    }
+    u->number = 0;
+    return rc <= WARN && archive_read_has_encrypted_entries(u->in) > 0
+        ? refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password") : rc;
+}
+
+static int open_archive(struct unpacking *u, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return problem_system(u->ps, u->shown, "cannot be read", errno);
+    u->packed = (uint64_t)st.st_size + 1;
+    u->in = archive_read_new();
+    if (!u->in)
+        return problem_system(u->ps, u->shown, "cannot be unpacked", ENOMEM);
+    archive_read_support_filter_gzip(u->in);
+    archive_read_support_filter_xz(u->in);
+    archive_read_support_filter_zstd(u->in);
+    archive_read_support_format_zip_seekable(u->in);
+    archive_read_support_format_tar(u->in);
+    archive_read_support_format_raw(u->in);
+    return archive_read_open_fd(u->in, fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
+}
+
+int unpack_run(int fd, struct slice name, const struct unpack_limits *limits, const struct unpack_take *to,
+               struct problems *ps)
+{
+    struct unpacking u = { .limits = limits ? limits : &unpack_limits_default, .to = to, .name = name, .ps = ps };
+    struct buf shown = { 0 };
+    buf_add_shown(&shown, name, 200);
+    u.shown = arena_cstr(ps->arena, buf_slice(&shown));
+    buf_release(&shown);
+    arena_init(&u.arena, 0);
+    map_init(&u.names, &u.arena);
+    int rc = open_archive(&u, fd);
+    if (rc == OK)
+        rc = all_members(&u);
+    if (u.in)
+        archive_read_free(u.in);
+    arena_release(&u.arena);
+    return rc;
+}
