@@ -16,7 +16,7 @@
  *
  * A batch of a flow that stages stays after its first delivery (w->stage names its current staged document):
  *
- *     rc = batch_stage_file(b, slice_none(), &name, &fd, problems);  stage.<k>; listed with its hash by the caller, then
+ *     rc = batch_stage_file(b, slice_none(), &name, &fd, problems);  stage.<k>; when complete batch_staged, then
  *     rc = batch_written, batch_deliver              the own stage is current in the save that makes it delivered,
  *                                                    waits = "rest", operation is still the one that is over
  *     … ledger, tables …
@@ -27,7 +27,7 @@
  *
  * What a file says about other batches is installed before its own batch is archived:
  *
- *     while ((id = batch_target(answer, after)) …)   rc = batch_open(…, id, &into), batch_install(answer, into, problems)
+ *     while ((id = batch_target(answer, after)) …)   batch_open(…, id, &into), rc = batch_install(answer, into, ps)
  *
  * Places move only so; anything else is BATCH_MOVE, changes nothing and leaves a problem:
  *     accepted → written, delivered (nothing to deliver), error
@@ -80,6 +80,9 @@ struct batch {
     bool fresh;                     /* its outputs were written by this process: their hashes need no second look */
     /* set by the caller when batch_archive follows batch_deliver at once: the waybill is not saved in between */
     bool brief;
+    /* set before batch_begin at an interval, which may find nothing to do: it is not saved before there is something
+       (a lease, an output); a batch that is closed without that was not touched */
+    bool lazy;
     bool held;                      /* batch_written in a group: the waybill lies beside the old one */
     struct map *names;              /* of outputs, by outbox and name; made at first use */
     struct waybill_output *last_output;
@@ -120,7 +123,7 @@ int batch_open(const struct batch_site *s, struct arena *a, const char *id, stru
 /* The waybill of a batch wherever it is, the archive included: for show and status. */
 int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps);
 void batch_close(struct batch *b);
-/* Every batch in work/ (error: in error/). */
+/* Every batch in work/ (error: in error/), the oldest first. */
 int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
                struct problems *ps);
 
@@ -170,6 +173,11 @@ int batch_end(struct batch *b, const char *what, struct slice by, struct problem
 /* Holds it until batch_release; what is due stays due. */
 int batch_hold(struct batch *b, struct slice by, struct problems *ps);
 int batch_release(struct batch *b, struct slice by, struct problems *ps);
+/* Ends an open batch as "cancelled"; one that is not delivered goes to error/ as CANCELLED, and its content may come
+   again. BATCH_BUSY (STOP) when something of it is visible already. */
+int batch_cancel(struct batch *b, struct slice by, struct problems *ps);
+/* The next attempt of one that waits for its retry is due now. */
+int batch_retry_now(struct batch *b, struct slice by, struct problems *ps);
 /* Whether its life goes on: it has a staged document and no end yet. */
 bool batch_is_open(const struct waybill *w);
 /* Every open batch in work/, oldest first; `b` is closed after `each` returns, unless that sets *b to NULL. A waybill
@@ -213,6 +221,7 @@ struct batch_zip {
     struct slice text;              /* the waybill as it goes in */
     struct waybill_event *last;     /* of before */
     uint64_t nevents;
+    struct slice waits, operation;  /* of before */
 };
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps);
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps);

@@ -68,6 +68,7 @@ struct waybill_output {
     uint64_t size;
     char sha256[SHA256_HEX];
     struct slice published;         /* stamp; slice_none() = not yet */
+    uint32_t run;                   /* w->run when it was staged */
     struct waybill_output *next;
 };
 
@@ -168,7 +169,7 @@ struct waybill {
     uint32_t run;                   /* which run of an operation this is: 0 the first, one more with each batch_begin */
     struct waybill_param *due;      /* operations (name) to come, and why (value): "after send", a request's id */
     struct slice run_by;            /* of the run under way: why it was due */
-    struct waybill_param *run_sets, *run_keys;  /* … its params; the messages that were selected (name: key) */
+    struct waybill_param *run_sets, *run_keys;  /* … its params; the messages selected (name: key) */
     struct waybill_amend *run_amends;           /* … its corrections */
     struct waybill_run *runs;       /* the last one of each operation */
     struct waybill_retry retry;

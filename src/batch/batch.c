@@ -147,8 +147,25 @@ void batch_close(struct batch *b)
     b->dir = b->seen_lock = -1;
 }
 
-static int by_name(const void *a, const void *b)
+/* Epoch and counter of an id grow, whatever the clock does: …-12-7 is older than …-12-10. */
+static void age_of(const char *id, unsigned long long age[2])
 {
+    const char *dash = strrchr(id, '-'), *epoch = dash;
+    while (epoch && epoch > id && epoch[-1] != '-')
+        epoch--;
+    age[0] = epoch ? strtoull(epoch, NULL, 10) : 0;
+    age[1] = dash ? strtoull(dash + 1, NULL, 10) : 0;
+}
+
+static int by_age(const void *a, const void *b)
+{
+    unsigned long long x[2], y[2];
+    age_of(((const struct slice *)a)->p, x);
+    age_of(((const struct slice *)b)->p, y);
+    if (x[0] != y[0])
+        return x[0] < y[0] ? -1 : 1;
+    if (x[1] != y[1])
+        return x[1] < y[1] ? -1 : 1;
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
@@ -175,7 +192,7 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
     if (err)
         rc = problem_system(ps, error ? "error" : "work", "cannot read the folder", err);
     if (n)
-        qsort(names, n, sizeof *names, by_name);
+        qsort(names, n, sizeof *names, by_age);
     for (size_t i = 0; i < n && rc == OK; i++)
         rc = each(owner, names[i].p);
     arena_release(&a);
@@ -195,26 +212,39 @@ int batch_input(const struct batch *b, int *fd_out, struct problems *ps)
     return *fd_out >= 0 ? OK : problem_system(ps, b->id, "cannot open the input of the batch", errno);
 }
 
-int batch_check_input(const struct batch *b, struct problems *ps)
+/* Closes fd. */
+static int check_hash(const struct batch *b, int fd, const char *what, const char *want, struct problems *ps)
 {
     char bytes[BLOCK], found[SHA256_HEX];
     struct sha256 hash;
     ssize_t n;
-    int fd, rc = batch_input(b, &fd, ps);
-    if (rc != OK)
-        return rc;
+    int rc = OK;
     sha256_init(&hash);
     while ((n = file_read_full(fd, bytes, sizeof bytes)) > 0)
         sha256_add(&hash, (struct slice){ bytes, (size_t)n });
     if (n < 0)
-        rc = problem_system(ps, b->id, "cannot read the input of the batch", errno);
+        rc = problem_system(ps, b->id, "cannot read a file of the batch", errno);
     close(fd);
     sha256_hex(&hash, found);
-    if (rc != OK || strcmp(found, b->w->sha256) == 0)
+    if (rc != OK || strcmp(found, want) == 0)
         return rc;
     problem_addf(ps, PROBLEM_ERROR, "BATCH_DAMAGED", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
-                 "the input has SHA-256 %s, the waybill says %s", found, b->w->sha256);
+                 "%s has SHA-256 %s, the waybill says %s", what, found, want);
     return STOP;
+}
+
+int batch_check_input(const struct batch *b, struct problems *ps)
+{
+    int fd, rc = batch_input(b, &fd, ps);
+    return rc == OK ? check_hash(b, fd, "the input", b->w->sha256, ps) : rc;
+}
+
+int batch_check_file(const struct batch *b, const struct waybill_file *f, struct problems *ps)
+{
+    const char *name = arena_cstr(b->arena, f->file);
+    int fd = openat(b->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 ? check_hash(b, fd, name, f->sha256, ps)
+                   : problem_system(ps, name, "cannot open a file of the batch", errno);
 }
 
 /* --- the waybill -------------------------------------------------------------------------------------------------- */

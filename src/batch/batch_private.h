@@ -16,6 +16,16 @@ int batch_move(struct batch *b, enum batch_place to, const char *detail, struct 
 bool batch_syncs(const struct batch *b);
 /* Makes a batch around a waybill; `dir` becomes its own. */
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir);
+/* A batch became delivered: the stage of its own is current; whether anything remains to be done (waits = "rest"). */
+bool batch_settled(struct batch *b);
+/* Whether this run made a stage, or anything for other batches. */
+bool batch_has_files(const struct batch *b);
+/* Whether an output of this run may be visible. */
+bool batch_visible(const struct batch *b);
+/* Drops outputs and files (but lines) of a run that is given up. */
+void batch_forget(struct batch *b);
+/* Whether a file of the batch has the hash of the waybill: STOP with BATCH_DAMAGED. */
+int batch_check_file(const struct batch *b, const struct waybill_file *f, struct problems *ps);
 /* Removes work/<id> of an archived batch, its waybill last. */
 int batch_remove(const struct spool *s, const char *id, struct problems *ps);
 /* The same for one found after a crash: first puts the waybill and the lines beside the zip. */

@@ -19,21 +19,22 @@ struct members {
     size_t n, cap;
 };
 
-static const struct waybill_file *file_of(const struct waybill *w, struct slice name)
+/* Stages and logs of other batches are theirs. */
+static bool is_for_others(const struct waybill_file *f)
 {
-    for (const struct waybill_file *f = w->files; f; f = f->next) {
-        if (slice_equal(f->file, name))
-            return f;
-    }
-    return NULL;
+    return f->name.p && (slice_is(f->kind, "stage") || slice_is(f->kind, "log"));
 }
 
-/* The waybill goes in from memory, with its last place; staged outputs are gone, what begins with a dot is
-   unfinished. */
+/* The waybill goes in from memory, with its last place; staged outputs are gone; what begins with a dot and stages that
+   the waybill does not name are unfinished. */
 static bool is_member(const struct batch *b, const char *name, const char *waybill, int *err)
 {
     struct stat st;
+    const struct waybill_file *f = waybill_file_named(b->w, slice_of(name));
+    bool staged = strncmp(name, "stage.", 6) == 0 || strncmp(name, "log.", 4) == 0;
     if (name[0] == '.' || strcmp(name, waybill) == 0 || strncmp(name, "out.", 4) == 0)
+        return false;
+    if (f ? is_for_others(f) : staged)
         return false;
     if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISREG(st.st_mode);
@@ -46,9 +47,9 @@ static int check_members(const struct batch *b, const struct members *m, struct 
 {
     size_t wanted = 1, found = 0;
     for (const struct waybill_file *f = b->w->files; f; f = f->next)
-        wanted += memchr(f->file.p, '/', f->file.n) == NULL;
+        wanted += memchr(f->file.p, '/', f->file.n) == NULL && !is_for_others(f);
     for (size_t i = 0; i < m->n; i++)
-        found += strcmp(m->list[i].name, "in") == 0 || file_of(b->w, slice_of(m->list[i].name)) != NULL;
+        found += strcmp(m->list[i].name, "in") == 0 || waybill_file_named(b->w, slice_of(m->list[i].name)) != NULL;
     return found >= wanted ? OK : problem_system(ps, b->id, "files of the batch are missing in its folder", ENOENT);
 }
 
@@ -71,7 +72,7 @@ static int collect(const struct batch *b, const char *waybill, struct members *m
         if (!is_member(b, e->d_name, waybill, &fault))
             continue;
         struct slice name = arena_copy(b->arena, slice_of(e->d_name));
-        const struct waybill_file *f = file_of(b->w, name);
+        const struct waybill_file *f = waybill_file_named(b->w, name);
         bool in = slice_is(name, "in");
         ARENA_PUSH(b->arena, m->list, m->n, m->cap) = (struct archived_member){
             .name = name.p, .dir = b->dir, .path = name.p, .original = in ? b->w->name : f ? f->name : slice_none(),
@@ -178,6 +179,8 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
 static void stay_delivered(struct batch *b, const struct batch_zip *z)
 {
     b->w->place = PLACE_DELIVERED;
+    b->w->waits = z->waits;
+    b->w->operation = z->operation;
     b->w->last_event = z->last;
     b->w->nevents = z->nevents;
     if (z->last)
@@ -199,15 +202,28 @@ static void add_waybill(struct batch *b, struct members *m, struct batch_zip *z)
         (struct archived_member){ .name = arena_cstr(b->arena, slice_of(file)), .bytes = z->text };
 }
 
+static int check_ended(const struct batch *b, struct problems *ps)
+{
+    if (!batch_is_open(b->w))
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_BUSY", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                 "its life has not ended: it cannot be archived");
+    return STOP;
+}
+
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
     char file[WAYBILL_FILE_NAME];
     struct stat st;
-    *z = (struct batch_zip){ .fd = -1, .last = b->w->last_event, .nevents = b->w->nevents };
-    int rc = batch_move(b, PLACE_ARCHIVED, NULL, ps);
+    *z = (struct batch_zip){ .fd = -1, .last = b->w->last_event, .nevents = b->w->nevents, .waits = b->w->waits,
+                             .operation = b->w->operation };
+    int rc = check_ended(b, ps);
+    if (rc == OK)
+        rc = batch_move(b, PLACE_ARCHIVED, NULL, ps);
     if (rc != OK)
         return rc;
+    b->w->operation = slice_none();
     waybill_file_name(b->id, file);
     rc = collect(b, file, &m, ps);
     for (size_t i = 0; i < m.n; i++)

@@ -73,6 +73,7 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
     o->outbox = arena_copy(b->arena, slice_of(outbox));
     o->name = arena_copy(b->arena, slice_of(name));
     o->operation = b->w->operation;
+    o->run = b->w->run;
     if (b->last_output)
         b->last_output->next = o;
     else
@@ -125,19 +126,26 @@ int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
     return OK;
 }
 
-/* What a worker that died had ended already: the next one writes it under the same names. */
-static void forget_files(struct waybill *w)
+static bool of_run(const struct waybill *w, const struct waybill_file *f, bool lines)
+{
+    return f->run == w->run && (slice_is(f->kind, "stage") || slice_is(f->kind, "log") ||
+                                slice_is(f->kind, "rejects") || (lines && slice_is(f->kind, "lines")));
+}
+
+/* What a worker that died had ended already: the next one writes it under the same names.  What earlier runs left is
+   the batch. */
+static void forget_files(struct waybill *w, bool lines)
 {
     struct waybill_file **link = &w->files;
     while (*link) {
-        if (slice_is((*link)->kind, "lines") || slice_is((*link)->kind, "rejects"))
+        if (of_run(w, *link, lines))
             *link = (*link)->next;
         else
             link = &(*link)->next;
     }
 }
 
-void batch_restart(struct batch *b)
+static void forget_outputs(struct batch *b)
 {
     struct waybill_output **link = &b->w->outputs;
     b->noutputs = 0;
@@ -150,11 +158,45 @@ void batch_restart(struct batch *b)
         b->noutputs = (*link)->n > b->noutputs ? (*link)->n : b->noutputs;
         link = &(*link)->next;
     }
+}
+
+bool batch_visible(const struct batch *b)
+{
+    if (b->w->place != PLACE_WRITTEN)
+        return false;
+    for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
+        if (o->run == b->w->run && (o->published.p || !outbox_is_staged(b->site->spool, b->id, o->n)))
+            return true;
+    }
+    return false;
+}
+
+/* What stays of them when the program is killed now is not listed: later runs overwrite it, the zip leaves it out. */
+void batch_forget(struct batch *b)
+{
+    char file[32];
+    for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
+        snprintf(file, sizeof file, "out.%u", o->n);
+        if (o->published.p == NULL)
+            unlinkat(b->dir, file, 0);
+    }
+    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
+        if (of_run(b->w, f, false) && !slice_equal(f->file, b->w->stage))
+            unlinkat(b->dir, arena_cstr(b->arena, f->file), 0);
+    }
+    forget_outputs(b);
+    forget_files(b->w, false);
+}
+
+void batch_restart(struct batch *b)
+{
+    bool under_way = b->w->place == PLACE_DELIVERED && b->w->operation.p && !b->w->waits.p;
+    forget_outputs(b);
     b->w->messages = b->w->errors = b->w->warnings = b->w->notes = b->w->more_groups = 0;
     b->w->totals = NULL;
     b->w->groups = NULL;
-    if (b->w->place == PLACE_ACCEPTED)
-        forget_files(b->w);
+    if (b->w->place == PLACE_ACCEPTED || under_way)
+        forget_files(b->w, true);
 }
 
 static bool any_staged(const struct batch *b)
@@ -185,16 +227,15 @@ int batch_written(struct batch *b, struct problems *ps)
     if (b->w->place == PLACE_WRITTEN)
         return OK;
     int rc = waybill_find_file(b->w, "rejects") ? sync_rejects(b, ps) : OK;
-    if (rc == OK && staged)
+    if (rc == OK && (staged || batch_has_files(b)))
         rc = spool_sync_dir(b->site->spool, b->dir, b->id, ps);
     if (rc == OK)
         rc = batch_move(b, staged ? PLACE_WRITTEN : PLACE_DELIVERED, NULL, ps);
     if (rc != OK)
         return rc;
     b->fresh = true;
-    if (!staged)
-        b->w->operation = slice_none();
-    if (!staged && b->brief)
+    bool stays = !staged && batch_settled(b);
+    if (!staged && !stays && b->brief)
         return OK;
     b->held = b->site->spool->group;
     return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);
@@ -277,6 +318,5 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
         batch_save(b, ps);          /* some are visible: worth a note, though recovery can tell without it */
     if (rc != OK)
         return rc;
-    b->w->operation = slice_none();
-    return b->brief ? OK : batch_save(b, ps);
+    return batch_settled(b) || !b->brief ? batch_save(b, ps) : OK;
 }

@@ -14,6 +14,23 @@ const char *const next_step_names[] = {
     "convert", "deliver", "archive", "operation", "rest", "wait", "set aside", "damaged", "accept", "dispose", "nothing",
 };
 
+/* An open batch is never archived by default: its end is said in so many words. */
+static enum next_step next_delivered(const struct waybill *w, int64_t *due_ms)
+{
+    if (slice_is(w->waits, "rest"))
+        return NEXT_REST;
+    if (slice_is(w->waits, "end"))
+        return NEXT_ARCHIVE;
+    if (w->operation.p && !w->waits.p)
+        return NEXT_OPERATION;
+    if (w->due && slice_is(w->waits, "open"))
+        return NEXT_OPERATION;
+    if (!w->waits.p && !w->stage.p)
+        return NEXT_ARCHIVE;
+    *due_ms = -1;
+    return NEXT_WAIT;
+}
+
 enum next_step recover_next(const struct batch_site *s, const struct waybill *w, int64_t *due_ms)
 {
     int64_t next = 0, now = clock_now(s->clock);
@@ -22,19 +39,21 @@ enum next_step recover_next(const struct batch_site *s, const struct waybill *w,
         return NEXT_SET_ASIDE;
     if (w->place == PLACE_ARCHIVED)
         return NEXT_NOTHING;
+    if (slice_is(w->waits, "person")) {
+        *due_ms = -1;
+        return NEXT_WAIT;
+    }
     if (w->retry.cause.p && batch_seconds(w->retry.next, &next) && next > now) {
         *due_ms = (next - now) * 1000;
         return NEXT_WAIT;
     }
     if (w->place == PLACE_WRITTEN)
         return NEXT_DELIVER;
-    if (w->waits.p) {
+    if (w->place == PLACE_DELIVERED)
+        return next_delivered(w, due_ms);
+    if (w->waits.p)
         *due_ms = -1;
-        return NEXT_WAIT;
-    }
-    if (w->place == PLACE_ACCEPTED)
-        return NEXT_CONVERT;
-    return w->operation.p ? NEXT_OPERATION : NEXT_ARCHIVE;
+    return w->waits.p ? NEXT_WAIT : NEXT_CONVERT;
 }
 
 struct walk {

@@ -17,8 +17,15 @@ static int give_up(struct batch *b, const char *cause, struct problems *ps)
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP",
                                        .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
         .text = text, .hint = SLICE("mend the cause, then drop its file again") });
-    int rc = batch_set_aside(b, "GAVE_UP", text, ps);
+    bool stays = batch_is_open(b->w);           /* the operation is given up, not the batch */
+    int rc = stays ? batch_refuse(b, "GAVE_UP", text, ps) : batch_set_aside(b, "GAVE_UP", text, ps);
     return rc == OK ? SKIP : rc;
+}
+
+/* What is partly visible, or only has to be noted, cannot be taken back: it is tried for as long as it takes. */
+static bool must_end(const struct batch *b)
+{
+    return batch_is_open(b->w) && (batch_visible(b) || slice_is(b->w->waits, "rest"));
 }
 
 int batch_retry(struct batch *b, const char *cause, const struct retry_policy *policy, struct problems *ps)
@@ -38,7 +45,7 @@ int batch_retry(struct batch *b, const char *cause, const struct retry_policy *p
     r->attempts++;
     r->next = batch_stamp_at(b->site, b->arena, now + (delay + 999) / 1000);
     bool poison = slice_is(r->cause, "WORKER_DIED") && policy->poison && r->attempts >= policy->poison;
-    if (poison || (now - since) * 1000 >= give_up_ms)
+    if ((poison || (now - since) * 1000 >= give_up_ms) && !must_end(b))
         return give_up(b, cause, ps);
     batch_note(b, "retry", r->cause);
     return batch_save(b, ps);

@@ -60,6 +60,7 @@ static const struct shape_member output_members[] = {
     { "size", SHAPE_U64, AT(waybill_output, size), NULL, true, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_output, sha256), NULL, false, NULL },
     { "published", SHAPE_TEXT, AT(waybill_output, published), NULL, false, NULL },
+    { "run", SHAPE_U32, AT(waybill_output, run), NULL, false, NULL },
 };
 static const struct shape output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output),
                                            AT(waybill_output, next) };
@@ -71,9 +72,35 @@ static const struct shape_member file_members[] = {
     { "size", SHAPE_U64, AT(waybill_file, size), NULL, true, NULL },
     { "count", SHAPE_U64, AT(waybill_file, count), NULL, false, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_file, sha256), NULL, false, NULL },
+    { "run", SHAPE_U32, AT(waybill_file, run), NULL, false, NULL },
+    { "states", SHAPE_LIST, AT(waybill_file, states), &total_shape, false, NULL },
 };
 static const struct shape file_shape = { file_members, COUNT(file_members), sizeof(struct waybill_file),
                                          AT(waybill_file, next) };
+
+static const struct shape_member amend_members[] = {
+    { "message", SHAPE_TEXT, AT(waybill_amend, message), NULL, true, NULL },
+    { "path", SHAPE_TEXT, AT(waybill_amend, path), NULL, true, NULL },
+    { "value", SHAPE_TEXT, AT(waybill_amend, value), NULL, true, NULL },
+};
+static const struct shape amend_shape = { amend_members, COUNT(amend_members), sizeof(struct waybill_amend),
+                                          AT(waybill_amend, next) };
+
+static const struct shape_member run_members[] = {
+    { "operation", SHAPE_TEXT, AT(waybill_run, operation), NULL, true, NULL },
+    { "time", SHAPE_TEXT, AT(waybill_run, time), NULL, true, NULL },
+    { "by", SHAPE_TEXT, AT(waybill_run, by), NULL, false, NULL },
+    { "batch", SHAPE_TEXT, AT(waybill_run, batch), NULL, false, NULL },
+    { "outcome", SHAPE_TEXT, AT(waybill_run, outcome), NULL, true, NULL },
+    { "code", SHAPE_TEXT, AT(waybill_run, code), NULL, false, NULL },
+    { "text", SHAPE_TEXT, AT(waybill_run, text), NULL, false, NULL },
+    { "messages", SHAPE_U64, AT(waybill_run, messages), NULL, true, NULL },
+    { "rejected", SHAPE_U64, AT(waybill_run, rejected), NULL, false, NULL },
+    { "errors", SHAPE_U64, AT(waybill_run, errors), NULL, false, NULL },
+    { "warnings", SHAPE_U64, AT(waybill_run, warnings), NULL, false, NULL },
+};
+static const struct shape run_shape = { run_members, COUNT(run_members), sizeof(struct waybill_run),
+                                        AT(waybill_run, next) };
 
 static const struct shape_member group_members[] = {
     { "severity", SHAPE_WORD, AT(waybill_group, severity), NULL, true, severity_words },
@@ -142,6 +169,14 @@ static const struct shape_member members[] = {
     { "more_problems", SHAPE_U64, AT(waybill, more_groups), NULL, false, NULL },
     { "answers", SHAPE_LIST, AT(waybill, answers), &param_shape, false, NULL },
     { "members", SHAPE_LIST, AT(waybill, members), &param_shape, false, NULL },
+    { "stage", SHAPE_TEXT, AT(waybill, stage), NULL, false, NULL },
+    { "run", SHAPE_U32, AT(waybill, run), NULL, false, NULL },
+    { "due", SHAPE_LIST, AT(waybill, due), &param_shape, false, NULL },
+    { "run_by", SHAPE_TEXT, AT(waybill, run_by), NULL, false, NULL },
+    { "run_sets", SHAPE_LIST, AT(waybill, run_sets), &param_shape, false, NULL },
+    { "run_keys", SHAPE_LIST, AT(waybill, run_keys), &param_shape, false, NULL },
+    { "run_amends", SHAPE_LIST, AT(waybill, run_amends), &amend_shape, false, NULL },
+    { "runs", SHAPE_LIST, AT(waybill, runs), &run_shape, false, NULL },
     { "retry", SHAPE_OBJECT, AT(waybill, retry), &retry_shape, false, NULL },
     { "error_code", SHAPE_TEXT, AT(waybill, error_code), NULL, false, NULL },
     { "error_text", SHAPE_TEXT, AT(waybill, error_text), NULL, false, NULL },

@@ -73,6 +73,58 @@ void waybill_param(struct waybill_param **list, struct arena *a, struct slice na
     (*list)->value = arena_copy(a, value);
 }
 
+void waybill_due(struct waybill *w, struct slice operation, struct slice why)
+{
+    struct waybill_param **link = &w->due;
+    for (; *link; link = &(*link)->next) {
+        if (slice_equal((*link)->name, operation) && slice_equal((*link)->value, why))
+            return;
+    }
+    *link = arena_zero(w->arena, sizeof **link);
+    (*link)->name = arena_copy(w->arena, operation);
+    (*link)->value = arena_copy(w->arena, why.p ? why : SLICE(""));
+}
+
+struct slice waybill_not_due(struct waybill *w, struct slice operation)
+{
+    struct waybill_param **link = &w->due;
+    while (*link && !slice_equal((*link)->name, operation))
+        link = &(*link)->next;
+    if (*link == NULL)
+        return slice_none();
+    struct slice why = (*link)->value;
+    *link = (*link)->next;
+    return why;
+}
+
+void waybill_amend(struct waybill_amend **list, struct arena *a, const struct waybill_amend *of)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = arena_zero(a, sizeof **list);
+    **list = (struct waybill_amend){ .message = arena_copy(a, of->message), .path = arena_copy(a, of->path),
+                                     .value = arena_copy(a, of->value) };
+}
+
+void waybill_ran(struct waybill *w, const struct waybill_run *of)
+{
+    struct arena *a = w->arena;
+    struct waybill_run **link = &w->runs, *next;
+    while (*link && !slice_equal((*link)->operation, of->operation))
+        link = &(*link)->next;
+    next = *link ? (*link)->next : NULL;
+    *link = arena_zero(a, sizeof **link);
+    **link = *of;
+    (*link)->operation = arena_copy(a, of->operation);
+    (*link)->time = arena_copy(a, of->time);
+    (*link)->by = arena_copy(a, of->by);
+    (*link)->batch = arena_copy(a, of->batch);
+    (*link)->outcome = arena_copy(a, of->outcome);
+    (*link)->code = arena_copy(a, of->code);
+    (*link)->text = arena_copy(a, of->text);
+    (*link)->next = next;
+}
+
 void waybill_total(struct waybill *w, struct waybill_total **list, const char *name, uint64_t add)
 {
     while (*list && !slice_is((*list)->name, name))
@@ -111,7 +163,16 @@ struct waybill_file *waybill_file(struct waybill *w, const char *kind, const cha
         *link = arena_zero(w->arena, sizeof **link);
     (*link)->kind = arena_copy(w->arena, slice_of(kind));
     (*link)->file = arena_copy(w->arena, slice_of(file));
+    (*link)->run = w->run;
     return *link;
+}
+
+struct waybill_file *waybill_file_named(const struct waybill *w, struct slice file)
+{
+    struct waybill_file *f = w->files;
+    while (f && !slice_equal(f->file, file))
+        f = f->next;
+    return f;
 }
 
 struct waybill_file *waybill_find_file(const struct waybill *w, const char *kind)

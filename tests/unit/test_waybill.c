@@ -58,6 +58,20 @@ static struct waybill *full(void)
                                  .line = 3, .count = 7 };
     w->groups = g;
     w->retry = (struct waybill_retry){ SLICE("SYS_FULL"), 2, w->batch_time, w->batch_time };
+    w->stage = SLICE("stage.2");
+    w->run = 2;
+    struct waybill_file *f = waybill_file(w, "stage", "stage.2");
+    waybill_total(w, &f->states, "sent", 4);
+    waybill_due(w, SLICE("commit"), SLICE("after send"));
+    waybill_due(w, SLICE("commit"), slice_none());
+    w->run_by = SLICE("request 7");
+    waybill_param(&w->run_sets, &arena, SLICE("since"), SLICE("2026-11-01"));
+    waybill_param(&w->run_keys, &arena, SLICE("4711"), SLICE(""));
+    waybill_amend(&w->run_amends, &arena, &(struct waybill_amend){ SLICE("4711"), SLICE("Line[2]/Qty"), SLICE(""), NULL });
+    waybill_ran(w, &(struct waybill_run){ .operation = SLICE("create"), .time = SLICE("x"), .outcome = SLICE("done") });
+    waybill_ran(w, &(struct waybill_run){ .operation = SLICE("send"), .time = w->batch_time, .outcome = SLICE("refused"),
+                                          .code = SLICE("BATCH_MIXED"), .messages = 3, .rejected = 1 });
+    waybill_ran(w, &(struct waybill_run){ .operation = SLICE("create"), .time = w->batch_time, .outcome = SLICE("done") });
     waybill_event(w, w->batch_time, "accepted", slice_none());
     waybill_event(w, w->batch_time, "written", SLICE("2 outputs"));
     return w;
@@ -78,6 +92,12 @@ static void everything_comes_back(void **state)
     waybill_write(w, &b);
     assert_int_equal(a.n, b.n);
     assert_memory_equal(a.p, b.p, a.n);
+    assert_true(slice_equal(w->runs->time, w->batch_time));     /* the later one, in its place */
+    assert_true(slice_is(w->runs->next->code, "BATCH_MIXED"));
+    assert_true(slice_is(waybill_not_due(w, SLICE("commit")), "after send"));
+    assert_true(slice_is(waybill_not_due(w, SLICE("commit")), ""));
+    assert_null(waybill_not_due(w, SLICE("commit")).p);
+    assert_int_equal(waybill_file_named(w, w->stage)->states->count, 4);
     assert_memory_equal(a.p,
                         "{\"version\":1,\n\"batch\":\"20261122-034431-12-7\",\n\"seq\":0,\n\"place\":\"written\",", 70);
     assert_true(slice_equal(w->name, SLICE("b\xc3\xa5t\n\xff.csv")));

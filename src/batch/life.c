@@ -1,0 +1,255 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "batch/batch_private.h"
+#include "store/seen.h"
+
+bool batch_is_open(const struct waybill *w)
+{
+    return w->stage.p && (w->place == PLACE_DELIVERED || w->place == PLACE_WRITTEN) && !slice_is(w->waits, "end");
+}
+
+/* --- the end of a delivery ---------------------------------------------------------------------------------------- */
+
+static bool is_own_stage(const struct waybill_file *f)
+{
+    return slice_is(f->kind, "stage") && f->name.p == NULL;
+}
+
+/* Something that this run made for another batch. */
+static bool is_for_others(const struct waybill_file *f)
+{
+    return (slice_is(f->kind, "stage") || slice_is(f->kind, "log")) && f->name.p;
+}
+
+bool batch_has_files(const struct batch *b)
+{
+    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
+        if (f->run == b->w->run && (is_own_stage(f) || is_for_others(f)))
+            return true;
+    }
+    return false;
+}
+
+bool batch_settled(struct batch *b)
+{
+    struct waybill *w = b->w;
+    bool others = false;
+    for (const struct waybill_file *f = w->files; f; f = f->next) {
+        others |= is_for_others(f);
+        if (f->run == w->run && is_own_stage(f)) {
+            w->stage = f->file;
+            w->states = f->states;
+        }
+    }
+    if (w->stage.p || others)
+        w->waits = SLICE("rest");               /* the operation stays named until its end */
+    else
+        w->operation = slice_none();
+    return w->stage.p || others;
+}
+
+/* --- operations on a batch that stays ----------------------------------------------------------------------------- */
+
+static int busy(const struct batch *b, const char *text, struct problems *ps)
+{
+    struct place place = { .file = b->id, .offset = PLACE_NO_OFFSET };
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_BUSY", place, "%s", text);
+    return STOP;
+}
+
+static int check_rests(const struct batch *b, struct problems *ps)
+{
+    const struct waybill *w = b->w;
+    if (!batch_is_open(w) || w->place != PLACE_DELIVERED)
+        return busy(b, "its life is over, or it has not begun: it is not open", ps);
+    if (slice_is(w->waits, "person"))
+        return busy(b, "it is held until somebody releases it", ps);
+    return w->operation.p ? busy(b, "another operation on it is not over", ps) : OK;
+}
+
+int batch_begin(struct batch *b, struct slice operation, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (slice_equal(w->operation, operation) && !w->waits.p && w->place == PLACE_DELIVERED)
+        return OK;                              /* begun before a crash */
+    int rc = check_rests(b, ps);
+    if (rc != OK)
+        return rc;
+    w->run++;
+    w->operation = arena_copy(b->arena, operation);
+    w->run_by = waybill_not_due(w, operation);
+    w->waits = slice_none();
+    w->batch_time = batch_stamp(b->site, b->arena);
+    w->retry = (struct waybill_retry){ .attempts = 0 };
+    struct slice detail = w->run_by.n ? arena_printf(b->arena, "%.*s: %.*s", SLICE_ARG(operation), SLICE_ARG(w->run_by))
+                                      : w->operation;
+    batch_note(b, "began", detail);
+    return b->lazy ? OK : batch_save(b, ps);
+}
+
+static void forget_run(struct waybill *w)
+{
+    w->operation = w->run_by = slice_none();
+    w->run_sets = w->run_keys = NULL;
+    w->run_amends = NULL;
+    w->retry = (struct waybill_retry){ .attempts = 0 };
+}
+
+static void note_run(struct batch *b, const char *outcome, struct slice code, struct slice text)
+{
+    struct waybill *w = b->w;
+    waybill_ran(w, &(struct waybill_run){
+        .operation = w->operation, .time = w->batch_time, .by = w->run_by, .outcome = slice_of(outcome),
+        .code = code, .text = text, .messages = w->messages, .rejected = waybill_total_of(w->totals, "rejected"),
+        .errors = w->errors, .warnings = w->warnings });
+}
+
+static void note_amends(struct batch *b)
+{
+    for (const struct waybill_amend *m = b->w->run_amends; m; m = m->next) {
+        batch_note(b, "amended", arena_printf(b->arena, "%.*s %.*s = %.*s (%.*s)", SLICE_ARG(m->message),
+                                              SLICE_ARG(m->path), SLICE_ARG(m->value), SLICE_ARG(b->w->run_by)));
+    }
+}
+
+int batch_rest(struct batch *b, struct slice why, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (w->place != PLACE_DELIVERED)
+        return batch_move(b, PLACE_ACCEPTED, NULL, ps);         /* says what is wrong */
+    if (w->operation.p) {
+        note_amends(b);
+        note_run(b, "done", slice_none(), slice_none());
+        forget_run(w);
+    }
+    w->waits = arena_copy(b->arena, why);
+    return batch_save(b, ps);
+}
+
+int batch_refuse(struct batch *b, const char *code, struct slice text, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (!w->stage.p || !w->operation.p || slice_is(w->waits, "rest") || batch_visible(b))
+        return busy(b, "no operation on it can be refused now", ps);
+    batch_forget(b);
+    w->place = PLACE_DELIVERED;
+    note_run(b, "refused", slice_of(code), text);
+    batch_note(b, "refused", arena_printf(b->arena, "%.*s: %.*s [%s]", SLICE_ARG(w->operation), SLICE_ARG(text), code));
+    forget_run(w);
+    w->waits = SLICE("open");
+    return batch_save(b, ps);
+}
+
+int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (!batch_is_open(w) || w->place != PLACE_DELIVERED || w->operation.p)
+        return check_rests(b, ps) == OK ? OK : STOP;
+    w->due = NULL;
+    w->waits = SLICE("end");
+    batch_note(b, what, by);
+    return batch_save(b, ps);
+}
+
+/* --- by hand ------------------------------------------------------------------------------------------------------ */
+
+int batch_hold(struct batch *b, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (slice_is(w->waits, "person"))
+        return OK;
+    if (w->place > PLACE_DELIVERED || slice_is(w->waits, "rest") || slice_is(w->waits, "end"))
+        return busy(b, "it cannot be held now: its life is over, or an operation on it is not", ps);
+    w->waits = SLICE("person");
+    batch_note(b, "held", by);
+    return batch_save(b, ps);
+}
+
+int batch_release(struct batch *b, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (!slice_is(w->waits, "person"))
+        return busy(b, "it is not held", ps);
+    w->waits = w->stage.p && w->place == PLACE_DELIVERED && !w->operation.p ? SLICE("open") : slice_none();
+    batch_note(b, "released", by);
+    return batch_save(b, ps);
+}
+
+/* Its content may come again: it was not used. */
+static int forget_content(const struct batch *b, struct problems *ps)
+{
+    char key[SHA256_HEX];
+    seen_key(key, (struct slice[]){ b->w->flow, slice_of(b->w->sha256) }, 2);
+    return seen_remove(b->site->store, SEEN_CONTENT, key, b->id, ps);
+}
+
+int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (w->place >= PLACE_ARCHIVED || slice_is(w->waits, "rest") || slice_is(w->waits, "end") || batch_visible(b))
+        return busy(b, "it cannot be cancelled any more", ps);
+    bool stays = batch_is_open(w);
+    if (stays && w->operation.p) {              /* what had begun is not visible: it did not take place */
+        batch_forget(b);
+        w->place = PLACE_DELIVERED;
+        forget_run(w);
+    }
+    if (stays) {
+        w->waits = SLICE("open");
+        return batch_end(b, "cancelled", by, ps);
+    }
+    if (w->place == PLACE_DELIVERED)
+        return busy(b, "it is delivered", ps);
+    struct slice text = arena_printf(b->arena, "cancelled by %.*s", SLICE_ARG(by));
+    int rc = forget_content(b, ps);
+    return rc == OK ? batch_set_aside(b, "CANCELLED", text, ps) : rc;
+}
+
+int batch_retry_now(struct batch *b, struct slice by, struct problems *ps)
+{
+    if (!b->w->retry.cause.p)
+        return busy(b, "it waits for no other attempt", ps);
+    b->w->retry.next = batch_stamp(b->site, b->arena);
+    batch_note(b, "retry asked", by);
+    return batch_save(b, ps);
+}
+
+/* --- all of them -------------------------------------------------------------------------------------------------- */
+
+struct open_walk {
+    const struct batch_site *site;
+    struct arena *arena;
+    struct slice flow;
+    int (*each)(void *owner, struct batch **b, struct problems *ps);
+    void *owner;
+    struct problems *ps;
+};
+
+static int one_open(void *owner, const char *id)
+{
+    struct open_walk *k = owner;
+    struct problems unread;
+    struct batch *b;
+    problems_init(&unread, k->arena, 1);
+    int rc = batch_open(k->site, k->arena, id, &b, &unread);
+    if (rc == TEMP)
+        return problem_add(k->ps, unread.first), TEMP;
+    if (rc != OK)
+        return OK;
+    rc = OK;
+    if (batch_is_open(b->w) && (k->flow.n == 0 || slice_equal(b->w->flow, k->flow)))
+        rc = k->each(k->owner, &b, k->ps);
+    if (b)
+        batch_close(b);
+    return rc;
+}
+
+int batch_each_open(const struct batch_site *s, struct arena *a, struct slice flow,
+                    int (*each)(void *owner, struct batch **b, struct problems *ps), void *owner, struct problems *ps)
+{
+    struct open_walk k = { .site = s, .arena = a, .flow = flow, .each = each, .owner = owner, .ps = ps };
+    return batch_each(s, false, one_open, &k, ps);
+}
