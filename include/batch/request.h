@@ -3,7 +3,7 @@
  *
  *     struct request r = { .kind = REQUEST_RUN, .flow = …, .operation = SLICE("send"), .batch = … };
  *     rc = request_put(&spool, arena, &r, problems);         durable; r.id, r.by, r.time are set
- *     rc = request_result(&spool, arena, r.id, &answer, problems);     END as long as there is none
+ *     rc = request_result(&spool, arena, r.id, &answer, problems);     END while there is none
  *
  *     rc = request_each(&spool, arena, each, owner, problems);                 the holder: unanswered ones, oldest first
  *     rc = request_find(&spool, arena, id, &r, problems);                      one of them again: END when it is gone

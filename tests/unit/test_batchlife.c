@@ -39,7 +39,7 @@ static int open_site(void)
 static void close_site(void)
 {
     outbox_close(&outbox);
-    lease_give(&lease);
+    lease_give(&lease, &spool);
     spool_close(&spool);
     store_close(&store);
 }
