@@ -202,11 +202,15 @@ install: all
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: waybill' \
 	  'Description: converts business files by mapping files' 'Version: $(VERSION)' 'Requires.private: $(strip $(PKGS))' \
 	  'Libs: -L$${libdir} -lwaybill' 'Libs.private: $(CSV) -pthread' 'Cflags: -I$${includedir}' > $(I)/lib/pkgconfig/waybill.pc
+	@mkdir -p $(I)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' 'share/systemd/waybill@.service.in' > '$(I)/lib/systemd/system/waybill@.service'
+	@chmod 644 '$(I)/lib/systemd/system/waybill@.service'
 	cp -R mappings $(I)/share/waybill/
 	@chmod -R u+w,go-w,a+rX $(I)/share/waybill
 uninstall:
 	rm -f $(I)/bin/waybill $(I)/lib/libwaybill.so $(I)/lib/libwaybill.so.$(SOVERSION) $(I)/lib/libwaybill.so.$(VERSION) \
-	  $(I)/lib/libwaybill.a $(I)/include/waybill.h $(I)/lib/pkgconfig/waybill.pc
+	  $(I)/lib/libwaybill.a $(I)/include/waybill.h $(I)/lib/pkgconfig/waybill.pc \
+	  '$(I)/lib/systemd/system/waybill@.service'
 	rm -rf $(I)/share/waybill
 
 .PHONY: clean help FORCE

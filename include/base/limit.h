@@ -30,6 +30,9 @@ struct limits {
     uint64_t output_times, output_base; /* output may be this many times the input, plus base: 64, 1 MiB */
     uint64_t table;             /* rows of one table: 5,000,000 */
     uint64_t lease;             /* milliseconds after which a silent host of a shared site is dead: 60,000 */
+    uint64_t disk_reserve;      /* free bytes below which nothing is taken from an inbox: 0 = see flow/disk.c */
+    uint64_t inode_reserve;     /* free inodes: 0 = 5 % of all */
+    uint64_t ballast;           /* .waybill/reserve, given up when the disk is full: 16 MiB */
 };
 
 extern const struct limits limits_default;

@@ -1,13 +1,13 @@
 /*
  * log - lines of key=value on standard error, for flow and cmd only
  *
- *     log_setup(LOG_LEVEL_INFO);                       once, before threads
+ *     log_setup(LOG_LEVEL_INFO, &clock);               once, before threads
  *     struct log l = log_begin(LOG_LEVEL_INFO, "deliver");
  *     log_text(&l, "batch", id);
  *     log_number(&l, "bytes", 1234);
- *     log_end(&l);                                     level=info event=deliver batch=b17 bytes=1234
+ *     log_end(&l);            time=2026-11-22T03:44:31Z level=info event=deliver batch=b17 bytes=1234
  *
- * Under systemd the level is told by the prefix <6> instead (sd-daemon(3)).  Values are escaped (buf_add_shown) and
+ * Into the journal (JOURNAL_STREAM, sd-daemon(3)) the prefix <6> tells the level, and time is the journal's own.  Values are escaped (buf_add_shown) and
  * quoted where they hold a blank, a quotation mark or "="; a line is one write, so lines of several processes do not
  * mix.
  *
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/date.h"
 #include "base/problem.h"
 #include "base/slice.h"
 
@@ -35,7 +36,8 @@ struct log {
     bool off;                       /* below the level that is wanted */
 };
 
-void log_setup(enum log_level least);
+/* `clock` tells the time of each line. Without this call: level info, the system's time. */
+void log_setup(enum log_level least, const struct clock *clock);
 struct log log_begin(enum log_level level, const char *event);
 /* Nothing is written for slice_none(). */
 void log_text(struct log *l, const char *key, struct slice value);

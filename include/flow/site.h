@@ -35,6 +35,7 @@ struct setting {
     struct slice name, value;
     struct token token;             /* of the name */
     bool used;                      /* some mapping declares a param of that name */
+    bool secret;                    /* its value came from a `secret FILE`: never shown, never written down */
 };
 
 struct settings {
@@ -164,6 +165,30 @@ struct operation {
 
 enum duplicate_what { DUPLICATE_CONTENT, DUPLICATE_REFERENCE, DUPLICATE_KEY, DUPLICATE_WHATS };
 
+/* When somebody is told: `notice rejected, gave-up "tell.sh"`, `notice stopped mail "ops@example.com"`. */
+enum notice_event {
+    NOTICE_REJECTED,                /* a file, or messages of it, went to error/ */
+    NOTICE_OVERDUE,                 /* a batch is not finished so long after it came */
+    NOTICE_GAVE_UP,                 /* a batch went to error/ because of a fault of the world, not of its sender */
+    NOTICE_DELIVERED,
+    NOTICE_STOPPED,                 /* the watcher ends, or cannot go on */
+    NOTICE_EVENTS
+};
+extern const char *const notice_names[];            /* "rejected" …, NULL at the end */
+
+struct site_notice {
+    unsigned events;                /* 1 << enum notice_event, added */
+    const char *program;            /* below the site unless it begins with "/"; NULL = mail */
+    const char *address;
+    int64_t after;                  /* of NOTICE_OVERDUE, ms */
+    struct token token;
+};
+
+struct notices {
+    struct site_notice *list;
+    size_t n, cap;
+};
+
 struct flow {
     struct slice name, title;
     struct site *site;
@@ -178,6 +203,9 @@ struct flow {
     int64_t *retry;                 /* delays; the last repeats */
     size_t nretry;
     bool any_order;
+    struct notices notices;
+    const char *reply;              /* folder for answers to the sender of a refused file; NULL = none */
+    struct token reply_token;
     struct slice batch_ref;
     struct statement *track;
     struct operation **operations;
@@ -195,7 +223,9 @@ struct site {
     struct settings sets;
     struct settings given;          /* --set */
     bool shared;                    /* several hosts stand by for it: lease.h */
-    int64_t keep_archive, keep_log; /* -1 = for ever */
+    int64_t keep_archive, keep_log, keep_error;     /* -1 = for ever */
+    const char *metrics;            /* text file for node_exporter; NULL = none */
+    struct notices notices;
     struct map texts;               /* "LANGUAGE/CODE" -> struct slice * */
     struct party *parties;
     size_t nparties;

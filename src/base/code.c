@@ -21,6 +21,7 @@ const struct code_entry code_table[] = {
 #include "base/codes/flow.def"
 #include "base/codes/author.def"
 #include "base/codes/cmd.def"
+#include "base/codes/care.def"
 };
 
 const size_t code_count = sizeof code_table / sizeof *code_table;

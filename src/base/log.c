@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/date.h"
 #include "base/file.h"
 
 enum { VALUE_SHOWN = 300 };
@@ -13,6 +14,7 @@ enum { VALUE_SHOWN = 300 };
 /* Set once by log_setup. */
 static enum log_level wanted = LOG_LEVEL_INFO;
 static bool to_journal;
+static struct clock now;
 
 /* systemd.exec(5): JOURNAL_STREAM names device and inode of the stream; ours may have been redirected since. */
 static bool is_journal(void)
@@ -24,9 +26,10 @@ static bool is_journal(void)
         && st.st_dev == device && st.st_ino == inode;
 }
 
-void log_setup(enum log_level least)
+void log_setup(enum log_level least, const struct clock *clock)
 {
     wanted = least;
+    now = *clock;
     to_journal = is_journal();
 }
 
@@ -41,15 +44,25 @@ static const char *level_name(enum log_level level)
     }
 }
 
+/* UTC, to the second: the journal has its own. */
+static void add_time(struct buf *b)
+{
+    struct date_parts p;
+    date_from_seconds(clock_now(&now), 0, &p);
+    buf_printf(b, "time=%04d-%02d-%02dT%02d:%02d:%02dZ ", p.year, p.month, p.day, p.hour, p.minute, p.second);
+}
+
 struct log log_begin(enum log_level level, const char *event)
 {
     struct log l = { .off = level > wanted };
     if (l.off)
         return l;
-    if (to_journal)
+    if (to_journal) {
         buf_printf(&l.line, "<%d>event=%s", (int)level, event);
-    else
+    } else {
+        add_time(&l.line);
         buf_printf(&l.line, "level=%s event=%s", level_name(level), event);
+    }
     return l;
 }
 

@@ -84,7 +84,7 @@ int running_go(struct running *r, struct site *site, struct supervisor_options *
     o->progress = show_progress;
     o->owner = r;
     r->bar_name = r->dir;
-    log_setup(o->quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+    log_setup(o->quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, &o->clock);
     int rc = supervisor_run(site, o, &report, r->cmd->problems);
     if (r->bar_on)
         progress_end(&r->bar);

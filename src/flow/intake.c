@@ -13,6 +13,7 @@
 /* So long after its last change a file is taken without its end: the reader says what is missing. */
 #define INCOMPLETE_MS (3600 * 1000LL)
 #define LATER INT64_MAX
+#define NO_ROOM_MS 5000
 
 static bool runs(const struct supervisor *s, const struct operation *op)
 {
@@ -263,6 +264,14 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
 }
 
+/* No room on the disk: what is there is forgotten, another look finds it again. Other inboxes go on. */
+static void look_later(struct supervisor *s, struct intake *in)
+{
+    in->nready = in->at = 0;
+    in->more = false;
+    in->due = s->o->watch ? clock_monotonic_ms() + NO_ROOM_MS : LATER;
+}
+
 /* As many as there is room for, up to the first long one: small ones in waves, in their order. */
 static int claim_ready(struct supervisor *s, struct intake *in)
 {
@@ -270,7 +279,12 @@ static int claim_ready(struct supervisor *s, struct intake *in)
     size_t nwave = 0;
     int rc = OK;
     for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
-        const struct drop *d = &in->ready[in->at++];
+        const struct drop *d = &in->ready[in->at];
+        if (!care_room(s, d->size)) {
+            look_later(s, in);
+            break;
+        }
+        in->at++;
         bool fits = content_fits(in, d), small = fits && wave_fits(s, in->op, d);
         if (!fits)
             tell_unrouted(s, in, d);

@@ -17,6 +17,7 @@ static struct slice outputs_of(struct arena *a, const struct waybill *w)
 void notice(struct supervisor *s, const char *event, const struct trip *t)
 {
     const struct waybill *w = t->b ? t->b->w : NULL;
+    care_event(s, event, t);
     if (s->o->quiet || !w)
         return;
     bool bad = strcmp(event, "error") == 0 || strcmp(event, "duplicate") == 0;
@@ -70,6 +71,8 @@ static void show_problems(struct supervisor *s, const struct problems *ps, struc
 {
     struct buf out = { 0 };
     for (const struct problem *p = ps->first; p; p = p->next) {
+        if (strcmp(p->code, "SYS_FULL") == 0)
+            care_full(s);
         if (s->o->watch) {
             enum log_level levels[] = { LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
             struct log l = log_begin(levels[p->severity], "problem");

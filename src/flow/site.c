@@ -8,7 +8,7 @@
 
 static const char *const site_words[] = {
     "site", "language", "zone", "set", "keep", "limit", "texts", "self", "partner", "table", "sequence", "flow", "shared",
-    NULL
+    "notice", "metrics", NULL
 };
 
 int parse_set(struct cursor *c, struct settings *sets)
@@ -37,17 +37,6 @@ static int parse_zone(struct cursor *c)
         return site_problem(c->l, t, "SITE_ZONE", "a name like \"Europe/Oslo\"", "no time zone \"%.*s\" on this system",
                             SLICE_ARG(s->zone_name));
     return word_end(c, NULL);
-}
-
-static int parse_keep(struct cursor *c)
-{
-    static const char *const words[] = { "archive", "log", NULL };
-    struct site *s = c->l->site;
-    if (cursor_take(c, "archive"))
-        return word_duration(c, &s->keep_archive) == OK ? word_end(c, NULL) : STOP;
-    if (cursor_take(c, "log"))
-        return word_duration(c, &s->keep_log) == OK ? word_end(c, NULL) : STOP;
-    return word_unknown(c, words);
 }
 
 static int parse_limit(struct cursor *c)
@@ -141,6 +130,10 @@ static int parse_statement(struct site_loading *l, struct statement *s)
         return parse_limit(&c);
     if (cursor_take(&c, "shared"))
         return word_yes(&c, &site->shared) == OK ? word_end(&c, NULL) : STOP;
+    if (cursor_take(&c, "notice"))
+        return parse_notice(&c, &site->notices);
+    if (cursor_take(&c, "metrics"))
+        return parse_metrics(&c);
     if (cursor_take(&c, "texts"))
         return parse_texts(&c);
     if (cursor_is(&c, "self") || cursor_is(&c, "partner"))
@@ -240,7 +233,7 @@ static void site_defaults(struct site *s, struct arena *a, const char *dir)
 {
     size_t n = strlen(dir);
     s->arena = a;
-    s->keep_archive = s->keep_log = -1;
+    s->keep_archive = s->keep_log = s->keep_error = -1;
     s->limits = limits_default;
     map_init(&s->texts, a);
     if (n >= 5 && strcmp(dir + n - 5, ".conf") == 0) {

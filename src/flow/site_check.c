@@ -176,6 +176,7 @@ void site_check(struct site_loading *l)
         check_flow(l, s->flows[i]);
     check_inboxes(l);
     check_folders(l);
+    check_care(l);
     for (size_t i = 0; i < s->nflows; i++)
         for (size_t k = 0; k < s->flows[i]->noperations; k++)
             operation_bind(l, s->flows[i]->operations[k]);

@@ -1,7 +1,7 @@
 #include "flow/site_parse.h"
 
 static const char *const flow_words[] = { "on", "partner", "set", "every", "duplicates", "retry", "order", "batch",
-                                          "operation", NULL };
+                                          "operation", "notice", "reply", NULL };
 static const char *const operation_words[] = {
     "on", "manual", "every", "after", "set", "serial", "take", "give", "done", NULL
 };
@@ -121,6 +121,10 @@ static int parse_flow_line(struct site_loading *l, struct statement *s, struct f
         return parse_retry(&c, f);
     if (cursor_take(&c, "order"))
         return parse_order(&c, f);
+    if (cursor_take(&c, "notice"))
+        return parse_notice(&c, &f->notices);
+    if (cursor_take(&c, "reply"))
+        return parse_reply(&c, f);
     if (cursor_take(&c, "batch")) {
         f->track = s;
         if (word_ref(&c, &f->batch_ref, "the name of a format") != OK)

@@ -72,6 +72,12 @@ int parse_give(struct cursor *c, struct operation *op);
 /* site_table.c */
 int parse_table(struct site_loading *l, struct statement *s);
 int parse_set(struct cursor *c, struct settings *sets);
+/* site_care.c: who is told of what, where metrics go, how long things are kept. */
+int parse_notice(struct cursor *c, struct notices *out);
+int parse_reply(struct cursor *c, struct flow *f);
+int parse_metrics(struct cursor *c);
+int parse_keep(struct cursor *c);
+void check_care(struct site_loading *l);
 /* site_compile.c: formats and mappings of an operation, loaded, compiled, fitting together. */
 int operation_compile(struct site_loading *l, struct operation *op);
 int site_format(struct site_loading *l, struct slice ref, const struct token *t, struct format **out);

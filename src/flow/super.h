@@ -18,6 +18,7 @@
 #include "batch/recover.h"
 #include "drop/lease.h"
 #include "drop/watch.h"
+#include "flow/care.h"
 #include "flow/operation.h"
 #include "flow/supervisor.h"
 #include "store/ledger.h"
@@ -136,6 +137,7 @@ struct supervisor {
     bool waited;                    /* stood by before the site was ours */
     bool ending;
     int64_t ending_since;
+    struct care *care;              /* care.h */
 };
 
 /* intake.c */

@@ -142,6 +142,8 @@ static int open_all(struct supervisor *s)
     s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock,
                                      .zone = s->site->zone };
     if (rc <= WARN && !s->ending)
+        rc = care_open(s);
+    if (rc <= WARN && !s->ending)
         rc = open_site(s);
     if (rc <= WARN && !s->ending)
         rc = step_resume(s);
@@ -158,6 +160,7 @@ static void reload(struct supervisor *s)
     struct site *next = NULL;
     if (!s->o->reload || !s->o->watch || a)
         return;                                     /* one reload at a time */
+    care_reloading(s);
     s->next_arena = arena_zero(&s->arena, sizeof *s->next_arena);
     arena_init(s->next_arena, 0);
     int rc = s->o->reload(s->o->owner, s->next_arena, &next, s->ps);
@@ -360,6 +363,7 @@ static int turn(struct supervisor *s, int64_t *wait)
     wave_deliver(s, now);
     deliver_work(s);
     pool_watch(s, now);
+    care_turn(s, now, wait);
     return rc;
 }
 
@@ -431,8 +435,11 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
     s.ps = &s.said;
     s.nhelpers = o->workers == 0 ? cores() : o->workers > WORKERS_MAX ? WORKERS_MAX : o->workers;
     int rc = open_all(&s);
-    if (rc <= WARN && !s.ending)
+    if (rc <= WARN && !s.ending) {
+        care_ready(&s);
         rc = loop(&s);
+    }
+    care_close(&s, rc);
     close_all(&s);
     hand_over(&s, ps);
     return rc;

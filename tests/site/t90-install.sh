@@ -14,7 +14,8 @@ install() { make --no-print-directory "$1" KIND="$(basename "$B")" BUILD="$(dirn
 dest=$temp/root/usr/local
 install install > "$temp/log" 2>&1 || cat "$temp/log"
 missing=0
-for f in bin/waybill lib/libwaybill.so lib/libwaybill.so.0 lib/libwaybill.a include/waybill.h lib/pkgconfig/waybill.pc share/waybill/mappings; do
+for f in bin/waybill lib/libwaybill.so lib/libwaybill.so.0 lib/libwaybill.a include/waybill.h lib/pkgconfig/waybill.pc share/waybill/mappings \
+    lib/systemd/system/waybill@.service; do
     [ -e "$dest/$f" ] || { echo "$f was not installed"; missing=1; }
 done
 result $missing "program, library, header, .pc and mappings are there"

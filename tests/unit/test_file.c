@@ -179,7 +179,9 @@ static void log_lines(void **state)
     (void)state;
     int saved = dup(STDERR_FILENO), fd = open(path("log"), O_RDWR | O_CREAT, 0600);
     dup2(fd, STDERR_FILENO);
-    log_setup(LOG_LEVEL_INFO);
+    struct clock fixed;
+    clock_init(&fixed, "2026-01-02T03:04:05Z");
+    log_setup(LOG_LEVEL_INFO, &fixed);
     struct log l = log_begin(LOG_LEVEL_INFO, "deliver");
     log_text(&l, "batch", SLICE("b17"));
     log_text(&l, "file", SLICE("a \"b\"\\\n\x1b=1"));
@@ -199,9 +201,9 @@ static void log_lines(void **state)
     close(fd);
     struct slice text;
     assert_int_equal(file_read(&arena, path("log"), 0, &text, &ps), OK);
-    assert_string_equal(text.p, "level=info event=deliver batch=b17 file=\"a \\\"b\\\"\\\\\\x0A\\x1B=1\" empty=\"\" "
+    assert_string_equal(text.p, "time=2026-01-02T03:04:05Z level=info event=deliver batch=b17 file=\"a \\\"b\\\"\\\\\\x0A\\x1B=1\" empty=\"\" "
                                 "bytes=-5\n"
-                                "level=error event=problem code=X file=f line=3 text=\"\\\"v\\\" is bad\"\n");
+                                "time=2026-01-02T03:04:05Z level=error event=problem code=X file=f line=3 text=\"\\\"v\\\" is bad\"\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)

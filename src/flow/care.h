@@ -1,0 +1,37 @@
+/*
+ * care - what surrounds a site at work: the service manager, metrics, notices, answers, disk, purge (private to flow)
+ *
+ *     rc = care_open(s)                               the site is ours, nothing has begun
+ *     care_ready(s)                                   what lay there from before is taken up
+ *     care_turn(s, now, &wait)                        at the end of each round: does what is due, shortens the wait
+ *     care_event(s, "archived", trip)                 from notice(): counts, tells who wants to know
+ *     care_close(s, rc)
+ *
+ * Nothing here may hold a flow up: what cannot be told, written or purged is told and tried again later.
+ *
+ * Units:   now and wait in monotonic milliseconds.
+ * Limits:  100 notices wait, 4 programs run at a time, each at most 30 s.
+ */
+#ifndef WAYBILL_FLOW_CARE_H
+#define WAYBILL_FLOW_CARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct supervisor;
+struct trip;
+struct care;
+
+int care_open(struct supervisor *s);
+void care_ready(struct supervisor *s);
+/* A new site.conf is being read. */
+void care_reloading(struct supervisor *s);
+void care_turn(struct supervisor *s, int64_t now, int64_t *wait);
+void care_event(struct supervisor *s, const char *event, const struct trip *t);
+/* Some write was answered with "disk full". */
+void care_full(struct supervisor *s);
+/* Whether there is room for a file of that size; false = it stays in the inbox for now, and has been told. */
+bool care_room(struct supervisor *s, uint64_t size);
+void care_close(struct supervisor *s, int rc);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * care_private - the state that the files of care share
+ */
+#ifndef WAYBILL_FLOW_CARE_PRIVATE_H
+#define WAYBILL_FLOW_CARE_PRIVATE_H
+
+#include "flow/care.h"
+#include "flow/super.h"
+
+struct care_disk {
+    bool full;                      /* told; nothing is claimed */
+    bool ballast;                   /* .waybill/reserve is there */
+    uint64_t wanted;                /* free bytes that let claiming go on */
+    int64_t due;                    /* next look */
+};
+
+struct care {
+    struct arena arena;             /* holds this struct */
+    bool ready, reloading, stopping;
+    int64_t alive, alive_every;     /* WATCHDOG=1; 0 = nobody waits for it */
+    struct care_disk disk;
+};
+
+/* At most so long until the next round. */
+void care_wait(int64_t *wait, int64_t now, int64_t due);
+
+/* disk.c */
+void disk_open(struct supervisor *s);
+void disk_turn(struct supervisor *s, int64_t now, int64_t *wait);
+
+#endif

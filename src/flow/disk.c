@@ -1,0 +1,142 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "flow/care_private.h"
+
+/* RELIABILITY.md 2.9: a file is taken only when more is free than 5 % of the disk, 64 MiB (of a small disk a tenth),
+   and four times its size; and 5 % of the inodes. What is not taken stays in the inbox, where the sender sees it. */
+#define RESERVE_LEAST (64ULL << 20)
+#define FILE_TIMES 4
+#define LOOK_MS 5000
+#define BALLAST_NAME "reserve"
+
+static uint64_t reserve_of(const struct supervisor *s, const struct statvfs *v)
+{
+    uint64_t total = (uint64_t)v->f_blocks * v->f_frsize, twentieth = total / 20;
+    uint64_t least = total / 10 < RESERVE_LEAST ? total / 10 : RESERVE_LEAST;
+    if (s->site->limits.disk_reserve)
+        return s->site->limits.disk_reserve;
+    return twentieth > least ? twentieth : least;
+}
+
+/* A file system without a number of inodes (btrfs) tells 0 of them. */
+static bool inodes_left(const struct supervisor *s, const struct statvfs *v)
+{
+    uint64_t wanted = s->site->limits.inode_reserve ? s->site->limits.inode_reserve : v->f_files / 20;
+    return v->f_files == 0 || v->f_favail > wanted;
+}
+
+/* Told once, until there is room again. */
+static void tell_full(struct supervisor *s, const struct statvfs *v, uint64_t wanted)
+{
+    uint64_t free_bytes = (uint64_t)v->f_bavail * v->f_frsize;
+    if (s->care->disk.full)
+        return;
+    s->care->disk.full = true;
+    s->report->temporary += !s->o->watch;           /* `run` ends, and its exit code tells */
+    problem_add(s->ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "DISK_RESERVE",
+        .place = { .file = s->spool.path, .offset = PLACE_NO_OFFSET },
+        .text = inodes_left(s, v)
+            ? arena_printf(s->ps->arena, "%llu MiB are free and %llu MiB are needed: files stay in their inboxes",
+                           (unsigned long long)(free_bytes >> 20), (unsigned long long)(wanted >> 20))
+            : arena_printf(s->ps->arena, "only %llu inodes are free: files stay in their inboxes",
+                           (unsigned long long)v->f_favail),
+        .hint = SLICE("make room; work goes on by itself. `limit disk-reserve BYTES` sets another mark") });
+}
+
+bool care_room(struct supervisor *s, uint64_t size)
+{
+    struct statvfs v;
+    if (fstatvfs(s->spool.top, &v) != 0)
+        return true;                                /* the write will tell */
+    uint64_t wanted = reserve_of(s, &v);
+    if (size > wanted / FILE_TIMES)
+        wanted = size > UINT64_MAX / FILE_TIMES ? UINT64_MAX : size * FILE_TIMES;
+    if ((uint64_t)v.f_bavail * v.f_frsize > wanted && inodes_left(s, &v))
+        return true;
+    s->care->disk.wanted = wanted;
+    s->care->disk.due = clock_monotonic_ms() + LOOK_MS;
+    tell_full(s, &v, wanted);
+    return false;
+}
+
+/* Blocks that are given up when the disk is full, so that waybills, archives and what is set aside can still be
+   written. */
+static void lay_ballast(struct supervisor *s, const struct statvfs *v)
+{
+    uint64_t size = s->site->limits.ballast, free_bytes = (uint64_t)v->f_bavail * v->f_frsize;
+    if (s->care->disk.ballast || !size || free_bytes < reserve_of(s, v) + 2 * size)
+        return;
+    int fd = openat(s->spool.top, BALLAST_NAME, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return;
+    if (posix_fallocate(fd, 0, (off_t)size) == 0)
+        s->care->disk.ballast = true;
+    else
+        unlinkat(s->spool.top, BALLAST_NAME, 0);
+    close(fd);
+}
+
+void care_full(struct supervisor *s)
+{
+    if (!s->care)
+        return;                                     /* at the very end */
+    struct care_disk *d = &s->care->disk;
+    if (d->ballast && unlinkat(s->spool.top, BALLAST_NAME, 0) == 0) {
+        struct log l = log_begin(LOG_LEVEL_WARNING, "ballast");
+        log_text(&l, "text", SLICE("the disk is full: .waybill/reserve is given up"));
+        log_end(&l);
+    }
+    d->ballast = false;
+    d->due = clock_monotonic_ms() + LOOK_MS;
+}
+
+/* What a full disk held up is tried at once, not when its delay is over. */
+static void go_on(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->b && slice_is(t->b->w->retry.cause, "SYS_FULL"))
+                t->due = 0;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (!s->intakes[i].every)
+            s->intakes[i].due = 0;
+}
+
+void disk_open(struct supervisor *s)
+{
+    struct statvfs v;
+    s->care->disk.ballast = faccessat(s->spool.top, BALLAST_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (s->o->watch && fstatvfs(s->spool.top, &v) == 0)
+        lay_ballast(s, &v);
+}
+
+void disk_turn(struct supervisor *s, int64_t now, int64_t *wait)
+{
+    struct care_disk *d = &s->care->disk;
+    struct statvfs v;
+    if (!d->full && (d->ballast || !d->due))
+        return;
+    if (d->due > now) {
+        care_wait(wait, now, d->due);
+        return;
+    }
+    d->due = now + LOOK_MS;
+    if (fstatvfs(s->spool.top, &v) != 0)
+        return;
+    if (d->full && (uint64_t)v.f_bavail * v.f_frsize > d->wanted && inodes_left(s, &v)) {
+        struct log l = log_begin(LOG_LEVEL_NOTICE, "room");
+        log_number(&l, "free", (int64_t)((uint64_t)v.f_bavail * v.f_frsize));
+        log_end(&l);
+        d->full = false;
+        go_on(s);
+        *wait = 0;
+    }
+    if (s->o->watch)
+        lay_ballast(s, &v);
+    if (d->ballast && !d->full)
+        d->due = 0;
+}
