@@ -7,9 +7,9 @@
  *     log_number(&l, "bytes", 1234);
  *     log_end(&l);            time=2026-11-22T03:44:31Z level=info event=deliver batch=b17 bytes=1234
  *
- * Into the journal (JOURNAL_STREAM, sd-daemon(3)) the prefix <6> tells the level, and time is the journal's own.  Values are escaped (buf_add_shown) and
- * quoted where they hold a blank, a quotation mark or "="; a line is one write, so lines of several processes do not
- * mix.
+ * Into the journal (JOURNAL_STREAM, sd-daemon(3)) the prefix <6> tells the level, and time is the journal's own.
+ * Values are escaped (buf_add_shown) and quoted where they hold a blank, a quotation mark or "="; a line is one write,
+ * so lines of several processes do not mix.
  *
  * Owner:   log_begin to log_end hold a buffer: always call both.
  * Errors:  none: a line that cannot be written is lost.

@@ -8,9 +8,10 @@
 #include "flow/super.h"
 
 struct care_disk {
-    bool full;                      /* told; nothing is claimed */
+    bool full;                      /* some file had to stay in its inbox; that is told */
+    bool hit;                       /* a write failed: nothing is claimed */
     bool ballast;                   /* .waybill/reserve is there */
-    uint64_t wanted;                /* free bytes that let claiming go on */
+    uint64_t wanted;                /* free bytes with which things go on */
     int64_t due;                    /* next look */
 };
 

@@ -11,6 +11,7 @@
 #define RESERVE_LEAST (64ULL << 20)
 #define FILE_TIMES 4
 #define LOOK_MS 5000
+#define ROOM_MORE (1ULL << 20)      /* after "disk full": so much more than now must be free before a next try */
 #define BALLAST_NAME "reserve"
 
 static uint64_t reserve_of(const struct supervisor *s, const struct statvfs *v)
@@ -50,6 +51,8 @@ static void tell_full(struct supervisor *s, const struct statvfs *v, uint64_t wa
 bool care_room(struct supervisor *s, uint64_t size)
 {
     struct statvfs v;
+    if (s->care->disk.hit)
+        return false;
     if (fstatvfs(s->spool.top, &v) != 0)
         return true;                                /* the write will tell */
     uint64_t wanted = reserve_of(s, &v);
@@ -85,6 +88,7 @@ void care_full(struct supervisor *s)
     if (!s->care)
         return;                                     /* at the very end */
     struct care_disk *d = &s->care->disk;
+    struct statvfs v;
     if (d->ballast && unlinkat(s->spool.top, BALLAST_NAME, 0) == 0) {
         struct log l = log_begin(LOG_LEVEL_WARNING, "ballast");
         log_text(&l, "text", SLICE("the disk is full: .waybill/reserve is given up"));
@@ -92,6 +96,11 @@ void care_full(struct supervisor *s)
     }
     d->ballast = false;
     d->due = clock_monotonic_ms() + LOOK_MS;
+    if (d->hit || fstatvfs(s->spool.top, &v) != 0)
+        return;
+    d->hit = true;
+    uint64_t more = (uint64_t)v.f_bavail * v.f_frsize + ROOM_MORE, reserve = reserve_of(s, &v);
+    d->wanted = more > reserve ? more : reserve;
 }
 
 /* What a full disk held up is tried at once, not when its delay is over. */
@@ -99,7 +108,7 @@ static void go_on(struct supervisor *s)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
         for (struct trip *t = s->flows[i].first; t; t = t->next)
-            if (t->b && slice_is(t->b->w->retry.cause, "SYS_FULL"))
+            if (t->b && slice_starts(t->b->w->retry.cause, SLICE("SYS_")))
                 t->due = 0;
     for (size_t i = 0; i < s->nintakes; i++)
         if (!s->intakes[i].every)
@@ -118,7 +127,7 @@ void disk_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
     struct care_disk *d = &s->care->disk;
     struct statvfs v;
-    if (!d->full && (d->ballast || !d->due))
+    if (!d->full && !d->hit && (d->ballast || !d->due))
         return;
     if (d->due > now) {
         care_wait(wait, now, d->due);
@@ -127,16 +136,16 @@ void disk_turn(struct supervisor *s, int64_t now, int64_t *wait)
     d->due = now + LOOK_MS;
     if (fstatvfs(s->spool.top, &v) != 0)
         return;
-    if (d->full && (uint64_t)v.f_bavail * v.f_frsize > d->wanted && inodes_left(s, &v)) {
+    if ((d->full || d->hit) && (uint64_t)v.f_bavail * v.f_frsize > d->wanted && inodes_left(s, &v)) {
         struct log l = log_begin(LOG_LEVEL_NOTICE, "room");
         log_number(&l, "free", (int64_t)((uint64_t)v.f_bavail * v.f_frsize));
         log_end(&l);
-        d->full = false;
+        d->full = d->hit = false;
         go_on(s);
         *wait = 0;
     }
-    if (s->o->watch)
+    if (s->o->watch && !d->hit)
         lay_ballast(s, &v);
-    if (d->ballast && !d->full)
+    if (d->ballast && !d->full && !d->hit)
         d->due = 0;
 }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,7 +129,7 @@ static void check_notices(struct site_loading *l, const struct notices *of, bool
         if (n->program && (stat(n->program, &st) != 0 || !S_ISREG(st.st_mode)))
             site_warning(l, &n->token, "SITE_NOTICE", "a path below the site, or one that begins with /",
                          "there is no program %s", n->program);
-        else if (n->program && access(n->program, X_OK) != 0)
+        else if (n->program && faccessat(AT_FDCWD, n->program, X_OK, AT_EACCESS) != 0)
             site_warning(l, &n->token, "SITE_NOTICE", "chmod +x", "%s cannot be executed", n->program);
     }
 }

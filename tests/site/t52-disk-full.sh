@@ -1,0 +1,115 @@
+#!/bin/sh
+# t52-disk-full.sh PROGRAM - a nearly full disk: files stay in the inbox, told once; with room again all goes on
+. "$(dirname "$0")/lib.sh"
+
+disk=$tmp/disk
+mounted=''
+unmount() { [ -z "$mounted" ] || umount "$disk" 2> /dev/null || umount -l "$disk"; }
+trap 'for p in $started; do kill -KILL "$p" 2> /dev/null; done; unmount; clean' EXIT
+mkdir "$disk"
+mount -t tmpfs -o size=24m,nr_inodes=4000,mode=700 none "$disk" 2> /dev/null && mounted=yes
+if [ -z "$mounted" ]; then
+    [ "${WAYBILL_UNSHARED:-}" ] || { WAYBILL_UNSHARED=1 unshare -Urm "$0" "$prog" 2> /dev/null && exit 0; }
+    echo "ok # skip: nothing can be mounted here"
+    exit 0
+fi
+flows() {
+    small_site "$disk/site" << END
+$1
+flow rows {
+    on yes
+    retry 1h
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/rows" name "{file}" map copy
+    }
+}
+END
+}
+fill() { dd if=/dev/zero of="$disk/fill" bs=1k count=$(($(df -k --output=avail "$disk" | tail -1) - $1)) 2> /dev/null; }   # KIB left
+
+# The mark is a tenth of a disk as small as this: 2.4 MB of 24.
+flows 'limit ballast 2097152'
+mkdir -p "$disk/site/inbox/rows"
+watch "$disk/site"
+check "a ballast file is laid" is 2097152 "$(stat -c %s "$disk/site/.waybill/reserve")"
+fill 2000
+rows 1 100 > "$disk/.a" && mv "$disk/.a" "$disk/site/inbox/rows/a.csv"
+check "too little room is told" wait_for 10 grep -q 'code=DISK_RESERVE' watch.log
+sleep 7
+check "once" is 1 "$(grep -c 'code=DISK_RESERVE' watch.log)"
+check "the file stays in the inbox" test -f "$disk/site/inbox/rows/a.csv"
+check "and the watcher rests" eval '[ "$(awk "{ print \$14 + \$15 }" /proc/$watcher/stat)" -lt 30 ]'
+rm "$disk/fill"
+check "with room it is taken by itself" wait_for 12 test -f "$disk/site/outbox/rows/a.csv"
+check "which is told" said watch.log "event=room"
+check "nothing went to error/" is 0 "$(in_error "$disk/site")"
+
+# Room enough to take a file, not to finish it: the ballast goes, and what was taken is finished later.
+wait_for 5 eval '[ "$(archived "$disk/site")" = 1 ]'
+stop
+flows 'limit disk-reserve 1
+limit ballast 1048576
+flow wide {
+    on yes
+    retry 1h
+    operation convert {
+        take inbox  "inbox/wide" ready name
+        give outbox "outbox/wide" name "{file}.xml" map to-items
+    }
+}'
+mkdir -p "$disk/site/inbox/wide"
+rm -f "$disk/site/.waybill/reserve"
+watch "$disk/site"
+rows 1 40000 > big
+fill 1700
+cp big "$disk/site/inbox/wide/.big" && mv "$disk/site/inbox/wide/.big" "$disk/site/inbox/wide/big.csv"
+check "the disk runs full: the ballast is given up" wait_for 20 grep -q 'event=ballast' watch.log
+check "its file is gone" test ! -e "$disk/site/.waybill/reserve"
+rows 1 3 > "$disk/.c" && mv "$disk/.c" "$disk/site/inbox/rows/c.csv"
+sleep 1
+check "the input is safe" eval 'find "$disk/site/.waybill" "$disk/site/inbox/wide" -type f \( -name in -o -name big.csv \) -exec cmp -s {} big \; -print | grep -q .'
+check "nothing half-made is visible" eval '[ -z "$(ls "$disk/site/outbox/wide" 2> /dev/null)" ]'
+check "and nothing more is taken" test -f "$disk/site/inbox/rows/c.csv"
+rm "$disk/fill"
+check "with room it is finished, long before its retry" wait_for 35 test -f "$disk/site/outbox/wide/big.csv.xml"
+check "whole" is 40000 "$(grep -o "<Item id=" "$disk/site/outbox/wide/big.csv.xml" | wc -l)"
+check "the other as well" wait_for 10 test -f "$disk/site/outbox/rows/c.csv"
+check "and a new ballast laid" wait_for 15 test -f "$disk/site/.waybill/reserve"
+wait_for 10 eval '[ "$(archived "$disk/site")" = 3 ]'
+stop
+"$prog" fsck "$disk/site" > fsck.out 2>&1
+check "fsck: all good" is 0 $?
+
+# A file too large for what is free does not hold up other inboxes; `run` tells by its exit code.
+flows 'flow wide {
+    on yes
+    operation convert {
+        take inbox  "inbox/wide" ready name
+        give outbox "outbox/wide" name "{file}" map copy
+    }
+}'
+rm -f "$disk/site/.waybill/reserve"
+rows 1 150000 > big
+fill 5000
+cp big "$disk/site/inbox/wide/wide.csv"
+rows 1 5 > "$disk/site/inbox/rows/small.csv"
+run "$disk/site"
+check "run: exit code 5 when something had to stay" is 5 "$code"
+check "four times its size must be free" test -f "$disk/site/inbox/wide/wide.csv"
+check "a small file of another flow goes its way" test -f "$disk/site/outbox/rows/small.csv"
+check "it says what to do" said run.log DISK_RESERVE 'limit disk-reserve'
+
+# No inode left for more.
+rm -f "$disk/fill" "$disk/site/inbox/wide/wide.csv"
+i=0
+mkdir "$disk/many"
+(cd "$disk/many" && seq 3850 | xargs touch 2> /dev/null)
+rows 1 6 > "$disk/site/inbox/rows/inode.csv"
+run "$disk/site"
+check "too few inodes: it stays too" test -f "$disk/site/inbox/rows/inode.csv"
+check "and that is told" said run.log "inodes are free"
+rm -r "$disk/many"
+run "$disk/site"
+check "until there are some" test -f "$disk/site/outbox/rows/inode.csv"
+finish
