@@ -94,6 +94,12 @@ struct batch_accept {
     struct slice flow, operation;
     enum duplicate_policy content;
     uint64_t max_size;              /* limits->file */
+    const char *id;                 /* batch_create: an id that was noted before; NULL = a new one */
+    struct slice parent;            /* what it was made from */
+    const char *asked;              /* id of the request that it answers; NULL = none */
+    struct waybill_param *sets;     /* … and its params */
+    const char *refuse;             /* it is not worked on but set aside at once, with this code; NULL = it is */
+    struct slice refuse_text;
 };
 
 /* A new id for now; the stamp of now, RFC 3339 with the zone's offset. */
@@ -105,7 +111,7 @@ bool batch_known(void *owner, const char *id);
 /*
  * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before
  * a crash is only disposed of: END, *out NULL (recover_each gives the batch).  A duplicate under DUPLICATE_REJECT
- * becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/).
+ * becomes place error with DUP_CONTENT (result SKIP, *out set, folder in error/), so does one that is refused.
  */
 int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
                  struct batch **out, struct problems *ps);

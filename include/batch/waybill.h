@@ -69,6 +69,7 @@ struct waybill_output {
     char sha256[SHA256_HEX];
     struct slice published;         /* stamp; slice_none() = not yet */
     uint32_t run;                   /* w->run when it was staged */
+    uint32_t give;                  /* which give of its operation wrote it, from 0 */
     struct waybill_output *next;
 };
 
@@ -99,7 +100,7 @@ struct waybill_run {
     struct slice batch;             /* of an answer: its id; slice_none() = this batch's own run */
     struct slice outcome;           /* "done", "refused" */
     struct slice code, text;        /* of a refusal */
-    uint64_t messages, rejected, errors, warnings;
+    uint64_t messages, rejected, waiting, errors, warnings;
     struct waybill_run *next;
 };
 
@@ -116,6 +117,7 @@ struct waybill_group {
 struct waybill_lease {
     struct slice sequence;
     int64_t first, end;             /* one behind the last */
+    uint32_t run;                   /* w->run when they were leased: another run takes none of them */
     struct waybill_lease *next;
 };
 

@@ -16,6 +16,9 @@ static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a
     w->flow = arena_copy(a, how->flow);
     w->operation = arena_copy(a, how->operation);
     w->batch_time = batch_stamp(s, a);
+    w->parent = how->parent.n ? arena_copy(a, how->parent) : slice_none();
+    for (const struct waybill_param *p = how->sets; p; p = p->next)
+        waybill_param(&w->run_sets, a, p->name, p->value);
     return w;
 }
 
@@ -34,6 +37,24 @@ static int list_companions(const struct batch_site *s, const struct claim *c, st
         memcpy(f->sha256, with.sha256, sizeof f->sha256);
     }
     return rc == END ? OK : rc;
+}
+
+/* The first lines of its history. */
+static void begin_history(struct waybill *w, const struct batch_accept *how)
+{
+    waybill_event(w, w->batch_time, "accepted", slice_none());
+    if (!how->asked)
+        return;
+    waybill_event(w, w->batch_time, "asked", slice_of(how->asked));
+    w->run_by = arena_printf(w->arena, "request %s", how->asked);
+}
+
+/* Its content may come again: nothing was done with it. */
+static void refuse(struct waybill *w, const struct batch_accept *how)
+{
+    w->place = PLACE_ERROR;
+    w->error_code = slice_of(how->refuse);
+    w->error_text = arena_copy(w->arena, how->refuse_text);
 }
 
 /* What a batch that was taken before means is the flow's policy; the earlier one is named in any case. */
@@ -111,8 +132,11 @@ int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, con
     struct batch *b = batch_make(s, a, w, c->batch, dir);
     rc = list_companions(s, c, w, ps);
     if (rc == OK) {
-        waybill_event(w, w->batch_time, "accepted", slice_none());
-        rc = enter_content(b, how, ps);
+        begin_history(w, how);
+        if (how->refuse)
+            refuse(w, how);
+        else
+            rc = enter_content(b, how, ps);
     }
     if (rc == OK)
         rc = batch_save(b, ps);
@@ -178,7 +202,13 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
     char id[BATCH_ID_SIZE];
     int dir = -1;
     *out = NULL;
-    batch_new_id(s, id);
+    if (how->id)
+        snprintf(id, sizeof id, "%s", how->id);
+    else
+        batch_new_id(s, id);
+    int left = how->id ? spool_remove(s->spool->tmp, id, ps) : OK;      /* of an attempt that failed */
+    if (left != OK)
+        return left;
     if (mkdirat(s->spool->tmp, id, 0700) != 0)
         return problem_system(ps, id, "cannot make the folder of a batch", errno);
     int rc = open_tmp(s, id, &dir, ps);
@@ -188,7 +218,7 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
     w->name = arena_copy(a, name);
     w->bytes = input.n;
     sha256_of(input, w->sha256);
-    waybill_event(w, w->batch_time, "accepted", slice_none());
+    begin_history(w, how);
     struct batch *b = batch_make(s, a, w, id, dir);
     rc = file_replace(dir, "in", input, 0400, batch_syncs(b), ps);
     if (rc == OK)

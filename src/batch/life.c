@@ -27,7 +27,7 @@ static bool is_for_others(const struct waybill_file *f)
 bool batch_has_files(const struct batch *b)
 {
     for (const struct waybill_file *f = b->w->files; f; f = f->next) {
-        if (f->run == b->w->run && (is_own_stage(f) || is_for_others(f)))
+        if (f->run == b->w->run && (is_own_stage(f) || is_for_others(f) || (b->w->run && slice_is(f->kind, "lines"))))
             return true;
     }
     return false;
@@ -104,6 +104,7 @@ static void note_run(struct batch *b, const char *outcome, struct slice code, st
     waybill_ran(w, &(struct waybill_run){
         .operation = w->operation, .time = w->batch_time, .by = w->run_by, .outcome = slice_of(outcome),
         .code = code, .text = text, .messages = w->messages, .rejected = waybill_total_of(w->totals, "rejected"),
+        .waiting = waybill_total_of(w->totals, "waiting"),
         .errors = w->errors, .warnings = w->warnings });
 }
 

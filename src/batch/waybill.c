@@ -41,6 +41,7 @@ static const struct shape_member lease_members[] = {
     { "sequence", SHAPE_TEXT, AT(waybill_lease, sequence), NULL, true, NULL },
     { "first", SHAPE_I64, AT(waybill_lease, first), NULL, true, NULL },
     { "end", SHAPE_I64, AT(waybill_lease, end), NULL, true, NULL },
+    { "run", SHAPE_U32, AT(waybill_lease, run), NULL, false, NULL },
 };
 static const struct shape lease_shape = { lease_members, COUNT(lease_members), sizeof(struct waybill_lease),
                                           AT(waybill_lease, next) };
@@ -61,6 +62,7 @@ static const struct shape_member output_members[] = {
     { "sha256", SHAPE_HASH, AT(waybill_output, sha256), NULL, false, NULL },
     { "published", SHAPE_TEXT, AT(waybill_output, published), NULL, false, NULL },
     { "run", SHAPE_U32, AT(waybill_output, run), NULL, false, NULL },
+    { "give", SHAPE_U32, AT(waybill_output, give), NULL, false, NULL },
 };
 static const struct shape output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output),
                                            AT(waybill_output, next) };
@@ -96,6 +98,7 @@ static const struct shape_member run_members[] = {
     { "text", SHAPE_TEXT, AT(waybill_run, text), NULL, false, NULL },
     { "messages", SHAPE_U64, AT(waybill_run, messages), NULL, true, NULL },
     { "rejected", SHAPE_U64, AT(waybill_run, rejected), NULL, false, NULL },
+    { "waiting", SHAPE_U64, AT(waybill_run, waiting), NULL, false, NULL },
     { "errors", SHAPE_U64, AT(waybill_run, errors), NULL, false, NULL },
     { "warnings", SHAPE_U64, AT(waybill_run, warnings), NULL, false, NULL },
 };

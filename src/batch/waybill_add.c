@@ -152,6 +152,7 @@ void waybill_lease(struct waybill *w, struct slice sequence, int64_t first, int6
     (*link)->sequence = arena_copy(w->arena, sequence);
     (*link)->first = first;
     (*link)->end = end;
+    (*link)->run = w->run;
 }
 
 struct waybill_file *waybill_file(struct waybill *w, const char *kind, const char *file)
