@@ -17,7 +17,7 @@
  *
  * Owner:   lines_read gives texts in its arena.
  * Errors:  OK, TEMP with SYS_…, STOP with LINES_DAMAGED (size or hash is not what the waybill says).
- * Limits:  problems, findings and candidates of one message: the first 100 of each (findings: 10,000).
+ * Limits:  of one message the first 100 problems, 10,000 findings, 1,000 candidates; a line of 64 MiB.
  */
 #ifndef WAYBILL_BATCH_LINES_H
 #define WAYBILL_BATCH_LINES_H
@@ -27,6 +27,7 @@
 #include "base/hash.h"
 #include "base/problem.h"
 #include "batch/waybill.h"
+#include "mapping/mapping.h"
 
 struct lines {
     int fd;
@@ -42,22 +43,6 @@ struct line_state {
     struct line_state *next;
 };
 
-/* One judgement about the message or a line of it. */
-struct line_finding {
-    struct slice outcome;           /* "rejected", "skipped", "waiting", "warning", "note" */
-    struct slice code, text;
-    struct slice key, line;         /* of the message; of the line judged, slice_none() = the message itself */
-    struct slice field, value;
-    struct slice operation, time;
-    struct line_finding *next;
-};
-
-/* A candidate that was looked at, and why it was not taken. */
-struct line_tried {
-    struct slice key, code, text;
-    struct line_tried *next;
-};
-
 struct line {
     uint64_t message;
     struct slice key;               /* for people; slice_none() = has none */
@@ -67,8 +52,9 @@ struct line {
     struct slice time;              /* batch time of the run; slice_none() = it is the waybill's */
     struct slice reason;            /* of the outcome, for people; slice_none() */
     struct line_state *lines;
-    const struct line_finding *findings;
-    const struct line_tried *tried;
+    /* texts are written as they are, nodes are not looked at: the caller has put `line` */
+    const struct finding *findings;
+    const struct tried *tried;
     const struct problem *problems; /* of this message: all in the list with message == this, or 0 */
 };
 
@@ -91,8 +77,9 @@ struct line_read {
     uint64_t message;
     struct slice key, state, code, operation, time, reason;
     struct line_state *lines;
-    struct line_finding *findings;  /* complete: key, operation and time are the line's where they were left out */
-    struct line_tried *tried;
+    /* complete: key, operation and time are those of the line where they were left out; without nodes */
+    struct finding *findings;
+    struct tried *tried;
     struct problem *problems;       /* code, severity, text, path, place.line, place.column, hint */
     size_t nproblems;
 };

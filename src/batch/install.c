@@ -162,6 +162,10 @@ static int count_line(void *owner, const struct line_read *l)
         t->errors += l->problems[i].severity == PROBLEM_ERROR;
         t->warnings += l->problems[i].severity == PROBLEM_WARNING;
     }
+    for (const struct finding *f = l->nproblems ? NULL : l->findings; f; f = f->next) {
+        t->errors += f->kind == OUTCOME_REJECT;
+        t->warnings += f->kind == OUTCOME_WARN;
+    }
     return OK;
 }
 

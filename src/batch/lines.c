@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-enum { FLUSH = 65536, PROBLEMS_MAX = 100, LINE_MAX_BYTES = 4 << 20 };
+enum { FLUSH = 65536, PROBLEMS_MAX = 100, FINDINGS_MAX = 10000, TRIED_MAX = 1000, LINE_MAX_BYTES = 64 << 20 };
 
 unsigned lines_next(const struct waybill *w)
 {
@@ -76,6 +76,62 @@ static void add_problems(struct buf *b, const struct line *line)
         json_close(b, ']');
 }
 
+static void text_if(struct buf *b, const char *key, struct slice text)
+{
+    if (text.n)
+        json_text(b, key, text);
+}
+
+/* What is that of the line is not written again. */
+static void text_unless(struct buf *b, const char *key, struct slice text, struct slice same)
+{
+    if (!slice_equal(text, same))
+        text_if(b, key, text);
+}
+
+static void add_findings(struct buf *b, const struct line *line)
+{
+    size_t n = 0;
+    if (line->findings == NULL)
+        return;
+    json_key(b, "findings");
+    json_open(b, '[');
+    for (const struct finding *f = line->findings; f && n < FINDINGS_MAX; f = f->next, n++) {
+        json_open(b, '{');
+        json_text(b, "outcome", slice_of(outcome_names[f->kind]));
+        text_if(b, "code", f->code);
+        text_if(b, "text", f->text);
+        text_unless(b, "key", f->key, line->key);
+        text_if(b, "line", f->line);
+        text_if(b, "field", f->field);
+        text_if(b, "value", f->value);
+        text_unless(b, "operation", f->operation, line->operation);
+        text_unless(b, "time", f->time, line->time);
+        json_close(b, '}');
+    }
+    json_close(b, ']');
+}
+
+static void add_tried(struct buf *b, const struct line *line)
+{
+    size_t n = 0;
+    if (line->tried == NULL)
+        return;
+    json_key(b, "tried");
+    json_open(b, '[');
+    for (const struct tried *t = line->tried; t && n < TRIED_MAX; t = t->next, n++) {
+        json_open(b, '{');
+        json_text(b, "kind", slice_of(tried_names[t->kind]));
+        text_if(b, "line", t->line);
+        text_if(b, "key", t->key);
+        text_if(b, "code", t->code);
+        text_if(b, "text", t->text);
+        text_if(b, "values", t->values);
+        json_close(b, '}');
+    }
+    json_close(b, ']');
+}
+
 int lines_add(struct lines *l, const struct line *line, struct problems *ps)
 {
     struct buf *b = &l->buf;
@@ -85,7 +141,11 @@ int lines_add(struct lines *l, const struct line *line, struct problems *ps)
     json_text(b, "state", line->state);
     json_text(b, "code", line->code);
     json_text(b, "operation", line->operation);
+    text_if(b, "time", line->time);
+    text_if(b, "reason", line->reason);
     add_states(b, line->lines);
+    add_findings(b, line);
+    add_tried(b, line);
     add_problems(b, line);
     json_close(b, '}');
     buf_byte(b, '\n');
@@ -181,13 +241,69 @@ static void read_states(json_t *list, struct arena *a, struct line_state **out)
     }
 }
 
+/* The index of a word in a list of n; -1 = not one of them. */
+static int word_of(json_t *object, const char *key, const char *const *words, int n)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    for (int i = 0; text && i < n; i++) {
+        if (strcmp(words[i], text) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static struct slice text_or(struct arena *a, json_t *object, const char *key, struct slice otherwise)
+{
+    struct slice text = text_of(a, object, key);
+    return text.p ? text : otherwise;
+}
+
+static bool read_findings(json_t *list, struct arena *a, struct line_read *line)
+{
+    struct finding **link = &line->findings;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *o = json_array_get(list, i);
+        int kind = word_of(o, "outcome", outcome_names, OUTCOME_REJECT + 1);
+        if (kind <= 0)
+            return false;
+        *link = arena_zero(a, sizeof **link);
+        **link = (struct finding){
+            .kind = (unsigned)kind, .code = text_of(a, o, "code"), .text = text_of(a, o, "text"),
+            .key = text_or(a, o, "key", line->key), .line = text_of(a, o, "line"), .field = text_of(a, o, "field"),
+            .value = text_of(a, o, "value"), .operation = text_or(a, o, "operation", line->operation),
+            .time = text_or(a, o, "time", line->time) };
+        link = &(*link)->next;
+    }
+    return true;
+}
+
+static bool read_tried(json_t *list, struct arena *a, struct line_read *line)
+{
+    struct tried **link = &line->tried;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *o = json_array_get(list, i);
+        int kind = word_of(o, "kind", tried_names, TRIED_NEW + 1);
+        if (kind < 0)
+            return false;
+        *link = arena_zero(a, sizeof **link);
+        **link = (struct tried){ .kind = (unsigned)kind, .line = text_of(a, o, "line"), .key = text_of(a, o, "key"),
+                                 .code = text_of(a, o, "code"), .text = text_of(a, o, "text"),
+                                 .values = text_of(a, o, "values") };
+        link = &(*link)->next;
+    }
+    return true;
+}
+
 static bool read_line(struct slice text, struct arena *a, struct line_read *out)
 {
     json_t *o = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     bool good = json_is_object(o);
     *out = (struct line_read){ .message = number_of(o, "message"), .key = text_of(a, o, "key"),
                                .state = text_of(a, o, "state"),
-                               .code = text_of(a, o, "code"), .operation = text_of(a, o, "operation") };
+                               .code = text_of(a, o, "code"), .operation = text_of(a, o, "operation"),
+                               .time = text_of(a, o, "time"), .reason = text_of(a, o, "reason") };
+    good = good && read_findings(json_object_get(o, "findings"), a, out) &&
+           read_tried(json_object_get(o, "tried"), a, out);
     read_states(json_object_get(o, "lines"), a, &out->lines);
     json_t *problems = json_object_get(o, "problems");
     out->nproblems = json_array_size(problems);

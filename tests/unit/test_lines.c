@@ -124,9 +124,59 @@ static void an_unfinished_file_goes(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static const struct finding third = { .kind = OUTCOME_NOTE, .code = { "UNCHANGED", 9 }, .key = { "4711", 4 } };
+static const struct finding second = { .kind = OUTCOME_WARN, .code = { "LATE", 4 }, .key = { "4711", 4 },
+                                       .operation = { "send", 4 }, .time = { "2026-11-21T00:00:00+01:00", 25 },
+                                       .next = (struct finding *)&third };
+static const struct finding first = { .kind = OUTCOME_REJECT, .code = { "QTY", 3 }, .text = { "\"5x\" is\nnone", 12 },
+                                      .key = { "other", 5 }, .line = { "4711/2", 6 }, .field = { "Quantity", 8 },
+                                      .value = { "5x", 2 }, .next = (struct finding *)&second };
+static const struct tried nothing = { .kind = TRIED_NEW, .code = { "NO_OPEN", 7 } };
+static const struct tried tried = { .kind = TRIED_FAILED, .line = { "Line[2]", 7 }, .key = { "100232", 6 },
+                                    .code = { "LOCKED", 6 }, .text = { "100232=LOCKED", 13 }, .values = { "$old \"x\"", 8 },
+                                    .next = (struct tried *)&nothing };
+
+static int judge(void *owner, const struct line_read *l)
+{
+    const struct finding *f = l->findings;
+    const struct tried *t = l->tried;
+    (*(int *)owner)++;
+    assert_int_equal(f->kind, OUTCOME_REJECT);
+    assert_true(slice_equal(f->text, first.text) && slice_is(f->key, "other") && slice_is(f->line, "4711/2"));
+    assert_true(slice_is(f->field, "Quantity") && slice_is(f->value, "5x") && slice_is(f->operation, "receive"));
+    assert_true(slice_is(f->time, "2026-11-22T03:44:31+01:00"));
+    f = f->next;
+    assert_int_equal(f->kind, OUTCOME_WARN);
+    assert_true(slice_is(f->key, "4711") && slice_is(f->operation, "send") && slice_equal(f->time, second.time));
+    assert_null(f->text.p);
+    assert_null(f->next->next);
+    assert_int_equal(t->kind, TRIED_FAILED);
+    assert_true(slice_is(t->line, "Line[2]") && slice_equal(t->values, tried.values));
+    assert_int_equal(t->next->kind, TRIED_NEW);
+    assert_null(t->next->next);
+    assert_true(slice_is(l->reason, "none is open"));
+    return OK;
+}
+
+static void findings_come_back(void **state)
+{
+    (void)state;
+    struct waybill *w = waybill_new(&arena, batch);
+    struct lines l;
+    int n = 0;
+    assert_int_equal(lines_open(&l, fd, batch, 1, &problems), OK);
+    struct line line = { .message = 1, .key = SLICE("4711"), .state = SLICE("rejected"), .operation = SLICE("receive"),
+                         .time = SLICE("2026-11-22T03:44:31+01:00"), .reason = SLICE("none is open"),
+                         .findings = &first, .tried = &tried };
+    assert_int_equal(lines_add(&l, &line, &problems), OK);
+    assert_int_equal(lines_close(&l, true, w, &problems), OK);
+    assert_int_equal(lines_read(fd, w->files, &arena, judge, &n, &problems), OK);
+    assert_int_equal(n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { TEST(each_message_comes_back), TEST(a_changed_file_is_not_believed),
-                                        TEST(an_unfinished_file_goes) };
+                                        TEST(an_unfinished_file_goes), TEST(findings_come_back) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
