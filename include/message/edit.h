@@ -42,5 +42,7 @@ void edit_delete(struct edits *e, struct node *n);
 /* Makes the changes in the trees themselves, in the order of the list: an inserted node is copied, so afterwards the
    trees need nothing that is not theirs or in `a`.  Positions are counted anew; places in the input are no more. */
 void edits_apply(const struct edits *e, struct arena *a);
+/* A copy of the tree below n with the changes from `first` on that lie in it. */
+struct node *edits_copy(const struct edit *first, const struct node *n, struct arena *a);
 
 #endif

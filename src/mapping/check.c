@@ -242,6 +242,28 @@ static void check_file_members(struct checker *c, const struct item *it)
             expr_each(it->e[side_read((enum mapping_direction)d)], check_after, &x);
 }
 
+/* ---- results given back ----------------------------------------------------------------------------------------- */
+
+/* A row against the arrow of the header writes into the message that was read. */
+static void check_back(struct checker *c, const struct item *it)
+{
+    const struct scope *s = it->scope;
+    const struct expr *into = it->e[c->mapping->arrow == ARROW_LEFT];
+    bool right = c->mapping->arrow == ARROW_RIGHT;
+    struct slice only = arena_printf(c->arena, "the header says `%s`: only values are given back by `%s`",
+                                     right ? "=>" : "<=", right ? "<=" : "=>");
+    if (it->kind == ITEM_GROUP)
+        check_fail(c, it, &it->st->tokens[0], PROBLEM_ERROR, "MAP_BACK", SLICE("write such rows into the group row"),
+                   "%.*s", SLICE_ARG(only));
+    else if (it->key)
+        check_fail(c, it, &it->st->tokens[0], PROBLEM_ERROR, "MAP_BACK", slice_none(), "%.*s, no keys",
+                   SLICE_ARG(only));
+    else if (s->depth == 0 || s->total || s->report || into->root != ROOT_HERE)
+        check_fail(c, it, &into->span, PROBLEM_ERROR, "MAP_BACK",
+                   SLICE("put the row into the group row of the message or of its lines"),
+                   "a result is given back to the message, and this is not a field of one");
+}
+
 /* ---- items ------------------------------------------------------------------------------------------------------ */
 
 static void check_row(struct checker *c, const struct item *it)
@@ -308,6 +330,8 @@ static void check_items(struct checker *c)
             if (it->broken)
                 continue;
             check_file_members(c, it);
+            if (gives_back(c->mapping, it))
+                check_back(c, it);
             if (it->kind == ITEM_ROW)
                 check_row(c, it);
             else if (it->kind == ITEM_REQUIRE)

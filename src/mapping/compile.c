@@ -101,6 +101,8 @@ static void note_fallback(void *owner, struct expr *e)
 
 static void compile_row(struct compiler *c, const struct item *it)
 {
+    if (gives_back(c->mapping, it))
+        return;
     int read = side_read(c->d), written = side_written(c->d);
     if (c->scope->old_only && it->arrow == (c->d == MAPPING_FORWARD ? ARROW_LEFT : ARROW_RIGHT)) {
         read = 1 - read;
@@ -119,6 +121,36 @@ static void compile_row(struct compiler *c, const struct item *it)
         set_into_path(c, op);
     else if (expr_is_const(op->into))
         op->code = OP_CONST_CHECK;
+}
+
+/* Where a result is given back: below the instance that is read. */
+static void compile_back_row(struct compiler *c, const struct item *it)
+{
+    struct scope *s = c->scope;
+    struct op *op = op_add(c, it, OP_EXPR);
+    op->from = it->e[side_written(c->d)];
+    op->into = it->e[side_read(c->d)];
+    if (!s->back_base)
+        s->back_base = dest_new(c, NULL, s->side[side_read(c->d)], NULL);
+    struct dest *d = s->back_base;
+    for (size_t i = 0; i < op->into->nsteps; i++)
+        if (op->into->steps[i].kind == STEP_CHILD && op->into->steps[i].group)
+            d = dest_get(c, d, op->into->steps[i].group, op->into->steps[i].preds);
+    op->into->dest = op->dest = d;
+    op->field = op->into->field;
+}
+
+static void compile_back(struct compiler *c)
+{
+    struct scope *s = c->scope;
+    c->ops = NULL;
+    c->n = c->cap = 0;
+    for (const struct item *it = s->items; it; it = it->next)
+        if (it->kind == ITEM_ROW && gives_back(c->mapping, it))
+            compile_back_row(c, it);
+    s->back = c->ops;
+    s->nback = c->n;
+    c->program->gives_back |= c->n > 0;
 }
 
 /* Does a group row make an instance for each one that it reads? */
@@ -179,6 +211,8 @@ static void compile_scope(struct compiler *c, struct scope *s)
     }
     s->ops[c->d] = c->ops ? c->ops : arena_zero(c->arena, sizeof *c->ops);
     s->nops[c->d] = c->n;
+    if (arrow_goes(c->mapping->arrow, c->d) && c->mapping->arrow != ARROW_BOTH)
+        compile_back(c);
     s->reg_end[c->d] = c->program->nregs[c->d];
 }
 

@@ -16,6 +16,7 @@ size_t mapping_mutants(struct arena *a, const struct mapping *m, struct mutant *
 
 struct rows {
     struct arena *arena;
+    const struct mapping *mapping;
     struct correspondence *list;
     size_t n, cap;
 };
@@ -31,8 +32,10 @@ static const char *how_path(const struct expr *from, const struct expr *into)
     return from->root == ROOT_OLD ? "old value" : "copy";
 }
 
-static const char *how(const struct item *it)
+static const char *how(const struct mapping *m, const struct item *it)
 {
+    if (gives_back(m, it))
+        return "given back";
     const struct expr *a = it->e[it->arrow == ARROW_LEFT], *b = it->e[it->arrow != ARROW_LEFT];
     if (it->kind == ITEM_GROUP)
         return it->e[0]->nsteps && it->e[0]->steps[it->e[0]->nsteps - 1].preds ? "group, selected" : "group";
@@ -78,7 +81,7 @@ static void add_scope(struct rows *r, const struct scope *s)
             continue;
         ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
             .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how =
-                slice_of(how(it)),
+                slice_of(how(r->mapping, it)),
             .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth,
             .left_field = written_field(it, MAPPING_BACKWARD), .right_field = written_field(it, MAPPING_FORWARD),
             .exact = is_exact(it), .group = it->kind == ITEM_GROUP };
@@ -89,7 +92,7 @@ static void add_scope(struct rows *r, const struct scope *s)
 
 size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct correspondence **out)
 {
-    struct rows r = { .arena = a };
+    struct rows r = { .arena = a, .mapping = m };
     add_scope(&r, m->program->file);
     *out = r.list;
     return r.n;

@@ -182,11 +182,20 @@ static void list_row(struct lister *l, const struct item *it)
     list_lens(l, it, into);
 }
 
+/* What a result fills is no loss, and the lets that it gives back are used. */
+static void list_back(struct lister *l, const struct item *it)
+{
+    note_all(l, it->e[side_read(l->d)]);
+    expr_each(it->e[side_written(l->d)], note_let, l);
+}
+
 static void list_items(struct lister *l)
 {
     for (const struct scope *s = l->mapping->program->scopes; s; s = s->next)
         for (const struct item *it = s->items; it; it = it->next) {
             l->item = it;
+            if (gives_back(l->mapping, it))
+                list_back(l, it);
             if (it->kind == ITEM_REQUIRE || !arrow_goes(it->arrow, l->d))
                 continue;
             if (it->kind == ITEM_ROW) {

@@ -333,7 +333,9 @@ static bool resolve_let(struct names *n, struct expr *e, struct let *l)
 static bool resolve_special(struct names *n, struct expr *e)
 {
     if (slice_is(e->name, "old")) {
-        const struct group *g = n->scope->old_only ? n->scope->side[0] : n->scope->side[1 - n->side];
+        int written = n->mapping->arrow == ARROW_BOTH ? 1 - n->side : n->mapping->arrow == ARROW_LEFT ? SIDE_LEFT
+                    : SIDE_RIGHT;
+        const struct group *g = n->scope->side[n->scope->old_only ? SIDE_LEFT : written];
         e->root = ROOT_OLD;
         e->depth = n->scope->depth;
         return resolve_steps(n, e, g);

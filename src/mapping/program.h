@@ -92,6 +92,9 @@ struct scope {
     struct op *ops[2];              /* per direction */
     size_t nops[2], nrequires[2];
     struct dest *base[2];           /* per direction: the instance that is written */
+    struct op *back;                /* rows against the arrow of a one-way header: what they write in the source */
+    size_t nback;
+    struct dest *back_base;         /* the instance read, when such a row writes into it */
     uint32_t reg_first[2], reg_end[2];
     struct scope *next;             /* all of the program */
 };
@@ -145,6 +148,7 @@ struct program {
     bool late[2];                   /* per direction: some rows are */
     bool uses_next;                 /* numbers are leased after all requires have passed */
     bool buffers;                   /* a sort outside the message pair */
+    bool gives_back;                /* some rows do */
     bool param_requires;            /* requires of the file that parameters decide */
     struct total *totals;
     size_t ntotals;
@@ -168,6 +172,13 @@ static inline int side_written(enum mapping_direction d)
 static inline bool arrow_goes(enum mapping_arrow arrow, enum mapping_direction d)
 {
     return arrow == ARROW_BOTH || arrow == (d == MAPPING_FORWARD ? ARROW_RIGHT : ARROW_LEFT);
+}
+
+/* A row against the arrow of a one-way header gives a result back: `Invoice <= InvoiceNo` in a `=>` mapping. */
+static inline bool gives_back(const struct mapping *m, const struct item *it)
+{
+    return m->arrow != ARROW_BOTH && it->arrow != ARROW_BOTH && it->arrow != m->arrow && it->kind != ITEM_REQUIRE &&
+           !it->scope->old_only;
 }
 
 /* names.c: names of expressions to slots, in a scope.  `here` is the group that bare names start from. */

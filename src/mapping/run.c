@@ -9,7 +9,7 @@ bool run_dead(const struct run *r)
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
 /* A value that did not fit its type is carried on as it is, where the target bears it. */
-static void copy_lax(struct run *r, const struct op *op, const struct value *v)
+void copy_lax(struct run *r, const struct op *op, const struct value *v)
 {
     if ((op->field->flags & FIELD_LAX) || op->field->type == TYPE_TEXT) {
         struct value out = *v;
@@ -51,7 +51,7 @@ static inline void run_copy(struct run *r, const struct op *op, struct node *n)
     out->state = VALUE_PRESENT;
 }
 
-static const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here)
+const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here)
 {
     if (e->kind != EXPR_PATH || !e->field || e->root == ROOT_PARAM || e->root == ROOT_TABLE || e->root == ROOT_STATE)
         return NULL;
@@ -218,6 +218,7 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     clear_regs(r, s);
     if (judge_scope(r, s, r->direction) >= OUTCOME_SKIP)
         return !run_dead(r);
+    taken_note(r, n);
     if (!l->op->loops) {
         run_scope(r, s);
         return !run_dead(r);
@@ -292,6 +293,8 @@ void run_scope(struct run *r, const struct scope *s)
         if (run_dead(r))
             return;
     }
+    if (s->nback)
+        back_scope(r, s);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -312,6 +315,9 @@ void run_begin(struct run *r, struct node *source, uint64_t number, struct arena
     r->made = NULL;
     r->nmade = r->cap_made = 0;
     r->attached = NULL;
+    r->taken = NULL;
+    r->ntaken = r->cap_taken = 0;
+    edits_init(&r->back, a);
     r->guard = 0;
     if (source && source->parent)
         r->files[side_read(r->direction)] = source->parent;

@@ -104,6 +104,10 @@ struct run {
     int stop;                       /* STOP or TEMP came from outside */
     struct created *created;
     struct edits *edits;            /* update mode */
+    struct edits back;              /* of the source: what rows against the arrow give back */
+    bool note_taken;
+    struct node **taken;            /* instances that the group rows took, as they came */
+    size_t ntaken, cap_taken;
     enum { PASS_ALL, PASS_EARLY, PASS_LATE } pass;  /* update mode: fallbacks compare with what the other rows made */
     struct left_out *left_out;      /* instances that a require left out in the early pass */
     struct node *old_file;          /* update mode: of the original */
@@ -217,6 +221,9 @@ void update_scope(struct run *r, const struct scope *s);
 /* run.c */
 void run_scope(struct run *r, const struct scope *s);
 void run_op_value(struct run *r, const struct op *op, struct node *here);
+/* The value that a path gives when it did not fit its type, else NULL; and how a row carries it on. */
+const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here);
+void copy_lax(struct run *r, const struct op *op, const struct value *v);
 bool run_dead(const struct run *r);
 
 void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
@@ -225,6 +232,11 @@ bool path_any(struct run *r, const struct expr *e, const struct node *here);
 bool same_group(const struct group *a, const struct group *b);
 /* Does the first step of a top-level path take this message? */
 bool step_takes(struct run *r, const struct pstep *s, const struct node *n);
+
+/* back.c: what the instance at hand, judged and taken, leaves behind on the side read. */
+void taken_note(struct run *r, const struct node *n);
+/* Its results are there: the rows against the arrow. */
+void back_scope(struct run *r, const struct scope *s);
 
 /* runfile.c */
 int run_file_requires(struct run *r);

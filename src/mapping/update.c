@@ -175,6 +175,7 @@ static void update_aligned(struct run *r, const struct scope *s, struct node *re
     clear_regs(r, s);
     if (!passes(r, s, read))
         return;
+    taken_note(r, read);
     if (loops)
         r->regs[s->base[r->direction]->reg] = old;
     update_scope(r, s);
@@ -209,6 +210,7 @@ static struct node *add_new(struct run *r, const struct op *op, const struct sco
     }
     if (judge_scope(r, s, d) >= OUTCOME_SKIP)
         return NULL;
+    taken_note(r, read);
     if (p->new_verdict.given)
         finding_verdict(r, &p->new_verdict, read, NULL);
     struct node *into = parent ? parent : dest_node(r, op->dest);
@@ -403,11 +405,27 @@ static void update_group(struct run *r, const struct op *op, const struct node *
     r->last = last;
 }
 
+/* ---- results given back ----------------------------------------------------------------------------------------- */
+
+/* Rows against the arrow see what the rows with it make of the instance; `$old` stays as it was. */
+static void back_updated(struct run *r, const struct scope *s, const struct edit *last)
+{
+    struct node **target = &r->frames[s->depth].side[side_written(r->direction)], *old = *target;
+    const struct edit *first = last ? last->next : r->edits->first;
+    if (old && !node_is_new(old) && first)
+        *target = edits_copy(first, old, r->a);
+    back_scope(r, s);
+    *target = old;
+}
+
+/* ---- scopes ----------------------------------------------------------------------------------------------------- */
+
 void update_scope(struct run *r, const struct scope *s)
 {
     enum mapping_direction d = r->direction;
     const struct frame *f = &r->frames[s->depth];
     struct node *here = f->side[side_read(d)], *old = f->side[side_written(d)];
+    const struct edit *last = r->edits->last;
     for (size_t i = s->nrequires[d]; i < s->nops[d] && !run_dead(r); i++) {
         const struct op *op = &s->ops[d][i];
         if (op->code == OP_GROUP)
@@ -415,6 +433,8 @@ void update_scope(struct run *r, const struct scope *s)
         else
             update_value(r, op, here, old);
     }
+    if (s->nback)
+        back_updated(r, s, last);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */

@@ -46,8 +46,9 @@ void edit_delete(struct edits *e, struct node *n)
 
 struct applying {
     struct arena *arena;
-    struct map copies;              /* inserted node → its copy in the tree */
-    bool inserted;
+    struct map copies;              /* node of the edits → its copy in the tree */
+    bool copied;                    /* there are some */
+    bool apart;                     /* only what has a copy is changed */
 };
 
 static struct slice pointer_key(struct node *const *n)
@@ -58,8 +59,8 @@ static struct slice pointer_key(struct node *const *n)
 /* What an edit names may have been inserted by one before it: then its copy is meant. */
 static struct node *in_tree(const struct applying *p, struct node *n)
 {
-    struct node *copy = n && p->inserted ? map_get(&p->copies, pointer_key(&n)) : NULL;
-    return copy ? copy : n;
+    struct node *copy = n && p->copied ? map_get(&p->copies, pointer_key(&n)) : NULL;
+    return copy || p->apart ? copy : n;
 }
 
 static void set_value(struct arena *a, struct value *to, const struct value *v)
@@ -97,7 +98,7 @@ static void insert_copy(struct applying *p, const struct edit *e)
         node_append(parent, copy);
     }
     copy->position = 0;             /* until its list is counted */
-    p->inserted = true;
+    p->copied = true;
     map_put(&p->copies, pointer_key(&e->node), copy);
 }
 
@@ -125,24 +126,54 @@ static void count_list(struct node_list *list)
 
 static void count_again(const struct applying *p, const struct edit *e)
 {
-    struct node *n = in_tree(p, e->node);
-    bool due = e->kind == EDIT_INSERT ? n->position == 0 && n->mark != MARK_GONE : n->mark == MARK_GONE;
-    if (e->kind != EDIT_SET && due && n->parent)
+    struct node *n = e->kind == EDIT_SET ? NULL : in_tree(p, e->node);
+    if (!n || !n->parent)
+        return;
+    if (e->kind == EDIT_INSERT ? n->position == 0 && n->mark != MARK_GONE : n->mark == MARK_GONE)
         count_list(node_list(n->parent, n->group));
+}
+
+static void apply_all(struct applying *p, const struct edit *first)
+{
+    for (const struct edit *e = first; e; e = e->next) {
+        struct node *n = in_tree(p, e->kind == EDIT_INSERT ? e->parent : e->node);
+        if (n && e->kind == EDIT_SET)
+            set_value(p->arena, node_value(n, e->field), &e->value);
+        else if (n && e->kind == EDIT_INSERT)
+            insert_copy(p, e);
+        else if (n)
+            n->mark = MARK_GONE;
+    }
+    for (const struct edit *e = first; e; e = e->next)
+        count_again(p, e);
 }
 
 void edits_apply(const struct edits *e, struct arena *a)
 {
     struct applying p = { .arena = a };
     map_init(&p.copies, e->arena);
-    for (const struct edit *x = e->first; x; x = x->next) {
-        if (x->kind == EDIT_SET)
-            set_value(a, node_value(in_tree(&p, x->node), x->field), &x->value);
-        else if (x->kind == EDIT_INSERT)
-            insert_copy(&p, x);
-        else
-            in_tree(&p, x->node)->mark = MARK_GONE;
-    }
-    for (const struct edit *x = e->first; x; x = x->next)
-        count_again(&p, x);
+    apply_all(&p, e->first);
+}
+
+static struct node *copy_noted(struct applying *p, const struct node *n, struct node *parent)
+{
+    struct node *copy = node_new(p->arena, n->group, parent);
+    const struct node **key = arena_alloc(p->arena, sizeof(struct node *));
+    *key = n;
+    copy->position = n->position;
+    memcpy(copy->values, n->values, n->group->nfields * sizeof *n->values);
+    map_put(&p->copies, (struct slice){ (const char *)key, sizeof n }, copy);
+    for (size_t i = 0; i < n->group->ngroups; i++)
+        for (const struct node *child = node_lists(n)[i].first; child; child = child->next)
+            node_append(copy, copy_noted(p, child, copy));
+    return copy;
+}
+
+struct node *edits_copy(const struct edit *first, const struct node *n, struct arena *a)
+{
+    struct applying p = { .arena = a, .apart = true, .copied = true };
+    map_init(&p.copies, a);
+    struct node *copy = copy_noted(&p, n, n->parent);
+    apply_all(&p, first);
+    return copy;
 }

@@ -91,6 +91,18 @@ static int give(void *owner, struct node *target, struct problems *ps)
     return OK;
 }
 
+/* What the run leaves on the side read goes into that tree. */
+static void give_back(struct fuzz *f, struct run *r)
+{
+    struct node *const *taken;
+    struct edits edits;
+    size_t n;
+    edits_init(&edits, &f->arena);
+    run_back(r, &edits);
+    run_taken(r, &taken, &n);
+    edits_apply(&edits, &f->arena);
+}
+
 static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direction d)
 {
     struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"),
@@ -103,7 +115,9 @@ static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direct
     struct node *n = message(f, d == MAPPING_FORWARD ? f->left : f->right), *old = message(f, d == MAPPING_FORWARD
             ? f->right : f->left);
     run_source_file(r, n->parent);
-    run_message(r, n, 1, &f->arena, &outcome, give, NULL, &f->problems);
+    run_note_taken(r);
+    if (run_message(r, n, 1, &f->arena, &outcome, give, NULL, &f->problems) == OK)
+        give_back(f, r);
     struct node *said = outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome);
     run_report(r, n, said, &f->arena, give, NULL, &f->problems);
     run_log(r, n, said, &f->arena, give, NULL, &f->problems);

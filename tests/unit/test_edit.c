@@ -137,6 +137,32 @@ static void instances_come_and_go(void **state)
                "  Line {\n    No = \"7\"\n  }\n}\n");
 }
 
+/* The copy has the changes, the tree itself stays; edits of other trees are passed over. */
+static void a_copy_has_the_changes(void **state)
+{
+    struct orders o;
+    struct buf b = { 0 };
+    (void)state;
+    orders_open(&o, 3);
+    struct node *one = node_list(o.order, o.line)->first, *other = node_new(&o.tree, o.message, NULL);
+    struct value v = text("9");
+    edit_set(&o.edits, one->next, o.no, &v);
+    edit_set(&o.edits, one->next, o.quantity, &v);
+    edit_set(&o.edits, other, o.number, &v);
+    edit_insert(&o.edits, line_new(&o, NULL, "8"), other, NULL);
+    edit_insert(&o.edits, line_new(&o, NULL, "5"), o.order, one);
+    edit_delete(&o.edits, one);
+    struct node *copy = edits_copy(o.edits.first->next, o.order, &o.tree);
+    node_dump(&b, copy);
+    assert_string_equal(arena_cstr(&o.tree, buf_slice(&b)), "Order {\n  Line {\n    No = \"5\"\n  }\n  Line {\n    No = \"2\"\n"
+                        "    Quantity = \"9\"\n  }\n  Line {\n    No = \"3\"\n  }\n}\n");
+    assert_int_equal(node_list(copy, o.line)->last->position, 3);
+    assert_true(node_is_void(other));
+    buf_release(&b);
+    edits_init(&o.edits, &o.mapping);
+    orders_are(&o, "Order {\n  Line {\n    No = \"1\"\n  }\n  Line {\n    No = \"2\"\n  }\n  Line {\n    No = \"3\"\n  }\n}\n");
+}
+
 static void all_may_go(void **state)
 {
     struct orders o;
@@ -156,6 +182,7 @@ int main(void)
         cmocka_unit_test(edits_keep_their_order),
         cmocka_unit_test(values_are_set_in_the_tree),
         cmocka_unit_test(instances_come_and_go),
+        cmocka_unit_test(a_copy_has_the_changes),
         cmocka_unit_test(all_may_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
