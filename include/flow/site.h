@@ -29,6 +29,7 @@
 #include "batch/batch.h"
 #include "conf/conf.h"
 #include "format/format.h"
+#include "mapping/formula.h"
 #include "mapping/mapping.h"
 
 struct setting {
@@ -82,10 +83,27 @@ struct party {
     struct token token;
 };
 
-/* Which field of a taken message the ledger keeps, because a table `of flow` asks for it. */
+/* Which field of a taken message the ledger keeps, because a table `of flow` asks for it.  Of staged messages, whose
+   records come anew with each change, also whether a field has a value, and the batch. */
+enum kept_how { KEPT_VALUE, KEPT_WHETHER, KEPT_BATCH };
 struct kept_field {
     struct slice name;
+    const struct field *field;      /* NULL: KEPT_BATCH */
+    enum kept_how how;
+};
+
+/* `state sent when SendDate`: an instance has the last state whose conditions hold from the top. */
+struct track_state {
+    struct slice name;
+    struct formula *when;           /* NULL: always */
+    struct token token;
+};
+
+/* `batch-time() => Order/Line/SendDate` of a `done`. */
+struct stamp {
+    const struct group *group;      /* at its instances the value is worked out */
     const struct field *field;
+    struct formula *value;
 };
 
 enum take_kind { TAKE_INBOX, TAKE_BATCH, TAKE_TABLE };
@@ -98,7 +116,8 @@ struct take {
     enum take_kind kind;
     struct slice folder;            /* as written: "inbox/orders" */
     const char *path;
-    struct slice table;
+    struct slice table_name;
+    struct site_table *table;       /* TAKE_TABLE */
     bool ready_given, ready_name, ready_complete, newest;
     int64_t stable;                 /* -1 = no such term */
     struct slice done, manifest;    /* n 0 = no such term */
@@ -131,6 +150,8 @@ struct give {
     struct site_companion *companions;
     size_t ncompanions;
     bool answers;
+    bool judges;                    /* what it says of a message is a judgement: its mapping has `require`, or the
+                                       operation has `done` or stages */
     struct mapping *mapping;        /* NULL: as it is */
     bool *writes;                   /* GIVE_TABLE: by slot of the row, whether the mapping writes that column */
     enum mapping_direction direction;
@@ -150,7 +171,11 @@ struct operation {
     struct take take;
     struct give **gives;
     size_t ngives;
+    struct give *stage;             /* its `give batch`; NULL = none.  With `new`: a file makes a batch, else it (or the
+                                       batch itself) changes batches that are there */
     struct statement *done;
+    struct stamp *stamps;           /* of `done` */
+    size_t nstamps;
     struct format *format;          /* of what it takes */
     const struct group *message;    /* its first message group */
     struct kept_field *kept;        /* for tables `of flow` */
@@ -207,7 +232,16 @@ struct flow {
     const char *reply;              /* folder for answers to the sender of a refused file; NULL = none */
     struct token reply_token;
     struct slice batch_ref;
-    struct statement *track;
+    struct token batch_token;
+    struct statement *batch_statement;
+    size_t track_at;                /* of its tokens: the path behind `track`; 0 = none */
+    struct format *batch;           /* of staged documents; NULL: this flow does not stage */
+    const struct group *batch_group;            /* the staged message */
+    const struct group *track;      /* the instances that have states: the message or a group below it; NULL = none */
+    struct track_state *states;     /* from the first to the last */
+    size_t nstates;
+    struct kept_field *kept;        /* of staged messages, for tables `of flow` */
+    size_t nkept;
     struct operation **operations;
     size_t noperations;
     struct token token;
@@ -261,6 +295,11 @@ struct site_table *site_table(const struct site *s, struct slice name);
 struct site_sequence *site_sequence(const struct site *s, struct slice name);
 /* The value of a param for an operation: --set, operation, flow, site; slice_none() when nobody sets it. */
 struct slice site_setting(const struct operation *op, struct slice name);
+/* A required param that neither the site nor the settings of this run (may be NULL) give; n 0 = there is none.  Asked
+   before an operation that is started by hand begins: only for those the site need not give all. */
+struct slice operation_param_missing(const struct operation *op, const struct settings *run);
+/* The name under which the ledger keeps whether a field of a staged message has a value. */
+struct slice kept_whether(struct arena *a, struct slice field);
 /* Another text for a CODE in the site's language, or slice_none(). */
 struct slice site_text(const struct site *s, const char *code);
 

@@ -195,6 +195,13 @@ int run_update(struct run *r, struct node *old, struct node *source, uint64_t nu
 /* The key that aligns a message of the side read (written = false) or of the side written (written = true); n 0 = no
    key rows. */
 struct slice run_key(struct run *r, const struct node *message, bool written, struct arena *a);
+/* The same of the file, by key rows outside the message pairs (`key /Batch => /Batch`); n 0 = there are none. */
+struct slice run_file_key(struct run *r, bool written, const struct node *file, struct arena *a);
+/* Do key rows say which message belongs to which, in all message pairs; which file to which; does it judge messages
+   (`require`)? */
+bool mapping_keyed(const struct mapping *m, enum mapping_direction d);
+bool mapping_file_keyed(const struct mapping *m, enum mapping_direction d);
+bool mapping_judges(const struct mapping *m);
 /* The message pairs of the mapping in this direction: for a message group of the side read, the group written; NULL
    = none. */
 const struct group *run_target(const struct run *r, const struct group *source);

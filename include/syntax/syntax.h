@@ -73,6 +73,8 @@ struct writer {
     void *state;
     struct companion_file *companions;   /* as for readers; the caller closes their sinks */
     size_t ncompanions;
+    bool exact;                     /* staged documents (json): what is read again is the same tree, so empty values
+                                       and empty groups are written too */
 };
 
 /* Byte edits that patch_run applies: sorted by `at`, not overlapping. */

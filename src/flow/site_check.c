@@ -58,10 +58,42 @@ static void check_every(struct site_loading *l, const struct operation *op)
                      SLICE_ARG(op->name));
     if (op->take.kind == TAKE_INBOX && op->take.stable > 24LL * 3600 * 1000)
         site_warning(l, &op->take.token, "SITE_STABLE", "5s or 10s are usual", "a file must be stable for more than a day");
+}
+
+static void no_operation(struct site_loading *l, const struct operation *op, struct slice name)
+{
+    const struct flow *f = op->flow;
+    struct slice *list = arena_alloc(l->arena, (f->noperations + 1) * sizeof *list);
+    for (size_t i = 0; i < f->noperations; i++)
+        list[i] = f->operations[i]->name;
+    struct slice near = problem_suggest(l->arena, name, list, f->noperations);
+    struct token at = site_token(l, &op->token, name);
+    site_problem(l, &at, "SITE_NO_OPERATION", near.p ? arena_cstr(l->arena, near) : NULL,
+                 "flow %.*s has no operation %.*s", SLICE_ARG(f->name), SLICE_ARG(name));
+}
+
+/* Notes what an operation follows, over any number of others. */
+static void find_before(const struct operation *op, bool *before)
+{
+    for (size_t i = 0; i < op->nafter; i++) {
+        const struct operation *o = flow_operation(op->flow, op->after[i]);
+        if (!o || before[o->index])
+            continue;
+        before[o->index] = true;
+        find_before(o, before);
+    }
+}
+
+static void check_after(struct site_loading *l, const struct operation *op)
+{
+    bool *before = arena_zero(l->arena, op->flow->noperations * sizeof *before);
     for (size_t i = 0; i < op->nafter; i++)
         if (!flow_operation(op->flow, op->after[i]))
-            site_problem(l, &op->token, "SITE_NO_OPERATION", NULL, "flow %.*s has no operation %.*s",
-                         SLICE_ARG(op->flow->name), SLICE_ARG(op->after[i]));
+            no_operation(l, op, op->after[i]);
+    find_before(op, before);
+    if (before[op->index])
+        site_problem(l, &op->token, "SITE_AFTER", "let the first of them be started by hand or at an interval",
+                     "operation %.*s follows itself, for ever", SLICE_ARG(op->name));
 }
 
 static void check_flow(struct site_loading *l, struct flow *f)
@@ -75,8 +107,10 @@ static void check_flow(struct site_loading *l, struct flow *f)
     if (!f->noperations)
         site_problem(l, &f->token, "SITE_NO_OPERATION", "`operation convert { take … give … }`",
                      "flow %.*s has no operation", SLICE_ARG(f->name));
+    flow_batch(l, f);
     for (size_t i = 0; i < f->noperations; i++) {
         check_every(l, f->operations[i]);
+        check_after(l, f->operations[i]);
         operation_compile(l, f->operations[i]);
     }
 }

@@ -102,6 +102,24 @@ static int parse_operation(struct cursor *c, struct flow *f)
     return word_end(c, NULL);
 }
 
+/* `batch FORMAT track Order/Line { state … }`; what it names is looked up once the format is loaded. */
+static int parse_batch(struct cursor *c, struct flow *f)
+{
+    if (f->batch_statement)
+        return site_problem(c->l, &c->s->tokens[0], "SITE_TWICE", "a flow stages documents of one format",
+                            "flow %.*s has two `batch` statements", SLICE_ARG(f->name));
+    f->batch_statement = c->s;
+    f->batch_token = *cursor_token(c);
+    if (word_ref(c, &f->batch_ref, "the name of a format") != OK)
+        return STOP;
+    if (!cursor_more(c))
+        return c->s->has_block ? word_unknown(c, (const char *const[]){ "track", NULL }) : OK;
+    if (!cursor_take(c, "track"))
+        return word_unknown(c, (const char *const[]){ "track", NULL });
+    f->track_at = c->at;
+    return OK;
+}
+
 static int parse_flow_line(struct site_loading *l, struct statement *s, struct flow *f)
 {
     struct cursor c = { l, s, 0 };
@@ -125,13 +143,8 @@ static int parse_flow_line(struct site_loading *l, struct statement *s, struct f
         return parse_notice(&c, &f->notices);
     if (cursor_take(&c, "reply"))
         return parse_reply(&c, f);
-    if (cursor_take(&c, "batch")) {
-        f->track = s;
-        if (word_ref(&c, &f->batch_ref, "the name of a format") != OK)
-            return STOP;
-        return cursor_more(&c) && !cursor_is(&c, "track") ? word_unknown(&c, (const char *const[]){ "track", NULL })
-            : OK;
-    }
+    if (cursor_take(&c, "batch"))
+        return parse_batch(&c, f);
     if (cursor_take(&c, "operation"))
         return parse_operation(&c, f);
     return word_unknown(&c, flow_words);

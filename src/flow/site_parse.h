@@ -83,6 +83,17 @@ int operation_compile(struct site_loading *l, struct operation *op);
 int site_format(struct site_loading *l, struct slice ref, const struct token *t, struct format **out);
 /* What the operation's mappings need from outside: params and tables; after all operations are compiled. */
 void operation_bind(struct site_loading *l, struct operation *op);
+int site_no_table(struct site_loading *l, const struct token *t, struct slice name);
+/* Whether the flow may write the table. */
+int site_fills(struct site_loading *l, const struct flow *f, const struct site_table *table, const struct token *t);
+/* site_batch.c: what a flow stages; what an operation of it takes, gives into batches and stamps. */
+void flow_batch(struct site_loading *l, struct flow *f);
+/* The first param of the mapping that is required and that neither the site nor the run gives; n 0 = none. */
+struct slice site_param_missing(const struct operation *op, const struct settings *run, const struct mapping *m);
+int operation_source(struct site_loading *l, struct operation *op);
+int stage_give(struct site_loading *l, struct give *g);
+int stage_mapping(struct site_loading *l, const struct give *g);
+void operation_done(struct site_loading *l, struct operation *op);
 /* site_later.c: features that this version does not carry out keep their flow off. */
 void site_later(struct site_loading *l, struct flow *f);
 /* name.c: the template of a give. */

@@ -93,7 +93,7 @@ int parse_take(struct cursor *c, struct operation *op)
             t->path = file_join(c->l->arena, c->l->site->dir, arena_cstr(c->l->arena, t->folder));
     } else if (cursor_take(c, "table")) {
         t->kind = TAKE_TABLE;
-        rc = word_name(c, &t->table, "the name of a table");
+        rc = word_name(c, &t->table_name, "the name of a table");
     } else if (cursor_take(c, "batch"))
         t->kind = TAKE_BATCH;
     else

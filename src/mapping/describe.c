@@ -97,3 +97,37 @@ size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct 
     *out = r.list;
     return r.n;
 }
+
+static bool scope_keyed(const struct scope *s, enum mapping_direction d)
+{
+    for (const struct item *it = s->items; it; it = it->next)
+        if (it->kind == ITEM_ROW && it->key && arrow_goes(it->arrow, d))
+            return true;
+    return false;
+}
+
+bool mapping_file_keyed(const struct mapping *m, enum mapping_direction d)
+{
+    return scope_keyed(m->program->file, d);
+}
+
+bool mapping_keyed(const struct mapping *m, enum mapping_direction d)
+{
+    bool any = false;
+    for (const struct item *it = m->program->file->items; it; it = it->next) {
+        if (it->kind != ITEM_GROUP || !arrow_goes(it->arrow, d) || it->inner->total || it->inner->report)
+            continue;
+        any = true;
+        if (!scope_keyed(it->inner, d))
+            return false;
+    }
+    return any;
+}
+
+bool mapping_judges(const struct mapping *m)
+{
+    for (uint32_t i = 0; i < m->program->nitems; i++)
+        if (m->program->items[i] && m->program->items[i]->kind == ITEM_REQUIRE)
+            return true;
+    return false;
+}

@@ -583,3 +583,22 @@ struct slice run_key(struct run *r, const struct node *message, bool written, st
     r->a = before;
     return key.n ? key : written ? SLICE("\x1e") : SLICE("\x1d");     /* nothing is the key of no other message */
 }
+
+struct slice run_file_key(struct run *r, bool written, const struct node *file, struct arena *a)
+{
+    int side = written ? side_written(r->direction) : side_read(r->direction);
+    const struct scope *s = r->program->file;
+    const struct node *before = r->files[side];
+    struct node *here = r->frames[0].side[side];
+    struct arena *arena = r->a;
+    if (!has_keys(r, s))
+        return (struct slice){ "", 0 };
+    r->a = a;
+    r->files[side] = file;
+    struct slice key = instance_key(r, s, side, (struct node *)(uintptr_t)file);
+    r->frames[0].side[side] = here;
+    r->frames[0].id = ++r->next_id;
+    r->files[side] = before;
+    r->a = arena;
+    return key.n ? key : written ? SLICE("\x1e") : SLICE("\x1d");
+}

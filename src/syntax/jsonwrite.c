@@ -86,8 +86,10 @@ void jwrite_value(struct jwrite *w, const struct node *n, const struct field *f,
         jtext_spell(w->out, text);
 }
 
-static bool is_written(const struct field *f, const struct value *v)
+static bool is_written(const struct jwrite *w, const struct field *f, const struct value *v)
 {
+    if (w->exact)
+        return v->state != VALUE_ABSENT || ((v->form & VALUE_LAX) && v->n);
     return v->state == VALUE_PRESENT || (f->flags & FIELD_ALWAYS) || ((v->form & VALUE_LAX) && v->n);
 }
 
@@ -156,7 +158,7 @@ static bool put_group(struct jwrite *w, const struct jspot *s, const struct node
     }
     jwrite_instance(w, s, list->first, depth);
     bool void_object = w->out->n == inner + 2 && w->out->p[inner] == '{';
-    if (!void_object || s->group->min_occurs > 0)
+    if (!void_object || s->group->min_occurs > 0 || w->exact)
         return true;
     w->out->n = before;                         /* a group that need not be there, and holds nothing */
     *any = before_any;
@@ -199,7 +201,7 @@ static bool put_spot(struct jwrite *w, const struct jspot *s, const struct node 
         return put_container(w, s, n, depth, any);
     const struct node *of = owner(w, s->value->group, n);
     const struct value *v = of ? node_value(of, s->value) : NULL;
-    if (!v || !is_written(s->value, v))
+    if (!v || !is_written(w, s->value, v))
         return false;
     open_member(w, s, depth, any);
     jwrite_value(w, of, s->value, v, false);
@@ -210,7 +212,7 @@ void jwrite_instance(struct jwrite *w, const struct jspot *s, const struct node 
 {
     const struct value *v = s->value ? node_value(n, s->value) : NULL;
 
-    if (v && (!s->nkids || is_written(s->value, v))) {
+    if (v && (!s->nkids || is_written(w, s->value, v))) {
         jwrite_value(w, n, s->value, v, false);
         return;
     }
@@ -254,6 +256,7 @@ int jwrite_open(struct writer *w, struct problems *ps)
     d->closed = arena_zero(w->arena, plan->nspots * sizeof *d->closed);
     w->state = d;
     jwrite_init(&d->write, &w->sink->buf, SLICE("\n"), plan->indent, w->arena, ps);
+    d->write.exact = w->exact;
     return OK;
 }
 

@@ -17,6 +17,7 @@ struct jwrite {
     struct buf line;                /* line end, and the indentation of all levels */
     size_t line_end, step;          /* bytes of `line` before the indentation, and per level; 0 line_end = compact */
     bool blank;                     /* behind each colon */
+    bool exact;                     /* as struct writer */
     struct buf value;
     struct arena *arena;
     struct problems *problems;
