@@ -3,23 +3,25 @@
  *
  *     struct request r = { .kind = REQUEST_RUN, .flow = …, .operation = SLICE("send"), .batch = … };
  *     rc = request_put(&spool, arena, &r, problems);         durable; r.id, r.by, r.time are set
- *     rc = request_result(&spool, arena, r.id, &answer, problems);     END while there is none
+ *     rc = request_result(&spool, arena, r.id, &answer, problems);         END while there is none
  *
- *     rc = request_each(&spool, arena, each, owner, problems);                 the holder: unanswered ones, oldest first
- *     rc = request_find(&spool, arena, id, &r, problems);                      one of them again: END when it is gone
+ *     rc = request_each(&spool, arena, each, owner, problems);             the holder: unanswered ones, oldest first
+ *     rc = request_find(&spool, arena, id, &r, problems);                  one of them again: END when it is gone
  *     rc = request_answer(&spool, &answer, problems);
- *     rc = request_clean(&spool, now, problems);                               answered ones older than a day
+ *     rc = request_clean(&spool, time(NULL), problems);                    answers older than a day
  *
- * A request is .waybill/requests/<id>.json, its answer <id>.answer.json beside it: each written whole and synced before
- * it gets its name.  Ids grow with time ("20261122-034431-123456-4711": UTC, microseconds, process).  A request stays
- * until it is answered; what it made is noted under its id in the batch's waybill, so a crash in between does it once.
+ * A request is .waybill/requests/<id>.json, its answer .waybill/answers/<id>.json: each written whole and synced before
+ * it gets its name.  Ids grow with time ("20261122-034431-123456-4711": UTC, microseconds, process).  A request goes
+ * when its answer is on the disk; what it made is noted under its id in the batch's waybill, so a crash in between does
+ * it once.
  *
- * Written by our own writer, read by jansson, strictly: unknown members, wrong types and anything that is no regular
- * file of ours is REQUEST_BAD, with the answer "refused" by request_each itself, and nothing is done.
+ * Written by our own writer, read by jansson, strictly: an unknown member, a wrong type, a name that cannot be one, a
+ * link, somebody else's file are REQUEST_BAD; request_each answers such a one with "refused" and nothing is done.  What
+ * is not called like a request is left alone.
  *
  * Owner:   the arena that is given.
  * Errors:  OK, END, STOP (REQUEST_BAD), TEMP with SYS_….
- * Limits:  1 MiB a request or answer; 10,000 in the folder; lists of 10,000.
+ * Limits:  1 MiB a request or answer; 10,000 requests at a time, the newer ones wait.
  */
 #ifndef WAYBILL_BATCH_REQUEST_H
 #define WAYBILL_BATCH_REQUEST_H
@@ -28,8 +30,6 @@
 #include "base/problem.h"
 #include "batch/waybill.h"
 #include "drop/spool.h"
-
-#define REQUEST_ID_SIZE 48
 
 enum request_kind {
     REQUEST_RUN,                    /* flow and operation; batch "" = each open one, or what lies in the inbox */
@@ -41,7 +41,7 @@ enum request_kind {
 extern const char *const request_names[];       /* "run" "retry" … */
 
 struct request {
-    char id[REQUEST_ID_SIZE];
+    struct slice id;
     enum request_kind kind;
     struct slice flow, operation, batch;        /* n 0 = not named */
     struct slice by, time;                      /* "anna (uid 1000)"; RFC 3339, UTC */
@@ -51,25 +51,23 @@ struct request {
 
 /* What became of it. */
 struct request_answer {
-    char id[REQUEST_ID_SIZE];
+    struct slice id;
     struct slice outcome;           /* "done", "refused" (nothing was changed), "nothing" (there was nothing to do) */
-    struct slice code, text;        /* of the first reason */
+    struct slice code, text;        /* of the first reason; slice_none() */
     uint64_t batches, delivered, rejected, messages, refused;   /* as struct supervisor_report */
     struct waybill_param *made;     /* name: batch, value: what happened to it, "done", "created", "archived" … */
     struct waybill_output *outputs; /* outbox, name, size: what was delivered */
     struct waybill_group *problems;
 };
 
-/* Sets id, by and time and writes it. */
+/* Sets id, by and time and writes it; in a site that belongs to another user (root asks) it is given to that one. */
 int request_put(const struct spool *s, struct arena *a, struct request *r, struct problems *ps);
-/* Takes back one that nobody has answered: END when it is gone or answered meanwhile. */
-int request_withdraw(const struct spool *s, const char *id, struct problems *ps);
 int request_each(const struct spool *s, struct arena *a,
                  int (*each)(void *owner, const struct request *r, struct problems *ps), void *owner,
                  struct problems *ps);
 int request_find(const struct spool *s, struct arena *a, const char *id, struct request **out, struct problems *ps);
 int request_answer(const struct spool *s, const struct request_answer *answer, struct problems *ps);
-int request_result(const struct spool *s, struct arena *a, const char *id, struct request_answer **out,
+int request_result(const struct spool *s, struct arena *a, struct slice id, struct request_answer **out,
                    struct problems *ps);
 /* `now`: seconds since 1970. */
 int request_clean(const struct spool *s, int64_t now, struct problems *ps);

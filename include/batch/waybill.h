@@ -141,8 +141,8 @@ struct waybill {
     char prev[SHA256_HEX];          /* SHA-256 of the document before; "" at first */
     enum batch_place place;
     struct slice flow, operation;   /* operation: the one under way or due; slice_none() = none */
-    /* why nothing is to be done now: "person" (held), "answer", "open"; or "rest": the operation named is delivered, its
-       end (ledger, batch_rest) is due; "end": its life is over; slice_none() = go on */
+    /* why nothing is to be done now: "person" (held), "answer", "open"; or "rest": the operation named is delivered,
+       what follows it (ledger, batch_rest) is due; "end": its life is over; slice_none() = go on */
     struct slice waits;
     /* identity */
     struct slice inbox, name;       /* as dropped, any bytes */

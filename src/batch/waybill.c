@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "batch/shape.h"
+#include "batch/waybill_shape.h"
 
 enum { VERSION = 1, BYTES_MAX = 16 << 20 };
 
@@ -34,8 +35,8 @@ static const struct shape_member param_members[] = {
     { "name", SHAPE_TEXT, AT(waybill_param, name), NULL, true, NULL },
     { "value", SHAPE_TEXT, AT(waybill_param, value), NULL, false, NULL },
 };
-static const struct shape param_shape = { param_members, COUNT(param_members), sizeof(struct waybill_param),
-                                          AT(waybill_param, next) };
+const struct shape waybill_param_shape = { param_members, COUNT(param_members), sizeof(struct waybill_param),
+                                           AT(waybill_param, next) };
 
 static const struct shape_member lease_members[] = {
     { "sequence", SHAPE_TEXT, AT(waybill_lease, sequence), NULL, true, NULL },
@@ -64,8 +65,8 @@ static const struct shape_member output_members[] = {
     { "run", SHAPE_U32, AT(waybill_output, run), NULL, false, NULL },
     { "give", SHAPE_U32, AT(waybill_output, give), NULL, false, NULL },
 };
-static const struct shape output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output),
-                                           AT(waybill_output, next) };
+const struct shape waybill_output_shape = { output_members, COUNT(output_members), sizeof(struct waybill_output),
+                                            AT(waybill_output, next) };
 
 static const struct shape_member file_members[] = {
     { "file", SHAPE_TEXT, AT(waybill_file, file), NULL, true, NULL },
@@ -85,8 +86,8 @@ static const struct shape_member amend_members[] = {
     { "path", SHAPE_TEXT, AT(waybill_amend, path), NULL, true, NULL },
     { "value", SHAPE_TEXT, AT(waybill_amend, value), NULL, true, NULL },
 };
-static const struct shape amend_shape = { amend_members, COUNT(amend_members), sizeof(struct waybill_amend),
-                                          AT(waybill_amend, next) };
+const struct shape waybill_amend_shape = { amend_members, COUNT(amend_members), sizeof(struct waybill_amend),
+                                           AT(waybill_amend, next) };
 
 static const struct shape_member run_members[] = {
     { "operation", SHAPE_TEXT, AT(waybill_run, operation), NULL, true, NULL },
@@ -117,8 +118,8 @@ static const struct shape_member group_members[] = {
     { "text", SHAPE_TEXT, AT(waybill_group, text), NULL, false, NULL },
     { "hint", SHAPE_TEXT, AT(waybill_group, hint), NULL, false, NULL },
 };
-static const struct shape group_shape = { group_members, COUNT(group_members), sizeof(struct waybill_group),
-                                          AT(waybill_group, next) };
+const struct shape waybill_group_shape = { group_members, COUNT(group_members), sizeof(struct waybill_group),
+                                           AT(waybill_group, next) };
 
 static const struct shape_member event_members[] = {
     { "time", SHAPE_TEXT, AT(waybill_event, time), NULL, true, NULL },
@@ -158,27 +159,27 @@ static const struct shape_member members[] = {
     { "duplicate_of", SHAPE_TEXT, AT(waybill, duplicate_of), NULL, false, NULL },
     { "batch_time", SHAPE_TEXT, AT(waybill, batch_time), NULL, true, NULL },
     { "pins", SHAPE_LIST, AT(waybill, pins), &pin_shape, false, NULL },
-    { "params", SHAPE_LIST, AT(waybill, params), &param_shape, false, NULL },
+    { "params", SHAPE_LIST, AT(waybill, params), &waybill_param_shape, false, NULL },
     { "leases", SHAPE_LIST, AT(waybill, leases), &lease_shape, false, NULL },
     { "messages", SHAPE_U64, AT(waybill, messages), NULL, true, NULL },
     { "totals", SHAPE_LIST, AT(waybill, totals), &total_shape, false, NULL },
     { "states", SHAPE_LIST, AT(waybill, states), &total_shape, false, NULL },
-    { "outputs", SHAPE_LIST, AT(waybill, outputs), &output_shape, false, NULL },
+    { "outputs", SHAPE_LIST, AT(waybill, outputs), &waybill_output_shape, false, NULL },
     { "files", SHAPE_LIST, AT(waybill, files), &file_shape, false, NULL },
     { "errors", SHAPE_U64, AT(waybill, errors), NULL, false, NULL },
     { "warnings", SHAPE_U64, AT(waybill, warnings), NULL, false, NULL },
     { "notes", SHAPE_U64, AT(waybill, notes), NULL, false, NULL },
-    { "problems", SHAPE_LIST, AT(waybill, groups), &group_shape, false, NULL },
+    { "problems", SHAPE_LIST, AT(waybill, groups), &waybill_group_shape, false, NULL },
     { "more_problems", SHAPE_U64, AT(waybill, more_groups), NULL, false, NULL },
-    { "answers", SHAPE_LIST, AT(waybill, answers), &param_shape, false, NULL },
-    { "members", SHAPE_LIST, AT(waybill, members), &param_shape, false, NULL },
+    { "answers", SHAPE_LIST, AT(waybill, answers), &waybill_param_shape, false, NULL },
+    { "members", SHAPE_LIST, AT(waybill, members), &waybill_param_shape, false, NULL },
     { "stage", SHAPE_TEXT, AT(waybill, stage), NULL, false, NULL },
     { "run", SHAPE_U32, AT(waybill, run), NULL, false, NULL },
-    { "due", SHAPE_LIST, AT(waybill, due), &param_shape, false, NULL },
+    { "due", SHAPE_LIST, AT(waybill, due), &waybill_param_shape, false, NULL },
     { "run_by", SHAPE_TEXT, AT(waybill, run_by), NULL, false, NULL },
-    { "run_sets", SHAPE_LIST, AT(waybill, run_sets), &param_shape, false, NULL },
-    { "run_keys", SHAPE_LIST, AT(waybill, run_keys), &param_shape, false, NULL },
-    { "run_amends", SHAPE_LIST, AT(waybill, run_amends), &amend_shape, false, NULL },
+    { "run_sets", SHAPE_LIST, AT(waybill, run_sets), &waybill_param_shape, false, NULL },
+    { "run_keys", SHAPE_LIST, AT(waybill, run_keys), &waybill_param_shape, false, NULL },
+    { "run_amends", SHAPE_LIST, AT(waybill, run_amends), &waybill_amend_shape, false, NULL },
     { "runs", SHAPE_LIST, AT(waybill, runs), &run_shape, false, NULL },
     { "retry", SHAPE_OBJECT, AT(waybill, retry), &retry_shape, false, NULL },
     { "error_code", SHAPE_TEXT, AT(waybill, error_code), NULL, false, NULL },
