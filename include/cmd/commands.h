@@ -8,6 +8,6 @@
 
 extern const struct command command_init, command_run, command_watch, command_convert, command_inspect, command_check,
     command_explain, command_laws, command_test, command_describe, command_fmt, command_status, command_show,
-        command_do, command_fsck;
+        command_do, command_fsck, command_exchange;
 
 #endif

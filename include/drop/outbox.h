@@ -28,6 +28,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
@@ -41,6 +42,9 @@ struct outbox {
     const char *path;
     int fd;
     unsigned mode;                  /* of published files; default 0640 */
+    /* The group of published files is the folder's, or a rename would show its readers files of ours. */
+    gid_t group;
+    bool other_group;               /* than files of ours have by themselves */
 };
 
 /* Opens the folder, making it when it is missing (only here: at start). */

@@ -83,6 +83,24 @@ struct party {
     struct token token;
 };
 
+/* Files to (push) or from (fetch) a partner's server. */
+struct exchange_way {
+    bool push;
+    const char *local, *remote;     /* a folder of the site; a folder there */
+    struct token token;
+};
+
+/* `exchange NAME "sftp://user@host:port" { … }`: carried out by the command of that name, not by the watcher. */
+struct site_exchange {
+    const char *name, *host, *user; /* user NULL = as ssh decides */
+    unsigned port;                  /* 0 = 22 */
+    const char *identity, *known_hosts;     /* paths; known_hosts is required */
+    int64_t every, stable;
+    struct exchange_way *ways;
+    size_t nways;
+    struct token token;
+};
+
 /* Which field of a taken message the ledger keeps, because a table `of flow` asks for it.  Of staged messages, whose
    records come anew with each change, also whether a field has a value, and the batch. */
 enum kept_how { KEPT_VALUE, KEPT_WHETHER, KEPT_BATCH };
@@ -267,6 +285,8 @@ struct site {
     size_t ntables;
     struct site_sequence *sequences;
     size_t nsequences;
+    struct site_exchange *exchanges;
+    size_t nexchanges;
     struct flow **flows;
     size_t nflows;
     char hash[65];                  /* SHA-256 of site.conf */

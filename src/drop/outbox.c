@@ -31,6 +31,11 @@ int outbox_open(struct outbox *o, const struct spool *s, struct arena *a, const 
     }
     if (o->fd < 0)
         return problem_system(ps, path, "cannot open the outbox", errno);
+    struct stat st;
+    if (fstat(o->fd, &st) == 0) {
+        o->group = st.st_gid;
+        o->other_group = st.st_gid != getegid();
+    }
     int rc = spool_reaches(s, path, ps);
     if (rc != OK)
         outbox_close(o);
@@ -226,6 +231,8 @@ int outbox_publish(const struct spool *s, const struct outbox *o, const char *ba
         return rc;
     if (o->mode != 0600 && fchmodat(s->work, path, o->mode, 0) != 0)
         return problem_system(ps, path, "cannot set the mode", errno);
+    if (o->other_group && fchownat(s->work, path, (uid_t)-1, o->group, AT_SYMLINK_NOFOLLOW) != 0 && errno != EPERM)
+        return problem_system(ps, path, "cannot set the group", errno);
     int err = rename_new(s->top, whole, o->fd, name);
     return err ? publish_failed(s, o, path, name, err, ps) : OK;
 }

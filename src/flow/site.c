@@ -142,6 +142,8 @@ static int parse_statement(struct site_loading *l, struct statement *s)
         return parse_table(l, s);
     if (cursor_take(&c, "sequence"))
         return parse_sequence(&c);
+    if (cursor_take(&c, "exchange"))
+        return parse_exchange(&c);
     if (cursor_take(&c, "flow"))
         return parse_flow(l, s);
     return word_unknown(&c, site_words);

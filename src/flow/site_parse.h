@@ -69,6 +69,8 @@ int parse_flow(struct site_loading *l, struct statement *s);
 /* site_take.c: the take and give statements of an operation. */
 int parse_take(struct cursor *c, struct operation *op);
 int parse_give(struct cursor *c, struct operation *op);
+/* site_exchange.c */
+int parse_exchange(struct cursor *c);
 /* site_table.c */
 int parse_table(struct site_loading *l, struct statement *s);
 int parse_set(struct cursor *c, struct settings *sets);

@@ -1,0 +1,411 @@
+#include "drop/exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/map.h"
+
+enum { FILES_MAX = 10000, NOTE = 256 };
+
+static struct place at(const char *file)
+{
+    return (struct place){ .file = file, .offset = PLACE_NO_OFFSET };
+}
+
+static int sync_dir(const struct exchange *x, int fd, const char *name, struct problems *ps)
+{
+    return spool_sync_dir(x->spool, fd, name, ps);
+}
+
+static int open_folder(int base, const char *name, struct problems *ps)
+{
+    int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        problem_system(ps, name, "cannot open the folder", errno);
+    return fd;
+}
+
+int exchange_open(struct exchange *x, const struct spool *s, struct arena *a, struct problems *ps)
+{
+    char path[256];
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    x->spool = s;
+    x->arena = a;
+    x->dir = x->lock = -1;
+    snprintf(path, sizeof path, "exchange/%s", x->name);
+    if ((mkdirat(s->top, "exchange", 0700) != 0 && errno != EEXIST) ||
+        (mkdirat(s->top, path, 0700) != 0 && errno != EEXIST))
+        return problem_system(ps, path, "cannot make the folder", errno);
+    x->dir = open_folder(s->top, path, ps);
+    if (x->dir < 0)
+        return TEMP;
+    x->lock = openat(x->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (x->lock < 0 || (fcntl(x->lock, F_OFD_SETLK, &whole) != 0 && errno != EAGAIN && errno != EACCES))
+        return problem_system(ps, path, "cannot lock", errno);
+    if (fcntl(x->lock, F_OFD_SETLK, &whole) == 0)
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "EXCHANGE_BUSY", at(x->name), "another process carries out this exchange");
+    return STOP;
+}
+
+void exchange_close(struct exchange *x)
+{
+    if (x->lock >= 0)
+        close(x->lock);
+    if (x->dir >= 0)
+        close(x->dir);
+    x->dir = x->lock = -1;
+}
+
+/* --- notes: what is under way ---------------------------------------------------------------------------------------- */
+
+static void note_name(const char *kind, const char *file, char out[NOTE])
+{
+    snprintf(out, NOTE, "%s-%.180s", kind, file);
+}
+
+static int note(struct exchange *x, const char *kind, const char *file, uint64_t size, struct slice stamp,
+                struct problems *ps)
+{
+    char name[NOTE];
+    note_name(kind, file, name);
+    struct slice text = arena_printf(x->arena, "%llu %.*s\n", (unsigned long long)size, SLICE_ARG(stamp));
+    return file_replace(x->dir, name, text, 0600, x->spool->durable, ps);
+}
+
+/* Whether the note is there, and for a file of this size and time. */
+static bool noted(const struct exchange *x, const char *kind, const char *file, uint64_t size, struct slice stamp)
+{
+    char name[NOTE], text[NOTE];
+    note_name(kind, file, name);
+    int fd = openat(x->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof text);
+    close(fd);
+    struct slice want = arena_printf(x->arena, "%llu %.*s\n", (unsigned long long)size, SLICE_ARG(stamp));
+    return n > 0 && slice_equal(want, (struct slice){ text, (size_t)n });
+}
+
+static void forget(struct exchange *x, const char *kind, const char *file)
+{
+    char name[NOTE];
+    note_name(kind, file, name);
+    unlinkat(x->dir, name, 0);
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------------ */
+
+static bool temporary(struct slice name)
+{
+    static const char *const ends[] = { ".part", ".tmp", ".filepart", ".crdownload", ".new" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i]);
+        if (name.n > n && memcmp(name.p + name.n - n, ends[i], n) == 0)
+            return true;
+    }
+    return name.n == 0 || name.p[0] == '.';
+}
+
+static void tell_name(const char *folder, struct slice name, struct problems *ps)
+{
+    struct buf shown = { 0 };
+    buf_add_shown(&shown, name, 100);
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "EXCHANGE_NAME", .place = at(folder),
+        .text = arena_printf(ps->arena, "%.*s stays where it is: its name cannot travel", SLICE_ARG(buf_slice(&shown))),
+        .hint = SLICE("letters, digits, `.`, `_` and `-`, up to 180 of them, no dot or hyphen in front") });
+    buf_release(&shown);
+}
+
+/* A remote folder as an argument: quoted, with what sftp would take for a pattern escaped. */
+static void add_argument(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (; *text; text++) {
+        if (strchr("\"\\*?[", *text))
+            buf_byte(out, '\\');
+        if ((unsigned char)*text >= 0x20)
+            buf_byte(out, *text);
+    }
+    buf_byte(out, '"');
+}
+
+static int run(struct exchange *x, int folder, struct buf *commands, struct buf *out, struct problems *ps)
+{
+    buf_byte(commands, '\0');
+    int rc = sftp_run(&x->server, folder, commands->p, out, ps);
+    commands->n = 0;
+    return rc;
+}
+
+static void enter(struct buf *commands, const char *remote)
+{
+    buf_text(commands, "cd ");
+    add_argument(commands, remote);
+    buf_byte(commands, '\n');
+}
+
+/* --- push -------------------------------------------------------------------------------------------------------------- */
+
+struct local {
+    char name[184];
+    uint64_t size;
+    int64_t time;
+};
+
+static int older(const void *a, const void *b)
+{
+    const struct local *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int list_local(struct exchange *x, int folder, const char *path, struct local **out, size_t *n,
+                      struct problems *ps)
+{
+    size_t cap = 0;
+    int err, fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    *out = NULL;
+    *n = 0;
+    if (!dir)
+        return problem_system(ps, path, "cannot read the folder", errno);
+    for (struct dirent *e; *n < FILES_MAX && (e = file_entry(dir, &err)) != NULL;) {
+        struct stat st;
+        if (temporary(slice_of(e->d_name)) || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        if (!sftp_plain(slice_of(e->d_name))) {
+            tell_name(path, slice_of(e->d_name), ps);
+            continue;
+        }
+        struct local l = { .size = (uint64_t)st.st_size, .time = st.st_mtim.tv_sec };
+        snprintf(l.name, sizeof l.name, "%.180s", e->d_name);
+        ARENA_PUSH(x->arena, *out, *n, cap) = l;
+    }
+    closedir(dir);
+    if (*n)
+        qsort(*out, *n, sizeof **out, older);
+    return OK;
+}
+
+/* After a crash: did the rename there happen?  A file of that name and size is ours. */
+static int arrived(struct exchange *x, int folder, const char *remote, const struct local *l, bool *yes,
+                   struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    struct sftp_entry e;
+    enter(&commands, remote);
+    buf_printf(&commands, "-ls -ln %s\n", l->name);
+    int rc = run(x, folder, &commands, &out, ps);
+    struct slice rest = buf_slice(&out);
+    *yes = false;
+    while (rc == OK && sftp_entry(&rest, &e))
+        *yes = *yes || (e.regular && slice_is(e.name, l->name) && e.size == l->size);
+    buf_release(&commands);
+    buf_release(&out);
+    return rc;
+}
+
+static int upload(struct exchange *x, int folder, const char *remote, const struct local *l, struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    enter(&commands, remote);
+    buf_printf(&commands, "-rm .part-%s\nput -f %s .part-%s\nrename -l .part-%s %s\n", l->name, l->name, l->name, l->name,
+               l->name);
+    int rc = run(x, folder, &commands, &out, ps);
+    buf_release(&commands);
+    buf_release(&out);
+    return rc;
+}
+
+static int push_one(struct exchange *x, int folder, const char *path, const char *remote, const struct local *l,
+                    struct problems *ps)
+{
+    bool there = false;
+    struct slice none = SLICE("-");
+    int rc = OK;
+    if (noted(x, "push", l->name, l->size, none))
+        rc = arrived(x, folder, remote, l, &there, ps);
+    else
+        rc = note(x, "push", l->name, l->size, none, ps);
+    if (rc == OK && !there)
+        rc = upload(x, folder, remote, l, ps);
+    if (rc != OK)
+        return rc;
+    if (unlinkat(folder, l->name, 0) != 0 && errno != ENOENT)
+        return problem_system(ps, path, "cannot remove what was sent", errno);
+    rc = sync_dir(x, folder, path, ps);
+    if (rc == OK)
+        forget(x, "push", l->name);
+    x->pushed += rc == OK;
+    return rc;
+}
+
+int exchange_push(struct exchange *x, const char *outbox, const char *remote, struct problems *ps)
+{
+    struct local *list;
+    size_t n;
+    int folder = open_folder(x->spool->root, outbox, ps), worst = OK;
+    if (folder < 0)
+        return TEMP;
+    int rc = list_local(x, folder, outbox, &list, &n, ps);
+    for (size_t i = 0; i < n && rc <= SKIP; i++) {
+        rc = push_one(x, folder, outbox, remote, &list[i], ps);
+        worst = rc > worst ? rc : worst;
+    }
+    close(folder);
+    return rc > worst ? rc : worst;
+}
+
+/* --- fetch ------------------------------------------------------------------------------------------------------------- */
+
+struct remote_file {
+    struct slice name, stamp;
+    uint64_t size;
+};
+
+static int list_remote(struct exchange *x, const char *remote, struct remote_file **out, size_t *n, struct problems *ps)
+{
+    struct buf commands = { 0 }, text = { 0 };
+    struct sftp_entry e;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
+    enter(&commands, remote);
+    buf_text(&commands, "ls -ln\n");
+    int rc = run(x, x->dir, &commands, &text, ps);
+    struct slice rest = rc == OK ? arena_copy(x->arena, buf_slice(&text)) : slice_none();
+    while (*n < FILES_MAX && sftp_entry(&rest, &e))
+        if (e.regular && !temporary(e.name))
+            ARENA_PUSH(x->arena, *out, *n, cap) = (struct remote_file){ e.name, e.stamp, e.size };
+    buf_release(&commands);
+    buf_release(&text);
+    return rc;
+}
+
+static bool same_as_before(const struct remote_file *list, size_t n, const struct remote_file *f)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_equal(list[i].name, f->name))
+            return list[i].size == f->size && slice_equal(list[i].stamp, f->stamp);
+    return false;
+}
+
+static int download(struct exchange *x, const char *remote, const char *name, uint64_t size, struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    struct stat st;
+    enter(&commands, remote);
+    unlinkat(x->dir, "part", 0);
+    buf_printf(&commands, "get -f %s part\n", name);
+    int rc = run(x, x->dir, &commands, &out, ps);
+    buf_release(&commands);
+    buf_release(&out);
+    if (rc != OK)
+        return rc;
+    int fd = openat(x->dir, "part", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &st) != 0 || (x->spool->durable && fsync(fd) != 0))
+        rc = problem_system(ps, name, "cannot be kept", errno);
+    if (fd >= 0)
+        close(fd);
+    return rc == OK && (uint64_t)st.st_size != size ? SKIP : rc;    /* it grew: the next round */
+}
+
+/* The whole file stands ready under its own name before it is noted: the note says that it may go into the inbox. */
+static int keep(struct exchange *x, const struct remote_file *f, const char *name, struct problems *ps)
+{
+    char ready[NOTE];
+    note_name("ready", name, ready);
+    if (renameat(x->dir, "part", x->dir, ready) != 0)
+        return problem_system(ps, name, "cannot be kept", errno);
+    int rc = sync_dir(x, x->dir, x->name, ps);
+    return rc == OK ? note(x, "got", name, f->size, f->stamp, ps) : rc;
+}
+
+/* Into the inbox; gone from here means that it was done before. */
+static int hand_in(struct exchange *x, int inbox, const char *path, const char *name, struct problems *ps)
+{
+    char ready[NOTE], other[NOTE];
+    note_name("ready", name, ready);
+    int err = renameat2(x->dir, ready, inbox, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+    for (int n = 2; err == EEXIST && n < 1000; n++) {
+        snprintf(other, sizeof other, "%d-%.180s", n, name);
+        err = renameat2(x->dir, ready, inbox, other, RENAME_NOREPLACE) == 0 ? 0 : errno;
+    }
+    if (err && err != ENOENT)
+        return problem_system(ps, path, "cannot be put into the inbox", err);
+    int rc = sync_dir(x, inbox, path, ps);
+    return rc == OK ? sync_dir(x, x->dir, x->name, ps) : rc;
+}
+
+static int remove_there(struct exchange *x, const char *remote, const char *name, struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    enter(&commands, remote);
+    buf_printf(&commands, "rm %s\n", name);
+    int rc = run(x, x->dir, &commands, &out, ps);
+    buf_release(&commands);
+    buf_release(&out);
+    return rc;
+}
+
+static int fetch_one(struct exchange *x, const char *remote, int inbox, const char *path, const struct remote_file *f,
+                     struct problems *ps)
+{
+    const char *name = arena_cstr(x->arena, f->name);
+    int rc = OK;
+    if (!sftp_plain(f->name)) {
+        tell_name(remote, f->name, ps);
+        return SKIP;
+    }
+    if (!noted(x, "got", name, f->size, f->stamp)) {
+        rc = download(x, remote, name, f->size, ps);
+        if (rc == OK)
+            rc = keep(x, f, name, ps);
+    }
+    if (rc == OK)
+        rc = hand_in(x, inbox, path, name, ps);
+    if (rc == OK)
+        rc = remove_there(x, remote, name, ps);
+    if (rc == OK)
+        forget(x, "got", name);
+    x->fetched += rc == OK;
+    return rc;
+}
+
+static void wait_ms(int64_t ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+    while (ms > 0 && nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+}
+
+int exchange_fetch(struct exchange *x, const char *remote, const char *inbox, struct problems *ps)
+{
+    struct remote_file *before, *now;
+    size_t nbefore, n = 0;
+    int folder = open_folder(x->spool->root, inbox, ps), worst = OK;
+    if (folder < 0)
+        return TEMP;
+    int rc = list_remote(x, remote, &before, &nbefore, ps);
+    if (rc == OK && nbefore) {
+        wait_ms(x->stable_ms);
+        rc = list_remote(x, remote, &now, &n, ps);
+    }
+    for (size_t i = 0; i < n && rc <= SKIP; i++) {
+        if (!same_as_before(before, nbefore, &now[i]))
+            continue;
+        rc = fetch_one(x, remote, folder, inbox, &now[i], ps);
+        worst = rc > worst ? rc : worst;
+    }
+    close(folder);
+    return rc > worst ? rc : worst;
+}

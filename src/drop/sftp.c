@@ -1,0 +1,293 @@
+#include "drop/sftp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/date.h"
+#include "base/file.h"
+
+enum { TIMEOUT_MS = 15 * 60 * 1000, OUT_MAX = 4 << 20, ERR_MAX = 4096, ARGS = 40, MISSING = 127 };
+
+struct child {
+    pid_t pid;
+    int in, out, err;               /* our ends */
+};
+
+static struct place at(const struct sftp *s)
+{
+    return (struct place){ .file = s->host, .offset = PLACE_NO_OFFSET };
+}
+
+static void add(char **args, size_t *n, const char *text)
+{
+    if (*n + 1 < ARGS)
+        args[(*n)++] = (char *)(uintptr_t)text;
+}
+
+static void option(char **args, size_t *n, struct arena *a, const char *name, const char *value)
+{
+    add(args, n, "-o");
+    add(args, n, arena_cstr(a, arena_printf(a, "%s=%s", name, value)));
+}
+
+/* The child works in another folder, so paths must not depend on ours. */
+static const char *absolute(struct arena *a, const char *path)
+{
+    char *whole = realpath(path, NULL);
+    if (!whole)
+        return path;
+    const char *copy = arena_cstr(a, slice_of(whole));
+    free(whole);
+    return copy;
+}
+
+static void arguments(const struct sftp *s, struct arena *a, char **args)
+{
+    size_t n = 0;
+    add(args, &n, "sftp");
+    add(args, &n, "-q");
+    option(args, &n, a, "BatchMode", "yes");
+    option(args, &n, a, "StrictHostKeyChecking", "yes");
+    option(args, &n, a, "ConnectTimeout", "30");
+    option(args, &n, a, "ServerAliveInterval", "15");
+    if (s->known_hosts)
+        option(args, &n, a, "UserKnownHostsFile", absolute(a, s->known_hosts));
+    if (s->identity) {
+        option(args, &n, a, "IdentitiesOnly", "yes");
+        add(args, &n, "-i");
+        add(args, &n, absolute(a, s->identity));
+    }
+    if (s->port) {
+        add(args, &n, "-P");
+        add(args, &n, arena_cstr(a, arena_printf(a, "%u", s->port)));
+    }
+    add(args, &n, "-b");
+    add(args, &n, "-");
+    add(args, &n, "--");
+    add(args, &n, s->user ? arena_cstr(a, arena_printf(a, "%s@%s", s->user, s->host)) : s->host);
+    args[n] = NULL;
+}
+
+/* In the child: its own group, so that sftp and its ssh end together. */
+static void become(char *const *args, int folder, const int in[2], const int out[2], const int err[2])
+{
+    sigset_t none;
+    setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0 || fchdir(folder) != 0)
+        _exit(MISSING);
+    setenv("LC_ALL", "C", 1);
+    execvp(args[0], args);
+    _exit(MISSING);
+}
+
+static void close_pair(const int pair[2])
+{
+    if (pair[0] >= 0)
+        close(pair[0]);
+    if (pair[1] >= 0)
+        close(pair[1]);
+}
+
+static int start(const struct sftp *s, int folder, struct child *c, struct problems *ps)
+{
+    struct arena a;
+    char *args[ARGS];
+    int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) {
+        int rc = problem_system(ps, s->host, "no pipe for sftp", errno);
+        close_pair(in);
+        close_pair(out);
+        close_pair(err);
+        return rc;
+    }
+    arena_init(&a, 0);
+    arguments(s, &a, args);
+    fflush(NULL);
+    c->pid = fork();
+    if (c->pid == 0)
+        become(args, folder, in, out, err);
+    arena_release(&a);
+    close(in[0]);
+    close(out[1]);
+    close(err[1]);
+    c->in = in[1];
+    c->out = out[0];
+    c->err = err[0];
+    return c->pid > 0 ? OK : problem_system(ps, s->host, "no process for sftp", errno);
+}
+
+/* What is there to read now; the descriptor is closed at its end. */
+static void take(int *fd, struct buf *into, size_t max)
+{
+    char block[4096];
+    ssize_t n = read(*fd, block, sizeof block);
+    if (n > 0 && into->n + (size_t)n <= max)
+        buf_add(into, (struct slice){ block, (size_t)n });
+    if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+static void feed(struct child *c, struct slice *rest)
+{
+    ssize_t n = write(c->in, rest->p, rest->n);
+    if (n > 0) {
+        rest->p += n;
+        rest->n -= (size_t)n;
+    }
+    if (rest->n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
+        close(c->in);
+        c->in = -1;
+    }
+}
+
+/* Speaks and listens until sftp closes its ends; false when the time is up. */
+static bool converse(struct child *c, struct slice commands, struct buf *out, struct buf *err, int64_t until)
+{
+    while (c->out >= 0 || c->err >= 0) {
+        int64_t left = until - clock_monotonic_ms();
+        struct pollfd fds[] = { { .fd = c->in, .events = POLLOUT }, { .fd = c->out, .events = POLLIN },
+                                { .fd = c->err, .events = POLLIN } };
+        if (left <= 0)
+            return false;
+        if (poll(fds, 3, left > 1000 ? 1000 : (int)left) <= 0)
+            continue;
+        if (fds[0].revents)
+            feed(c, &commands);
+        if (fds[1].revents)
+            take(&c->out, out, OUT_MAX);
+        if (fds[2].revents)
+            take(&c->err, err, ERR_MAX);
+    }
+    return true;
+}
+
+static int end(struct child *c, bool in_time)
+{
+    int status = 0;
+    if (!in_time)
+        kill(-c->pid, SIGKILL);
+    if (c->in >= 0)
+        close(c->in);
+    if (c->out >= 0)
+        close(c->out);
+    if (c->err >= 0)
+        close(c->err);
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int told(const struct sftp *s, int code, bool in_time, const struct buf *err, struct problems *ps)
+{
+    struct buf shown = { 0 };
+    if (code == 0)
+        return OK;
+    buf_add_shown(&shown, buf_slice(err), 400);
+    struct problem p = { .severity = PROBLEM_ERROR, .place = at(s), .code = "EXCHANGE_FAILED" };
+    p.text = !in_time ? SLICE("sftp did not end in time") : arena_copy(ps->arena, buf_slice(&shown));
+    p.hint = SLICE("try it by hand: sftp -o BatchMode=yes, with the same user, key and known_hosts");
+    if (in_time && code == MISSING) {
+        p.code = "EXCHANGE_NONE";
+        p.text = SLICE("there is no program sftp here");
+        p.hint = SLICE("apt-get install openssh-client");
+    } else if (in_time && code == 1) {
+        p.code = "EXCHANGE_REFUSED";
+        p.hint = SLICE("the server refused a command: does the folder exist, and may the user write there?");
+    }
+    if (!p.text.n)
+        p.text = SLICE("sftp failed and said nothing");
+    problem_add(ps, &p);
+    buf_release(&shown);
+    return code == 1 && in_time ? SKIP : TEMP;
+}
+
+int sftp_run(const struct sftp *s, int folder, const char *commands, struct buf *out, struct problems *ps)
+{
+    struct child c;
+    struct buf err = { 0 };
+    int rc = start(s, folder, &c, ps);
+    if (rc != OK)
+        return rc;
+    fcntl(c.in, F_SETFL, O_NONBLOCK);
+    signal(SIGPIPE, SIG_IGN);
+    int64_t until = clock_monotonic_ms() + (s->timeout_ms > 0 ? s->timeout_ms : TIMEOUT_MS);
+    bool in_time = converse(&c, slice_of(commands), out, &err, until);
+    rc = told(s, end(&c, in_time), in_time, &err, ps);
+    buf_release(&err);
+    return rc;
+}
+
+/* --- listings ------------------------------------------------------------------------------------------------------- */
+
+static struct slice word(struct slice *line)
+{
+    size_t i = 0, n;
+    while (i < line->n && line->p[i] == ' ')
+        i++;
+    for (n = i; n < line->n && line->p[n] != ' ';)
+        n++;
+    struct slice w = { line->p + i, n - i };
+    line->p += n;
+    line->n -= n;
+    return w;
+}
+
+/* "-rw-r--r--    1 1001     1001          12 Nov 22 06:50 name": the rest of the line after one blank is the name. */
+static bool read_line(struct slice line, struct sftp_entry *out)
+{
+    struct slice mode = word(&line);
+    word(&line);
+    word(&line);
+    word(&line);
+    struct slice size = word(&line), stamp = line;
+    word(&line);
+    word(&line);
+    word(&line);
+    if (mode.n < 10 || size.n == 0 || size.n > 18 || line.n < 2)
+        return false;
+    *out = (struct sftp_entry){ .regular = mode.p[0] == '-', .name = { line.p + 1, line.n - 1 },
+                                .stamp = { stamp.p, stamp.n - line.n } };
+    for (size_t i = 0; i < size.n; i++) {
+        if (!isdigit((unsigned char)size.p[i]))
+            return false;
+        out->size = out->size * 10 + (uint64_t)(size.p[i] - '0');
+    }
+    return true;
+}
+
+bool sftp_entry(struct slice *listing, struct sftp_entry *out)
+{
+    while (listing->n) {
+        const char *lf = memchr(listing->p, '\n', listing->n);
+        struct slice line = { listing->p, lf ? (size_t)(lf - listing->p) : listing->n };
+        listing->p += line.n + (lf != NULL);
+        listing->n -= line.n + (lf != NULL);
+        if (read_line(line, out))
+            return true;
+    }
+    return false;
+}
+
+bool sftp_plain(struct slice name)
+{
+    if (name.n == 0 || name.n > 180 || name.p[0] == '.' || name.p[0] == '-')
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        if (!isalnum(c) && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
