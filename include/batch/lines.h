@@ -15,7 +15,7 @@
  * A file is written once and never changed; a later operation writes the next one.  Unfinished files (not named by the
  * waybill) are overwritten.
  *
- * Owner:   lines_read gives texts in its arena.
+ * Owner:   lines_read gives texts in its arena, which `each` may reset when it has done with a line.
  * Errors:  OK, TEMP with SYS_…, STOP with LINES_DAMAGED (size or hash is not what the waybill says).
  * Limits:  of one message the first 100 problems, 10,000 findings, 1,000 candidates; a line of 64 MiB.
  */

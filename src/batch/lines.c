@@ -373,7 +373,7 @@ static int each_line(int fd, const char *file, struct arena *a, int (*each)(void
 int lines_read(int dirfd, const struct waybill_file *f, struct arena *a,
                int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps)
 {
-    const char *file = arena_cstr(a, f->file);
+    const char *file = arena_cstr(ps->arena, f->file);
     if (strchr(file, '/'))
         return damaged(file, ps);
     int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

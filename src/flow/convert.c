@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "base/map.h"
+#include "flow/answers.h"
 
 /* One create run: what the steps below hand to each other. */
 struct creating {
@@ -222,89 +222,29 @@ static int create(struct conversion *c, struct problems *ps)
 /* Update: the answer's messages by key, then the original streams past them. */
 struct updating {
     struct conversion *c;
-    struct reader answers, originals;
+    struct reader from, originals;
+    struct answers answers;
     struct run *run;
-    struct arena program, kept, message;
-    struct map by_key;              /* key → struct answer */
-    struct answer {
-        struct node *node;
-        uint64_t number;
-        bool used;
-        struct answer *next;
-    } *first, *last, *position;     /* position: the next one where nothing has a key */
+    struct arena program, message;
     struct patcher patcher;
 };
-
-/* Messages of two groups may have equal keys: the group's number goes before the key. */
-static struct slice answer_key(struct updating *u, struct node *msg, bool written, struct arena *a)
-{
-    struct slice key = run_key(u->run, msg, written, a);
-    if (!key.n)
-        return key;
-    const struct group *g = written ? msg->group : run_target(u->run, msg->group);
-    return arena_printf(a, "%u\x1f%.*s", g ? g->id : 0, SLICE_ARG(key));
-}
-
-static int keep_answer(struct updating *u, struct node *msg, struct problems *ps)
-{
-    struct answer *a = arena_zero(&u->kept, sizeof *a);
-    a->node = node_copy(&u->kept, msg, NULL);
-    a->node->parent = u->answers.file;
-    a->number = u->answers.messages;
-    if (u->last)
-        u->last->next = a;
-    else
-        u->first = a;
-    u->last = a;
-    struct slice key = answer_key(u, a->node, false, &u->kept);
-    if (!key.n)
-        return OK;
-    struct map_entry *e = map_at(&u->by_key, key);
-    if (e->value) {
-        const struct answer *before = e->value;
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_TWICE", .place.offset = msg->at,
-                                           .message = a->number,
-            .text = arena_printf(ps->arena, "the same key came in message %llu", (unsigned long long)before->number),
-            .hint = SLICE("an answer names each message once; merge the two") });
-        return STOP;
-    }
-    e->value = a;
-    return OK;
-}
 
 static int read_answers(struct updating *u, struct problems *ps)
 {
     source_locate(u->c->input, ps);
     for (;;) {
         struct node *msg = NULL;
-        int rc = reader_read(&u->answers, &u->message, &msg, ps);
+        int rc = reader_read(&u->from, &u->message, &msg, ps);
         if (rc == END)
             return OK;
         if (rc == SKIP)
             u->c->rejected++;
         else
-            rc = rc >= STOP ? rc : keep_answer(u, msg, ps);
+            rc = rc >= STOP ? rc : answers_add(&u->answers, msg, ps);
         if (rc >= STOP)
             return rc;
-        if (u->kept.used > u->c->limits->message * 16) {
-            problem_addf(ps, PROBLEM_ERROR, "LIMIT_ANSWER", (struct place){ .offset = PLACE_NO_OFFSET },
-                         "the answer is too large to be matched in memory (%llu bytes)",
-                         (unsigned long long)u->c->limits->message * 16);
-            return STOP;
-        }
         arena_reset(&u->message);
     }
-}
-
-static struct answer *find_answer(struct updating *u, struct node *original)
-{
-    struct slice key = answer_key(u, original, true, &u->message);
-    if (key.n)
-        return map_get(&u->by_key, key);
-    struct answer *a = u->position;
-    if (a)
-        u->position = a->next;
-    return a;
 }
 
 /* One aligned pair, or one side alone: edits, judged like a message. */
@@ -335,7 +275,7 @@ static int read_originals(struct updating *u, struct problems *ps)
             return OK;
         if (rc >= SKIP)
             return rc == SKIP ? STOP : rc;      /* a document that cannot be read cannot be updated */
-        struct answer *a = find_answer(u, msg);
+        struct answer *a = answers_find(&u->answers, msg, &u->message);
         if (a)
             a->used = true;
         source_locate(a ? u->c->input : u->c->original, ps);
@@ -349,7 +289,7 @@ static int read_originals(struct updating *u, struct problems *ps)
 static int add_new_ones(struct updating *u, struct problems *ps)
 {
     source_locate(u->c->input, ps);
-    for (struct answer *a = u->first; a; a = a->next) {
+    for (struct answer *a = u->answers.first; a; a = a->next) {
         if (a->used)
             continue;
         int rc = update_pair(u, NULL, a, ps);
@@ -376,14 +316,13 @@ static int rewind_original(struct source *from, struct source *again, struct pro
 static int update_documents(struct updating *u, struct problems *ps)
 {
     int rc = read_answers(u, ps);
-    u->position = u->first;
     if (rc <= WARN)
         rc = read_originals(u, ps);
     if (rc <= WARN)
         rc = add_new_ones(u, ps);
     if (rc > WARN)
         return rc;
-    u->c->read = u->answers.messages;
+    u->c->read = u->from.messages;
     u->c->written = u->originals.messages;
     if (u->c->ending)
         u->c->ending(u->c->owner, u->run);
@@ -400,31 +339,30 @@ static int update(struct conversion *c, struct problems *ps)
 {
     struct updating u = {
         .c = c,
-        .answers = { .source = c->input, .format = conversion_from(c), .limits = c->limits },
+        .from = { .source = c->input, .format = conversion_from(c), .limits = c->limits },
         .originals = { .source = c->original, .format = conversion_to(c), .limits = c->limits, .places = true },
     };
     arena_init(&u.program, 0);
-    arena_init(&u.kept, 0);
     arena_init(&u.message, c->limits->message);
-    map_init(&u.by_key, &u.kept);
     source_locate(c->input, ps);
     u.run = new_run(c, c->mapping, &u.program, ps);
-    int rc = u.run ? reader_open(&u.answers, &u.program, ps) : STOP;
+    answers_init(&u.answers, u.run, &u.from, c->limits);
+    int rc = u.run ? reader_open(&u.from, &u.program, ps) : STOP;
     if (rc <= WARN) {
         source_locate(c->original, ps);
         rc = reader_open(&u.originals, &u.program, ps);
         if (rc <= WARN) {
-            run_source_file(u.run, u.answers.file);
-            patcher_init(&u.patcher, &u.originals, &u.kept);
+            run_source_file(u.run, u.from.file);
+            patcher_init(&u.patcher, &u.originals, &u.answers.kept);
             rc = update_documents(&u, ps);
             reader_close(&u.originals);
         }
-        reader_close(&u.answers);
+        reader_close(&u.from);
     }
     if (u.run)
         run_free(u.run);
     arena_release(&u.message);
-    arena_release(&u.kept);
+    answers_release(&u.answers);
     arena_release(&u.program);
     return rc;
 }

@@ -369,7 +369,7 @@ static void bind_key(struct site_loading *l, struct operation *op)
         for (size_t k = 0; k < op->nkept; k++)
             known = known || op->kept[k].field == g->keys[i].field;
         if (!known)
-            ARENA_PUSH(l->arena, op->kept, op->nkept, cap) = 
+            ARENA_PUSH(l->arena, op->kept, op->nkept, cap) =
                 (struct kept_field){ .name = g->keys[i].field->name, .field = g->keys[i].field };
     }
     op->duplicates_key = op->reads_itself = true;
