@@ -7,9 +7,9 @@
  *     rc = exchange_fetch(&x, "outgoing", "inbox/ovotrack", problems);
  *     exchange_close(&x);
  *
- * Push: each plain file of the outbox, oldest first, under a temporary name, then renamed, never over another file; only
- * then it leaves the outbox.  Fetch: each plain file that kept size and time over stable_ms, into the inbox by a rename;
- * only then it is removed there.
+ * Push: each plain file of the outbox, oldest first, under a temporary name, then renamed, never over another file;
+ * only then it leaves the outbox.  Fetch: each plain file that kept size and time over stable_ms, into the inbox by a
+ * rename; only then it is removed there.
  *
  * Once: .waybill/exchange/NAME/ holds a note per file that is under way, durable before the step that cannot be taken
  *          back, so that a crash in between neither loses a file nor sends it again – as long as the partner has not

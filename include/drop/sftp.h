@@ -4,9 +4,9 @@
  *     struct sftp s = { .host = "sftp.partner.com", .user = "acme", .identity = "…/id_ed25519", .known_hosts = "…" };
  *     rc = sftp_run(&s, folder, "cd in\nput -f a.xml .part-a.xml\n…", &out, problems);
  *
- * The commands run in the local folder given, so that they name plain files only.  Nobody is asked anything: no password,
- * no unknown host key (known_hosts must hold it), and the whole run ends within timeout_ms.  sftp stops at the first
- * command that fails, unless it begins with `-`.
+ * The commands run in the local folder given, so that they name plain files only.  Nobody is asked anything: no
+ * password, no unknown host key (known_hosts must hold it), and the whole run ends within timeout_ms.  sftp stops at
+ * the first command that fails, unless it begins with `-`.
  *
  * Errors:  OK; SKIP (a command failed: sftp's words stand in the problem EXCHANGE_REFUSED); TEMP with EXCHANGE_FAILED
  *          (no connection, a wrong key, a timeout), EXCHANGE_NONE (no sftp on this machine).

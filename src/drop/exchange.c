@@ -63,7 +63,7 @@ void exchange_close(struct exchange *x)
     x->dir = x->lock = -1;
 }
 
-/* --- notes: what is under way ---------------------------------------------------------------------------------------- */
+/* --- notes: what is under way ------------------------------------------------------------------------------------ */
 
 static void note_name(const char *kind, const char *file, char out[NOTE])
 {
@@ -100,7 +100,7 @@ static void forget(struct exchange *x, const char *kind, const char *file)
     unlinkat(x->dir, name, 0);
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------------------- */
 
 static bool temporary(struct slice name)
 {
@@ -151,7 +151,7 @@ static void enter(struct buf *commands, const char *remote)
     buf_byte(commands, '\n');
 }
 
-/* --- push -------------------------------------------------------------------------------------------------------------- */
+/* --- push -------------------------------------------------------------------------------------------------------- */
 
 struct local {
     char name[184];
@@ -218,8 +218,9 @@ static int upload(struct exchange *x, int folder, const char *remote, const stru
 {
     struct buf commands = { 0 }, out = { 0 };
     enter(&commands, remote);
-    buf_printf(&commands, "-rm .part-%s\nput -f %s .part-%s\nrename -l .part-%s %s\n", l->name, l->name, l->name, l->name,
-               l->name);
+    buf_printf(&commands, "-rm .part-%s\n", l->name);
+    buf_printf(&commands, "put -f %s .part-%s\n", l->name, l->name);
+    buf_printf(&commands, "rename -l .part-%s %s\n", l->name, l->name);
     int rc = run(x, folder, &commands, &out, ps);
     buf_release(&commands);
     buf_release(&out);
@@ -265,7 +266,7 @@ int exchange_push(struct exchange *x, const char *outbox, const char *remote, st
     return rc > worst ? rc : worst;
 }
 
-/* --- fetch ------------------------------------------------------------------------------------------------------------- */
+/* --- fetch ------------------------------------------------------------------------------------------------------- */
 
 struct remote_file {
     struct slice name, stamp;

@@ -57,7 +57,7 @@ static int busy(const struct spool *s, struct slice who, struct problems *ps)
     return STOP;
 }
 
-/* --- one host ------------------------------------------------------------------------------------------------------ */
+/* --- one host ---------------------------------------------------------------------------------------------------- */
 
 static int take_lock(struct lease *l, struct spool *s, struct problems *ps)
 {
@@ -88,7 +88,7 @@ static int take_lock(struct lease *l, struct spool *s, struct problems *ps)
     return rc;
 }
 
-/* --- several hosts ------------------------------------------------------------------------------------------------- */
+/* --- several hosts ----------------------------------------------------------------------------------------------- */
 
 static void lease_name(uint64_t epoch, char out[NAME])
 {
@@ -215,7 +215,7 @@ static int lost(const struct spool *s, struct problems *ps)
     return STOP;
 }
 
-/* --- both --------------------------------------------------------------------------------------------------------- */
+/* --- both -------------------------------------------------------------------------------------------------------- */
 
 int lease_take(struct lease *l, struct spool *s, struct problems *ps)
 {

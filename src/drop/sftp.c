@@ -3,8 +3,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -40,17 +42,15 @@ static void option(char **args, size_t *n, struct arena *a, const char *name, co
 /* The child works in another folder, so paths must not depend on ours. */
 static const char *absolute(struct arena *a, const char *path)
 {
-    char *whole = realpath(path, NULL);
-    if (!whole)
-        return path;
-    const char *copy = arena_cstr(a, slice_of(whole));
-    free(whole);
-    return copy;
+    char *whole = arena_alloc(a, PATH_MAX);
+    return realpath(path, whole) ? whole : path;
 }
 
 static void arguments(const struct sftp *s, struct arena *a, char **args)
 {
     size_t n = 0;
+    add(args, &n, "env");
+    add(args, &n, "LC_ALL=C");
     add(args, &n, "sftp");
     add(args, &n, "-q");
     option(args, &n, a, "BatchMode", "yes");
@@ -75,27 +75,37 @@ static void arguments(const struct sftp *s, struct arena *a, char **args)
     args[n] = NULL;
 }
 
-/* In the child: its own group, so that sftp and its ssh end together. */
-static void become(char *const *args, int folder, const int in[2], const int out[2], const int err[2])
-{
-    sigset_t none;
-    setpgid(0, 0);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0 || fchdir(folder) != 0)
-        _exit(MISSING);
-    setenv("LC_ALL", "C", 1);
-    execvp(args[0], args);
-    _exit(MISSING);
-}
-
 static void close_pair(const int pair[2])
 {
     if (pair[0] >= 0)
         close(pair[0]);
     if (pair[1] >= 0)
         close(pair[1]);
+}
+
+/* Its own group, so that sftp and its ssh end together; no signals blocked. */
+static int spawn(char *const *args, int folder, const int in[2], const int out[2], const int err[2], pid_t *pid)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t how;
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, in[0], 0);
+    posix_spawn_file_actions_adddup2(&files, out[1], 1);
+    posix_spawn_file_actions_adddup2(&files, err[1], 2);
+    posix_spawn_file_actions_addfchdir_np(&files, folder);
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setpgroup(&how, 0);
+    posix_spawnattr_setsigmask(&how, &none);
+    posix_spawnattr_setsigdefault(&how, &usual);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int failed = posix_spawnp(pid, args[0], &files, &how, args, environ);
+    posix_spawnattr_destroy(&how);
+    posix_spawn_file_actions_destroy(&files);
+    return failed;
 }
 
 static int start(const struct sftp *s, int folder, struct child *c, struct problems *ps)
@@ -112,10 +122,7 @@ static int start(const struct sftp *s, int folder, struct child *c, struct probl
     }
     arena_init(&a, 0);
     arguments(s, &a, args);
-    fflush(NULL);
-    c->pid = fork();
-    if (c->pid == 0)
-        become(args, folder, in, out, err);
+    int failed = spawn(args, folder, in, out, err, &c->pid);
     arena_release(&a);
     close(in[0]);
     close(out[1]);
@@ -123,7 +130,12 @@ static int start(const struct sftp *s, int folder, struct child *c, struct probl
     c->in = in[1];
     c->out = out[0];
     c->err = err[0];
-    return c->pid > 0 ? OK : problem_system(ps, s->host, "no process for sftp", errno);
+    if (failed == 0)
+        return OK;
+    close(c->in);
+    close(c->out);
+    close(c->err);
+    return problem_system(ps, s->host, "no process for sftp", failed);
 }
 
 /* What is there to read now; the descriptor is closed at its end. */
@@ -229,7 +241,7 @@ int sftp_run(const struct sftp *s, int folder, const char *commands, struct buf 
     return rc;
 }
 
-/* --- listings ------------------------------------------------------------------------------------------------------- */
+/* --- listings ---------------------------------------------------------------------------------------------------- */
 
 static struct slice word(struct slice *line)
 {
