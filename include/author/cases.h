@@ -5,6 +5,7 @@
  *     in.EXT          what is read
  *     want.EXT        what must come out, byte for byte
  *     original.EXT    with it the case is an update: in.EXT is the answer, want.EXT the changed original
+ *     back.EXT        what in.EXT becomes by rows against the arrow of a one-way mapping
  *     want.problems   what must be said, one line each: `3 error NO_ID Product without Id`; else nothing may be said
  *     case.conf       params, tables, direction (flow/bind.h)
  * At least one of want.EXT and want.problems is there.

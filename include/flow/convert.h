@@ -39,6 +39,9 @@ struct conversion {
     struct sink *output;
     struct companion_file *companions, *companions_out;     /* of the document read, of the one written */
     size_t ncompanions, ncompanions_out;
+    /* Create mode: the document read, with what rows against the arrow give back to it; may be NULL. The input is then
+       read twice: it must be seekable or in memory. */
+    struct sink *back;
     struct source *original;        /* update mode: the document to change; must be seekable or in memory */
     bool unjudged;                  /* requires refuse nothing: for the laws */
     const struct mapping *judge;    /* `mapping` is a report: over what this mapping says of the messages */
@@ -52,6 +55,7 @@ struct conversion {
     /* Results. */
     uint64_t read, written, rejected, skipped, waiting, warned;
     size_t edits;                   /* update mode: how many places were changed */
+    struct buf *back_text;          /* of convert_text: what `back` would be given is appended; may be NULL */
     const char *original_name;      /* for messages of convert_text; NULL = "original" */
     bool unbound;                   /* stopped before the first byte: a param or table does not fit the mapping */
 };
@@ -61,8 +65,8 @@ const struct format *conversion_from(const struct conversion *c);
 const struct format *conversion_to(const struct conversion *c);
 
 int convert_run(struct conversion *c, struct problems *ps);
-/* The same from memory to memory: sets input, output and original itself. `original` may be NULL; out is appended
-   to. */
+/* The same from memory to memory: sets input, output and original itself, and a sink in memory for `back` when the
+   caller asks with back_text. `original` may be NULL; out is appended to. */
 int convert_text(struct conversion *c, const char *name, struct slice input, const struct slice *original,
                  struct buf *out, struct problems *ps);
 

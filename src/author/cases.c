@@ -27,7 +27,7 @@ struct trial {
     const char *dir;
     struct binding *binding;
     struct covered *covered;        /* NULL: nobody counts */
-    struct buf output, said, skips; /* skips: messages that were left out, which is normal, are told last */
+    struct buf output, back, said, skips; /* skips: messages that were left out, which is normal, are told last */
     struct buf *why;                /* what is different; NULL: nobody asks */
 };
 
@@ -127,6 +127,7 @@ static int convert_case(struct trial *t, struct problems *ps)
     struct outside outside;
     binding_outside(t->binding, &outside);
     c.outside = &outside;
+    c.back_text = case_file(t, "back") ? &t->back : NULL;
     c.direction = binding_direction(t->binding, t->mapping, old);
     return convert_text(&c, file_base(in), input, old ? &original : NULL, &t->output, ps);
 }
@@ -169,6 +170,20 @@ static void write_want(struct trial *t, const char *path, struct slice text)
         buf_printf(t->why, "    written: %s\n", file_base(path));
 }
 
+/* back.EXT: the document read, with what rows against the arrow gave back. */
+static bool same_back(struct trial *t)
+{
+    const char *path = case_file(t, "back");
+    struct slice want;
+    struct problems ps;
+    problems_init(&ps, t->arena, 8);
+    if (!path || !read_text(t, path, &want, &ps) || same(t, file_base(path), want, buf_slice(&t->back)))
+        return true;
+    if (t->c->update && t->why)
+        write_want(t, path, buf_slice(&t->back));
+    return false;
+}
+
 static bool compare_case(struct trial *t, bool usable)
 {
     const char *want_path = case_file(t, "want"), *said_path = file_join(t->arena, t->dir, "want.problems");
@@ -183,7 +198,7 @@ static bool compare_case(struct trial *t, bool usable)
         ok = want_path != NULL;
     if (want_path && read_text(t, want_path, &want, &ps))
         ok &= same(t, file_base(want_path), want, got);
-    ok &= same(t, "want.problems", said, buf_slice(&t->said));
+    ok &= same(t, "want.problems", said, buf_slice(&t->said)) & same_back(t);
     if (!ok && t->c->update && t->why) {
         if (want_path)
             write_want(t, want_path, got);
@@ -205,6 +220,7 @@ static bool run_case(struct cases *c, const struct mapping *m, const char *dir, 
     say_problems(&t, &ps);
     bool ok = compare_case(&t, rc <= SKIP);
     buf_release(&t.output);
+    buf_release(&t.back);
     buf_release(&t.said);
     buf_release(&t.skips);
     arena_release(&a);

@@ -13,6 +13,7 @@ struct creating {
     struct run *run, *judge;        /* judge: of the mapping whose outcomes are reported, else NULL */
     struct format *outcomes;
     struct arena program, message;
+    struct patcher back;            /* of the document read, when results are given back to it */
     bool writing;
 };
 
@@ -121,6 +122,15 @@ static int report_message(struct creating *k, struct node *msg, struct outcome *
     return rc <= WARN ? run_log(k->run, msg, said, &k->message, give_message, k, ps) : rc;
 }
 
+/* What the rows against the arrow gave becomes a change of the document read. */
+static int give_back(struct creating *k, struct problems *ps)
+{
+    struct edits edits;
+    edits_init(&edits, &k->message);
+    run_back(k->run, &edits);
+    return edits.first ? patcher_add(&k->back, &edits, ps) : OK;
+}
+
 /* Maps one message that was read; SKIP stays within it. */
 static int convert_message(struct creating *k, struct node *msg, struct problems *ps)
 {
@@ -128,6 +138,8 @@ static int convert_message(struct creating *k, struct node *msg, struct problems
     struct outcome outcome = { 0 };
     int rc = k->judge ? report_message(k, msg, &outcome, ps)
                       : run_message(k->run, msg, k->reader.messages, &k->message, &outcome, give_message, k, ps);
+    if (c->back && rc <= WARN && outcome.kind < OUTCOME_SKIP)
+        rc = give_back(k, ps);
     if (c->judged)
         c->judged(c->owner, k->reader.messages, msg, &outcome);
     convert_findings(ps, &outcome, msg, k->reader.messages);
@@ -177,6 +189,31 @@ static int finish_writing(struct creating *k, struct problems *ps)
     return rc;
 }
 
+/* Back to the first byte, for the second reading that copies. */
+static int rewind_original(struct source *from, struct source *again, struct problems *ps)
+{
+    if (from->fd < 0) {
+        source_open_text(again, slice_range(from->buffer, from->end), from->name, from->limits);
+        return OK;
+    }
+    if (lseek(from->fd, 0, SEEK_SET) < 0)
+        return problem_system(ps, from->name, "the original is read twice, so it has to be a file", errno);
+    source_open_fd(again, from->fd, from->name, from->limits);
+    return OK;
+}
+
+/* The document read once more, now with what was given back. */
+static int write_back(struct creating *k, struct problems *ps)
+{
+    struct source again;
+    int rc = rewind_original(k->c->input, &again, ps);
+    if (rc > WARN)
+        return rc;
+    rc = patch_run(&k->back, &again, k->c->back, ps);
+    source_close(&again);
+    return rc;
+}
+
 static struct run *new_run(struct conversion *c, const struct mapping *m, struct arena *a, struct problems *ps)
 {
     struct run *r = run_new(a, m, c->direction, c->outside, ps);
@@ -190,6 +227,7 @@ static int create(struct conversion *c, struct problems *ps)
 {
     struct creating k = { .c = c };
     k.reader = (struct reader){ .source = c->input, .format = conversion_from(c), .limits = c->limits,
+                                .places = c->back != NULL,
                                 .companions = c->companions, .ncompanions = c->ncompanions };
     arena_init(&k.program, 0);
     arena_init(&k.message, c->limits->message);
@@ -202,9 +240,12 @@ static int create(struct conversion *c, struct problems *ps)
         run_source_file(k.run, k.reader.file);
         if (k.judge)
             run_source_file(k.judge, k.reader.file);
+        patcher_init(&k.back, &k.reader, &k.program);
         rc = read_all(&k, ps);
         if (rc <= WARN)
             rc = finish_writing(&k, ps);
+        if (rc <= WARN && c->back)
+            rc = write_back(&k, ps);
         if (c->ending)
             c->ending(c->owner, k.run);
         writer_drop(&k.writer);             /* nothing is left of one that was closed */
@@ -300,19 +341,6 @@ static int add_new_ones(struct updating *u, struct problems *ps)
     return OK;
 }
 
-/* Back to the first byte, for the second reading that copies. */
-static int rewind_original(struct source *from, struct source *again, struct problems *ps)
-{
-    if (from->fd < 0) {
-        source_open_text(again, slice_range(from->buffer, from->end), from->name, from->limits);
-        return OK;
-    }
-    if (lseek(from->fd, 0, SEEK_SET) < 0)
-        return problem_system(ps, from->name, "the original is read twice, so it has to be a file", errno);
-    source_open_fd(again, from->fd, from->name, from->limits);
-    return OK;
-}
-
 static int update_documents(struct updating *u, struct problems *ps)
 {
     int rc = read_answers(u, ps);
@@ -381,17 +409,22 @@ int convert_text(struct conversion *c, const char *name, struct slice input, con
                  struct buf *out, struct problems *ps)
 {
     struct source in, old;
-    struct sink sink;
+    struct sink sink, back;
     source_open_text(&in, input, name, c->limits);
     if (original)
         source_open_text(&old, *original, c->original_name ? c->original_name : "original", c->limits);
     sink_open_memory(&sink, "output");
+    sink_open_memory(&back, "back");
     c->input = &in;
+    c->back = c->back_text ? &back : NULL;
     c->original = original ? &old : NULL;
     c->output = &sink;
     int rc = convert_run(c, ps);
     int closed = sink_close(&sink, ps);
+    if (c->back_text)
+        buf_add(c->back_text, buf_slice(&back.buf));
     buf_add(out, buf_slice(&sink.buf));
+    sink_release(&back);
     sink_release(&sink);
     if (original)
         source_close(&old);

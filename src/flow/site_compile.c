@@ -403,13 +403,15 @@ static struct slice setting_of(void *owner, struct slice name)
     return slice_is(text, "last-run") ? slice_none() : text;
 }
 
-/* A `require` that params alone decide is judged before the flow is switched on. */
+/* A `require` that params alone decide is judged before the flow is switched on; for an operation by hand the params may
+   come with the command, so it is judged when it runs. */
 static void judge_settings(struct site_loading *l, struct operation *op, const struct give *g)
 {
     struct outside o = { .owner = op, .param = setting_of };
     struct problems said;
     problems_init(&said, l->arena, 4);
-    if (!op->flow->on || site_param_missing(op, NULL, g->mapping).n || run_settings(l->arena, g->mapping, g->direction, &o, &said) == OK)
+    if (!op->flow->on || op->manual || site_param_missing(op, NULL, g->mapping).n ||
+        run_settings(l->arena, g->mapping, g->direction, &o, &said) == OK)
         return;
     for (const struct problem *p = said.first; p; p = p->next)
         if (p->severity == PROBLEM_ERROR)

@@ -92,23 +92,24 @@ int lookup_bind(struct run *r, struct problems *ps)
 
 /* ---- forward ---------------------------------------------------------------------------------------------------- */
 
-/* Evaluates the key; false when a part is nothing or does not convert: then no row can have it. */
+/* Evaluates the key; false when all of it is nothing: then no row can have it. A part that is nothing asks for rows that
+   have nothing there. */
 static bool key_texts(struct run *r, const struct expr *e, const struct node *here, struct slice *keys)
 {
     const struct bound *b = &r->tables[e->table];
+    bool some = false;
     for (size_t i = 0; i < e->keys->n; i++) {
         struct val v;
         eval(r, e->keys->args[i], here, &v);
         keys[i] = val_key_text(r->a, &v);
-        if (keys[i].n == 0)
-            return false;
+        some |= keys[i].n != 0;
         if (b->types[i] == TYPE_DECIMAL && v.type != TYPE_DECIMAL) {
             struct num n;
             if (num_parse(keys[i], &n))
                 keys[i] = num_text(r->a, num_normal(n));
         }
     }
-    return true;
+    return some;
 }
 
 static int find_row(struct run *r, const struct expr *e, const struct slice *keys, const struct value **row)
