@@ -124,6 +124,13 @@ int batch_dispose(struct batch *b, struct problems *ps);
 int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
                  struct slice input, struct batch **out, struct problems *ps);
 
+/*
+ * A batch made of a file in another one's folder – a member of a dropped archive –, which both have from then on; its
+ * id (how->id) was noted there before. OK, SKIP as batch_accept; END: it was made before.
+ */
+int batch_adopt(const struct batch *parent, const struct waybill_file *f, struct arena *a,
+                const struct batch_accept *how, struct batch **out, struct problems *ps);
+
 /* A batch in work/ (or error/). END when there is none. */
 int batch_open(const struct batch_site *s, struct arena *a, const char *id, struct batch **out, struct problems *ps);
 /* The waybill of a batch wherever it is, the archive included: for show and status. */

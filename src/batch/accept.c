@@ -172,6 +172,20 @@ static int dispose_again(const struct batch_site *s, struct arena *a, const char
     return rc == OK ? END : rc;
 }
 
+/* What is refused as it comes goes to error/ at once. */
+static int settle_accepted(struct batch *b, int rc, struct batch **out, struct problems *ps)
+{
+    if (rc == OK && b->w->place == PLACE_ERROR) {
+        rc = batch_set_aside(b, "DUP_CONTENT", b->w->error_text, ps);
+        rc = rc == OK ? SKIP : rc;
+    }
+    if (rc == OK || rc == SKIP)
+        *out = b;
+    else
+        batch_close(b);
+    return rc;
+}
+
 int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
                  struct batch **out, struct problems *ps)
 {
@@ -185,15 +199,46 @@ int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, c
     rc = batch_commit(b, ps);
     if (rc == OK)
         rc = batch_dispose(b, ps);
-    if (rc == OK && b->w->place == PLACE_ERROR) {
-        rc = batch_set_aside(b, "DUP_CONTENT", b->w->error_text, ps);
-        rc = rc == OK ? SKIP : rc;
-    }
-    if (rc == OK || rc == SKIP)
-        *out = b;
-    else
-        batch_close(b);
-    return rc;
+    return settle_accepted(b, rc, out, ps);
+}
+
+/* tmp/<id>, empty; what an attempt left that failed goes. */
+static int fresh_tmp(const struct batch_site *s, const char *id, int *dir, struct problems *ps)
+{
+    int rc = spool_remove(s->spool->tmp, id, ps);
+    if (rc == OK && mkdirat(s->spool->tmp, id, 0700) != 0)
+        rc = problem_system(ps, id, "cannot make the folder of a batch", errno);
+    return rc == OK ? open_tmp(s, id, dir, ps) : rc;
+}
+
+int batch_adopt(const struct batch *parent, const struct waybill_file *f, struct arena *a,
+                const struct batch_accept *how, struct batch **out, struct problems *ps)
+{
+    const struct batch_site *s = parent->site;
+    const char *file = arena_cstr(a, f->file);
+    int dir = -1;
+    *out = NULL;
+    if (batch_known((void *)(uintptr_t)s, how->id))
+        return END;
+    int rc = fresh_tmp(s, how->id, &dir, ps);
+    if (rc != OK)
+        return rc;
+    struct waybill *w = begin_waybill(s, a, how->id, how);
+    w->inbox = arena_copy(a, parent->w->inbox);
+    w->name = arena_copy(a, f->name);
+    w->bytes = f->size;
+    memcpy(w->sha256, f->sha256, sizeof w->sha256);
+    begin_history(w, how);
+    struct batch *b = batch_make(s, a, w, how->id, dir);
+    if (linkat(parent->dir, file, dir, "in", 0) != 0)
+        rc = problem_system(ps, file, "cannot become a batch", errno);
+    if (rc == OK)
+        rc = enter_content(b, how, ps);
+    if (rc == OK)
+        rc = batch_save(b, ps);
+    if (rc == OK)
+        rc = batch_commit(b, ps);
+    return settle_accepted(b, rc, out, ps);
 }
 
 int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
@@ -206,12 +251,7 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
         snprintf(id, sizeof id, "%s", how->id);
     else
         batch_new_id(s, id);
-    int left = how->id ? spool_remove(s->spool->tmp, id, ps) : OK;      /* of an attempt that failed */
-    if (left != OK)
-        return left;
-    if (mkdirat(s->spool->tmp, id, 0700) != 0)
-        return problem_system(ps, id, "cannot make the folder of a batch", errno);
-    int rc = open_tmp(s, id, &dir, ps);
+    int rc = fresh_tmp(s, id, &dir, ps);
     if (rc != OK)
         return rc;
     struct waybill *w = begin_waybill(s, a, id, how);
