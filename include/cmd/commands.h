@@ -10,4 +10,7 @@ extern const struct command command_init, command_run, command_watch, command_co
     command_explain, command_laws, command_test, command_describe, command_fmt, command_status, command_show,
         command_do, command_fsck, command_exchange;
 
+/* cmd_health.c, cmd_purge.c: keeping a site well */
+extern const struct command command_health, command_purge;
+
 #endif

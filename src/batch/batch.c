@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "batch/batch_private.h"
 #include "store/archive.h"
+#include "store/trash.h"
 
 enum { BLOCK = 65536 };
 
@@ -69,7 +70,7 @@ bool batch_known(void *owner, const char *id)
     if (!spool_id_valid(id))
         return false;
     return batch_there(s->spool->work, id) || batch_there(s->spool->error, id) || archived_exists(s->store, id) ||
-           (s->spool->group && batch_there(s->spool->tmp, id));
+           (s->spool->group && batch_there(s->spool->tmp, id)) || trash_noted(s->store, id);
 }
 
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir)

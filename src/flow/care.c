@@ -66,9 +66,11 @@ static void service_turn(struct supervisor *s, int64_t now, int64_t *wait)
 
 void care_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
-    if (s->o->watch)
-        service_turn(s, now, wait);
     disk_turn(s, now, wait);
+    if (!s->o->watch)
+        return;
+    daily_turn(s, now, wait);
+    service_turn(s, now, wait);
 }
 
 void care_event(struct supervisor *s, const char *event, const struct trip *t)

@@ -1,46 +1,29 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "flow/care_private.h"
+#include "flow/room.h"
 
-/* RELIABILITY.md 2.9: a file is taken only when more is free than 5 % of the disk, 64 MiB (of a small disk a tenth),
-   and four times its size; and 5 % of the inodes. What is not taken stays in the inbox, where the sender sees it. */
-#define RESERVE_LEAST (64ULL << 20)
+/* RELIABILITY.md 2.9: a file is taken only when more is free than room.h says, and than four times its size. What is not
+   taken stays in the inbox, where the sender sees it. */
 #define FILE_TIMES 4
 #define LOOK_MS 5000
 #define ROOM_MORE (1ULL << 20)      /* after "disk full": so much more than now must be free before a next try */
 #define BALLAST_NAME "reserve"
 
-static uint64_t reserve_of(const struct supervisor *s, const struct statvfs *v)
-{
-    uint64_t total = (uint64_t)v->f_blocks * v->f_frsize, twentieth = total / 20;
-    uint64_t least = total / 10 < RESERVE_LEAST ? total / 10 : RESERVE_LEAST;
-    if (s->site->limits.disk_reserve)
-        return s->site->limits.disk_reserve;
-    return twentieth > least ? twentieth : least;
-}
-
-/* A file system without a number of inodes (btrfs) tells 0 of them. */
-static bool inodes_left(const struct supervisor *s, const struct statvfs *v)
-{
-    uint64_t wanted = s->site->limits.inode_reserve ? s->site->limits.inode_reserve : v->f_files / 20;
-    return v->f_files == 0 || v->f_favail > wanted;
-}
-
 /* Told once, until there is room again. */
 static void tell_full(struct supervisor *s, const struct statvfs *v, uint64_t wanted)
 {
-    uint64_t free_bytes = (uint64_t)v->f_bavail * v->f_frsize;
+    uint64_t free_bytes = room_free(v);
     if (s->care->disk.full)
         return;
     s->care->disk.full = true;
     s->report->temporary += !s->o->watch;           /* `run` ends, and its exit code tells */
     problem_add(s->ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "DISK_RESERVE",
         .place = { .file = s->spool.path, .offset = PLACE_NO_OFFSET },
-        .text = inodes_left(s, v)
+        .text = room_inodes(&s->site->limits, v)
             ? arena_printf(s->ps->arena, "%llu MiB are free and %llu MiB are needed: files stay in their inboxes",
                            (unsigned long long)(free_bytes >> 20), (unsigned long long)(wanted >> 20))
             : arena_printf(s->ps->arena, "only %llu inodes are free: files stay in their inboxes",
@@ -55,10 +38,10 @@ bool care_room(struct supervisor *s, uint64_t size)
         return false;
     if (fstatvfs(s->spool.top, &v) != 0)
         return true;                                /* the write will tell */
-    uint64_t wanted = reserve_of(s, &v);
+    uint64_t wanted = room_reserve(&s->site->limits, &v);
     if (size > wanted / FILE_TIMES)
         wanted = size > UINT64_MAX / FILE_TIMES ? UINT64_MAX : size * FILE_TIMES;
-    if ((uint64_t)v.f_bavail * v.f_frsize > wanted && inodes_left(s, &v))
+    if (room_free(&v) > wanted && room_inodes(&s->site->limits, &v))
         return true;
     s->care->disk.wanted = wanted;
     s->care->disk.due = clock_monotonic_ms() + LOOK_MS;
@@ -70,8 +53,8 @@ bool care_room(struct supervisor *s, uint64_t size)
    written. */
 static void lay_ballast(struct supervisor *s, const struct statvfs *v)
 {
-    uint64_t size = s->site->limits.ballast, free_bytes = (uint64_t)v->f_bavail * v->f_frsize;
-    if (s->care->disk.ballast || !size || free_bytes < reserve_of(s, v) + 2 * size)
+    uint64_t size = s->site->limits.ballast, free_bytes = room_free(v);
+    if (s->care->disk.ballast || !size || free_bytes < room_reserve(&s->site->limits, v) + 2 * size)
         return;
     int fd = openat(s->spool.top, BALLAST_NAME, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -99,7 +82,7 @@ void care_full(struct supervisor *s)
     if (d->hit || fstatvfs(s->spool.top, &v) != 0)
         return;
     d->hit = true;
-    uint64_t more = (uint64_t)v.f_bavail * v.f_frsize + ROOM_MORE, reserve = reserve_of(s, &v);
+    uint64_t more = room_free(&v) + ROOM_MORE, reserve = room_reserve(&s->site->limits, &v);
     d->wanted = more > reserve ? more : reserve;
 }
 
@@ -136,9 +119,9 @@ void disk_turn(struct supervisor *s, int64_t now, int64_t *wait)
     d->due = now + LOOK_MS;
     if (fstatvfs(s->spool.top, &v) != 0)
         return;
-    if ((d->full || d->hit) && (uint64_t)v.f_bavail * v.f_frsize > d->wanted && inodes_left(s, &v)) {
+    if ((d->full || d->hit) && room_free(&v) > d->wanted && room_inodes(&s->site->limits, &v)) {
         struct log l = log_begin(LOG_LEVEL_NOTICE, "room");
-        log_number(&l, "free", (int64_t)((uint64_t)v.f_bavail * v.f_frsize));
+        log_number(&l, "free", (int64_t)room_free(&v));
         log_end(&l);
         d->full = d->hit = false;
         go_on(s);

@@ -1,0 +1,227 @@
+#include "flow/health.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "drop/lease.h"
+#include "flow/room.h"
+
+#define CLOCK_APART 120             /* seconds between the clock and that of the file system that are no fault */
+#define LOOK_MAX 100000             /* names of an inbox that are looked at */
+
+struct looking {
+    const struct batch_site *places;
+    const struct health_options *o;
+    struct health_report *out;
+    struct problems *ps;
+    struct arena arena;             /* of the batch that is looked at */
+    int64_t now;
+};
+
+__attribute__((format(printf, 6, 7)))
+static void say(struct looking *k, enum severity severity, const char *code, const char *file, const char *hint,
+                const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    struct slice text = arena_vprintf(k->ps->arena, format, ap);
+    va_end(ap);
+    problem_add(k->ps, &(struct problem){ .severity = severity, .code = code, .text = text, .hint = slice_of(hint),
+                                          .place = { .file = file, .offset = PLACE_NO_OFFSET } });
+}
+
+/* Inboxes. */
+
+static bool is_temporary(const char *name)
+{
+    static const char *const ends[] = { ".part", ".tmp", ".filepart", ".crdownload" };
+    size_t n = strlen(name);
+    if (name[0] == '.' || strncmp(name, "~$", 2) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (n > strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The age of the oldest file in seconds, -1 = none. */
+static int64_t oldest_in(struct looking *k, DIR *dir)
+{
+    int64_t oldest = -1;
+    size_t looked = 0;
+    struct dirent *e;
+    struct stat st;
+    int err;
+    while (looked++ < LOOK_MAX && (e = file_entry(dir, &err))) {
+        if (is_temporary(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (!S_ISREG(st.st_mode))
+            continue;
+        /* Of a file that was renamed in, the change of its name counts, not that of its bytes. */
+        int64_t age = k->now - st.st_ctime;
+        k->out->ready++;
+        oldest = age > oldest ? age : oldest;
+    }
+    return oldest;
+}
+
+static void look_inbox(struct looking *k, const struct operation *op)
+{
+    DIR *dir = opendir(op->take.path);
+    if (!dir || faccessat(dirfd(dir), ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+        say(k, PROBLEM_ERROR, "HEALTH_INBOX", op->take.path, "correct owner and mode, or make the folder",
+            "the inbox of %.*s cannot be %s: %s", SLICE_ARG(op->flow->name), dir ? "emptied" : "read",
+            strerror(errno));
+    } else {
+        int64_t age = oldest_in(k, dir), late = (k->o->late_ms + op->every) / 1000;
+        if (op->take.stable > 0)
+            late += op->take.stable / 1000;
+        k->out->oldest = age > k->out->oldest ? age : k->out->oldest;
+        if (age > late)
+            say(k, PROBLEM_ERROR, "HEALTH_LATE", op->take.path, "look at the log of the watcher",
+                "a file lies in the inbox for %lld s and is not taken", (long long)age);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static bool expected(const struct site *site)
+{
+    for (size_t i = 0; i < site->nflows; i++)
+        for (size_t k = 0; k < site->flows[i]->noperations; k++) {
+            const struct operation *op = site->flows[i]->operations[k];
+            if (site->flows[i]->on && op->on && !op->manual)
+                return true;
+        }
+    return false;
+}
+
+static void look_inboxes(struct looking *k, const struct site *site)
+{
+    for (size_t i = 0; i < site->nflows; i++) {
+        const struct flow *f = site->flows[i];
+        if (f->on && f->off)
+            say(k, PROBLEM_ERROR, "HEALTH_OFF", site->file, "waybill check tells why",
+                "flow %.*s is switched on and stays off", SLICE_ARG(f->name));
+        for (size_t n = 0; n < f->noperations; n++) {
+            const struct operation *op = f->operations[n];
+            if (f->on && !f->off && op->on && !op->manual && op->take.kind == TAKE_INBOX && !op->take.type.n)
+                look_inbox(k, op);
+        }
+    }
+}
+
+/* Batches. */
+
+static bool since_ms(struct looking *k, struct slice stamp, int64_t *out)
+{
+    struct date_parts p;
+    if (!stamp.n || !date_parse(stamp, &p))
+        return false;
+    *out = (k->now - date_seconds(&p)) * 1000;
+    return true;
+}
+
+static int look_work(void *owner, const char *id)
+{
+    struct looking *k = owner;
+    struct waybill *w;
+    int64_t since;
+    k->out->work++;
+    if (batch_find(k->places, &k->arena, id, &w, k->ps) == OK && w->retry.cause.n) {
+        k->out->retrying++;
+        if (since_ms(k, w->retry.since, &since) && since >= k->o->late_ms)
+            say(k, PROBLEM_ERROR, "HEALTH_RETRY", arena_cstr(k->ps->arena, w->batch),
+                "mend the cause; waybill show tells more", "tried %u times since %.*s: %.*s", w->retry.attempts,
+                SLICE_ARG(w->retry.since), SLICE_ARG(w->retry.cause));
+    }
+    arena_reset(&k->arena);
+    return OK;
+}
+
+static int look_error(void *owner, const char *id)
+{
+    struct looking *k = owner;
+    struct waybill *w;
+    k->out->error++;
+    if (batch_find(k->places, &k->arena, id, &w, k->ps) == OK && w->place == PLACE_ERROR &&
+        (slice_is(w->error_code, "GAVE_UP") || slice_is(w->error_code, "WORKER_DIED"))) {
+        k->out->gave_up++;
+        say(k, PROBLEM_ERROR, "HEALTH_GAVE_UP", arena_cstr(k->ps->arena, w->batch),
+            "mend the cause, drop the file again, take the folder out of error/", "%.*s: %.*s",
+            SLICE_ARG(w->error_code), SLICE_ARG(w->error_text));
+    }
+    arena_reset(&k->arena);
+    return OK;
+}
+
+static int look_batches(struct looking *k)
+{
+    int rc = batch_each(k->places, false, look_work, k, k->ps);
+    if (rc <= WARN)
+        rc = batch_each(k->places, true, look_error, k, k->ps);
+    if (k->out->error > k->o->errors)
+        say(k, PROBLEM_ERROR, "HEALTH_ERRORS", NULL, "look at error/, mend and drop again, or take them out",
+            "%llu batches lie in error/", (unsigned long long)k->out->error);
+    return rc;
+}
+
+/* Disk and clock. */
+
+static void look_disk(struct looking *k, const struct site *site)
+{
+    struct statvfs v;
+    if (fstatvfs(k->places->spool->top, &v) != 0)
+        return;
+    k->out->free_bytes = room_free(&v);
+    k->out->reserve = room_reserve(&site->limits, &v);
+    if (k->out->free_bytes <= k->out->reserve || !room_inodes(&site->limits, &v))
+        say(k, PROBLEM_ERROR, "HEALTH_DISK", k->places->spool->path, "make room; `waybill purge` may help",
+            "%llu MiB and %llu inodes are free: nothing is taken below %llu MiB",
+            (unsigned long long)(k->out->free_bytes >> 20), (unsigned long long)v.f_favail,
+            (unsigned long long)(k->out->reserve >> 20));
+}
+
+static void look_clock(struct looking *k)
+{
+    char name[64];
+    struct stat st;
+    int top = k->places->spool->tmp;
+    snprintf(name, sizeof name, ".health-%ld", (long)getpid());
+    int fd = openat(top, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        say(k, PROBLEM_ERROR, "HEALTH_DISK", k->places->spool->path, "correct owner and mode",
+            "nothing can be written in .waybill/tmp: %s", strerror(errno));
+        return;
+    }
+    if (fstat(fd, &st) == 0 && (st.st_mtime - k->now > CLOCK_APART || k->now - st.st_mtime > CLOCK_APART))
+        say(k, PROBLEM_ERROR, "HEALTH_CLOCK", k->places->spool->path, "set the clock; use NTP",
+            "the clock and that of the file system are %lld s apart", (long long)(st.st_mtime - k->now));
+    close(fd);
+    unlinkat(top, name, 0);
+}
+
+int health_look(const struct batch_site *places, const struct site *site, const struct health_options *o,
+                struct health_report *out, struct problems *ps)
+{
+    struct looking k = { .places = places, .o = o, .out = out, .ps = ps, .now = clock_now(places->clock) };
+    *out = (struct health_report){ .oldest = -1 };
+    arena_init(&k.arena, 0);
+    int rc = lease_holder(places->spool, &out->process, ps);
+    out->down = rc <= WARN && !out->process && o->watched && expected(site);
+    if (out->down)
+        say(&k, PROBLEM_ERROR, "HEALTH_DOWN", site->dir, "start `waybill watch`, or say --run when cron runs the site",
+            "nobody watches this site");
+    if (rc <= WARN)
+        rc = look_batches(&k);
+    look_inboxes(&k, site);
+    look_disk(&k, site);
+    look_clock(&k);
+    arena_release(&k.arena);
+    return rc;
+}

@@ -1,0 +1,323 @@
+#include "flow/purge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/trash.h"
+
+#define DAY_MS (24 * 3600 * 1000LL)
+#define STEP_NAMES 500
+#define LOGS_MARK "logs"            /* in .waybill/purged: lines of days before this one are gone */
+enum { PATH = 400 };
+
+static int64_t today(const struct batch_site *s)
+{
+    int64_t now = clock_now(s->clock), local = now + (s->zone ? zone_offset(s->zone, now) * 60 : 0);
+    return local >= 0 ? local / 86400 : 0;
+}
+
+void purge_begin(struct purge *p, const struct batch_site *places, const struct purge_terms *terms)
+{
+    *p = (struct purge){ .places = places, .terms = *terms, .today = today(places) };
+}
+
+/* The first day that is kept; a day goes when all of it is older. */
+static int64_t first_kept(const struct purge *p, int64_t keep)
+{
+    return p->today - (keep + DAY_MS - 1) / DAY_MS;
+}
+
+static void tell(const struct purge *p, const char *path)
+{
+    if (p->terms.tell)
+        p->terms.tell(p->terms.owner, path);
+}
+
+static void day_path(int64_t day, char out[PATH])
+{
+    int32_t year, month, date;
+    date_from_days(day, &year, &month, &date);
+    snprintf(out, PATH, "archive/%04d/%02d/%02d", year, month, date);
+}
+
+/* The archive: days in order. */
+
+/* The smallest number among the names of a folder that is not below `least`; -1 = none. */
+static int next_number(const struct purge *p, const char *path, int least)
+{
+    int fd = openat(p->places->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), best = -1, err;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    if (!dir)
+        return -1;
+    while ((e = file_entry(dir, &err))) {
+        char *end;
+        long n = strtol(e->d_name, &end, 10);
+        if (*end == '\0' && n > 0 && n < 10000 && n >= least && (best < 0 || n < best))
+            best = (int)n;
+    }
+    closedir(dir);
+    return best;
+}
+
+/* Years and months that are over go when they are empty. */
+static void remove_empty(const struct purge *p, const char *path, int64_t after)
+{
+    if (!p->terms.dry && p->terms.archive >= 0 && after < first_kept(p, p->terms.archive))
+        unlinkat(p->places->store->root, path, AT_REMOVEDIR);
+}
+
+/* The first day of the archive that is not before `from`; -1 = none. */
+static int64_t next_day(const struct purge *p, int64_t from)
+{
+    char path[PATH];
+    int32_t y0, m0, d0;
+    date_from_days(from, &y0, &m0, &d0);
+    for (int year = next_number(p, "archive", y0); year > 0; year = next_number(p, "archive", year + 1)) {
+        snprintf(path, sizeof path, "archive/%04d", year);
+        for (int month = next_number(p, path, year > y0 ? 1 : m0); month > 0 && month <= 12; ) {
+            char in_month[PATH];
+            snprintf(in_month, sizeof in_month, "archive/%04d/%02d", year, month);
+            int date = next_number(p, in_month, year > y0 || month > m0 ? 1 : d0);
+            if (date > 0 && date <= 31)
+                return date_days(year, month, date);
+            remove_empty(p, in_month, date_days(year, month, 31));
+            month = next_number(p, path, month + 1);
+        }
+        remove_empty(p, path, date_days(year, 12, 31));
+    }
+    return -1;
+}
+
+static bool ends_with(const char *name, const char *tail)
+{
+    size_t n = strlen(name), m = strlen(tail);
+    return n > m && strcmp(name + n - m, tail) == 0;
+}
+
+/* What lies in a day of the archive: ids of batches, one per line; how much; when the newest zip came. */
+struct day {
+    struct buf ids;
+    uint64_t batches, bytes;
+    int64_t newest;                 /* days since 1970 */
+};
+
+static int read_day(const struct purge *p, const char *path, struct day *out, struct problems *ps)
+{
+    int fd = openat(p->places->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err = 0;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    struct stat st;
+    if (!dir)
+        return problem_system(ps, path, "the folder cannot be read", errno);
+    while ((e = file_entry(dir, &err))) {
+        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        out->bytes += (uint64_t)st.st_size;
+        if (!ends_with(e->d_name, ".zip") || strlen(e->d_name) < 12 || e->d_name[0] == '.')
+            continue;
+        buf_printf(&out->ids, "%.*s\n", (int)strlen(e->d_name) - 11, e->d_name + 7);     /* hhmmss_<batch>.zip */
+        out->batches++;
+        if (st.st_mtime / 86400 > out->newest)
+            out->newest = st.st_mtime / 86400;
+    }
+    closedir(dir);
+    return err ? problem_system(ps, path, "the folder cannot be read", err) : OK;
+}
+
+/* A batch whose life was long came to the archive late: its day stays until that is old as well. */
+static int purge_day(struct purge *p, int64_t day, struct problems *ps)
+{
+    const struct store *store = p->places->store;
+    struct day d = { .newest = 0 };
+    char path[PATH], stamp[64], above[16];
+    int32_t year, month, date;
+    day_path(day, path);
+    int rc = read_day(p, path, &d, ps);
+    if (rc == OK && d.newest < first_kept(p, p->terms.archive)) {
+        date_from_days(day, &year, &month, &date);
+        snprintf(stamp, sizeof stamp, "%04d%02d%02d", year, month, date);
+        snprintf(above, sizeof above, "%.15s", path);
+        tell(p, path);
+        p->counts.days++;
+        p->counts.batches += d.batches;
+        p->counts.bytes += d.bytes;
+        if (!p->terms.dry)
+            rc = trash_note(store, stamp, buf_slice(&d.ids), ps);
+        if (rc == OK && !p->terms.dry)
+            rc = trash_put(store, above, path + 16, ps);
+    }
+    buf_release(&d.ids);
+    return rc;
+}
+
+/* Once more from the beginning at the end: months that are empty now. */
+static int step_archive_day(struct purge *p, struct problems *ps)
+{
+    int64_t day = p->terms.archive < 0 ? -1 : next_day(p, p->day);
+    if (day < 0 || day >= first_kept(p, p->terms.archive)) {
+        if (p->terms.archive >= 0)
+            next_day(p, 0);
+        return END;
+    }
+    p->day = day + 1;
+    return purge_day(p, day, ps);
+}
+
+/* Lines beside the zips. */
+
+static int64_t logs_until(const struct purge *p)
+{
+    char text[24] = "";
+    int fd = openat(p->places->store->top, "purged/" LOGS_MARK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return strtoll(text, NULL, 10);
+}
+
+static int logs_mark(const struct purge *p, int64_t day, struct problems *ps)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld\n", (long long)day);
+    int dir = openat(p->places->store->top, "purged", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0 && errno == ENOENT && mkdirat(p->places->store->top, "purged", 0700) == 0)
+        dir = openat(p->places->store->top, "purged", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0)
+        return problem_system(ps, "purged", "cannot open the folder", errno);
+    int rc = file_replace(dir, LOGS_MARK, (struct slice){ text, (size_t)n }, 0600, p->places->store->durable, ps);
+    close(dir);
+    return rc;
+}
+
+/* They are copies of what the zip holds: no detour by the trash. */
+static int purge_lines(struct purge *p, int64_t day, struct problems *ps)
+{
+    char path[PATH], file[PATH];
+    day_path(day, path);
+    int fd = openat(p->places->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err = 0;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    struct stat st;
+    if (!dir)
+        return problem_system(ps, path, "the folder cannot be read", errno);
+    while ((e = file_entry(dir, &err))) {
+        if (!ends_with(e->d_name, ".jsonl") || !strstr(e->d_name, ".lines.") ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        snprintf(file, sizeof file, "%.40s/%.300s", path, e->d_name);
+        tell(p, file);
+        p->counts.lines++;
+        p->counts.bytes += (uint64_t)st.st_size;
+        if (!p->terms.dry && unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
+            err = errno;
+    }
+    closedir(dir);
+    return err ? problem_system(ps, path, "lines cannot be removed", err) : OK;
+}
+
+static int step_logs_day(struct purge *p, struct problems *ps)
+{
+    if (p->terms.log < 0)
+        return END;
+    int64_t kept = first_kept(p, p->terms.log);
+    if (p->day == 0)
+        p->day = logs_until(p);
+    int64_t day = next_day(p, p->day);
+    if (day < 0 || day >= kept)
+        return p->day > 0 && !p->terms.dry && p->day > logs_until(p) ? logs_mark(p, p->day, ps) == OK ? END : TEMP : END;
+    p->day = day + 1;
+    return purge_lines(p, day, ps);
+}
+
+/* Batches that were set aside. */
+
+struct aside {
+    struct purge *p;
+    struct problems *ps;
+    char ids[STEP_NAMES][BATCH_ID_SIZE];
+    size_t n;
+};
+
+static int64_t id_day(const char *id)
+{
+    int year, month, date;
+    return sscanf(id, "%4d%2d%2d-", &year, &month, &date) == 3 && month >= 1 && month <= 12 ? date_days(year, month, date)
+        : INT64_MAX;
+}
+
+/* By its id, and by the last change of its folder: somebody may be at it. */
+static int gather(void *owner, const char *id)
+{
+    struct aside *a = owner;
+    struct stat st;
+    int64_t kept = first_kept(a->p, a->p->terms.error);
+    if (id_day(id) >= kept || fstatat(a->p->places->spool->error, id, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        st.st_mtime / 86400 >= kept)
+        return OK;
+    snprintf(a->ids[a->n++], BATCH_ID_SIZE, "%s", id);
+    return a->n == STEP_NAMES ? END : OK;
+}
+
+static int step_errors(struct purge *p, struct problems *ps)
+{
+    struct arena memory;
+    int rc = OK;
+    if (p->terms.error < 0)
+        return END;
+    arena_init(&memory, 0);
+    struct aside *a = arena_zero(&memory, sizeof *a);
+    a->p = p;
+    a->ps = ps;
+    rc = batch_each(p->places, true, gather, a, ps);
+    rc = rc > WARN ? rc : OK;
+    for (size_t i = 0; i < a->n && rc == OK; i++) {
+        char path[PATH], line[BATCH_ID_SIZE + 1];
+        snprintf(path, sizeof path, "error/%s", a->ids[i]);
+        tell(p, path);
+        p->counts.errors++;
+        if (p->terms.dry)
+            continue;
+        int n = snprintf(line, sizeof line, "%s\n", a->ids[i]);
+        rc = trash_note(p->places->store, a->ids[i], (struct slice){ line, (size_t)n }, ps);
+        if (rc == OK)
+            rc = trash_put(p->places->store, "error", a->ids[i], ps);
+    }
+    if (rc == OK && (a->n < STEP_NAMES || p->terms.dry))
+        rc = END;
+    arena_release(&memory);
+    return rc;
+}
+
+static int one_step(struct purge *p, struct problems *ps)
+{
+    switch (p->stage) {
+    case PURGE_TRASH:
+    case PURGE_REST: return p->terms.dry ? END : trash_empty(p->places->store, STEP_NAMES, ps);
+    case PURGE_ARCHIVE: return step_archive_day(p, ps);
+    case PURGE_LOGS: return step_logs_day(p, ps);
+    case PURGE_ERRORS: return step_errors(p, ps);
+    default: return END;
+    }
+}
+
+int purge_step(struct purge *p, struct problems *ps)
+{
+    int lock, rc = trash_lock(p->places->store, &lock, ps);
+    if (rc != OK)
+        return rc == END ? SKIP : rc;
+    rc = one_step(p, ps);
+    trash_unlock(lock);
+    if (rc != END)
+        return rc > WARN ? TEMP : OK;
+    p->stage++;
+    p->day = 0;
+    return p->stage >= PURGE_DONE ? END : OK;
+}

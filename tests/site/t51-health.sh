@@ -1,0 +1,90 @@
+#!/bin/sh
+# t51-health.sh PROGRAM - health says what is wrong with a site, with an exit code for each kind
+. "$(dirname "$0")/lib.sh"
+
+small_site site << 'END'
+flow rows {
+    on yes
+    retry 1h
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/rows" name "{file}" map copy
+    }
+}
+END
+mkdir -p site/inbox/rows
+health() {                              # EXIT OPTION…: its code, the object in h.json, the problems in h.err
+    want=$1
+    shift
+    "$prog" health --json "$@" site > h.json 2> h.err
+    is "$want" $?
+}
+value() { json "$1" < h.json; }
+tells() { "$prog" health "$@" site 2> h.err > h.out; }
+
+check "nobody watches: 5" health 5
+check "and why" said h.json HEALTH_DOWN
+check "unless cron runs it" health 0 --run
+watch site
+check "a watched site is well: 0" health 0
+check "its process is named" is "true $watcher true" "$(value watched) $(value process) $(value good)"
+tells
+check "in words" said h.out "watched by process $watcher" "all good"
+check "and nothing on standard error" is "" "$(cat h.err)"
+
+kill -STOP "$watcher"
+rows 1 3 > .a && mv .a site/inbox/rows/a.csv
+touch site/inbox/rows/.part-of-something
+sleep 2
+check "a file lies, but not for long: 0" health 0
+check "it is counted" is 1 "$(value ready)"
+check "too long: 1" health 1 --late 1s
+check "with the inbox" said h.json HEALTH_LATE inbox/rows
+kill -CONT "$watcher"
+check "taken: 0 again" wait_for 5 health 0 --late 1s
+wait_for 5 eval '[ "$(archived site)" = 1 ]'
+
+# A batch that cannot be delivered.
+rm -rf site/outbox/rows && : > site/outbox/rows
+rows 4 5 > .b && mv .b site/inbox/rows/b.csv
+wait_for 10 grep -q event=retry watch.log
+check "a retry that is young: 0" health 0
+check "is counted" is 1 "$(value retrying)"
+sleep 1.2
+check "one that lasts: 1" health 1 --late 1s
+check "with its cause" said h.json HEALTH_RETRY SYS_
+stop
+
+check "down, and a file in the inbox: 5 goes before 1" health 5 --late 0s
+WAYBILL_CLOCK=2030-01-02T03:04:05Z "$prog" run -q site 2> run.log
+rm site/outbox/rows
+check "given up: 1 until somebody takes it away" health 1 --run
+check "which is told" said h.json HEALTH_GAVE_UP
+check "and counted" is "1 1" "$(value error) $(value gave_up)"
+rm -r site/error/*
+check "then 0" health 0 --run
+printf 'Id;Qty\n1;"x\n' > site/inbox/rows/bad.csv
+run site
+check "what a sender did wrong is no fault of the site" health 0 --run
+check "unless there is too much of it" health 1 --run --errors 0
+WAYBILL_CLOCK=2020-01-02T03:04:05Z
+export WAYBILL_CLOCK
+check "the clock is wrong" health 1 --run
+unset WAYBILL_CLOCK
+check "by so much" said h.json HEALTH_CLOCK "s apart"
+rm -r site/inbox/rows && : > site/inbox/rows
+check "an inbox that is none" health 1 --run
+check "is named" said h.json HEALTH_INBOX
+rm site/inbox/rows && mkdir site/inbox/rows
+sed -i 's/^zone/limit disk-reserve 900000000000000000\nzone/' site/site.conf
+check "no room" health 1 --run
+check "how much, and what to do" said h.json HEALTH_DISK "waybill purge"
+sed -i 's/map copy/map none/' site/site.conf
+check "a wrong site.conf" health 1 --run
+check "is shown" said h.json SITE_NO_MAP
+"$prog" health "$tmp/none" > h.out 2>&1
+check "no site: 3" is 3 $?
+tells --late soon
+check "wrong usage: 2" is 2 $?
+check "it leaves nothing behind" is "" "$(ls -A site/.waybill/tmp)"
+finish
