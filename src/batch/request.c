@@ -231,7 +231,7 @@ static int read_document(struct slice text, const char *name, const struct shape
 static int get_document(const struct spool *s, const char *folder, struct slice id, const struct shape *shape,
                         void *thing, struct arena *a, struct problems *ps)
 {
-    struct slice text;
+    struct slice text = slice_none();
     char name[ID_MAX + 8];
     int dir, rc = open_folder(s, folder, false, &dir, ps);
     if (rc != OK)
