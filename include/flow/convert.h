@@ -8,7 +8,8 @@
  *     rc = convert_run(&c, problems);
  *
  * With `original` set the answer in `input` updates that document (DESIGN.md section 5): the output is the original
- * with byte edits.
+ * with byte edits.  A mapping that consolidates merges the input into that document, which is then written anew;
+ * without an original into what it makes itself.
  *
  * Units:   counts of messages.
  * Owner:   the caller opens and closes sources and sink.

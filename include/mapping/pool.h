@@ -6,7 +6,7 @@
  *
  *     struct pool *p = pool_new(run, limits->table);
  *     per message that is there:   rc = pool_load(p, message, problems);
- *     per message that comes:      rc = pool_merge(p, source, number, &message_arena, &outcome, accept, owner, problems);
+ *     per message that comes:      rc = pool_merge(p, source, number, &arena, &outcome, accept, owner, problems);
  *     at the end:                  for (i = 0; i < pool_count(p); i++) writer_write(&w, pool_at(p, i), problems);
  *
  * A message is all or nothing: what its rows write goes into copies, which take the place of the documents once every
@@ -33,8 +33,8 @@ typedef int pool_accept(void *owner, struct node *document, struct problems *ps)
 
 /* Says each message pair which document it means: by key rows or by consolidate? */
 bool run_aligns(const struct run *r);
-/* Does a message pair search by consolidate? */
-bool run_consolidates(const struct run *r);
+/* Does a message pair search by consolidate, going this way? */
+bool mapping_consolidates(const struct mapping *m, enum mapping_direction d);
 
 struct pool *pool_new(struct run *r, uint64_t most);
 int pool_load(struct pool *p, const struct node *message, struct problems *ps);

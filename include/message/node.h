@@ -60,6 +60,8 @@ struct node *node_new(struct arena *a, const struct group *g, struct node *paren
 /* The same, appended to the parent's list of g. */
 struct node *node_add(struct arena *a, struct node *parent, const struct group *g);
 void node_append(struct node *parent, struct node *child);
+/* The same behind `after` of its list (NULL: as the last); positions are counted anew. */
+void node_insert(struct node *parent, struct node *child, struct node *after);
 /* A copy with all below it; texts are copied too, so it may outlive the message's arena. */
 struct node *node_copy(struct arena *a, const struct node *n, struct node *parent);
 /* "Line[2]/Item" below the message, for problems; f may be NULL. */

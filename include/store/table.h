@@ -57,6 +57,11 @@ enum table_policy {
     TABLE_MERGE,                    /* its present values replace the old ones, absent ones leave them */
 };
 
+/* Rows of text that stand in a file of the site: a column in which only yes and no stand holds booleans, any other
+   text; `types` has room for n. */
+void table_text_types(struct slice *const *rows, size_t nrows, size_t n, enum type *types);
+struct value table_text_value(struct slice text, enum type type);
+
 struct table *table_new(struct arena *a, const struct table_shape *shape);
 /* Index of a column, or -1. */
 int table_column(const struct table *t, struct slice name);

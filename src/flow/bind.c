@@ -322,6 +322,14 @@ static struct table *text_table(struct binding *b, struct slice name, const stru
     return make_table(b, name, columns, types, n);
 }
 
+static struct slice *row_texts(struct binding *b, const struct statement *s, size_t n)
+{
+    struct slice *row = arena_zero(b->arena, (n + 1) * sizeof *row);
+    for (size_t i = 0; i < n; i++)
+        row[i] = i < s->n ? s->tokens[i].text : (struct slice){ "", 0 };
+    return row;
+}
+
 static struct table *table_of_rows(struct binding *b, struct bound *t, struct problems *ps)
 {
     const struct statement *head = t->rows;
@@ -329,13 +337,19 @@ static struct table *table_of_rows(struct binding *b, struct bound *t, struct pr
     size_t n = 0;
     for (; head && n < head->n; n++)
         columns[n] = head->tokens[n].text;
-    struct table *table = text_table(b, t->name, columns, n);
-    for (const struct statement *s = head ? head->next : NULL; s; s = s->next) {
-        struct value *values = arena_zero(b->arena, (n + 1) * sizeof *values);
-        for (size_t i = 0; i < n && i < s->n; i++)
-            values[i] = (struct value){ .p = s->tokens[i].text.p, .n = (uint32_t)s->tokens[i].text.n,
-                                        .state = s->tokens[i].text.n ? VALUE_PRESENT : VALUE_EMPTY,
-                                        .at = VALUE_NO_PLACE };
+    struct slice **rows = NULL;
+    size_t nrows = 0, cap = 0;
+    for (const struct statement *s = head ? head->next : NULL; s; s = s->next)
+        ARENA_PUSH(b->arena, rows, nrows, cap) = row_texts(b, s, n);
+    enum type *types = arena_zero(b->arena, (n + 1) * sizeof *types);
+    table_text_types(rows, nrows, n, types);
+    struct table *table = make_table(b, t->name, columns, types, n);
+    struct value *values = arena_zero(b->arena, (n + 1) * sizeof *values);
+    const struct statement *s = head;
+    for (size_t i = 0; i < nrows; i++) {
+        s = s->next;
+        for (size_t c = 0; c < n; c++)
+            values[c] = table_text_value(rows[i][c], types[c]);
         if (table_add(table, values, TABLE_REFUSE, (struct place){ .line = s->tokens[0].line,
                                                                    .offset = PLACE_NO_OFFSET }, ps) > WARN)
             return NULL;

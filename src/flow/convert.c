@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "flow/answers.h"
+#include "flow/merge.h"
 
 /* One create run: what the steps below hand to each other. */
 struct creating {
@@ -15,6 +16,8 @@ struct creating {
     struct arena program, message;
     struct patcher back;            /* of the document read, when results are given back to it */
     bool writing;
+    struct merge merge;             /* a mapping that consolidates: what it writes is known at the end */
+    bool merging;
 };
 
 const struct format *conversion_from(const struct conversion *c)
@@ -114,9 +117,12 @@ static int give_nothing(void *owner, struct node *target, struct problems *ps)
 /* Judged by one mapping, reported by the other. */
 static int report_message(struct creating *k, struct node *msg, struct outcome *outcome, struct problems *ps)
 {
-    int rc = run_message(k->judge, msg, k->reader.messages, &k->message, outcome, give_nothing, k, ps);
+    int rc = k->merging ? merge_message(&k->merge, msg, k->reader.messages, &k->message, outcome, ps)
+                        : run_message(k->judge, msg, k->reader.messages, &k->message, outcome, give_nothing, k, ps);
     if (rc >= STOP)
         return rc;
+    if (rc <= WARN)
+        message_give_back(k->judge, &k->message);
     struct node *said = outcome_node(&k->message, k->outcomes, msg, outcome);
     rc = run_report(k->run, msg, said, &k->message, give_message, k, ps);
     return rc <= WARN ? run_log(k->run, msg, said, &k->message, give_message, k, ps) : rc;
@@ -137,9 +143,12 @@ static int convert_message(struct creating *k, struct node *msg, struct problems
     struct conversion *c = k->c;
     struct outcome outcome = { 0 };
     int rc = k->judge ? report_message(k, msg, &outcome, ps)
-                      : run_message(k->run, msg, k->reader.messages, &k->message, &outcome, give_message, k, ps);
+           : k->merging ? merge_message(&k->merge, msg, k->reader.messages, &k->message, &outcome, ps)
+                        : run_message(k->run, msg, k->reader.messages, &k->message, &outcome, give_message, k, ps);
     if (c->back && rc <= WARN && outcome.kind < OUTCOME_SKIP)
         rc = give_back(k, ps);
+    if (rc <= WARN && !k->judge)
+        message_give_back(k->run, &k->message);
     if (c->judged)
         c->judged(c->owner, k->reader.messages, msg, &outcome);
     convert_findings(ps, &outcome, msg, k->reader.messages);
@@ -184,6 +193,10 @@ static int finish_writing(struct creating *k, struct problems *ps)
     if (rc > WARN)
         return rc;
     rc = open_writer(k, ps);
+    if (rc <= WARN && k->merging && !k->judge) {
+        rc = merge_write(&k->merge, &k->writer, ps);
+        k->c->written = pool_count(k->merge.pool);
+    }
     if (rc <= WARN)
         rc = writer_close(&k->writer, ps);
     return rc;
@@ -214,6 +227,43 @@ static int write_back(struct creating *k, struct problems *ps)
     return rc;
 }
 
+/* The documents that are there already. */
+static int read_documents(struct creating *k, const struct format *f, struct problems *ps)
+{
+    struct arena own;
+    struct reader r = { .source = k->c->original, .format = f, .limits = k->c->limits };
+    arena_init(&own, 0);
+    source_locate(k->c->original, ps);
+    int rc = reader_open(&r, &own, ps);
+    while (rc <= WARN && rc != END) {
+        struct node *msg = NULL;
+        rc = reader_read(&r, &k->message, &msg, ps);
+        if (rc == SKIP)
+            rc = STOP;                  /* a document that cannot be read cannot be updated */
+        if (rc <= WARN && rc != END)
+            rc = merge_load(&k->merge, msg, ps);
+        arena_reset(&k->message);
+    }
+    reader_close(&r);
+    arena_release(&own);
+    source_locate(k->c->input, ps);
+    return rc == END ? OK : rc;
+}
+
+/* The mapping that judges may be another than the one that writes a report of it. */
+static int open_merge(struct creating *k, struct problems *ps)
+{
+    struct conversion *c = k->c;
+    const struct mapping *m = c->judge ? c->judge : c->mapping;
+    struct run *r = c->judge ? k->judge : k->run;
+    if (!mapping_consolidates(m, c->direction))
+        return OK;
+    const struct format *f = c->direction == MAPPING_FORWARD ? m->right : m->left;
+    merge_open(&k->merge, r, f, c->limits, run_file(r));
+    k->merging = true;
+    return c->original ? read_documents(k, f, ps) : OK;
+}
+
 static struct run *new_run(struct conversion *c, const struct mapping *m, struct arena *a, struct problems *ps)
 {
     struct run *r = run_new(a, m, c->direction, c->outside, ps);
@@ -241,7 +291,9 @@ static int create(struct conversion *c, struct problems *ps)
         if (k.judge)
             run_source_file(k.judge, k.reader.file);
         patcher_init(&k.back, &k.reader, &k.program);
-        rc = read_all(&k, ps);
+        rc = open_merge(&k, ps);
+        if (rc <= WARN)
+            rc = read_all(&k, ps);
         if (rc <= WARN)
             rc = finish_writing(&k, ps);
         if (rc <= WARN && c->back)
@@ -249,6 +301,8 @@ static int create(struct conversion *c, struct problems *ps)
         if (c->ending)
             c->ending(c->owner, k.run);
         writer_drop(&k.writer);             /* nothing is left of one that was closed */
+        if (k.merging)
+            merge_close(&k.merge);
         reader_close(&k.reader);
     }
     if (k.run)
@@ -397,7 +451,8 @@ static int update(struct conversion *c, struct problems *ps)
 
 int convert_run(struct conversion *c, struct problems *ps)
 {
-    int rc = c->original ? update(c, ps) : create(c, ps);
+    bool merges = mapping_consolidates(c->judge ? c->judge : c->mapping, c->direction);
+    int rc = c->original && !merges ? update(c, ps) : create(c, ps);
     ps->message = 0;
     ps->locate = NULL;
     if (rc > WARN)

@@ -47,12 +47,12 @@ static struct table *table_of_rows(struct lookup *l, struct problems *ps)
     struct arena *a = l->work->arena;
     enum type *types = arena_zero(a, (t->ncolumns + 1) * sizeof *types);
     struct table_shape shape = { .name = t->name, .columns = t->columns, .types = types, .ncolumns = t->ncolumns };
+    table_text_types(t->rows, t->nrows, t->ncolumns, types);
     struct table *table = table_new(a, &shape);
     struct value *values = arena_zero(a, (t->ncolumns + 1) * sizeof *values);
     for (size_t i = 0; i < t->nrows; i++) {
         for (size_t c = 0; c < t->ncolumns; c++)
-            values[c] = (struct value){ .p = t->rows[i][c].p, .n = (uint32_t)t->rows[i][c].n, .at = VALUE_NO_PLACE,
-                                        .state = t->rows[i][c].n ? VALUE_PRESENT : VALUE_EMPTY };
+            values[c] = table_text_value(t->rows[i][c], types[c]);
         table_add(table, values, TABLE_REFUSE, (struct place){ .offset = PLACE_NO_OFFSET }, ps);
     }
     return table;

@@ -40,15 +40,19 @@ void back_scope(struct run *r, const struct scope *s)
     const struct frame *f = &r->frames[s->depth];
     struct node *source = f->side[side_read(r->direction)], *target = f->side[side_written(r->direction)];
     struct edits *before = r->edits;
+    bool direct = r->direct, changed = r->changed;
     if (r->judge_only || !source || run_dead(r) || !arrow_goes(r->mapping->arrow, r->direction))
         return;
     if (!target)                    /* a group that occurs once: where the rows wrote */
         target = dest_find(r, s->base[r->direction]);
     r->regs[s->back_base->reg] = source;
     r->edits = &r->back;
+    r->direct = false;
     for (size_t i = 0; i < s->nback && !run_dead(r); i++)
         give_back(r, &s->back[i], target);
     r->edits = before;
+    r->direct = direct;
+    r->changed = changed;           /* that of the side written counts */
 }
 
 void run_back(struct run *r, struct edits *edits)

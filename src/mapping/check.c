@@ -158,6 +158,12 @@ static void note_next(void *owner, struct expr *e)
     const struct expr **found = owner;
     if (e->kind == EXPR_CALL && strcmp(e->func->name, "next") == 0)
         *found = e;
+    if (e->kind == EXPR_PATH && e->root == ROOT_LET) {
+        const struct expr *inner = NULL;
+        expr_each(e->let->value, note_next, &inner);
+        if (inner)
+            *found = e;
+    }
 }
 
 static void check_no_next(struct checker *c, const struct item *it, struct expr *condition)
@@ -235,7 +241,7 @@ static void check_file_members(struct checker *c, const struct item *it)
     struct conditions x = { c, it };
     if (it->scope->depth == 0 || it->scope->total)
         return;
-    if (it->kind == ITEM_REQUIRE)
+    if (it->kind == ITEM_REQUIRE || it->kind == ITEM_RULE)
         expr_each(it->e[0], check_after, &x);
     for (int d = 0; d < 2 && it->kind == ITEM_ROW; d++)
         if (arrow_goes(it->arrow, (enum mapping_direction)d))
@@ -336,6 +342,8 @@ static void check_items(struct checker *c)
                 check_row(c, it);
             else if (it->kind == ITEM_REQUIRE)
                 check_require(c, it);
+            else if (it->kind == ITEM_RULE)
+                check_no_next(c, it, it->e[0]);
             else if (it->inner)
                 check_group(c, it);
         }

@@ -77,7 +77,7 @@ static bool is_exact(const struct item *it)
 static void add_scope(struct rows *r, const struct scope *s)
 {
     for (const struct item *it = s->items; it; it = it->next) {
-        if (it->kind == ITEM_REQUIRE)
+        if (it->kind == ITEM_REQUIRE || it->kind == ITEM_RULE)
             continue;
         ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
             .left = expr_source(it->conf, it->e[SIDE_LEFT]), .right = expr_source(it->conf, it->e[SIDE_RIGHT]), .how =

@@ -139,7 +139,7 @@ static const struct node *path_start(struct run *r, const struct expr *e, const 
     case ROOT_FILE:
         return r->files[e->side];
     case ROOT_OLD:
-        return r->frames[e->depth].old;
+        return e->before ? r->frames[e->depth].before : r->frames[e->depth].old;
     case ROOT_OUTCOME:
         return outcome_of(here);
     case ROOT_LET:
@@ -200,7 +200,7 @@ static void let_fill(struct run *r, const struct let *l, struct let_slot *slot)
     r->guard++;
     eval(r, l->value, here, &slot->value);
     r->guard--;
-    slot->id = f->id;
+    slot->id = l->uses_old ? f->old_id : f->id;
     slot->here = here;
     slot->missed = r->missed;
     r->missed = missed;
@@ -214,7 +214,7 @@ static void eval_let(struct run *r, const struct expr *e, struct val *out)
     const struct let *l = e->let;
     struct let_slot *slot = &r->lets[l->index];
     const struct frame *f = &r->frames[l->scope->depth];
-    if (slot->id != f->id || slot->here != f->side[l->side])
+    if (slot->id != (l->uses_old ? f->old_id : f->id) || slot->here != f->side[l->side])
         let_fill(r, l, slot);
     if (slot->missed) {
         r->missed = slot->missed;

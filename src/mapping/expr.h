@@ -78,6 +78,7 @@ struct expr {
     size_t nsteps;
     int side;
     uint32_t depth;                             /* ROOT_OLD: of its scope */
+    bool before;                                /* ROOT_OLD: as it was before this message */
     const struct group *group;                  /* SHAPE_NODE: the group; else the one that holds `field` */
     const struct field *field;
     const struct let *let;

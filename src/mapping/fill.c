@@ -86,7 +86,7 @@ static void mark_all(struct checker *c, enum mapping_direction d)
     struct marking m = { c, side_written(d) };
     for (struct scope *s = c->program->scopes; s; s = s->next)
         for (struct item *it = s->items; it; it = it->next) {
-            if (it->kind == ITEM_REQUIRE || !arrow_goes(it->arrow, d) || s->old_only)
+            if (it->kind == ITEM_REQUIRE || it->kind == ITEM_RULE || !arrow_goes(it->arrow, d) || s->old_only)
                 continue;
             if (it->kind == ITEM_ROW)
                 written_paths(it->e[m.side], mark_path, &m);

@@ -66,7 +66,7 @@ void load_names(const struct loader *l, struct scope *s, int side, struct names 
                          .here = s->side[side], .side = side };
 }
 
-static struct item *item_add(struct loader *l, struct scope *s, enum item_kind kind, struct statement *st)
+struct item *load_item(struct loader *l, struct scope *s, enum item_kind kind, struct statement *st)
 {
     struct item *it = arena_zero(l->arena, sizeof *it);
     it->kind = kind;
@@ -99,6 +99,12 @@ static bool has_total(const struct expr *e)
     return false;
 }
 
+static void note_old(void *owner, struct expr *e)
+{
+    if (e->kind == EXPR_PATH && (e->root == ROOT_OLD || (e->root == ROOT_LET && e->let->uses_old)))
+        *(bool *)owner = true;
+}
+
 static void load_let(struct loader *l, struct scope *s, struct statement *st)
 {
     struct parser p;
@@ -125,6 +131,7 @@ static void load_let(struct loader *l, struct scope *s, struct statement *st)
     *v = (struct let){ .name = st->tokens[1].text, .value = e, .scope = s, .index = l->program->nlets++, .side = side,
                        .conf = l->conf,
                        .token = st->tokens[1], .next = s->lets, .file_total = has_total(e) };
+    expr_each(e, note_old, &v->uses_old);
     s->lets = v;
 }
 
@@ -186,7 +193,7 @@ static void load_require(struct loader *l, struct scope *s, struct parser *p, st
     struct verdict v;
     if (!load_verdict(l, p, s, side, &v) || !parser_done(p) || !ok)
         return;
-    struct item *it = item_add(l, s, ITEM_REQUIRE, st);
+    struct item *it = load_item(l, s, ITEM_REQUIRE, st);
     it->arrow = arrow;
     it->e[0] = e;
     it->verdict = v;
@@ -196,25 +203,30 @@ static void load_require(struct loader *l, struct scope *s, struct parser *p, st
     note_mutant(l, MUTANT_REQUIRE, st);
 }
 
+/* `EXPR [descending], …` to the end of the statement; after a fault there are no keys. */
+void load_sort_keys(struct loader *l, struct parser *p, struct names *n, struct sort_key **keys, size_t *count)
+{
+    size_t cap = *count;
+    do {
+        struct expr *e = expr_parse(p, false);
+        if (!e || !expr_resolve(n, e, true))
+            return;
+        bool descending = parser_word(p, "descending");
+        ARENA_PUSH(l->arena, *keys, *count, cap) = (struct sort_key){ e, descending };
+    } while (parser_op(p, OP_COMMA));
+    parser_done(p);
+}
+
 static void load_sort(struct loader *l, struct scope *s, struct statement *st)
 {
     struct parser p;
     struct names n;
-    size_t cap = 0;
     parser_init(&p, l->arena, l->conf, st, l->ps);
     p.i = 1;
     load_names(l, s, s->depth == 0 ? SIDE_LEFT : SIDE_RIGHT, &n);
     if (s->depth == 0 && l->mapping->left->nmessages)
         n.here = l->mapping->left->messages[0];
-    do {
-        struct expr *e = expr_parse(&p, false);
-        if (!e || !expr_resolve(&n, e, true))
-            return;
-        bool descending = parser_word(&p, "descending");
-        ARENA_PUSH(l->arena, s->sorts, s->nsorts, cap) = (struct sort_key){ e, descending };
-    } while (parser_op(&p, OP_COMMA));
-    if (!parser_done(&p))
-        return;
+    load_sort_keys(l, &p, &n, &s->sorts, &s->nsorts);
     if (s->depth == 0) {
         l->program->buffers = true;
         conf_problem(l->conf, &st->tokens[0], PROBLEM_WARNING, "MAP_SORT", l->ps, NULL,
@@ -345,7 +357,7 @@ static void load_row(struct loader *l, struct scope *s, struct statement *st)
     struct expr *right = expr_parse(&p, true);
     if (!right || !parser_done(&p) || !header_allows(l, t, arrow))
         return;
-    struct item *it = item_add(l, s, st->has_block ? ITEM_GROUP : ITEM_ROW, st);
+    struct item *it = load_item(l, s, st->has_block ? ITEM_GROUP : ITEM_ROW, st);
     it->e[SIDE_LEFT] = left;
     it->e[SIDE_RIGHT] = right;
     it->arrow = arrow;
@@ -381,12 +393,6 @@ static void load_directed(struct loader *l, struct scope *s, struct statement *s
         load_policy(l, s, &p, st, right, !right);
 }
 
-static void load_consolidate(struct loader *l, struct statement *st)
-{
-    load_fail(l, &st->tokens[0], "MAP_CONSOLIDATE", NULL, "line %u: consolidate cannot be run by this version",
-              st->tokens[0].line);
-}
-
 static bool starts_row(const struct statement *st)
 {
     if (st->n < 2)
@@ -416,7 +422,7 @@ void load_statement(struct loader *l, struct scope *s, struct statement *st)
     else if (token_is(w, "sort"))
         load_sort(l, s, st);
     else if (token_is(w, "consolidate") && st->has_block)
-        load_consolidate(l, st);
+        load_consolidate(l, s, st);
     else if (token_is(w, "new") || token_is(w, "missing") || token_is(w, "order")) {
         p.i = 0;
         load_policy(l, s, &p, st, true, true);

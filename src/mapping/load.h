@@ -55,6 +55,11 @@ void load_statement(struct loader *l, struct scope *s, struct statement *st);
 void load_fail(struct loader *l, const struct token *t, const char *code, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 void note_mutant(struct loader *l, int kind, const struct statement *st);
+struct item *load_item(struct loader *l, struct scope *s, enum item_kind kind, struct statement *st);
+void load_sort_keys(struct loader *l, struct parser *p, struct names *n, struct sort_key **keys, size_t *count);
+
+/* consolidate.c */
+void load_consolidate(struct loader *l, struct scope *s, struct statement *st);
 
 /* policy.c */
 bool load_verdict(struct loader *l, struct parser *p, struct scope *s, int side, struct verdict *v);

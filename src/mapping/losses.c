@@ -196,7 +196,7 @@ static void list_items(struct lister *l)
             l->item = it;
             if (gives_back(l->mapping, it))
                 list_back(l, it);
-            if (it->kind == ITEM_REQUIRE || !arrow_goes(it->arrow, l->d))
+            if (it->kind == ITEM_REQUIRE || it->kind == ITEM_RULE || !arrow_goes(it->arrow, l->d))
                 continue;
             if (it->kind == ITEM_ROW) {
                 list_row(l, it);

@@ -332,11 +332,13 @@ static bool resolve_let(struct names *n, struct expr *e, struct let *l)
 
 static bool resolve_special(struct names *n, struct expr *e)
 {
-    if (slice_is(e->name, "old")) {
+    e->before = slice_is(e->name, "before");
+    if (slice_is(e->name, "old") || e->before) {
         int written = n->mapping->arrow == ARROW_BOTH ? 1 - n->side : n->mapping->arrow == ARROW_LEFT ? SIDE_LEFT
                     : SIDE_RIGHT;
         const struct group *g = n->scope->side[n->scope->old_only ? SIDE_LEFT : written];
         e->root = ROOT_OLD;
+        n->scope->reads_old = true;
         e->depth = n->scope->depth;
         return resolve_steps(n, e, g);
     }
@@ -391,7 +393,8 @@ static bool resolve_dollar(struct names *n, struct expr *e)
             n->mapping->tables[i].used = true;
             return resolve_table(n, e, i);
         }
-    if (slice_is(e->name, "old") || slice_is(e->name, "outcome") || slice_is(e->name, "state"))
+    if (slice_is(e->name, "old") || slice_is(e->name, "before") || slice_is(e->name, "outcome") ||
+        slice_is(e->name, "state"))
         return resolve_special(n, e);
     return no_name(n, e);
 }

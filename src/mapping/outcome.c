@@ -92,19 +92,29 @@ static void add_problem(struct arena *a, struct node *n, const struct finding *f
     set(p, PROBLEM_TIME, f->time.n ? f->time : o->time);
 }
 
+static void add_tried(struct arena *a, struct node *o, const struct tried *t)
+{
+    struct node *n = node_add(a, o, o->group->groups[1]);
+    set(n, 0, t->key);
+    set(n, 1, t->code);
+    set(n, 2, t->text);
+}
+
 struct node *outcome_node(struct arena *a, const struct format *f, struct node *message, const struct outcome *o)
 {
     const struct group *g = f->file_group->groups[0];
     struct node *n = node_new(a, g, message);
     const struct finding *worst = deciding(o, message);
     set(n, 0, slice_of(outcome_states[o->kind]));
-    if (worst) {
+    if (worst)
         set(n, 1, worst->code);
-        set(n, 2, worst->code);
-    }
+    set(n, 2, o->reason.n || !worst ? o->reason : worst->code);
     set(n, 3, joined_texts(a, o));
     for (const struct finding *x = o->first; x; x = x->next)
         add_problem(a, n, x, o, message);
+    for (const struct tried *t = o->tried; t; t = t->next)
+        if (t->kind == TRIED_FAILED && !t->line.n)
+            add_tried(a, n, t);
     message->outcome = n;
     return n;
 }

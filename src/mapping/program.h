@@ -26,6 +26,7 @@ struct let {
     uint32_t index;                 /* its slot at run time */
     int side;                       /* whose instance its names start from */
     bool used, file_total;          /* of the file, with totals over messages: known at the end */
+    bool uses_old;                  /* another candidate of consolidate gives it another value */
     const struct conf *conf;
     struct token token;
     struct let *next;
@@ -40,7 +41,8 @@ struct verdict {
     struct template *text;          /* NULL = none */
 };
 
-enum item_kind { ITEM_ROW, ITEM_GROUP, ITEM_REQUIRE };
+/* A rule is a gate, match, check or none of a consolidate block. */
+enum item_kind { ITEM_ROW, ITEM_GROUP, ITEM_REQUIRE, ITEM_RULE };
 
 struct item {
     enum item_kind kind;
@@ -72,6 +74,23 @@ struct sort_key {
     bool descending;
 };
 
+/* `A = $old/B` in a match: a key finds the candidates. */
+struct term {
+    struct expr *read, *old;
+};
+
+struct consolidate {
+    enum mapping_direction direction;
+    struct item **gates, *match, **checks;
+    size_t ngates, nchecks, cap_gates, cap_checks;
+    struct verdict none;            /* candidates, but none passed */
+    struct sort_key *sorts;
+    size_t nsorts;
+    struct term *terms;
+    struct expr **rest;             /* of the match: asked of each candidate */
+    size_t nterms, nrest, cap_terms, cap_rest;
+};
+
 struct op;
 
 struct scope {
@@ -86,9 +105,11 @@ struct scope {
     size_t nsorts;
     size_t nkeys;
     bool uses_last;
+    bool reads_old;                 /* something in it names its $old */
     bool old_only;                  /* `missing { … }`: both sides are the instance that is written */
     bool total;                     /* `/. => X`: once, after the messages */
     bool report;                    /* its left side lies in $outcome */
+    struct consolidate *consolidate;    /* NULL = aligned by key or position */
     struct op *ops[2];              /* per direction */
     size_t nops[2], nrequires[2];
     struct dest *base[2];           /* per direction: the instance that is written */

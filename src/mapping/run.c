@@ -152,9 +152,10 @@ static void loop_enter(struct loop *l, const struct node *read, struct node *mad
     f->side[from] = (struct node *)(uintptr_t)read;
     f->side[1 - from] = made;
     f->old = NULL;
+    f->before = NULL;
     f->position = r->position = l->position;
     f->last = r->last = l->last;
-    f->id = ++r->next_id;
+    frame_begin(r, f);
 }
 
 /* What a bare path of the predicate asks of the instance that was built: InvoiceRow[Type = "Normal" and ProductId]. */
@@ -413,7 +414,7 @@ static void outcome_without_skips(struct outcome *o)
 }
 
 /* A pair that was skipped does not hold back the others; reject and wait do. */
-static int run_verdict(struct run *r)
+int run_verdict(struct run *r)
 {
     if (run_dead(r))
         return r->stop;
@@ -511,7 +512,7 @@ int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, 
     run_begin(r, NULL, r->number, a, &own, ps);
     r->edits = NULL;
     r->finishing = true;
-    r->frames[0].id = ++r->next_id;
+    frame_begin(r, &r->frames[0]);
     run_file_rows(r);
     int rc = give_sorted(r, give, owner);
     if (rc >= SKIP)

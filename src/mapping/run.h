@@ -27,8 +27,10 @@ struct val {
 struct frame {
     struct node *side[2];
     struct node *old;
+    const struct node *before;      /* $before: `old` as it was before this message */
     uint32_t position, last;
     uint64_t id;                    /* a new one for each instance: lets of another are stale */
+    uint64_t old_id;                /* the same for lets that read $old */
 };
 
 struct let_slot {
@@ -73,6 +75,19 @@ struct buffered {
     size_t index;
 };
 
+/* What the judging pass of a merge chose, for the pass that writes. */
+struct decision {
+    const struct scope *scope;
+    const struct node *read;
+    struct node *chosen;            /* as it was before the message; NULL = a new one */
+    struct decision *next;
+};
+
+/* A node of a document and the one that stands for it in the copy that rows change. */
+struct twin {
+    struct node *original, *copy;
+};
+
 struct run {
     struct arena *arena;            /* of the batch */
     struct arena *a;                /* of the message */
@@ -108,6 +123,11 @@ struct run {
     bool note_taken;
     struct node **taken;            /* instances that the group rows took, as they came */
     size_t ntaken, cap_taken;
+    bool direct;                    /* a merge: rows change a copy of the document at once, nothing goes to `edits` */
+    bool changed;                   /* a merge: some row wrote what was not so */
+    struct twin *twins;             /* by node->mark - 1, in the document and in its copy */
+    size_t ntwins;
+    struct decision *decisions, *last_decision, *next_decision;
     enum { PASS_ALL, PASS_EARLY, PASS_LATE } pass;  /* update mode: fallbacks compare with what the other rows made */
     struct left_out *left_out;      /* instances that a require left out in the early pass */
     struct node *old_file;          /* update mode: of the original */
@@ -128,6 +148,12 @@ struct attached {
     struct slice name, bytes;
     struct attached *next;
 };
+
+/* Another instance: what lets hold of the one before is stale. */
+static inline void frame_begin(struct run *r, struct frame *f)
+{
+    f->id = f->old_id = ++r->next_id;
+}
 
 /* value.c */
 static inline struct val val_nothing(void)
@@ -210,7 +236,41 @@ void finding_disagree(struct run *r, const struct item *item, const struct node 
                       const struct value *after);
 void finding_engine(struct run *r, enum outcome_kind kind, const char *code, const struct node *n, struct slice text);
 
+/* consolidate.c */
+typedef void candidate_each(void *owner, struct slice key, void (*take)(void *to, struct node *n), void *to);
+/* Whether these rules of a scope hold in this run. */
+const struct consolidate *consolidates(const struct run *r, const struct scope *s);
+/* The key that a match finds candidates by: of the instance read, or of a document (`old` is set in the frame). */
+struct slice match_key(struct run *r, const struct scope *s, bool old, struct arena *a);
+/* The document, or line of one, that the instance at hand goes into; NULL = a new one.  Says why to the outcome. */
+struct node *consolidate_choose(struct run *r, const struct scope *s, candidate_each *each, void *owner);
+/* `$old` is another one from now on. */
+static inline void frame_old(struct run *r, struct frame *f, struct node *old, const struct node *before)
+{
+    f->old = old;
+    f->before = before;
+    f->old_id = ++r->next_id;
+}
+
+/* The node that stands for it before this message: n itself where nothing was copied; NULL when it is new. */
+struct node *twin_original(const struct run *r, struct node *n);
+struct node *twin_copy(const struct run *r, struct node *original);
+/* What the judging pass found is kept for the pass that writes. */
+void decision_keep(struct run *r, const struct scope *s, const struct node *read, struct node *chosen);
+struct node *decision_next(struct run *r, const struct scope *s, const struct node *read);
+
 /* update.c */
+/* The instance that is read of a message pair is at hand from now on; then its $old is set. */
+void update_enter(struct run *r, const struct scope *s, struct node *read, uint32_t position);
+/* Its rows write into `document`, NULL: into a new one.  Gives the document, NULL when a require leaves it out. */
+struct node *update_document(struct run *r, const struct op *op, struct node *document);
+/* The message pair of a group of this side. */
+const struct op *pair_for(const struct run *r, const struct group *g, int side);
+/* Several rows wrote a field: the later has won. */
+void settle_shared(struct run *r);
+/* The key rows' values; n 0 when all of them are nothing. */
+struct slice instance_key(struct run *r, const struct scope *s, int side, struct node *n);
+bool has_keys(const struct run *r, const struct scope *s);
 /* A new instance below an old parent, as an edit; and an old value that changes. */
 struct node *update_insert(struct run *r, struct node *parent, const struct group *g, struct node *after);
 void update_set(struct run *r, struct node *n, const struct field *f, const struct value *v);
@@ -224,6 +284,8 @@ void run_op_value(struct run *r, const struct op *op, struct node *here);
 /* The value that a path gives when it did not fit its type, else NULL; and how a row carries it on. */
 const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here);
 void copy_lax(struct run *r, const struct op *op, const struct value *v);
+/* What the judging of all pairs comes to: OK or SKIP. */
+int run_verdict(struct run *r);
 bool run_dead(const struct run *r);
 
 void run_begin(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
@@ -244,6 +306,7 @@ void run_file_rows(struct run *r);
 void run_totals(struct run *r, const struct node *message);
 
 /* sort.c */
+void sort_buffered(struct buffered *list, size_t n, const struct sort_key *keys, size_t nkeys);
 void sort_list(struct run *r, const struct scope *s, struct node_list *list);
 void keep_sorted(struct run *r, struct node *target);
 int give_sorted(struct run *r, mapping_give *give, void *owner);

@@ -151,7 +151,7 @@ void run_source_file(struct run *r, const struct node *file)
         r->ps = &none;
     r->files[side_read(r->direction)] = file;
     r->frames[0].side[side_read(r->direction)] = (struct node *)(uintptr_t)file;
-    r->frames[0].id = ++r->next_id;
+    frame_begin(r, &r->frames[0]);
     run_file_rows(r);
     r->ps = ps;
 }
@@ -220,7 +220,7 @@ struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direc
     r->file = node_new(a, (d == MAPPING_FORWARD ? m->right : m->left)->file_group, NULL);
     r->files[side_written(d)] = r->file;
     r->frames[0].side[side_written(d)] = r->file;
-    r->frames[0].id = ++r->next_id;
+    frame_begin(r, &r->frames[0]);
     r->regs[r->program->file->base[d]->reg] = r->file;
     if (judge_file(r, true, ps) != OK)
         return NULL;

@@ -21,6 +21,13 @@ static int compare(const void *a, const void *b, void *owner)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+void sort_buffered(struct buffered *list, size_t n, const struct sort_key *keys, size_t nkeys)
+{
+    struct order order = { keys, nkeys };
+    if (n > 1 && nkeys)
+        qsort_r(list, n, sizeof *list, compare, &order);
+}
+
 static struct val *keys_of(struct run *r, const struct scope *s, const struct node *here, struct arena *a)
 {
     struct val *keys = arena_alloc(a, s->nsorts * sizeof *keys);
@@ -37,16 +44,16 @@ static struct val *keys_of(struct run *r, const struct scope *s, const struct no
 
 void sort_list(struct run *r, const struct scope *s, struct node_list *list)
 {
-    struct order order = { s->sorts, s->nsorts };
     size_t n = 0;
     if (list->n < 2)
         return;
     struct buffered *all = arena_alloc(r->a, list->n * sizeof *all);
     for (struct node *c = list->first; c; c = c->next, n++)
         all[n] = (struct buffered){ c, keys_of(r, s, c, r->a), n };
-    qsort_r(all, n, sizeof *all, compare, &order);
+    sort_buffered(all, n, s->sorts, s->nsorts);
     for (size_t i = 0; i < n; i++) {
         all[i].target->next = i + 1 < n ? all[i + 1].target : NULL;
+        r->changed |= all[i].index != i;
         all[i].target->position = (uint32_t)i + 1;
     }
     list->first = all[0].target;
@@ -64,9 +71,7 @@ void keep_sorted(struct run *r, struct node *target)
 
 int give_sorted(struct run *r, mapping_give *give, void *owner)
 {
-    struct order order = { r->program->file->sorts, r->program->file->nsorts };
-    if (r->nkept > 1)
-        qsort_r(r->kept, r->nkept, sizeof *r->kept, compare, &order);
+    sort_buffered(r->kept, r->nkept, r->program->file->sorts, r->program->file->nsorts);
     for (size_t i = 0; i < r->nkept; i++) {
         int rc = give(owner, r->kept[i].target, r->ps);
         if (rc >= SKIP)

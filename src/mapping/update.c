@@ -1,6 +1,9 @@
 /*
  * update - the written side exists: what differs becomes edits of it, nothing else does (LANGUAGE.md section 4)
  *
+ * In a merge (pool.c) the written side is a copy of the document: there the changes are made at once, in two passes
+ * over the message, one that judges and one that writes.
+ *
  * Limits: `order follow` puts new instances behind their predecessor; known ones are not moved.
  */
 #include "run.h"
@@ -14,7 +17,33 @@ void update_set(struct run *r, struct node *n, const struct field *f, const stru
     if (lax && now->n == v->n && (v->n == 0 || memcmp(now->p, v->p, v->n) == 0) &&
         (now->form & VALUE_LAX) == (v->form & VALUE_LAX))
         return;
+    r->changed = true;
+    if (r->direct) {
+        *node_value(n, f) = *v;
+        node_value(n, f)->at = VALUE_NO_PLACE;
+        return;
+    }
     edit_set(r->edits, n, f, v);
+}
+
+static void list_remove(struct node_list *list, const struct node *n)
+{
+    struct node *c = list->first;
+    *list = (struct node_list){ 0 };
+    for (struct node *next; c; c = next) {
+        next = c->next;
+        if (c != n)
+            node_append(n->parent, c);
+    }
+}
+
+static void update_remove(struct run *r, struct node *n)
+{
+    r->changed = true;
+    if (!r->direct)
+        edit_delete(r->edits, n);
+    else if (n->parent)
+        list_remove(node_list(n->parent, n->group), n);
 }
 
 /* ---- value rows ------------------------------------------------------------------------------------------------- */
@@ -136,9 +165,14 @@ static void enter(struct run *r, const struct scope *s, struct node *read, struc
     f->side[side_read(r->direction)] = read;
     f->side[side_written(r->direction)] = old;
     f->old = old;
+    f->before = old;
+    if (r->direct && !r->judge_only && old) {
+        f->before = twin_original(r, old);
+        f->old = s->reads_old ? node_copy(r->a, old, old->parent) : old;
+    }
     f->position = r->position = position;
     f->last = r->last = last;
-    f->id = ++r->next_id;
+    frame_begin(r, f);
 }
 
 static void clear_regs(struct run *r, const struct scope *s)
@@ -160,7 +194,7 @@ static bool is_left_out(const struct run *r, const struct scope *s, const struct
 /* Judged in the early pass, when $old is as it was. */
 static bool passes(struct run *r, const struct scope *s, const struct node *read)
 {
-    if (r->pass == PASS_LATE)
+    if (r->pass == PASS_LATE || r->rows_only)
         return !is_left_out(r, s, read);
     if (judge_scope(r, s, r->direction) < OUTCOME_SKIP)
         return true;
@@ -183,6 +217,8 @@ static void update_aligned(struct run *r, const struct scope *s, struct node *re
 
 static void verdict_or(struct run *r, const struct verdict *v, const struct node *n, bool refuse, const char *code)
 {
+    if (r->rows_only)
+        return;                     /* said by the pass that judges */
     if (v->given)
         finding_verdict(r, v, n, NULL);
     else if (refuse)
@@ -197,22 +233,34 @@ static void construct_last(struct run *r, const struct expr *into, struct node *
         construct(r, into->steps[into->nsteps - 1].preds, made);
 }
 
+/* May the side written get it?  Says so, or why not. */
+static bool new_allowed(struct run *r, const struct scope *s, struct node *read)
+{
+    const struct policy *p = &s->policy[r->direction];
+    if (p->when_new != NEW_ADD) {
+        verdict_or(r, &p->new_verdict, read, p->when_new == NEW_REJECT, "NEW_REFUSED");
+        return false;
+    }
+    if (!passes(r, s, read))
+        return false;
+    if (p->new_verdict.given)
+        verdict_or(r, &p->new_verdict, read, false, NULL);
+    return true;
+}
+
 /* An instance that only the side read has. */
 static struct node *add_new(struct run *r, const struct op *op, const struct scope *s, struct node *read,
                             struct node *parent, struct node *after)
 {
-    const struct policy *p = &s->policy[r->direction];
     enum mapping_direction d = r->direction;
     clear_regs(r, s);
-    if (p->when_new != NEW_ADD) {
-        verdict_or(r, &p->new_verdict, read, p->when_new == NEW_REJECT, "NEW_REFUSED");
+    if (!new_allowed(r, s, read))
+        return NULL;
+    if (r->judge_only) {
+        run_scope(r, s);
         return NULL;
     }
-    if (judge_scope(r, s, d) >= OUTCOME_SKIP)
-        return NULL;
     taken_note(r, read);
-    if (p->new_verdict.given)
-        finding_verdict(r, &p->new_verdict, read, NULL);
     struct node *into = parent ? parent : dest_node(r, op->dest);
     struct node *made = node_is_new(into) ? node_add(r->a, into, s->side[side_written(d)]) : update_insert(r, into,
             s->side[side_written(d)], after);
@@ -232,9 +280,9 @@ static void keep_missing(struct run *r, const struct scope *s, struct node *old)
     enter(r, s, NULL, old, 1, 1);
     if (p->missing_verdict.given || p->when_missing == MISSING_REJECT)
         verdict_or(r, &p->missing_verdict, old, p->when_missing == MISSING_REJECT, "MISSING_REFUSED");
-    if (p->when_missing == MISSING_REMOVE)
-        edit_delete(r->edits, old);
-    if (p->when_missing != MISSING_ROWS)
+    if (p->when_missing == MISSING_REMOVE && !r->judge_only)
+        update_remove(r, old);
+    if (p->when_missing != MISSING_ROWS || r->judge_only)
         return;
     const struct scope *rows = p->missing_rows;
     clear_regs(r, rows);
@@ -252,13 +300,13 @@ static void keep_missing(struct run *r, const struct scope *s, struct node *old)
 /* ---- alignment -------------------------------------------------------------------------------------------------- */
 
 /* The key rows' values of an instance; n 0 when all of them are nothing: then it equals no other. */
-static struct slice instance_key(struct run *r, const struct scope *s, int side, struct node *n)
+struct slice instance_key(struct run *r, const struct scope *s, int side, struct node *n)
 {
     struct slice key = slice_none();
     bool any = false;
     struct frame *f = &r->frames[s->depth];
     f->side[side] = n;
-    f->id = ++r->next_id;
+    frame_begin(r, f);
     for (const struct item *it = s->items; it; it = it->next) {
         struct val v;
         if (it->kind != ITEM_ROW || !it->key || !arrow_goes(it->arrow, r->direction))
@@ -276,7 +324,7 @@ static struct slice instance_key(struct run *r, const struct scope *s, int side,
     return any ? key : (struct slice){ "", 0 };
 }
 
-static bool has_keys(const struct run *r, const struct scope *s)
+bool has_keys(const struct run *r, const struct scope *s)
 {
     for (const struct item *it = s->items; it; it = it->next)
         if (it->kind == ITEM_ROW && it->key && arrow_goes(it->arrow, r->direction))
@@ -376,6 +424,94 @@ static void update_loop(struct run *r, const struct op *op, const struct node *h
     update_pairs(&p);
 }
 
+/* ---- lines that consolidate ------------------------------------------------------------------------------------- */
+
+/* The instances of a document as it was before this message, by what the match compares. */
+struct candidates {
+    struct pairing *p;
+    struct map index;
+    uint32_t *next;
+    bool ready;
+};
+
+static void index_candidates(struct candidates *c)
+{
+    struct run *r = c->p->r;
+    const struct scope *s = c->p->scope;
+    struct frame *f = &r->frames[s->depth];
+    c->ready = true;
+    c->next = arena_zero(r->a, (c->p->nold + 1) * sizeof *c->next);
+    map_init(&c->index, r->a);
+    for (size_t i = c->p->nold; i-- > 0;) {
+        frame_old(r, f, c->p->old[i], c->p->old[i]);
+        struct map_entry *e = map_at(&c->index, match_key(r, s, true, r->a));
+        c->next[i] = (uint32_t)(uintptr_t)e->value;
+        e->value = (void *)(uintptr_t)(i + 1);
+    }
+}
+
+static void each_candidate(void *owner, struct slice key, void (*take)(void *to, struct node *n), void *to)
+{
+    struct candidates *c = owner;
+    if (!c->ready)
+        index_candidates(c);
+    for (uint32_t at = (uint32_t)(uintptr_t)map_get(&c->index, key); at; at = c->next[at - 1])
+        take(to, c->p->old[at - 1]);
+}
+
+/* `$old` is the instance with what earlier ones did to it, `$before` without. */
+static void merge_into(struct run *r, const struct scope *s, struct node *read, struct node *chosen)
+{
+    struct frame *f = &r->frames[s->depth];
+    struct node *now = r->judge_only ? chosen : twin_copy(r, chosen);
+    f->side[side_written(r->direction)] = now;
+    frame_old(r, f, r->judge_only ? chosen : node_copy(r->a, now, now->parent), chosen);
+    update_aligned(r, s, read, now, true);
+}
+
+static void note_chosen(struct pairing *p, const struct node *chosen)
+{
+    for (size_t i = 0; i < p->nold && p->scope->policy[p->r->direction].missing_given; i++)
+        p->taken[i] = p->taken[i] || p->old[i] == chosen;
+}
+
+static void merge_loop(struct run *r, const struct op *op, const struct node *here, struct node *document)
+{
+    const struct scope *s = op->item->inner;
+    struct pairing p = { .r = r, .op = op, .scope = s };
+    struct candidates c = { .p = &p };
+    struct node *before = twin_original(r, document);
+    path_each(r, op->from, here, collect_read, &p);
+    if (before)
+        path_each(r, op->into, before, collect_old, &p);
+    p.taken = arena_zero(r->a, (p.nold + 1) * sizeof *p.taken);
+    for (size_t i = 0; i < p.nread && !run_dead(r); i++) {
+        enter(r, s, p.read[i], NULL, (uint32_t)i + 1, (uint32_t)p.nread);
+        struct node *chosen = r->judge_only ? consolidate_choose(r, s, each_candidate, &c)
+                                            : decision_next(r, s, p.read[i]);
+        if (r->judge_only)
+            decision_keep(r, s, p.read[i], chosen);
+        note_chosen(&p, chosen);
+        if (chosen)
+            merge_into(r, s, p.read[i], chosen);
+        else if (r->pass != PASS_LATE)
+            add_new(r, op, s, p.read[i], NULL, NULL);
+    }
+    for (size_t i = 0; i < p.nold && s->policy[r->direction].missing_given && r->pass != PASS_LATE; i++)
+        if (!p.taken[i] && (r->judge_only || twin_copy(r, p.old[i])))
+            keep_missing(r, s, r->judge_only ? p.old[i] : twin_copy(r, p.old[i]));
+}
+
+/* A document that lines were added to is put in order. */
+static void sort_written(struct run *r, const struct op *op)
+{
+    const struct scope *s = op->item->inner;
+    struct node *holder = s->nsorts && r->direct && !r->judge_only && r->direction == MAPPING_FORWARD && op->dest
+        ? dest_find(r, op->dest) : NULL;
+    if (holder)
+        sort_list(r, s, node_list(holder, s->side[side_written(r->direction)]));
+}
+
 /* The group occurs once on the written side. */
 static void update_single(struct run *r, const struct op *op, const struct node *here)
 {
@@ -391,18 +527,22 @@ static void update_single(struct run *r, const struct op *op, const struct node 
         keep_missing(r, s, old);
 }
 
-static void update_group(struct run *r, const struct op *op, const struct node *here, const struct node *old)
+static void update_group(struct run *r, const struct op *op, const struct node *here, struct node *old)
 {
     uint32_t position = r->position, last = r->last, depth = r->depth;
     r->counts[op->item->index]++;
     r->depth = op->item->inner->depth;
-    if (op->loops)
+    if (op->loops && consolidates(r, op->item->inner))
+        merge_loop(r, op, here, old);
+    else if (op->loops)
         update_loop(r, op, here, old);
     else
         update_single(r, op, here);
     r->depth = depth;
     r->position = position;
     r->last = last;
+    if (op->loops)
+        sort_written(r, op);
 }
 
 /* ---- results given back ----------------------------------------------------------------------------------------- */
@@ -430,24 +570,24 @@ void update_scope(struct run *r, const struct scope *s)
         const struct op *op = &s->ops[d][i];
         if (op->code == OP_GROUP)
             update_group(r, op, here, old);
-        else
+        else if (!r->judge_only)
             update_value(r, op, here, old);
     }
-    if (s->nback)
+    if (s->nback && !r->judge_only)
         back_updated(r, s, last);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
 /* The rows that several others share are settled at the end: the later one has won. */
-static void settle_shared(struct run *r)
+void settle_shared(struct run *r)
 {
     for (struct created *c = r->created; c; c = c->next)
         if (!node_is_new(c->node))
             update_set(r, c->node, c->field, &c->value);
 }
 
-static const struct op *pair_for(const struct run *r, const struct group *g, int side)
+const struct op *pair_for(const struct run *r, const struct group *g, int side)
 {
     const struct scope *file = r->program->file;
     enum mapping_direction d = r->direction;
@@ -482,6 +622,45 @@ static void update_pair(struct run *r, const struct op *op, struct node *old, st
     else if (old)
         keep_missing(r, s, old);
     r->depth = 0;
+}
+
+/* ---- merging ---------------------------------------------------------------------------------------------------- */
+
+static struct node *new_document(struct run *r, const struct op *op, struct node *read)
+{
+    const struct scope *s = op->item->inner;
+    int written = side_written(r->direction);
+    if (!new_allowed(r, s, read))
+        return NULL;
+    taken_note(r, read);
+    struct node *made = node_new(r->a, s->side[written], r->file);
+    node_mark_new(made);
+    construct_last(r, op->into, made);
+    r->frames[s->depth].side[written] = made;
+    r->regs[s->base[r->direction]->reg] = made;
+    run_scope(r, s);
+    return made;
+}
+
+void update_enter(struct run *r, const struct scope *s, struct node *read, uint32_t position)
+{
+    enter(r, s, read, NULL, position, 0);
+    clear_regs(r, s);
+}
+
+struct node *update_document(struct run *r, const struct op *op, struct node *document)
+{
+    const struct scope *s = op->item->inner;
+    struct node *read = r->frames[s->depth].side[side_read(r->direction)];
+    if (!document)
+        return new_document(r, op, read);
+    r->frames[s->depth].side[side_written(r->direction)] = document;
+    if (!passes(r, s, read))
+        return NULL;
+    taken_note(r, read);
+    r->regs[s->base[r->direction]->reg] = document;
+    update_scope(r, s);
+    return document;
 }
 
 /* ---- fallbacks -------------------------------------------------------------------------------------------------- */

@@ -109,6 +109,11 @@ struct node *update_insert(struct run *r, struct node *parent, const struct grou
 {
     struct node *n = node_new(r->a, g, parent);
     n->mark = MARK_NEW;
+    r->changed = true;
+    if (r->direct) {
+        node_insert(parent, n, after);
+        return n;
+    }
     edit_insert(r->edits, n, parent, after);
     ARENA_PUSH(r->a, r->made, r->nmade, r->cap_made) = n;
     return n;

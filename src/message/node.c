@@ -25,6 +25,21 @@ void node_append(struct node *parent, struct node *child)
     list->last = child;
 }
 
+void node_insert(struct node *parent, struct node *child, struct node *after)
+{
+    struct node_list *list = node_list(parent, child->group);
+    if (!after || after == list->last) {
+        node_append(parent, child);
+        return;
+    }
+    child->parent = parent;
+    child->next = after->next;
+    after->next = child;
+    list->n++;
+    for (struct node *n = after; n->next; n = n->next)
+        n->next->position = n->position + 1;
+}
+
 struct node *node_add(struct arena *a, struct node *parent, const struct group *g)
 {
     struct node *n = node_new(a, g, parent);

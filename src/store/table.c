@@ -163,6 +163,29 @@ static struct table_index *index_for(struct table *t, const int *columns, size_t
     return x;
 }
 
+static bool is_yes_no(struct slice s)
+{
+    return slice_is(s, "yes") || slice_is(s, "no");
+}
+
+void table_text_types(struct slice *const *rows, size_t nrows, size_t n, enum type *types)
+{
+    for (size_t c = 0; c < n; c++) {
+        size_t i = 0;
+        while (i < nrows && is_yes_no(rows[i][c]))
+            i++;
+        types[c] = nrows && i == nrows ? TYPE_BOOLEAN : TYPE_TEXT;
+    }
+}
+
+struct value table_text_value(struct slice text, enum type type)
+{
+    if (type == TYPE_BOOLEAN)
+        text = slice_is(text, "yes") ? SLICE("true") : SLICE("false");
+    return (struct value){ .p = text.p, .n = (uint32_t)text.n, .at = VALUE_NO_PLACE,
+                           .state = text.n ? VALUE_PRESENT : VALUE_EMPTY };
+}
+
 struct table *table_new(struct arena *a, const struct table_shape *shape)
 {
     struct table *t = arena_zero(a, sizeof *t);

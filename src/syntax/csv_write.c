@@ -134,6 +134,8 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
                                .hint = SLICE("write `replace \";\" \",\"` or `quote \"\\\"\"` in the format") };
         return live_problem(n, f, arena_copy(a, (struct slice){ p, len }), PLACE_NO_OFFSET, &fault, a, ps);
     }
+    if (len == 0 && f->type != TYPE_TEXT && !quote)
+        return OK;                  /* 0 in letters */
     if (d->quoting && (special || quote || len == 0 || is_blank(p[0]) || is_blank(p[len - 1]) || d->quote_all))
         quote_from(out, start, (char)d->quote);
     return OK;

@@ -271,7 +271,19 @@ static void test_syntax(void **state)
     row("=>", "    Name => Customer/Name extra words", "nothing may follow here [MAP_SYNTAX]");
     row("=>", "    concat(Name, => Customer/Name)", "an expression is expected here");
     row("=>", "    consolidate {\n        gate Name else X\n    }",
-        "line 4: consolidate cannot be run by this version [MAP_CONSOLIDATE]");
+        "the block does not say what to look among [MAP_CONSOLIDATE]");
+    row("=>", "    consolidate {\n        match Name = $old/Customer/Name else skip X\n    }",
+        "a search refuses no message: skip has no place here [MAP_CONSOLIDATE]");
+    row("=>", "    consolidate {\n        match Name = $old/Customer/Name else X\n        check Name else Y\n    }",
+        "the block does not say what it means that no check passed [MAP_CONSOLIDATE]");
+    row("=>", "    consolidate {\n        pick Name else X\n    }",
+        "\"pick\" is no word of consolidate [MAP_CONSOLIDATE]");
+    row("=>", "    consolidate {\n        match Name != $old/Customer/Name else X\n    }",
+        "every message is compared with every document [MAP_MATCH_ALL]");
+    row("=>", "    consolidate {\n        match Name = $old/Customer/Name and $old/Custmer else X\n    }",
+        "no field \"Custmer\" in CustomerOrder [MAP_NO_FIELD]");
+    row("=>", "    let n = next(\"n\")\n    consolidate {\n        match $n = $old/OrderInfo/Total else X\n    }",
+        "next() has no place in a condition [EXPR_NEXT]");
     row("=>", "    table x key y", "stands at the top of the file only");
 }
 
