@@ -108,6 +108,7 @@ struct syntax {
     void (*read_close)(struct reader *r);
     int (*write_open)(struct writer *w, struct problems *ps);
     int (*write)(struct writer *w, const struct node *msg, struct problems *ps);
+    bool checks;                    /* write runs node_check() itself; else writer_write does */
     int (*write_close)(struct writer *w, struct problems *ps);
     /* Turns one edit of the tree into byte edits (patcher_put). SKIP when this value cannot be spelled there. */
     int (*patch)(struct patcher *p, const struct edit *e, struct problems *ps);

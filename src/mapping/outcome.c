@@ -55,13 +55,15 @@ void outcome_add(struct outcome *o, struct finding *f, const struct node *messag
         o->kind = f->kind;
 }
 
-/* The finding that decides: the worst, the first of those. */
+/* The finding that decides: the worst, the first of those; of a message that lost all its lines, the first skip. */
 static const struct finding *deciding(const struct outcome *o, const struct node *message)
 {
     const struct finding *best = NULL;
-    for (const struct finding *f = o->first; f; f = f->next)
-        if (counts(f, message) && (!best || f->kind > best->kind))
+    for (const struct finding *f = o->first; f; f = f->next) {
+        bool decides = o->kind == OUTCOME_SKIP ? f->kind == OUTCOME_SKIP : counts(f, message);
+        if (decides && (!best || f->kind > best->kind))
             best = f;
+    }
     return best;
 }
 

@@ -141,7 +141,57 @@ struct loop {
     const struct scope *scope;
     struct node *into;              /* where instances go; NULL: the place is shared, or messages are made */
     uint32_t position, last;
+    uint32_t passed;                /* instances that no require left out */
 };
+
+/* ---- what is left out ------------------------------------------------------------------------------------------- */
+
+bool is_left_out(const struct run *r, const struct scope *s, const struct node *read)
+{
+    const struct left_out *x = r->left_out;
+    while (x && (x->scope != s || x->node != read))
+        x = x->next;
+    return x != NULL;
+}
+
+void leave_out(struct run *r, const struct scope *s, const struct node *read)
+{
+    struct left_out *x = arena_zero(r->a, sizeof *x);
+    *x = (struct left_out){ s, read, r->left_out };
+    r->left_out = x;
+}
+
+/* The instances that group rows of one scope make of one group: how many were read, how many passed. */
+static struct passed passed_into(const struct run *r, const struct scope *s, const struct op *like)
+{
+    struct passed sum = { 0 };
+    for (size_t i = s->nrequires[r->direction]; i < s->nops[r->direction]; i++) {
+        const struct op *op = &s->ops[r->direction][i];
+        if (op->code != OP_GROUP || op->dest != like->dest ||
+            op->item->inner->side[side_written(r->direction)] != like->item->inner->side[side_written(r->direction)])
+            continue;
+        sum.seen += r->passed[op->item->index].seen;
+        sum.passed += r->passed[op->item->index].passed;
+    }
+    return sum;
+}
+
+/* Without the lines that a require skipped there would be no message: then it is skipped with them. */
+static bool is_emptied(const struct run *r, const struct scope *s)
+{
+    for (size_t i = s->nrequires[r->direction]; i < s->nops[r->direction]; i++) {
+        const struct op *op = &s->ops[r->direction][i];
+        if (op->code != OP_GROUP || !op->loops || op->dest != s->base[r->direction] ||
+            op->item->inner->side[side_written(r->direction)]->min_occurs == 0)
+            continue;
+        struct passed sum = passed_into(r, s, op);
+        if (sum.seen > 0 && sum.passed == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- loops ------------------------------------------------------------------------------------------------------ */
 
 static void loop_enter(struct loop *l, const struct node *read, struct node *made)
 {
@@ -219,6 +269,10 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     clear_regs(r, s);
     if (judge_scope(r, s, r->direction) >= OUTCOME_SKIP)
         return !run_dead(r);
+    l->passed++;
+    if (r->rows_only && is_left_out(r, s, n))
+        return true;
+    size_t taken = r->ntaken;
     taken_note(r, n);
     if (!l->op->loops) {
         run_scope(r, s);
@@ -228,6 +282,12 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     r->frames[s->depth].side[side_written(r->direction)] = made;
     r->regs[s->base[r->direction]->reg] = made;
     run_scope(r, s);
+    if (r->emptied) {
+        r->emptied = false;
+        r->ntaken = taken;
+        leave_out(r, s, n);
+        return !run_dead(r);
+    }
     if (!r->judge_only && !built_holds(r, l->op, made))
         finding_engine(r, OUTCOME_REJECT, "MAP_UNBUILT", n, arena_printf(r->a,
                                                                          "the %.*s made of it lacks what %.*s asks",
@@ -258,6 +318,7 @@ static void run_group(struct run *r, const struct op *op, struct node *here)
         path_each(r, op->from, here, count_node, &l.last);
     r->depth = l.scope->depth;
     path_each(r, op->from, here, loop_one, &l);
+    r->passed[op->item->index] = (struct passed){ l.position, l.passed };
     r->depth = depth;
     r->position = position;
     r->last = last;
@@ -294,8 +355,12 @@ void run_scope(struct run *r, const struct scope *s)
         if (run_dead(r))
             return;
     }
-    if (s->nback)
+    if (s->depth == 1 && is_emptied(r, s)) {
+        r->emptied = true;
+        r->outcome->kind = r->outcome->kind < OUTCOME_SKIP ? OUTCOME_SKIP : r->outcome->kind;
+    } else if (s->nback) {
         back_scope(r, s);
+    }
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -316,6 +381,8 @@ void run_begin(struct run *r, struct node *source, uint64_t number, struct arena
     r->made = NULL;
     r->nmade = r->cap_made = 0;
     r->attached = NULL;
+    r->left_out = NULL;
+    r->emptied = false;
     r->taken = NULL;
     r->ntaken = r->cap_taken = 0;
     edits_init(&r->back, a);
@@ -429,6 +496,7 @@ int run_verdict(struct run *r)
 
 static int run_one(struct run *r, struct node *source, mapping_give *give, void *owner)
 {
+    run_file_begins(r);
     int rc = run_file_requires(r);
     if (rc != OK)
         return rc;

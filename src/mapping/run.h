@@ -130,6 +130,8 @@ struct run {
     struct decision *decisions, *last_decision, *next_decision;
     enum { PASS_ALL, PASS_EARLY, PASS_LATE } pass;  /* update mode: fallbacks compare with what the other rows made */
     struct left_out *left_out;      /* instances that a require left out in the early pass */
+    struct passed { uint32_t seen, passed; } *passed;       /* by item: instances of a group row, those not left out */
+    bool emptied;                   /* the message lost all instances of a group that must be there */
     struct node *old_file;          /* update mode: of the original */
     struct node **made;             /* update mode: new instances, not in the original's lists */
     size_t nmade, cap_made;
@@ -139,7 +141,7 @@ struct run {
     size_t nkept, cap_kept;
     struct node **results;          /* messages made of the one at hand */
     size_t nresults, cap_results;
-    bool file_judged;
+    bool file_judged, file_read;    /* file_read: rows outside the message pair ran with what stands ahead of it */
     int file_rc;
     struct attached *attached;      /* read for this message: a row and a require may ask for the same file */
 };
@@ -295,6 +297,10 @@ bool same_group(const struct group *a, const struct group *b);
 /* Does the first step of a top-level path take this message? */
 bool step_takes(struct run *r, const struct pstep *s, const struct node *n);
 
+/* Was the instance left out in an earlier pass? */
+bool is_left_out(const struct run *r, const struct scope *s, const struct node *read);
+void leave_out(struct run *r, const struct scope *s, const struct node *read);
+
 /* back.c: what the instance at hand, judged and taken, leaves behind on the side read. */
 void taken_note(struct run *r, const struct node *n);
 /* Its results are there: the rows against the arrow. */
@@ -303,6 +309,8 @@ void back_scope(struct run *r, const struct scope *s);
 /* runfile.c */
 int run_file_requires(struct run *r);
 void run_file_rows(struct run *r);
+/* The first message is there, and with it the members of the file that stand ahead of it. */
+void run_file_begins(struct run *r);
 void run_totals(struct run *r, const struct node *message);
 
 /* sort.c */

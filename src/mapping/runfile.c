@@ -137,6 +137,14 @@ void run_file_rows(struct run *r)
     r->outcome = outcome;
 }
 
+void run_file_begins(struct run *r)
+{
+    if (r->file_read)
+        return;
+    r->file_read = true;
+    run_file_rows(r);
+}
+
 struct node *run_file(struct run *r)
 {
     return r->file;
@@ -198,6 +206,7 @@ static void allocate(struct run *r, struct arena *a)
     r->lets = arena_zero(a, (p->nlets + 1) * sizeof *r->lets);
     r->regs = arena_zero(a, (p->nregs[r->direction] + 1) * sizeof *r->regs);
     r->counts = arena_zero(a, (p->nitems + 1) * sizeof *r->counts);
+    r->passed = arena_zero(a, (p->nitems + 1) * sizeof *r->passed);
     r->totals = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals);
     r->totals_set = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals_set);
     for (size_t i = 0; i < p->ntotals; i++)

@@ -183,14 +183,6 @@ static void clear_regs(struct run *r, const struct scope *s)
         memset(&r->regs[s->reg_first[d]], 0, n * sizeof *r->regs);
 }
 
-static bool is_left_out(const struct run *r, const struct scope *s, const struct node *read)
-{
-    const struct left_out *x = r->left_out;
-    while (x && (x->scope != s || x->node != read))
-        x = x->next;
-    return x != NULL;
-}
-
 /* Judged in the early pass, when $old is as it was. */
 static bool passes(struct run *r, const struct scope *s, const struct node *read)
 {
@@ -198,9 +190,7 @@ static bool passes(struct run *r, const struct scope *s, const struct node *read
         return !is_left_out(r, s, read);
     if (judge_scope(r, s, r->direction) < OUTCOME_SKIP)
         return true;
-    struct left_out *x = arena_zero(r->a, sizeof *x);
-    *x = (struct left_out){ s, read, r->left_out };
-    r->left_out = x;
+    leave_out(r, s, read);
     return false;
 }
 
@@ -730,6 +720,8 @@ int run_update(struct run *r, struct node *old, struct node *source, uint64_t nu
     struct edit *last = edits->last;
     size_t n = edits->n;
     run_begin(r, source, number, a, outcome, ps);
+    if (source)
+        run_file_begins(r);
     r->edits = edits;
     if (!r->message)
         r->message = old;

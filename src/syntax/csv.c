@@ -13,6 +13,7 @@ const struct syntax syntax_csv = {
     .read_close = flat_read_close,
     .write_open = flat_write_open,
     .write = flat_write,
+    .checks = true,
     .write_close = flat_write_close,
     .patch = flat_patch,
     .inspect = raw_inspect,

@@ -429,6 +429,76 @@ static void test_lets_once(void **state)
     tree_release(&t);
 }
 
+static int number_next(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    struct tree *t = owner;
+    (void)name, (void)a, (void)ps;
+    t->rc++;
+    *out = SLICE("1");
+    return OK;
+}
+
+/* Lines that are skipped take their message with them when it must have some; no number is taken for it. */
+static void test_emptied(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    load(&t, PAIR "}\n");
+    tree_format(&t, "must", "syntax xml\nmessage Sale key Id {\n    Id integer\n    No integer\n    group Line 1..* {\n"
+                "        Code text\n    }\n}\n");
+    assert_int_equal(tree_mapping(&t, "mapping left => must\nOrder => Sale {\n    Id => Id\n    next(\"n\") => No\n"
+        "    Row[No != 9] => Line {\n        require Quantity > 0 else skip LOW\n        No => Code\n    }\n"
+        "    Row[No = 9] => Line {\n        require Quantity else skip NONE\n        \"9\" => Code\n    }\n}\n"), OK);
+    tree_outside(&t, &o);
+    o.sequence_next = number_next;
+    t.rc = 0;
+    struct run *r = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
+    const struct format *left = t.mapping->left;
+    run_note_taken(r);
+    run(&t, r, tree_message(&t, left, "Id = 1\nRow {\nNo = 1\n}\nRow {\nNo = 9\n}\n"), SKIP);
+    assert_int_equal(t.ngiven, 0);
+    assert_int_equal(t.rc, 0);
+    assert_int_equal(t.outcome.kind, OUTCOME_SKIP);
+    assert_string_equal(tree_findings(&t), "skip LOW \nskip NONE \n");
+    struct node *n = tree_message(&t, left, "Id = 1\n"), *said = outcome_node(&t.message, outcome_format(&t.arena), n,
+                                                                              &t.outcome);
+    assert_true(slice_is(value_text(&said->values[0]), "skipped"));
+    assert_true(slice_is(value_text(&said->values[1]), "LOW"));
+    assert_string_equal(run(&t, r, tree_message(&t, left, "Id = 1\nRow {\nNo = 1\n}\nRow {\nNo = 9\nQuantity = 1\n}\n"),
+                            OK), "Id = \"1\"\nNo = \"1\"\nLine {\nCode = \"9\"\n}\n");
+    assert_int_equal(t.rc, 1);
+    /* none were there: that is for the writer to refuse */
+    run(&t, r, tree_message(&t, left, "Id = 1\n"), OK);
+    assert_int_equal(t.ngiven, 1);
+    edits_init(&t.edits, &t.message);
+    n = tree_message(&t, left, "Id = 1\nRow {\nNo = 1\n}\n");
+    assert_int_equal(run_update(r, NULL, n, 1, &t.message, &t.edits, &t.outcome, &t.problems), SKIP);
+    assert_int_equal(t.edits.n, 0);
+    tree_release(&t);
+}
+
+/* Members of the file that come with the first message, as those of JSON lines do. */
+static void test_file_members_late(void **state)
+{
+    struct tree t;
+    struct outside o;
+    (void)state;
+    load(&t, "mapping left => right\nOrder => Sale {\n    key Id => Info/Number\n}\n");
+    tree_format(&t, "lines", "syntax json lines\nBatch text\nmessage Order key Id {\n    Id integer\n}\n");
+    assert_int_equal(tree_mapping(&t, "mapping lines => right\n/Batch => /Owner\nOrder => Sale {\n"
+                                  "    key Id => Info/Number\n}\n"), OK);
+    tree_outside(&t, &o);
+    struct run *r = run_new(&t.arena, t.mapping, MAPPING_FORWARD, &o, &t.problems);
+    struct node *n = tree_message(&t, t.mapping->left, "Id = 1\n");
+    run_source_file(r, n->parent);
+    assert_string_equal(tree_dump(&t, run_file(r)), "");
+    n->parent->values[0] = (struct value){ .p = "B-7", .n = 3, .state = VALUE_PRESENT };
+    run(&t, r, n, OK);
+    assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"B-7\"\n");
+    tree_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_file_requires), cmocka_unit_test(test_sort), cmocka_unit_test(test_blocks_and_places),
-        cmocka_unit_test(test_lets_once),
+        cmocka_unit_test(test_lets_once), cmocka_unit_test(test_emptied), cmocka_unit_test(test_file_members_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

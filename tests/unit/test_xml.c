@@ -135,6 +135,32 @@ static void writer_refuses(void **state)
     kit_close(&k);
 }
 
+/* `required` holds when it is written too: of messages, and of the file when it is complete. */
+static void writer_checks(void **state)
+{
+    struct kit k;
+    struct sink sink;
+
+    (void)state;
+    kit_open(&k, "syntax xml declaration no\nBy text required at /R/@by\nmessage M at /R/M {\n a text required\n}\n",
+             SLICE("<R by=\"x\"/>"));
+    struct node *file = node_new(&k.arena, k.format->file_group, NULL);
+    struct writer w = { .sink = &sink, .format = k.format, .file = file };
+    sink_open_memory(&sink, "out.xml");
+    assert_int_equal(writer_open(&w, &k.arena, &k.problems), OK);
+    struct node *m = node_new(&k.arena, k.format->messages[0], NULL);
+    assert_int_equal(writer_write(&w, m, &k.problems), SKIP);
+    assert_string_equal(k.problems.first->code, "REQUIRED");
+    m->values[0] = (struct value){ .p = "1", .n = 1, .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
+    assert_int_equal(writer_write(&w, m, &k.problems), OK);
+    assert_int_equal(writer_close(&w, &k.problems), STOP);
+    assert_true(slice_is(k.problems.last->path, "/By"));
+    file->values[0] = m->values[0];
+    assert_int_equal(writer_close(&w, &k.problems), OK);
+    sink_release(&sink);
+    kit_close(&k);
+}
+
 static void formats_are_checked(void **state)
 {
     static const struct { const char *text, *code; } cases[] = {
@@ -237,7 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_in_any_order_and_prefix), cmocka_unit_test(absent_empty_present), cmocka_unit_test(faults_reject_one_message),
-        cmocka_unit_test(broken_documents_stop), cmocka_unit_test(written_as_read), cmocka_unit_test(writer_refuses),
+        cmocka_unit_test(broken_documents_stop), cmocka_unit_test(written_as_read), cmocka_unit_test(writer_refuses), cmocka_unit_test(writer_checks),
         cmocka_unit_test(formats_are_checked), cmocka_unit_test(places), cmocka_unit_test(inspects), cmocka_unit_test(foreign_charset), cmocka_unit_test(without_a_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
