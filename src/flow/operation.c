@@ -174,6 +174,7 @@ static void release(struct work *w)
     for (size_t i = 0; w->lanes && i < w->op->ngives; i++)
         if (w->lanes[i].give) {
             lane_abandon(&w->lanes[i]);
+            lane_merge_release(&w->lanes[i]);
             if (w->lanes[i].run)
                 run_free(w->lanes[i].run);
             arena_release(&w->lanes[i].arena);

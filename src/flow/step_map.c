@@ -30,6 +30,20 @@ static void merge(struct outcome *all, const struct outcome *one)
     all->n += one->n;
 }
 
+static void merge_tried(struct outcome *all, const struct outcome *one)
+{
+    if (one->reason.n)
+        all->reason = one->reason;
+    if (!one->tried)
+        return;
+    if (all->last_tried)
+        all->last_tried->next = one->tried;
+    else
+        all->tried = one->tried;
+    all->last_tried = one->last_tried;
+    all->ntried += one->ntried;
+}
+
 static int write_targets(struct work *w, struct lane *l, const struct node *message)
 {
     int rc = OK;
@@ -44,13 +58,18 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, struct
     struct outcome one = { 0 };
     int rc;
     l->ntargets = 0;
-    if (l->run)
+    if (lane_merges(l))
+        rc = lane_merge(w, l, message, &one);
+    else if (l->run)
         rc = run_message(l->run, message, w->reader.messages, &w->message, &one, collect, l, &w->now);
     else
         rc = collect(l, message, &w->now);
     merge(outcome, &one);
+    merge_tried(outcome, &one);
     if (rc <= WARN && one.kind >= OUTCOME_SKIP)
         rc = SKIP;
+    if (rc <= WARN && l->run)
+        message_give_back(l->run, &w->message);
     return rc <= WARN ? write_targets(w, l, message) : rc;
 }
 

@@ -71,7 +71,8 @@ static int note_line(struct work *w, const struct node *message, const struct ou
     }
     struct line line = { .message = w->reader.messages, .key = shown_key(w, message), .state = slice_of(state_of(o)),
                          .code = code_of(o),
-                         .operation = w->op->name, .problems = w->now.first };
+                         .operation = w->op->name, .problems = w->now.first, .reason = o->reason,
+                         .tried = o->tried };
     return lines_add(&w->lines, &line, &w->now);
 }
 

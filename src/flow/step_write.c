@@ -33,8 +33,9 @@ static int open_writer(struct work *w, struct lane *l)
 
 static int open_output(struct work *w, struct lane *l, const struct node *message)
 {
-    struct output *o = work_output(w, l->rows ? OUTPUT_TABLE : OUTPUT_FILE, l->give);
-    int rc = l->rows ? OK : wanted_name(w, l, message, &o->name);
+    bool table = l->give->kind == GIVE_TABLE;
+    struct output *o = work_output(w, table ? OUTPUT_TABLE : OUTPUT_FILE, l->give);
+    int rc = table ? OK : wanted_name(w, l, message, &o->name);
     if (rc != OK)
         return rc;
     o->number = l->output ? l->output->number + 1 : 1;
@@ -113,10 +114,33 @@ static int end_table(struct work *w, struct lane *l)
     return rc <= WARN ? close_output(w, l) : rc;
 }
 
+/* What a mapping has updated: a table only when it changed. */
+static int end_merge(struct work *w, struct lane *l)
+{
+    const struct pool *p = l->merge->pool;
+    int rc = OK;
+    if (l->give->kind == GIVE_TABLE && !pool_changed(p))
+        return OK;
+    if (l->give->kind == GIVE_TABLE)
+        rc = open_output(w, l, NULL);
+    for (size_t i = 0; i < pool_count(p) && rc <= WARN; i++) {
+        if (l->give->kind == GIVE_TABLE)
+            rc = writer_write(&l->writer, pool_at(p, i), &w->now);
+        else
+            rc = lane_write(w, l, pool_at(p, i), NULL);
+        sink_turn(&l->sink);
+    }
+    if (rc == SKIP)                                 /* half a table helps nobody */
+        rc = STOP;
+    return rc <= WARN && l->give->kind == GIVE_TABLE ? close_output(w, l) : rc;
+}
+
 int lane_end(struct work *w, struct lane *l)
 {
     int rc = lane_finish(w, l);
-    if (rc > WARN)
+    if (rc <= WARN && l->merge)
+        rc = end_merge(w, l);
+    if (rc > WARN || (l->merge && l->give->kind == GIVE_TABLE))
         return rc;
     if (l->give->kind == GIVE_TABLE)
         return end_table(w, l);

@@ -9,6 +9,7 @@
 #define WAYBILL_FLOW_WORK_H
 
 #include "batch/lines.h"
+#include "flow/merge.h"
 #include "flow/operation.h"
 #include "store/ledger.h"
 #include "store/sequence.h"
@@ -27,7 +28,8 @@ struct lane {
     struct output *output;
     struct node **targets;          /* what the mapping gave for the message at hand */
     size_t ntargets, targets_cap;
-    struct rows *rows;              /* of a table */
+    struct rows *rows;              /* of a table that is replaced, or whose rows are merged field by field */
+    struct merge *merge;            /* of a table, or what consolidates: the documents that the mapping updates */
     uint64_t messages;
 };
 
@@ -113,6 +115,11 @@ struct node *rows_at(const struct rows *r, size_t i);
 /* Rows that are there already, for a merge. */
 int rows_load(struct rows *r, const struct limits *limits, struct problems *ps);
 bool rows_changed(const struct rows *r);
+
+/* step_merge.c: gives whose mapping updates documents in memory. */
+bool lane_merges(const struct lane *l);
+int lane_merge(struct work *w, struct lane *l, struct node *message, struct outcome *outcome);
+void lane_merge_release(struct lane *l);
 
 /* step_map.c */
 int step_map(struct work *w, struct node *message, struct outcome *outcome);
