@@ -7,12 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "base/date.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "store/libarchive.h"
 #include "store/zip_read.h"
 
 enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
@@ -64,6 +62,7 @@ static time_t member_time(const char *batch)
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
 struct zip_writer {
+    struct libarchive lib;
     struct archive *zip;
     struct archive_entry *entry;
     const char *path;               /* for messages */
@@ -74,8 +73,8 @@ struct zip_writer {
 
 static int zip_fail(struct zip_writer *w, const char *what)
 {
-    int err = archive_errno(w->zip);
-    const char *text = archive_error_string(w->zip);
+    int err = w->lib.archive_errno(w->zip);
+    const char *text = w->lib.archive_error_string(w->zip);
     if (err > 0 && err != EILSEQ)
         return problem_system(w->ps, w->path, what, err);
     problem_addf(w->ps, PROBLEM_ERROR, "SYS_IO", (struct place){ .file = w->path, .offset = PLACE_NO_OFFSET },
@@ -86,23 +85,23 @@ static int zip_fail(struct zip_writer *w, const char *what)
 
 static int zip_begin(struct zip_writer *w, const char *name, uint64_t size)
 {
-    archive_entry_clear(w->entry);
-    int rc = size < DEFLATE_FROM ? archive_write_zip_set_compression_store(w->zip)
-                                 : archive_write_zip_set_compression_deflate(w->zip);
+    w->lib.archive_entry_clear(w->entry);
+    int rc = size < DEFLATE_FROM ? w->lib.archive_write_zip_set_compression_store(w->zip)
+                                 : w->lib.archive_write_zip_set_compression_deflate(w->zip);
     if (rc != ARCHIVE_OK)
         return zip_fail(w, "cannot write the archive");
-    archive_entry_set_pathname(w->entry, name);
-    archive_entry_set_size(w->entry, (la_int64_t)size);
-    archive_entry_set_filetype(w->entry, AE_IFREG);
-    archive_entry_set_perm(w->entry, 0600);
-    archive_entry_set_mtime(w->entry, w->time, 0);
-    return archive_write_header(w->zip, w->entry) == ARCHIVE_OK ? OK : zip_fail(w, "cannot write the archive");
+    w->lib.archive_entry_set_pathname(w->entry, name);
+    w->lib.archive_entry_set_size(w->entry, (la_int64_t)size);
+    w->lib.archive_entry_set_filetype(w->entry, AE_IFREG);
+    w->lib.archive_entry_set_perm(w->entry, 0600);
+    w->lib.archive_entry_set_mtime(w->entry, w->time, 0);
+    return w->lib.archive_write_header(w->zip, w->entry) == ARCHIVE_OK ? OK : zip_fail(w, "cannot write the archive");
 }
 
 static int zip_data(struct zip_writer *w, struct slice bytes)
 {
     while (bytes.n) {
-        la_ssize_t n = archive_write_data(w->zip, bytes.p, bytes.n);
+        la_ssize_t n = w->lib.archive_write_data(w->zip, bytes.p, bytes.n);
         if (n <= 0)
             return zip_fail(w, "cannot write the archive");
         bytes.p += n;
@@ -194,10 +193,10 @@ static int zip_member(struct zip_writer *w, const struct archived_member *m)
 
 static int zip_all(struct zip_writer *w, int fd, const struct archived_member *members, size_t n)
 {
-    if (archive_write_set_format_zip(w->zip) != ARCHIVE_OK ||
-        archive_write_set_options(w->zip, "zip:compression=deflate,zip:compression-level=1") != ARCHIVE_OK ||
-        archive_write_set_bytes_in_last_block(w->zip, 1) != ARCHIVE_OK ||
-            archive_write_open_fd(w->zip, fd) != ARCHIVE_OK)
+    if (w->lib.archive_write_set_format_zip(w->zip) != ARCHIVE_OK ||
+        w->lib.archive_write_set_options(w->zip, "zip:compression=deflate,zip:compression-level=1") != ARCHIVE_OK ||
+        w->lib.archive_write_set_bytes_in_last_block(w->zip, 1) != ARCHIVE_OK ||
+        w->lib.archive_write_open_fd(w->zip, fd) != ARCHIVE_OK)
         return zip_fail(w, "cannot begin the archive");
     int rc = OK;
     for (size_t i = 0; i < n && rc == OK; i++)
@@ -210,7 +209,7 @@ static int zip_all(struct zip_writer *w, int fd, const struct archived_member *m
     rc = zip_begin(w, "manifest.json", w->manifest.n);
     if (rc == OK)
         rc = zip_data(w, buf_slice(&w->manifest));
-    if (rc == OK && archive_write_close(w->zip) != ARCHIVE_OK)
+    if (rc == OK && w->lib.archive_write_close(w->zip) != ARCHIVE_OK)
         rc = zip_fail(w, "cannot end the archive");
     return rc;
 }
@@ -277,15 +276,17 @@ static int open_new(const struct store *s, const char *path, struct problems *ps
 int archived_fill(int fd, const char *batch, const struct archived_member *members, size_t n, struct problems *ps)
 {
     struct zip_writer w = { .path = batch, .time = member_time(batch), .ps = ps };
-    int rc;
-    w.zip = archive_write_new();
-    w.entry = archive_entry_new();
+    int rc = libarchive_load(&w.lib, ps);
+    if (rc != OK)
+        return rc;
+    w.zip = w.lib.archive_write_new();
+    w.entry = w.lib.archive_entry_new();
     if (w.zip == NULL || w.entry == NULL)
         rc = problem_system(ps, batch, "cannot begin the archive", ENOMEM);
     else
         rc = zip_all(&w, fd, members, n);
-    archive_entry_free(w.entry);
-    archive_write_free(w.zip);
+    w.lib.archive_entry_free(w.entry);
+    w.lib.archive_write_free(w.zip);
     buf_release(&w.manifest);
     if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
         rc = zip_check_fd(fd, batch, ps);

@@ -4,17 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "base/file.h"
 #include "base/map.h"
+#include "store/libarchive.h"
 
 enum { BLOCK = 65536, NAME_LIMIT = 255, RATIO_FROM = 1 << 20 };
 
 const struct unpack_limits unpack_limits_default = { .members = 10000, .bytes = 1ULL << 30, .ratio = 200 };
 
 struct unpacking {
+    struct libarchive lib;
     struct archive *in;
     const struct unpack_limits *limits;
     const struct unpack_take *to;
@@ -51,7 +50,7 @@ static int refuse(struct unpacking *u, const char *code, const char *what, const
 static int damaged(struct unpacking *u, const char *what)
 {
     struct buf shown = { 0 };
-    const char *why = archive_error_string(u->in);
+    const char *why = u->lib.archive_error_string(u->in);
     buf_text(&shown, what);
     if (why) {
         buf_text(&shown, ": ");
@@ -93,8 +92,8 @@ static struct slice without_ending(struct slice name)
 
 static int member_name(struct unpacking *u, struct archive_entry *e, struct slice *out)
 {
-    const char *text = archive_entry_pathname(e);
-    bool lone = archive_format(u->in) == ARCHIVE_FORMAT_RAW;
+    const char *text = u->lib.archive_entry_pathname(e);
+    bool lone = u->lib.archive_format(u->in) == ARCHIVE_FORMAT_RAW;
     struct slice name = lone ? without_ending(u->name) : slice_of(text ? text : "");
     if (!lone && leads_away(name))
         return refuse(u, "UNPACK_NAME", "its name is no plain name below the archive",
@@ -131,7 +130,7 @@ static int copy_member(struct unpacking *u, int fd, uint64_t *size, struct sha25
     char block[BLOCK];
     la_ssize_t n;
     *size = 0;
-    while ((n = archive_read_data(u->in, block, sizeof block)) > 0) {
+    while ((n = u->lib.archive_read_data(u->in, block, sizeof block)) > 0) {
         struct slice bytes = { block, (size_t)n };
         int rc = check_room(u, bytes.n);
         if (rc == OK && *size == 0 && unpack_recognises(bytes))
@@ -157,9 +156,9 @@ static int one_member(struct unpacking *u, struct archive_entry *e)
     u->number++;
     if (u->number > u->limits->members)
         return refuse(u, "LIMIT_UNPACK", "the archive has more members than are allowed", "send several smaller ones");
-    if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+    if (u->lib.archive_entry_filetype(e) != AE_IFREG || u->lib.archive_entry_hardlink(e))
         return refuse(u, "UNPACK_KIND", "it is no regular file", "plain files and folders only, no links or devices");
-    if (archive_entry_is_encrypted(e))
+    if (u->lib.archive_entry_is_encrypted(e))
         return refuse(u, "UNPACK_SECRET", "it is encrypted", "send it without a password");
     int rc = member_name(u, e, &name);
     if (rc == OK)
@@ -178,18 +177,18 @@ static int all_members(struct unpacking *u)
 {
     struct archive_entry *e;
     int rc = OK, got;
-    while (rc <= WARN && (got = archive_read_next_header(u->in, &e)) != ARCHIVE_EOF) {
+    while (rc <= WARN && (got = u->lib.archive_read_next_header(u->in, &e)) != ARCHIVE_EOF) {
         if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
             return damaged(u, "the archive cannot be read");
-        if (archive_filter_count(u->in) > 2)
+        if (u->lib.archive_filter_count(u->in) > 2)
             return refuse(u, "UNPACK_NESTED", "it is compressed twice", "once is enough");
-        if (archive_format(u->in) == ARCHIVE_FORMAT_RAW && archive_filter_count(u->in) < 2)
+        if (u->lib.archive_format(u->in) == ARCHIVE_FORMAT_RAW && u->lib.archive_filter_count(u->in) < 2)
             return damaged(u, "this is no archive");
-        if (archive_entry_filetype(e) != AE_IFDIR)
+        if (u->lib.archive_entry_filetype(e) != AE_IFDIR)
             rc = one_member(u, e);
     }
     u->number = 0;
-    return rc <= WARN && archive_read_has_encrypted_entries(u->in) > 0
+    return rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0
         ? refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password") : rc;
 }
 
@@ -198,17 +197,20 @@ static int open_archive(struct unpacking *u, int fd)
     struct stat st;
     if (fstat(fd, &st) != 0 || lseek(fd, 0, SEEK_SET) < 0)
         return problem_system(u->ps, u->shown, "cannot be read", errno);
+    int rc = libarchive_load(&u->lib, u->ps);
+    if (rc != OK)
+        return rc;
     u->packed = (uint64_t)st.st_size + 1;
-    u->in = archive_read_new();
+    u->in = u->lib.archive_read_new();
     if (!u->in)
         return problem_system(u->ps, u->shown, "cannot be unpacked", ENOMEM);
-    archive_read_support_filter_gzip(u->in);
-    archive_read_support_filter_xz(u->in);
-    archive_read_support_filter_zstd(u->in);
-    archive_read_support_format_zip_seekable(u->in);
-    archive_read_support_format_tar(u->in);
-    archive_read_support_format_raw(u->in);
-    return archive_read_open_fd(u->in, fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
+    u->lib.archive_read_support_filter_gzip(u->in);
+    u->lib.archive_read_support_filter_xz(u->in);
+    u->lib.archive_read_support_filter_zstd(u->in);
+    u->lib.archive_read_support_format_zip_seekable(u->in);
+    u->lib.archive_read_support_format_tar(u->in);
+    u->lib.archive_read_support_format_raw(u->in);
+    return u->lib.archive_read_open_fd(u->in, fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
 }
 
 int unpack_run(int fd, struct slice name, const struct unpack_limits *limits, const struct unpack_take *to,
@@ -225,7 +227,7 @@ int unpack_run(int fd, struct slice name, const struct unpack_limits *limits, co
     if (rc == OK)
         rc = all_members(&u);
     if (u.in)
-        archive_read_free(u.in);
+        u.lib.archive_read_free(u.in);
     arena_release(&u.arena);
     return rc;
 }

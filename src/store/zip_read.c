@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <jansson.h>
 
 #include "base/file.h"
+#include "store/libarchive.h"
 
 enum { BLOCK = 65536, MANIFEST_MAX = 4 << 20 };
 static const uint64_t read_max = (uint64_t)64 << 20;
@@ -25,6 +24,7 @@ struct member {
 };
 
 struct zip {
+    struct libarchive lib;
     struct archive *zip;
     struct archive_entry *entry;    /* of the member at hand; libarchive's */
     const char *path;
@@ -37,7 +37,7 @@ struct zip {
 
 static int damaged(struct zip *z, const char *what)
 {
-    const char *text = z->zip ? archive_error_string(z->zip) : NULL;
+    const char *text = z->zip ? z->lib.archive_error_string(z->zip) : NULL;
     problem_addf(z->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = z->path, .offset = PLACE_NO_OFFSET },
                  "%s%s%s", what,
                  text ? ": " : "", text ? text : "");
@@ -48,18 +48,22 @@ static int zip_open(struct zip *z, int fd, const char *path, struct problems *ps
 {
     *z = (struct zip){ .path = path, .ps = ps };
     arena_init(&z->arena, 0);
-    z->zip = archive_read_new();
+    int rc = libarchive_load(&z->lib, ps);
+    if (rc != OK)
+        return rc;
+    z->zip = z->lib.archive_read_new();
     if (z->zip == NULL)
         return problem_system(ps, path, "cannot read the archive", ENOMEM);
-    if (archive_read_support_format_zip_seekable(z->zip) != ARCHIVE_OK ||
-        archive_read_open_fd(z->zip, fd, BLOCK) != ARCHIVE_OK)
+    if (z->lib.archive_read_support_format_zip_seekable(z->zip) != ARCHIVE_OK ||
+        z->lib.archive_read_open_fd(z->zip, fd, BLOCK) != ARCHIVE_OK)
         return damaged(z, "this is no zip of ours");
     return OK;
 }
 
 static void zip_close(struct zip *z)
 {
-    archive_read_free(z->zip);
+    if (z->zip)
+        z->lib.archive_read_free(z->zip);
     buf_release(&z->manifest);
     arena_release(&z->arena);
 }
@@ -67,11 +71,11 @@ static void zip_close(struct zip *z)
 /* OK with the next member's name, END behind the last. */
 static int zip_next(struct zip *z, struct slice *name)
 {
-    int rc = archive_read_next_header(z->zip, &z->entry);
+    int rc = z->lib.archive_read_next_header(z->zip, &z->entry);
     if (rc == ARCHIVE_EOF)
         return END;
-    const char *text = rc == ARCHIVE_OK ? archive_entry_pathname(z->entry) : NULL;
-    if (text == NULL || archive_entry_filetype(z->entry) != AE_IFREG)
+    const char *text = rc == ARCHIVE_OK ? z->lib.archive_entry_pathname(z->entry) : NULL;
+    if (text == NULL || z->lib.archive_entry_filetype(z->entry) != AE_IFREG)
         return damaged(z, "a member cannot be read");
     *name = slice_of(text);
     return OK;
@@ -84,7 +88,7 @@ static int zip_bytes(struct zip *z, int (*take)(void *owner, struct slice bytes)
     size_t n;
     la_int64_t offset, at = 0;
     for (;;) {
-        int rc = archive_read_data_block(z->zip, &p, &n, &offset);
+        int rc = z->lib.archive_read_data_block(z->zip, &p, &n, &offset);
         if (rc == ARCHIVE_EOF)
             return OK;
         if (rc != ARCHIVE_OK || offset != at)       /* ARCHIVE_WARN is a wrong checksum */
