@@ -27,15 +27,17 @@ B = $(BUILD)/$(KIND)
 HEADERS := $(shell grep -rhoE '^.include <(libxml/|archive\.h|archive_entry\.h|nettle/|jansson\.h|sqlite3\.h|zstd\.h|zlib\.h|csv\.h)' src \
              --include=*.c --include=*.h 2>/dev/null | sed 's/.*<//' | sort -u)
 pkg = $(if $(filter $(1),$(HEADERS)),$(2))
-PKGS = $(call pkg,libxml/,libxml-2.0) $(call pkg,archive.h,libarchive) $(call pkg,nettle/,nettle) $(call pkg,jansson.h,jansson) \
-       $(call pkg,sqlite3.h,sqlite3) $(call pkg,zstd.h,libzstd) $(call pkg,zlib.h,zlib)
+PKGS = $(call pkg,nettle/,nettle) $(call pkg,jansson.h,jansson) $(call pkg,sqlite3.h,sqlite3) $(call pkg,zstd.h,libzstd) $(call pkg,zlib.h,zlib)
 CSV = $(call pkg,csv.h,-lcsv)
+# Only their headers are needed: base/late.h loads them. Unit tests may call them by themselves.
+LATE = $(call pkg,libxml/,libxml-2.0) $(call pkg,archive.h,libarchive)
 # V=1 shows whole command lines.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 # Asked once per make, at first use; without the packages the message says what to do.
 need = $(if $(strip $(1)),$(if $(shell pkg-config --exists $(1) 2>/dev/null && echo yes),,$(error libraries are missing: run `make deps`)))
+LATE_LIBS = $(eval LATE_LIBS := $(if $(strip $(LATE)),$(shell pkg-config --libs $(LATE))))$(LATE_LIBS)
 LIBS = $(eval LIBS := $(call need,$(PKGS))$(if $(strip $(PKGS)),$(shell pkg-config --libs $(PKGS))) $(CSV) -pthread)$(LIBS)
-DEPS_CFLAGS = $(eval DEPS_CFLAGS := $(call need,$(PKGS))$(if $(strip $(PKGS)),$(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')))$(DEPS_CFLAGS)
+DEPS_CFLAGS = $(eval DEPS_CFLAGS := $(call need,$(PKGS) $(LATE))$(if $(strip $(PKGS) $(LATE)),$(shell pkg-config --cflags $(PKGS) $(LATE) | sed 's/-I/-isystem /g')))$(DEPS_CFLAGS)
 
 OPT_release = -O2 -g -fno-plt
 OPT_debug   = -O0 -g
@@ -106,7 +108,7 @@ $(BUILD)/compile_commands.json: FORCE
 #   make unit-csv LAYERS="base conf format message syntax" BUILD=build/mine
 $(B)/unit/test_%: tests/unit/test_%.c $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@) $(CC) $(CPPFLAGS_ALL) -Itests $(DEPS_CFLAGS) $(CFLAGS_ALL) -Wno-missing-prototypes $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(LIB) -lcmocka $(LIBS)
+	$(call say,LINK,$@) $(CC) $(CPPFLAGS_ALL) -Itests $(DEPS_CFLAGS) $(CFLAGS_ALL) -Wno-missing-prototypes $(LDFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(LIB) -lcmocka $(LIBS) $(LATE_LIBS)
 
 .PHONY: unit-%
 unit-%: $(B)/unit/test_%

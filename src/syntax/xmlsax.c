@@ -4,11 +4,32 @@
 #include <libxml/parserInternals.h>
 #include <libxml/xmlerror.h>
 
+#include "base/late.h"
+
 #if LIBXML_VERSION >= 21200
 typedef const xmlError *sax_error;      /* became const */
 #else
 typedef xmlErrorPtr sax_error;
 #endif
+
+#if LIBXML_VERSION >= 21400
+#define SONAME "libxml2.so.16"
+#define PACKAGE "libxml2-16"
+#else
+#define SONAME "libxml2.so.2"
+#define PACKAGE "libxml2"
+#endif
+
+LATE_NOTE(SONAME);
+
+#define SAX_FUNCTIONS(F) \
+    F(xmlInitParser) F(xmlSetExternalEntityLoader) F(xmlSetGenericErrorFunc) F(xmlCreatePushParserCtxt) \
+    F(xmlCtxtUseOptions) F(xmlDictSetLimit) F(xmlParseChunk) F(xmlStopParser) F(xmlFreeParserCtxt)
+
+/* Loaded with the first document that we do not read ourselves. */
+struct sax_lib {
+    SAX_FUNCTIONS(LATE_MEMBER)
+};
 
 enum { CHUNK = 4096 };                  /* bytes given to libxml2 at a time: bounds the events that wait */
 
@@ -25,6 +46,7 @@ struct pair {                           /* a declaration or an attribute, follow
 };
 
 struct xsax {
+    struct sax_lib lib;
     struct xscan *scan;
     xmlParserCtxtPtr parser;
     struct buf queue;
@@ -72,7 +94,7 @@ static void on_start(void *user, const xmlChar *local, const xmlChar *prefix, co
     (void)ndefaulted;
     if (++x->depth > x->scan->limits->depth) {
         x->too_deep = true;
-        xmlStopParser(x->parser);
+        x->lib.xmlStopParser(x->parser);
         return;
     }
     put_record(x, &w, sizeof w);
@@ -158,7 +180,7 @@ static void on_doctype(void *user, const xmlChar *name, const xmlChar *public, c
         p++;
     if (p && p < in->end && *p == '[') {
         x->subset = true;
-        xmlStopParser(x->parser);
+        x->lib.xmlStopParser(x->parser);
     }
 }
 
@@ -195,6 +217,7 @@ static xmlParserInputPtr deny(const char *url, const char *id, xmlParserCtxtPtr 
 
 struct xsax *xsax_open(struct xscan *s)
 {
+    static const struct late_library libxml2 = { SONAME, PACKAGE, SAX_FUNCTIONS(LATE_NAME) };
     struct xsax *x = arena_zero(s->arena, sizeof *x);
     struct source *src = s->view.source;
     xmlSAXHandler sax = { .initialized = XML_SAX2_MAGIC,
@@ -207,19 +230,22 @@ struct xsax *xsax_open(struct xscan *s)
                           .serror = on_error };
 
     x->scan = s;
-    xmlInitParser();
-    xmlSetExternalEntityLoader(deny);
-    xmlSetGenericErrorFunc(NULL, quiet);
+    s->failed = late_load(&libxml2, &x->lib, s->problems);
+    if (s->failed)
+        return x;
+    x->lib.xmlInitParser();
+    x->lib.xmlSetExternalEntityLoader(deny);
+    x->lib.xmlSetGenericErrorFunc(NULL, quiet);
     x->from = src->base == 0 && src->at - src->buffer <= 3 ? src->buffer : src->at;
     size_t n = (size_t)(src->end - x->from);
-    x->parser = xmlCreatePushParserCtxt(&sax, x, x->from, n < 4 ? (int)n : 4, NULL);
+    x->parser = x->lib.xmlCreatePushParserCtxt(&sax, x, x->from, n < 4 ? (int)n : 4, NULL);
     if (!x->parser) {
         s->failed = problem_system(s->problems, src->name, "starting libxml2", 12 /* ENOMEM */);
         return x;
     }
     x->from += n < 4 ? n : 4;
-    xmlCtxtUseOptions(x->parser, XML_PARSE_NONET | XML_PARSE_BIG_LINES);
-    xmlDictSetLimit(x->parser->dict, 1 << 20);
+    x->lib.xmlCtxtUseOptions(x->parser, XML_PARSE_NONET | XML_PARSE_BIG_LINES);
+    x->lib.xmlDictSetLimit(x->parser->dict, 1 << 20);
     s->at = s->end = UINT64_MAX;
     return x;
 }
@@ -227,7 +253,7 @@ struct xsax *xsax_open(struct xscan *s)
 void xsax_close(struct xsax *x)
 {
     if (x->parser)
-        xmlFreeParserCtxt(x->parser);
+        x->lib.xmlFreeParserCtxt(x->parser);
     buf_release(&x->queue);
     buf_release(&x->decoded);
 }
@@ -283,13 +309,13 @@ static int feed(struct xsax *x)
         x->ended = !source_fill(src, &keep);
         x->from = src->at;
         if (x->ended) {
-            xmlParseChunk(x->parser, NULL, 0, 1);
+            x->lib.xmlParseChunk(x->parser, NULL, 0, 1);
             return OK;
         }
     }
     size_t n = (size_t)(src->end - x->from);
     n = n < CHUNK ? n : CHUNK;
-    xmlParseChunk(x->parser, x->from, (int)n, 0);
+    x->lib.xmlParseChunk(x->parser, x->from, (int)n, 0);
     x->from += n;
     return OK;
 }
