@@ -103,9 +103,11 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
 int step_archived(struct supervisor *s, struct trip *t, int rc)
 {
     if (rc > WARN) {
+        const struct problem *p = s->ps->last;
+        const char *cause = p ? arena_cstr(&t->arena, slice_of(p->code)) : "SYS_IO";
         notice_problems(s, s->ps);
         t->state = TRIP_WRITTEN;
-        trip_retry(s, t, "SYS_IO");
+        trip_retry(s, t, cause);
         return END;
     }
     s->report->delivered++;

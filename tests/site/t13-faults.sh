@@ -93,6 +93,20 @@ mv "$site/outbox/warehouse/fixed.xml" "$work/"
 "$prog" run -q -n "$site" 2> "$work/log"
 check "and waits for its turn" same "$(grep -c '<Order number="b-' "$site/outbox/warehouse/fixed.xml")" 2
 
+# libarchive comes with the first zip: an empty file in its place is none.
+fresh
+orders "$site/inbox/orders/a.csv" a
+old "$site"/inbox/orders/*
+mkdir "$work/lib"
+: > "$work/lib/libarchive.so.13"
+LD_LIBRARY_PATH=$work/lib "$prog" run -q -n "$site" 2> "$work/log"
+check "no libarchive: exit code 5" same $? 5
+check "the package that has it is told" has "$work/log" 'apt-get install libarchive13'
+check "what can be delivered is" same "$(count "$site/outbox/warehouse") $(zips "$site")" "1 0"
+check "the batch waits for it" grep -q '"cause": *"SYS_LIBRARY"' "$site"/.waybill/work/*/*.waybill.json
+"$prog" run -q -n "$site" 2> "$work/log"
+check "and is archived when it is there" same "$(count "$site/outbox/warehouse") $(zips "$site")" "1 1"
+
 fresh
 printf 'zone "Europe/Osla"\nflw x {\n}\nflow a {\n    operation b {\n        take inbx "in"\n    }\n}\n' > "$site/site.conf"
 "$prog" run -q -n "$site" 2> "$work/log"
