@@ -29,6 +29,18 @@ def quiet(*command):
     return bool(shutil.which(command[0])) and subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
+def busy():
+    """Seconds so far: on the clock, of all processors at work for anybody (stolen ones too), of them for the bench."""
+    with open("/proc/stat") as f:
+        user, nice, system, _, _, irq, softirq, steal = map(int, f.readline().split()[1:9])
+    return time.monotonic(), (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+
+
+def foreign_share(before, after):
+    clock, everybody, ours = (b - a for a, b in zip(before, after))
+    return max(0, everybody - ours) / (clock * os.cpu_count()) * 100
+
+
 class Bench:
     def __init__(self, program, work):
         self.program, self.work = os.path.abspath(program), os.path.abspath(work)
@@ -158,7 +170,7 @@ class Bench:
             mine = [(int(r[1][:-2]), float(r[3])) for r in self.rows if r[0] == item and r[2] == "waybill"]
             if len(mine) > 1:
                 (small, a), (large, b) = min(mine), max(mine)
-                self.more.append((item + " flatness", "%d to %d MB" % (small, large), "CPU per byte changes by %+.1f %%" % ((a / b - 1) * 100)))
+                self.more.append((item + " flatness", "%d to %d MB" % (small, large), "a byte of the large file takes %.3f of the CPU time of one of the small" % (a / b)))
 
     def folder(self, files, orders):
         """A folder of files through a site: one worker, then two, alternating; wall time, median of five.  Without fsync, so
@@ -171,6 +183,7 @@ class Bench:
                                 "csv,xml", "--out", "%s/o%03d" % (inputs, i)], check=True, stderr=subprocess.DEVNULL)
             open(inputs + "/done", "w").close()
         wall = {1: [], 2: []}
+        before = busy()
         for turn in range(5):
             for workers in sorted(wall, reverse=turn % 2):
                 site = self.site(inputs)
@@ -184,7 +197,8 @@ class Bench:
         size = sum(os.path.getsize(os.path.join(inputs, n)) for n in os.listdir(inputs) if n.endswith(".csv"))
         one, two = statistics.median(wall[1]), statistics.median(wall[2])
         self.more.append(("folder", "%d files, %.0f MB" % (files, size / 1e6),
-                          "one worker %.1f MB/s, two workers %.1f MB/s: %.2f x" % (size / 1e6 / one, size / 1e6 / two, one / two)))
+                          "one worker %.1f MB/s, two workers %.1f MB/s: %.2f x (other programs took %.0f %% of the processors)"
+                          % (size / 1e6 / one, size / 1e6 / two, one / two, foreign_share(before, busy()))))
 
     def small(self, files):
         """Many files of one order each, durable and not: files per second, median of three, alternating."""
