@@ -16,7 +16,6 @@ const struct command *const command_table[] = {
     &command_init, &command_run, &command_watch, &command_convert, &command_inspect, &command_check, &command_explain,
     &command_laws, &command_test, &command_describe, &command_fmt, &command_status, &command_show, &command_do,
     &command_fsck, &command_exchange,
-    &command_fsck,
     &command_health, &command_purge,
     NULL,
 };

@@ -3,6 +3,8 @@
 #include "base/service.h"
 #include "flow/care_private.h"
 
+#define STOP_MS 3000                /* TERM ends a watcher within 5 s */
+
 void care_wait(int64_t *wait, int64_t now, int64_t due)
 {
     int64_t rest = due > now ? due - now : 0;
@@ -16,7 +18,9 @@ int care_open(struct supervisor *s)
     arena_init(&a, 0);
     s->care = arena_zero(&a, sizeof *s->care);
     s->care->arena = a;
+    map_init(&s->care->hooks.overdue, &s->care->arena);
     disk_open(s);
+    reply_resume(s);
     return OK;
 }
 
@@ -67,25 +71,61 @@ static void service_turn(struct supervisor *s, int64_t now, int64_t *wait)
 void care_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
     disk_turn(s, now, wait);
+    hook_turn(s, now, wait);
+    overdue_turn(s, now, wait);
     if (!s->o->watch)
         return;
     daily_turn(s, now, wait);
     service_turn(s, now, wait);
 }
 
+static void tell(struct supervisor *s, enum notice_event event, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    hook_event(s, event, w, &s->site->notices);
+    if (f)
+        hook_event(s, event, w, &f->notices);
+}
+
+static bool gave_up(const struct waybill *w)
+{
+    return slice_is(w->error_code, "GAVE_UP") || slice_is(w->error_code, "WORKER_DIED");
+}
+
 void care_event(struct supervisor *s, const char *event, const struct trip *t)
 {
-    if (!s->care)
+    const struct waybill *w = t->b ? t->b->w : NULL;
+    if (!s->care || !w)
         return;                                     /* at the very end */
-    (void)event;
-    (void)t;
+    bool duplicate = strcmp(event, "duplicate") == 0, error = duplicate || strcmp(event, "error") == 0;
+    if (duplicate) {
+        char code[80];
+        snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
+        reply_prepare(s, w, code, w->error_text);
+    }
+    if (error)
+        tell(s, gave_up(w) ? NOTICE_GAVE_UP : NOTICE_REJECTED, w);
+    else if (strcmp(event, "delivered") == 0)
+        tell(s, NOTICE_DELIVERED, w);
+    if (strcmp(event, "archived") == 0 && waybill_total_of(w->totals, "rejected"))
+        tell(s, NOTICE_REJECTED, w);
+    if (error || strcmp(event, "archived") == 0)
+        reply_publish(s, w);
+}
+
+void care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text)
+{
+    if (s->care)
+        reply_prepare(s, t->b->w, code, text);
 }
 
 void care_close(struct supervisor *s, int rc)
 {
-    (void)rc;
     if (!s->care)
         return;
+    if (s->care->ready && (s->o->watch || rc > WARN))
+        hook_event(s, NOTICE_STOPPED, NULL, &s->site->notices);
+    hook_close(s, s->o->watch ? STOP_MS : HOOK_MS);
     struct arena a = s->care->arena;                /* the struct lies in the arena itself */
     s->care = NULL;
     arena_release(&a);

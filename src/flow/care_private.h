@@ -16,11 +16,47 @@ struct care_disk {
     int64_t due;                    /* next look */
 };
 
+#define HOOK_WAITING 100            /* notices that wait for their program; more are dropped and counted */
+#define HOOK_RUNNING 4
+#define HOOK_MS 30000
+#define HOOK_OUTPUT 4096            /* bytes of a program's output that are logged */
+
+/* One event that somebody is to be told of. */
+struct hook_job {
+    struct arena arena;             /* holds this struct */
+    const char *event;
+    const char *program;            /* NULL = a letter to */
+    const char *address;
+    const char *dir;                /* the site's folder, absolute */
+    struct slice batch, flow, file, code;
+    struct slice input;             /* the waybill, or the letter */
+    struct hook_job *next;
+};
+
+struct hook_run {
+    struct hook_job *job;           /* NULL = free */
+    pid_t pid;
+    int out;                        /* what it says */
+    int64_t since;
+    bool killed;
+    struct buf said;
+};
+
+struct care_hooks {
+    struct hook_job *first, *last;
+    size_t n;
+    uint64_t dropped;
+    struct hook_run run[HOOK_RUNNING];
+    struct map overdue;             /* batches that were told to be */
+    int64_t overdue_due;
+};
+
 struct care {
     struct arena arena;             /* holds this struct */
     bool ready, reloading, stopping;
     int64_t alive, alive_every;     /* WATCHDOG=1; 0 = nobody waits for it */
     struct care_disk disk;
+    struct care_hooks hooks;
     struct purge purge;
     bool purging;
     int64_t purge_due;              /* of the next one */
@@ -32,6 +68,23 @@ void care_wait(int64_t *wait, int64_t now, int64_t due);
 /* disk.c */
 void disk_open(struct supervisor *s);
 void disk_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* hook.c: programs and letters. */
+void hook_event(struct supervisor *s, enum notice_event event, const struct waybill *w, const struct notices *of);
+void hook_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* Waits for what is under way, at most so long. */
+void hook_close(struct supervisor *s, int64_t ms);
+/* overdue.c */
+void overdue_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* letter.c: what happened to a file, in plain words of the site's language. */
+void letter_text(const struct site *site, const struct waybill *w, const char *code, struct slice text,
+                 struct buf *out);
+/* To a person: head and body. */
+void letter_mail(const struct site *site, const struct waybill *w, const char *event, const char *address,
+                 struct buf *out);
+/* reply.c */
+void reply_resume(struct supervisor *s);
+void reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text);
+void reply_publish(struct supervisor *s, const struct waybill *w);
 /* daily.c: what is kept no longer goes, once a day. */
 void daily_turn(struct supervisor *s, int64_t now, int64_t *wait);
 

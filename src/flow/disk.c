@@ -6,8 +6,8 @@
 #include "flow/care_private.h"
 #include "flow/room.h"
 
-/* RELIABILITY.md 2.9: a file is taken only when more is free than room.h says, and than four times its size. What is not
-   taken stays in the inbox, where the sender sees it. */
+/* RELIABILITY.md 2.9: a file is taken only when more is free than room.h says, and than four times its size. What is
+   not taken stays in the inbox, where the sender sees it. */
 #define FILE_TIMES 4
 #define LOOK_MS 5000
 #define ROOM_MORE (1ULL << 20)      /* after "disk full": so much more than now must be free before a next try */

@@ -223,6 +223,13 @@ static int purge_lines(struct purge *p, int64_t day, struct problems *ps)
     return err ? problem_system(ps, path, "lines cannot be removed", err) : OK;
 }
 
+static int logs_done(const struct purge *p, struct problems *ps)
+{
+    if (p->terms.dry || p->day <= logs_until(p))
+        return END;
+    return logs_mark(p, p->day, ps) == OK ? END : TEMP;
+}
+
 static int step_logs_day(struct purge *p, struct problems *ps)
 {
     if (p->terms.log < 0)
@@ -232,7 +239,7 @@ static int step_logs_day(struct purge *p, struct problems *ps)
         p->day = logs_until(p);
     int64_t day = next_day(p, p->day);
     if (day < 0 || day >= kept)
-        return p->day > 0 && !p->terms.dry && p->day > logs_until(p) ? logs_mark(p, p->day, ps) == OK ? END : TEMP : END;
+        return logs_done(p, ps);
     p->day = day + 1;
     return purge_lines(p, day, ps);
 }
@@ -249,8 +256,9 @@ struct aside {
 static int64_t id_day(const char *id)
 {
     int year, month, date;
-    return sscanf(id, "%4d%2d%2d-", &year, &month, &date) == 3 && month >= 1 && month <= 12 ? date_days(year, month, date)
-        : INT64_MAX;
+    if (sscanf(id, "%4d%2d%2d-", &year, &month, &date) != 3 || month < 1 || month > 12)
+        return INT64_MAX;
+    return date_days(year, month, date);
 }
 
 /* By its id, and by the last change of its folder: somebody may be at it. */

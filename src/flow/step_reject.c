@@ -24,6 +24,7 @@ int step_reject(struct supervisor *s, struct trip *t, const char *code, struct s
         t->b->w->messages = t->result->messages;
         batch_problems(t->b, &t->result->problems);
     }
+    care_refused(s, t, code, text);
     int rc = batch_set_aside(t->b, code, text, s->ps);
     notice_problems(s, s->ps);
     if (rc > SKIP) {

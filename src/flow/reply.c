@@ -1,0 +1,109 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/care_private.h"
+
+/*
+ * The answer to the sender of a refused file: .waybill/replies/<batch> is written, durably, before the batch is set
+ * aside, and renamed into the partner's folder after; a crash in between leaves it there, and the next start sends it
+ * when the batch is no longer at work. So it comes exactly once.
+ */
+#define FOLDER "replies"
+#define MODE 0640
+
+static int open_folder(struct supervisor *s)
+{
+    if (mkdirat(s->spool.top, FOLDER, 0700) == 0)
+        spool_sync_dir(&s->spool, s->spool.top, ".waybill", s->ps);
+    return openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* What the world did to a file is not its sender's to mend. */
+static bool senders(const char *code)
+{
+    return !code || (strcmp(code, "GAVE_UP") != 0 && strcmp(code, "CANCELLED") != 0);
+}
+
+void reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    char id[BATCH_ID_SIZE];
+    struct buf out = { 0 };
+    if (!f || !f->reply || !senders(code))
+        return;
+    int dir = open_folder(s);
+    if (dir < 0) {
+        problem_system(s->ps, FOLDER, "cannot open the folder", errno);
+        return;
+    }
+    snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
+    letter_text(s->site, w, code, text, &out);
+    file_replace(dir, id, buf_slice(&out), MODE, s->o->durable, s->ps);
+    buf_release(&out);
+    close(dir);
+}
+
+static int move(struct supervisor *s, int from, const char *id, const char *folder, const char *name)
+{
+    int rc = OK, to = -1;
+    if (file_make_dirs(folder, 0770, s->ps) <= WARN)
+        to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (to < 0)
+        return problem_system(s->ps, folder, "the answer cannot be delivered", errno);
+    if (renameat2(from, id, to, name, RENAME_NOREPLACE) != 0)
+        rc = errno == EEXIST && unlinkat(from, id, 0) == 0 ? OK
+            : problem_system(s->ps, folder, "the answer cannot be delivered", errno);
+    if (rc == OK)
+        rc = spool_sync_dir(&s->spool, to, folder, s->ps);
+    if (rc == OK)
+        rc = spool_sync_dir(&s->spool, from, FOLDER, s->ps);
+    close(to);
+    return rc;
+}
+
+void reply_publish(struct supervisor *s, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    char id[BATCH_ID_SIZE], name[OUTBOX_NAME_SIZE];
+    struct stat st;
+    if (!f || !f->reply)
+        return;
+    snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
+    int from = open_folder(s);
+    if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        struct buf wanted = { 0 };
+        buf_printf(&wanted, "%.*s.%s.txt", (int)(w->name.n < 120 ? w->name.n : 120), w->name.p, id);
+        outbox_name(buf_slice(&wanted), name);
+        buf_release(&wanted);
+        move(s, from, id, f->reply, name);
+    }
+    if (from >= 0)
+        close(from);
+}
+
+/* What a run that was killed made ready and did not send. */
+void reply_resume(struct supervisor *s)
+{
+    int fd = openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    struct stat st;
+    struct arena a;
+    if (!dir)
+        return;
+    arena_init(&a, 0);
+    while ((e = file_entry(dir, &err))) {
+        struct waybill *w;
+        if (!spool_id_valid(e->d_name) || fstatat(s->spool.work, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            continue;
+        if (batch_find(&s->places, &a, e->d_name, &w, s->ps) == OK)
+            reply_publish(s, w);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+    closedir(dir);
+}
