@@ -6,16 +6,19 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "batch/lines.h"
 #include "cmd/commands.h"
 #include "cmd/outfile.h"
 #include "cmd/progress.h"
+#include "cmd/why.h"
 #include "flow/bind.h"
 #include "flow/convert.h"
 
 static const struct cmd_option options[] = {
     { 'm', "mapping", "MAPPING" }, { 'b', "backward", NULL }, { 'r', "original", "FILE" }, { 'o', "output", "OUT" },
     { 's', "set", "NAME=VALUE" }, { 't', "table", "NAME=FILE[:FORMAT]" }, { 'c', "case", "FILE" },
-    { 'a', "attachments", "FOLDER" }, { 'l', "companion", "NAME=FILE" }, { 'L', "companion-out", "NAME=FILE" }, { 0 },
+    { 'a', "attachments", "FOLDER" }, { 'l', "companion", "NAME=FILE" }, { 'L', "companion-out", "NAME=FILE" },
+    { 'w', "why", "FILE" }, { 0 },
 };
 
 #define COMPANIONS 8
@@ -36,7 +39,8 @@ struct converting {
     struct mapping *mapping, *judge;
     struct conversion conversion;
     struct source input, original;
-    struct outfile output;
+    struct outfile output, why;     /* why: what became of each message, and how */
+    struct lines lines;             /* the same as JSON */
     struct beside read, written;
     struct progress progress;
     int in, old;
@@ -163,6 +167,17 @@ static int open_companions(struct converting *k)
     return rc;
 }
 
+static int open_why(struct converting *k)
+{
+    if (outfile_open(&k->why, cmd_arg(&k->args, 'w'), k->c->arena, k->c->problems) > WARN)
+        return EXIT_SYSTEM;
+    int fd = k->c->json ? dup(k->why.fd) : -1;
+    if (fd < 0 && k->c->json)
+        return problem_system(k->c->problems, cmd_arg(&k->args, 'w'), "cannot be written", errno), EXIT_SYSTEM;
+    lines_begin(&k->lines, fd);
+    return 0;
+}
+
 static int open_all(struct converting *k)
 {
     const char *original = cmd_arg(&k->args, 'r');
@@ -173,6 +188,8 @@ static int open_all(struct converting *k)
         rc = EXIT_SYSTEM;
     if (!rc)
         rc = open_companions(k);
+    if (!rc && cmd_arg(&k->args, 'w'))
+        rc = open_why(k);
     if (k->in >= 0)
         source_open_fd(&k->input, k->in, k->args.operand[0], &k->c->limits);
     if (k->old >= 0)
@@ -195,10 +212,53 @@ static void count_skip(struct converting *k, const struct finding *f, const stru
     (*at)->count++;
 }
 
+static struct slice key_of(struct arena *a, const struct node *message)
+{
+    char *key = arena_cstr(a, message->group->nkeys ? node_key(a, message) : SLICE(""));
+    for (char *p = key; *p; p++)
+        if (*p == '\x1f')
+            *p = ' ';
+    return slice_of(key);
+}
+
+static struct slice code_of(const struct outcome *o)
+{
+    const struct finding *f = o->first;
+    while (f && f->kind != o->kind)
+        f = f->next;
+    return f ? f->code : slice_none();
+}
+
+/* Lines of the form that a batch keeps, or text. */
+static void tell_why(struct converting *k, uint64_t number, const struct node *message, const struct outcome *o)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    for (struct finding *f = o->first; f; f = f->next)
+        if (!f->line.n && f->node && f->node != message)
+            f->line = node_path(&a, f->node, NULL);
+    struct line line = { .message = number, .key = key_of(&a, message), .state = slice_of(outcome_states[o->kind]),
+                         .code = code_of(o), .reason = o->reason, .findings = o->first, .tried = o->tried };
+    if (k->c->json) {
+        lines_add(&k->lines, &line, k->c->problems);
+    } else {
+        why_head(&k->why.sink.buf, number, line.key, line.state, line.code);
+        why_tried(&k->why.sink.buf, o->tried);
+        why_findings(&k->why.sink.buf, o->first);
+        sink_turn(&k->why.sink);
+    }
+    for (struct finding *f = o->first; f; f = f->next)
+        if (f->node && f->node != message)
+            f->line = slice_none();             /* it lay in this arena */
+    arena_release(&a);
+}
+
 static void judged(void *owner, uint64_t number, const struct node *message, const struct outcome *o)
 {
     struct converting *k = owner;
     binding_message(k->binding, message, o);
+    if (k->why.fd >= 0)
+        tell_why(k, number, message, o);
     for (const struct finding *f = o->first; f; f = f->next)
         if (f->kind == OUTCOME_SKIP)
             count_skip(k, f, message, number);
@@ -247,6 +307,8 @@ static int settle_outputs(struct converting *k, int code)
     for (size_t i = 0; i < k->written.n; i++)
         if (outfile_end(&k->written.file[i], code <= EXIT_REJECTED, k->c->problems) > WARN)
             code = EXIT_SYSTEM;
+    if (outfile_end(&k->why, code <= EXIT_REJECTED, k->c->problems) > WARN)
+        code = EXIT_SYSTEM;
     return outfile_end(&k->output, code <= EXIT_REJECTED, k->c->problems) > WARN ? EXIT_SYSTEM : code;
 }
 
@@ -272,6 +334,15 @@ static int close_sinks(struct converting *k, int rc)
     rc = closed > rc ? closed : rc;
     for (size_t i = 0; i < k->written.n; i++) {
         closed = sink_close(&k->written.file[i].sink, k->c->problems);
+        rc = closed > rc ? closed : rc;
+    }
+    if (k->why.fd >= 0 && k->c->json) {
+        char sha256[SHA256_HEX];
+        closed = lines_end(&k->lines, sha256, k->c->problems);
+        rc = closed > rc ? closed : rc;
+    }
+    if (k->why.fd >= 0) {
+        closed = sink_close(&k->why.sink, k->c->problems);
         rc = closed > rc ? closed : rc;
     }
     return rc;
@@ -304,7 +375,7 @@ static int convert(struct converting *k)
 
 static int run(struct cmd *c, int argc, char **argv)
 {
-    struct converting k = { .c = c, .in = -1, .old = -1, .output.fd = -1 };
+    struct converting k = { .c = c, .in = -1, .old = -1, .output.fd = -1, .why.fd = -1 };
     if (cmd_args(c, argc, argv, options, &k.args))
         return EXIT_USAGE;
     const char *name = cmd_arg(&k.args, 'm');
@@ -339,7 +410,9 @@ const struct command command_convert = {
             "  -c, --case FILE              params and tables from a file, as the case.conf of `waybill test`\n"
             "  -a, --attachments FOLDER     where attachment() finds the files that messages name\n"
             "  -l, --companion NAME=FILE    the rows of `group … file NAME join COLUMN` in the document that is read\n"
-            "  -L, --companion-out NAME=FILE  the same in the document that is written\n\n"
+            "  -L, --companion-out NAME=FILE  the same in the document that is written\n"
+            "  -w, --why FILE               what became of each message, what was looked at for it and what failed, with the\n"
+            "                               values; as JSON lines with --json\n\n"
             "IN may be - for standard input. Problems go to standard error; the exit code is 1 when messages were rejected\n"
             "(the output then holds the good ones) and 4 when the input cannot be used (then there is no output).\n\n"
             "  waybill convert -m mappings/24so-ongoing/articles.map -s goods-owner=NORDISK products.xml > articles.xml\n",

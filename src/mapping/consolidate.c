@@ -201,12 +201,26 @@ static struct slice people_key(struct run *r, const struct node *n)
     return (struct slice){ copy, key.n };
 }
 
+enum { VALUES_SEEN = 16 };
+
 struct telling {
     struct run *r;
+    struct slice seen[VALUES_SEEN];
+    size_t nseen;
     const struct item *item;
     const struct node *here;
     struct buf text;
 };
+
+static bool told_before(struct telling *t, struct slice source)
+{
+    for (size_t i = 0; i < t->nseen; i++)
+        if (slice_equal(t->seen[i], source))
+            return true;
+    if (t->nseen < VALUES_SEEN)
+        t->seen[t->nseen++] = source;
+    return false;
+}
 
 /* The paths of a condition with the values that it saw. */
 static void tell_value(void *owner, struct expr *e)
@@ -214,7 +228,7 @@ static void tell_value(void *owner, struct expr *e)
     struct telling *t = owner;
     struct val v;
     bool value = e->kind == EXPR_PATH && e->shape == SHAPE_VALUE && !e->many;
-    if (!value || t->text.n > VALUES_MOST)
+    if (!value || t->text.n > VALUES_MOST || told_before(t, expr_source(t->item->conf, e)))
         return;
     t->r->guard++;
     eval(t->r, e, t->here, &v);
