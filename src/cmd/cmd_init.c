@@ -77,6 +77,9 @@ static int put_copy(struct cmd *c, const char *from, const char *dir)
 static int make_folders(struct cmd *c, const struct site *s)
 {
     int rc = OK;
+    for (size_t i = 0; i < s->ntables && rc <= WARN; i++)
+        if (s->tables[i]->kind == TABLE_FILE)
+            rc = file_make_dirs(arena_cstr(c->arena, file_dir(c->arena, s->tables[i]->path)), 0770, c->problems);
     for (size_t i = 0; i < s->nflows; i++)
         for (size_t k = 0; k < s->flows[i]->noperations; k++) {
             const struct operation *op = s->flows[i]->operations[k];

@@ -403,8 +403,8 @@ static struct slice setting_of(void *owner, struct slice name)
     return slice_is(text, "last-run") ? slice_none() : text;
 }
 
-/* A `require` that params alone decide is judged before the flow is switched on; for an operation by hand the params may
-   come with the command, so it is judged when it runs. */
+/* A `require` that params alone decide is judged before the flow is switched on; for an operation by hand the params
+   may come with the command, so it is judged when it runs. */
 static void judge_settings(struct site_loading *l, struct operation *op, const struct give *g)
 {
     struct outside o = { .owner = op, .param = setting_of };

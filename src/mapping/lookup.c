@@ -92,8 +92,8 @@ int lookup_bind(struct run *r, struct problems *ps)
 
 /* ---- forward ---------------------------------------------------------------------------------------------------- */
 
-/* Evaluates the key; false when all of it is nothing: then no row can have it. A part that is nothing asks for rows that
-   have nothing there. */
+/* Evaluates the key; false when all of it is nothing: then no row can have it. A part that is nothing asks for rows
+   that have nothing there. */
 static bool key_texts(struct run *r, const struct expr *e, const struct node *here, struct slice *keys)
 {
     const struct bound *b = &r->tables[e->table];

@@ -1,13 +1,11 @@
 #!/bin/sh
-# t20-mappings - the mappings that waybill ships: no error, all cases, all mutants killed, the laws on every sample, and every
-# requirement's number beside the row or case that shows it
+# t20-mappings - the mappings that waybill ships: no error, all cases, all mutants killed, the laws on every sample, and what
+# one conversion gives of the samples' expected files; tests/lint/requirements.sh says where each requirement is shown
 set -u
 waybill=$(realpath "${1:-build/release/waybill}")
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top" || exit 1
 export LC_ALL=C WAYBILL_CLOCK=2026-01-02T03:04:05Z
-m=mappings/24so-ongoing
-in=samples/ongoing24so/in
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 bad=0
@@ -25,7 +23,7 @@ result() {                              # STATUS NAME
 "$waybill" check mappings > "$tmp/out" 2>&1
 result $? "waybill check mappings"
 
-"$waybill" fmt --list $m/*.map $m/*.format $m/site.conf > "$tmp/out" 2>&1
+"$waybill" fmt --list mappings/*/*.map mappings/*/*.format mappings/*/site.conf > "$tmp/out" 2>&1
 result $? "the files are laid out as fmt does"
 
 "$waybill" test --mutants mappings > "$tmp/out" 2>&1
@@ -34,23 +32,45 @@ result $? "cases and mutants: $(tail -2 "$tmp/out" | tr '\n' ' ')"
 laws() {                                # MAPPING SAMPLE OPTION ...
     map=$1 sample=$2
     shift 2
-    "$waybill" laws "$m/$map" "$@" "$in/$sample" > "$tmp/out" 2>&1
-    result $? "laws: $(head -1 "$tmp/out") ($sample)"
+    "$waybill" laws "$m/$map" "$@" "$sample" > "$tmp/out" 2>&1
+    result $? "laws: $(head -1 "$tmp/out") (${sample##*/})"
     grep -q 'PutGet' "$tmp/out" && ! grep -q 'PutGet.* 0 values' "$tmp/out"
     result $? "laws: $map compared something"
 }
-laws articles.map 24so_products.xml --set goods-owner=NORDISK
-laws sales-orders.map 24so_orders.xml --case $m/sales-orders.test/sample/case.conf
-laws suppliers.map 24so_companies.xml --set goods-owner=NORDISK
-laws order-sent.map ongoing_shipped.csv --case $m/order-sent.test/sample/case.conf
+m=mappings/24so-ongoing
+in=samples/ongoing24so/in
+laws articles.map $in/24so_products.xml --set goods-owner=NORDISK
+laws sales-orders.map $in/24so_orders.xml --case $m/sales-orders.test/sample/case.conf
+laws suppliers.map $in/24so_companies.xml --set goods-owner=NORDISK
+laws order-sent.map $in/ongoing_shipped.csv --case $m/order-sent.test/sample/case.conf
+m=mappings/paripassu_totvs
+laws vendas.map samples/paripassu_totvs/in/rastreador_vendas.csv
+laws lista.map $m/buscar.test/S3-11-periodo/want.jsonl --case $m/lista.test/S3-15-lista/case.conf
 
-# S1-1 … S1-87: each number in the README's table and, beyond it, in a file that does or shows it
-: > "$tmp/out"
-for n in $(seq 1 87); do
-    grep -q "^| S1-$n |" $m/README.md || echo "S1-$n is not in $m/README.md" >> "$tmp/out"
-    grep -rqE "S1-$n([^0-9]|\$)" --include='*.map' --include='*.format' --include='*.conf' $m ||
-        grep -rqE "S1-$n([^0-9]|\$)" tests/site || echo "S1-$n is in no mapping, case or test" >> "$tmp/out"
-done
-[ ! -s "$tmp/out" ]
-result $? "requirements S1-1 … S1-87 have a place"
+# What the cases want is what the samples expect.
+expected=samples/paripassu_totvs/expected
+want() {                                # FILE CASE/FILE: the same bytes
+    cmp "$1" "$m/$2" > "$tmp/out" 2>&1
+    result $? "$2 is the sample's ${1##*/}"
+}
+want $expected/lista_compras.csv lista.test/S3-15-lista/want.csv
+want $expected/rastreador_compras.csv importar.test/S3-16-importar/want.csv
+want $expected/status_compras.csv status-compras.test/S3-26-azul-e-amarelo/want.csv
+want $expected/totvs_SC5_SC6.csv enviar.test/S3-34-vendas/want.csv
+want $expected/status_vendas.csv status-vendas.test/S3-39-azul-e-amarelo/want.csv
+sed -n 1p $expected/mensagens.txt > "$tmp/want"
+want "$tmp/want" resumo-compras.test/S3-32-resumo/want.txt
+sed -n 2p $expected/mensagens.txt > "$tmp/want"
+want "$tmp/want" resumo-vendas.test/S3-38-resumo/want.txt
+sed -n 5,6p $expected/mensagens.txt > "$tmp/want"
+want "$tmp/want" resumo-vendas.test/S3-37-todos/want.txt
+m=mappings/raks_baselinker expected=samples/raks_baselinker/expected
+want $expected/raks_statusy.csv statusy.test/S4-30-sample/want.csv
+want $expected/konsola.log konsola.test/S4-19-sample/want.log
+grep File $expected/bl_requests.jsonl > "$tmp/want"
+want "$tmp/want" attach.test/S4-24-sample/want.jsonl
+grep setOrderFields $expected/bl_requests.jsonl > "$tmp/want"
+want "$tmp/want" number.test/S4-36-sample/want.jsonl
+grep -E '"add(Invoice|Receipt)"' $expected/bl_requests.jsonl > "$tmp/want"
+want "$tmp/want" issue.test/S4-21-sample/want.jsonl
 exit $bad
