@@ -140,6 +140,10 @@ void batch_close(struct batch *b);
 int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
                struct problems *ps);
 
+/* A file of a batch wherever the batch is, for reading: one of the archive comes out of the zip, into memory. END when
+   there is no such batch or member. */
+int batch_read_file(const struct batch_site *s, struct arena *a, const char *id, struct slice file, int *fd_out,
+                    struct problems *ps);
 /* The original bytes, for reading. */
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps);
 /* Whether `in` still has the waybill's hash: STOP with BATCH_DAMAGED. */

@@ -86,5 +86,8 @@ struct line_read {
 /* Calls `each` for every line of the file, checked against the waybill's entry; stops when it returns other than OK. */
 int lines_read(int dirfd, const struct waybill_file *f, struct arena *a,
                int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps);
+/* The same from an open file that can be read again from its start; it stays open. */
+int lines_read_fd(int fd, const struct waybill_file *f, struct arena *a,
+                  int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps);
 
 #endif

@@ -379,9 +379,15 @@ int lines_read(int dirfd, const struct waybill_file *f, struct arena *a,
     int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return problem_system(ps, file, "cannot open", errno);
-    int rc = check_file(fd, file, f, ps);
-    if (rc == OK)
-        rc = each_line(fd, file, a, each, owner, ps);
+    int rc = lines_read_fd(fd, f, a, each, owner, ps);
     close(fd);
     return rc;
+}
+
+int lines_read_fd(int fd, const struct waybill_file *f, struct arena *a,
+                  int (*each)(void *owner, const struct line_read *l), void *owner, struct problems *ps)
+{
+    const char *file = arena_cstr(a, f->file);
+    int rc = check_file(fd, file, f, ps);
+    return rc == OK ? each_line(fd, file, a, each, owner, ps) : rc;
 }

@@ -1,12 +1,13 @@
 #include "base/json.h"
 #include "cmd/commands.h"
-#include "cmd/places.h"
+#include "cmd/staged.h"
 #include "drop/lease.h"
 #include "store/archive.h"
 
 /* One batch that is not archived yet. */
 struct row {
     struct waybill *w;
+    bool open, errors;              /* it stages: its life goes on; some operation's last run refused messages */
     struct row *next;
 };
 
@@ -17,12 +18,25 @@ struct telling {
     uint64_t archived;
 };
 
+static bool has_errors(struct telling *t, const struct waybill *w)
+{
+    struct arena a;
+    struct said said;
+    arena_init(&a, 0);
+    bool errors = said_read(&said, &a, &t->places, w, t->cmd->problems) == OK && said.errors;
+    arena_release(&a);
+    return errors;
+}
+
 static int add_row(void *owner, const char *id)
 {
     struct telling *t = owner;
     struct row *r = arena_zero(t->cmd->arena, sizeof *r);
     if (batch_find(&t->places.site, t->cmd->arena, id, &r->w, t->cmd->problems) != OK)
         return OK;                                  /* just now archived, or damaged: the problem says so */
+    r->open = batch_is_open(r->w);
+    if (r->open)
+        r->errors = has_errors(t, r->w);
     *t->last = r;
     t->last = &r->next;
     return OK;
@@ -44,8 +58,33 @@ static void column(struct buf *out, struct slice text, size_t width)
         buf_byte(out, ' ');
 }
 
-static void show_row(struct buf *out, const struct waybill *w)
+/* Its state, what is under way or due, and what holds it up. */
+static void show_open(struct buf *out, const struct row *r)
 {
+    const struct waybill *w = r->w;
+    struct slice state = least_state(w);
+    buf_add_shown(out, state.n ? state : SLICE("open"), 40);
+    buf_text(out, r->errors ? ", with errors" : "");
+    if (slice_is(w->waits, "person"))
+        buf_text(out, ", held");
+    else if (slice_is(w->waits, "answer"))
+        buf_text(out, ", waits for an answer");
+    if (w->operation.n || w->due) {
+        buf_text(out, "; ");
+        buf_add_shown(out, w->operation.n ? w->operation : w->due->name, 40);
+        buf_text(out, w->operation.n ? " is under way" : " is due");
+    }
+    if (w->retry.cause.n) {
+        buf_text(out, ", again at ");
+        buf_add_shown(out, w->retry.next, 0);
+        buf_text(out, ": ");
+        buf_add_shown(out, w->retry.cause, 0);
+    }
+}
+
+static void show_row(struct buf *out, const struct row *r)
+{
+    const struct waybill *w = r->w;
     column(out, w->batch, 24);
     column(out, w->flow, 16);
     column(out, slice_of(place_names[w->place]), 9);
@@ -54,6 +93,8 @@ static void show_row(struct buf *out, const struct waybill *w)
         buf_add_shown(out, w->error_code, 0);
         buf_text(out, ": ");
         buf_add_shown(out, w->error_text, 80);
+    } else if (r->open) {
+        show_open(out, r);
     } else if (waybill_total_of(w->totals, "rejected")) {
         buf_printf(out, "%llu of %llu messages refused", (unsigned long long)waybill_total_of(w->totals, "rejected"),
                    (unsigned long long)w->messages);
@@ -85,11 +126,30 @@ static void show(const struct telling *t, struct buf *out, long pid)
         buf_text(out, "WHY\n");
     }
     for (const struct row *r = t->first; r; r = r->next)
-        show_row(out, r->w);
+        show_row(out, r);
 }
 
-static void row_json(struct buf *out, const struct waybill *w)
+static void states_json(struct buf *out, const struct row *r)
 {
+    json_bool(out, "open", true);
+    json_text(out, "state", least_state(r->w));
+    json_bool(out, "with_errors", r->errors);
+    json_text(out, "waits", r->w->waits);
+    json_text(out, "due", r->w->due ? r->w->due->name : slice_none());
+    json_key(out, "states");
+    json_open(out, '[');
+    for (const struct waybill_total *s = r->w->states; s; s = s->next) {
+        json_open(out, '{');
+        json_text(out, "state", s->name);
+        json_number(out, "lines", (int64_t)s->count);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static void row_json(struct buf *out, const struct row *r)
+{
+    const struct waybill *w = r->w;
     json_open(out, '{');
     json_text(out, "batch", w->batch);
     json_text(out, "flow", w->flow);
@@ -98,6 +158,8 @@ static void row_json(struct buf *out, const struct waybill *w)
     json_text(out, "file", w->name);
     json_number(out, "messages", (int64_t)w->messages);
     json_number(out, "rejected", (int64_t)waybill_total_of(w->totals, "rejected"));
+    if (r->open)
+        states_json(out, r);
     if (w->error_code.n) {
         json_text(out, "code", w->error_code);
         json_text(out, "text", w->error_text);
@@ -119,7 +181,7 @@ static void show_json(const struct telling *t, struct buf *out, long pid)
     json_key(out, "batches");
     json_open(out, '[');
     for (const struct row *r = t->first; r; r = r->next)
-        row_json(out, r->w);
+        row_json(out, r);
     json_close(out, ']');
     json_close(out, '}');
     buf_byte(out, '\n');
@@ -165,5 +227,6 @@ const struct command command_status = {
     .run = run,
     .usage = "status [--json] [DIR]",
     .summary = "where the batches of a site stand",
-    .help = "      --json      one JSON object\n\nBatches at work and set aside are listed, those in the archive counted.\n",
+    .help = "      --json      one JSON object\n\nBatches at work and set aside are listed, those in the archive counted. An open batch of a flow that stages\n"
+            "shows the least advanced state of its lines, and whether operations refused messages of it.\n",
 };
