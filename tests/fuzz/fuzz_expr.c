@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "format/type.h"
-#include "mapping/mapping.h"
+#include "mapping/formula.h"
 
 static const char *const left_text =
     "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text\n    N decimal\n"
@@ -109,6 +109,32 @@ static void try_row(struct fuzz *f, const char *arrow, const uint8_t *data, size
         run_both(f, m, strcmp(arrow, "<=>") == 0);
 }
 
+/* The same text as a condition and as a stamp of a site. */
+static void try_formula(struct fuzz *f, const uint8_t *data, size_t size)
+{
+    static const struct slice names[] = { { "p", 1 }, { "n", 1 } };
+    struct outside o = { .batch_id = SLICE("B"), .batch_time = SLICE("2026-01-02T03:04:05+01:00") };
+    struct formula_site s = { .arena = &f->arena, .format = f->left, .params = names, .nparams = 2 };
+    struct formula_run *r = formula_run_new(&f->arena, &o);
+    struct node *n = left_message(f);
+    struct conf *c = NULL;
+    struct slice text = arena_printf(&f->arena, "state x when %.*s\n%.*s => M/A\n", (int)size, (const char *)data,
+                                     (int)size, (const char *)data);
+    conf_parse(&f->arena, "fuzz.conf", text, &c, &f->problems);
+    s.conf = c;
+    for (struct statement *st = c ? c->first : NULL; st; st = st->next) {
+        struct formula *formula;
+        struct formula_path into;
+        struct value v;
+        size_t i = 3;
+        if (st->n > 3 && formula_compile(&s, n->group, st, &i, &formula, &f->problems) == OK)
+            formula_holds(r, formula, n, &f->arena);
+        if (formula_row(&s, st, &into, &formula, &f->problems) == OK)
+            formula_value(r, formula, into.group == n->group ? n : node_new(&f->arena, into.group, n), into.field,
+                          &f->arena, &v, &f->problems);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = { .finder = { .roots = no_roots } };
@@ -121,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (f.left && f.right) {
         try_row(&f, "=>", data, size);
         try_row(&f, "<=>", data, size);
+        try_formula(&f, data, size);
     }
     arena_release(&f.arena);
     return 0;
