@@ -95,6 +95,7 @@ struct batch_accept {
     enum duplicate_policy content;
     uint64_t max_size;              /* limits->file */
     const char *id;                 /* batch_create: an id that was noted before; NULL = a new one */
+    const int *from;                /* batch_create: a descriptor that gives the input instead; NULL = none */
     struct slice parent;            /* what it was made from */
     const char *asked;              /* id of the request that it answers; NULL = none */
     struct waybill_param *sets;     /* … and its params */
@@ -123,6 +124,9 @@ int batch_dispose(struct batch *b, struct problems *ps);
 /* A batch that no drop caused: an operation over a table, a bundle, a replay. `input` may be empty. */
 int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
                  struct slice input, struct batch **out, struct problems *ps);
+/* Its input anew, all that `fd` gives from its beginning, when it differs: a table may change before the work on it
+   begins. Saved. */
+int batch_refill(struct batch *b, int fd, struct problems *ps);
 
 /*
  * A batch made of a file in another one's folder – a member of a dropped archive –, which both have from then on; its
@@ -185,7 +189,8 @@ int batch_rest(struct batch *b, struct slice why, struct problems *ps);
 /* The operation under way is refused as a whole: its outputs and files are forgotten, the reason is in `runs` and in
    the history, waits = "open"; saved. */
 int batch_refuse(struct batch *b, const char *code, struct slice text, struct problems *ps);
-/* Its life is over, by itself ("ended") or by somebody ("cancelled", `by`): nothing is due any more; saved. */
+/* Its life is over, by itself ("ended") or by somebody ("cancelled", `by`), instead of batch_rest or later: nothing is
+   due any more; saved. */
 int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps);
 /* Holds it until batch_release; what is due stays due. */
 int batch_hold(struct batch *b, struct slice by, struct problems *ps);

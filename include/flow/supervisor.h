@@ -26,7 +26,7 @@ struct supervisor_options {
     bool quiet;                     /* no log lines but problems */
     int events;                     /* descriptor that tells of changed files as `inotifywait` does (drop/watch.h);
                                        -1 = inotify */
-    const struct operation *only;   /* `do`: this operation alone, manual or not */
+    bool asked;                     /* recovery and what was asked for (batch/request.h), then the end */
     struct clock clock;
     /* Reads the site again after SIGHUP; the new site lives in the arena given. */
     int (*reload)(void *owner, struct arena *a, struct site **out, struct problems *ps);

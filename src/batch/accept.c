@@ -241,6 +241,52 @@ int batch_adopt(const struct batch *parent, const struct waybill_file *f, struct
     return settle_accepted(b, rc, out, ps);
 }
 
+static int copy_bytes(int from, int to, uint64_t *size, char sha256[SHA256_HEX])
+{
+    char bytes[65536];
+    struct sha256 h;
+    ssize_t n;
+    int err = 0;
+    *size = 0;
+    sha256_init(&h);
+    while (err == 0 && (n = file_read_full(from, bytes, sizeof bytes)) != 0) {
+        err = n < 0 ? errno : file_write_all(to, (struct slice){ bytes, (size_t)n });
+        if (n > 0)
+            sha256_add(&h, (struct slice){ bytes, (size_t)n });
+        *size += n > 0 ? (uint64_t)n : 0;
+    }
+    sha256_hex(&h, sha256);
+    return err;
+}
+
+/* The input under a name that nothing refers to, then under its own. */
+static int fill(struct batch *b, int from, struct problems *ps)
+{
+    static const char part[] = ".in.new";
+    if (unlinkat(b->dir, part, 0) != 0 && errno != ENOENT)
+        return problem_system(ps, part, "cannot remove an unfinished file", errno);
+    int to = openat(b->dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    if (to < 0)
+        return problem_system(ps, part, "cannot be created in work/", errno);
+    int err = copy_bytes(from, to, &b->w->bytes, b->w->sha256);
+    if (err == 0 && batch_syncs(b) && fsync(to) != 0)
+        err = errno;
+    if (close(to) != 0 && err == 0)
+        err = errno;
+    if (err == 0 && renameat(b->dir, part, b->dir, "in") != 0)
+        err = errno;
+    return err ? problem_system(ps, "in", "the input cannot be copied", err) : OK;
+}
+
+static int put_input(struct batch *b, const struct batch_accept *how, struct slice input, struct problems *ps)
+{
+    if (how->from)
+        return fill(b, *how->from, ps);
+    b->w->bytes = input.n;
+    sha256_of(input, b->w->sha256);
+    return file_replace(b->dir, "in", input, 0400, batch_syncs(b), ps);
+}
+
 int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
                  struct slice input, struct batch **out, struct problems *ps)
 {
@@ -256,11 +302,9 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
         return rc;
     struct waybill *w = begin_waybill(s, a, id, how);
     w->name = arena_copy(a, name);
-    w->bytes = input.n;
-    sha256_of(input, w->sha256);
     begin_history(w, how);
     struct batch *b = batch_make(s, a, w, id, dir);
-    rc = file_replace(dir, "in", input, 0400, batch_syncs(b), ps);
+    rc = put_input(b, how, input, ps);
     if (rc == OK)
         rc = batch_save(b, ps);
     if (rc == OK)
@@ -270,4 +314,25 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
     else
         batch_close(b);
     return rc;
+}
+
+
+static bool same_bytes(const struct batch *b, int fd)
+{
+    char found[SHA256_HEX], bytes[65536];
+    struct sha256 h;
+    ssize_t n;
+    sha256_init(&h);
+    while ((n = file_read_full(fd, bytes, sizeof bytes)) > 0)
+        sha256_add(&h, (struct slice){ bytes, (size_t)n });
+    sha256_hex(&h, found);
+    return n == 0 && strcmp(found, b->w->sha256) == 0;
+}
+
+int batch_refill(struct batch *b, int fd, struct problems *ps)
+{
+    if (same_bytes(b, fd))
+        return OK;
+    int rc = lseek(fd, 0, SEEK_SET) == 0 ? fill(b, fd, ps) : problem_system(ps, b->id, "cannot be read again", errno);
+    return rc == OK ? batch_save(b, ps) : rc;
 }

@@ -116,16 +116,20 @@ static void note_amends(struct batch *b)
     }
 }
 
+static void end_run(struct batch *b)
+{
+    note_amends(b);
+    note_run(b, "done", slice_none(), slice_none());
+    forget_run(b->w);
+}
+
 int batch_rest(struct batch *b, struct slice why, struct problems *ps)
 {
     struct waybill *w = b->w;
     if (w->place != PLACE_DELIVERED)
         return batch_move(b, PLACE_ACCEPTED, NULL, ps);         /* says what is wrong */
-    if (w->operation.p) {
-        note_amends(b);
-        note_run(b, "done", slice_none(), slice_none());
-        forget_run(w);
-    }
+    if (w->operation.p)
+        end_run(b);
     w->waits = arena_copy(b->arena, why);
     return batch_save(b, ps);
 }
@@ -147,8 +151,11 @@ int batch_refuse(struct batch *b, const char *code, struct slice text, struct pr
 int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps)
 {
     struct waybill *w = b->w;
-    if (!batch_is_open(w) || w->place != PLACE_DELIVERED || w->operation.p)
+    bool over = w->operation.p && slice_is(w->waits, "rest");
+    if (!batch_is_open(w) || w->place != PLACE_DELIVERED || (w->operation.p && !over))
         return check_rests(b, ps) == OK ? OK : STOP;
+    if (over)
+        end_run(b);
     w->due = NULL;
     w->waits = SLICE("end");
     batch_note(b, what, by);

@@ -1,3 +1,4 @@
+#include "batch/request.h"
 #include "cmd/commands.h"
 #include "cmd/running.h"
 
@@ -37,6 +38,21 @@ static const struct operation *find_operation(struct cmd *c, const struct site *
     return op;
 }
 
+static int ask(struct running *r, const struct operation *op)
+{
+    struct cmd *c = r->cmd;
+    struct request q = { .kind = REQUEST_RUN, .flow = op->flow->name, .operation = op->name };
+    struct spool spool;
+    for (size_t i = 0; i < r->ngiven; i++)
+        waybill_param(&q.sets, c->arena, r->given[i].name, r->given[i].value);
+    int rc = spool_open(&spool, c->arena, r->dir, true, c->problems);
+    if (rc > WARN)
+        return rc;
+    rc = request_put(&spool, c->arena, &q, c->problems);
+    spool_close(&spool);
+    return rc;
+}
+
 static int run(struct cmd *c, int argc, char **argv)
 {
     static const struct cmd_option options[] = { RUNNING_OPTIONS, { 'd', "dir", "DIR" }, { 0 } };
@@ -51,11 +67,12 @@ static int run(struct cmd *c, int argc, char **argv)
     struct site *site = running_load(&r);
     if (!site)
         return EXIT_INVALID;
-    o.only = find_operation(c, site, slice_of(args.operand[0]), slice_of(args.operand[1]));
-    if (!o.only) {
+    const struct operation *op = find_operation(c, site, slice_of(args.operand[0]), slice_of(args.operand[1]));
+    if (!op || ask(&r, op) > WARN) {
         cmd_flush(c);
         return EXIT_INVALID;
     }
+    o.asked = true;
     return running_go(&r, site, &o, &args);
 }
 

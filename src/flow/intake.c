@@ -17,10 +17,8 @@
 
 static bool runs(const struct supervisor *s, const struct operation *op)
 {
-    if (op->take.kind != TAKE_INBOX || !op->format)
+    if (op->take.kind != TAKE_INBOX || !op->format || s->o->asked)
         return false;
-    if (s->o->only)
-        return op == s->o->only;
     return op->flow->on && !op->flow->off && op->on && !op->manual;
 }
 
@@ -29,13 +27,19 @@ static bool waits_for_end(const struct take *t, const struct format *f)
     return t->ready_given ? t->ready_complete : slice_is(f->syntax, "xml");
 }
 
-/* In `run` a file that has not changed for long enough is stable at once, so the folder's own watching is not asked. */
-static struct ready ready_terms(const struct supervisor *s, const struct operation *op)
+/* In `run`, and when somebody asks for it, a file that has not changed for long enough is stable at once, so the
+   folder's own watching is not asked. */
+static bool by_age(const struct supervisor *s, const struct intake *in)
+{
+    return !s->o->watch || in->by_hand;
+}
+
+static struct ready ready_terms(const struct supervisor *s, const struct operation *op, bool watched)
 {
     const struct take *t = &op->take;
     int64_t stable = t->ready_given ? t->stable : 10000;
     struct ready r = { .terms = READY_NAME, .max_size = s->site->limits.file };
-    if (stable > 0 && s->o->watch) {
+    if (stable > 0 && watched) {
         r.terms |= READY_STABLE;
         r.stable_ms = stable;
     }
@@ -50,13 +54,14 @@ static struct ready ready_terms(const struct supervisor *s, const struct operati
     return r;
 }
 
-static int open_intake(struct supervisor *s, const struct operation *op)
+static int open_intake(struct supervisor *s, const struct operation *op, bool by_hand)
 {
-    struct ready ready = ready_terms(s, op);
+    struct ready ready = ready_terms(s, op, s->o->watch && !by_hand);
     struct intake *in = &s->intakes[s->nintakes];
-    *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch ? op->every : 0, .stable = ready.stable_ms };
+    *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch && !by_hand ? op->every : 0,
+                           .stable = ready.stable_ms, .by_hand = by_hand };
     int rc = file_make_dirs(op->take.path, 0770, s->ps);
-    if (rc <= WARN && s->watch)
+    if (rc <= WARN && s->watch && !by_hand)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
     if (rc <= WARN)
         rc = inbox_open(&s->arena, &s->spool, arena_cstr(&s->arena, op->take.folder), &ready, &in->inbox, s->ps);
@@ -76,8 +81,21 @@ int intakes_open(struct supervisor *s)
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++)
         for (size_t k = 0; k < s->site->flows[i]->noperations && rc <= WARN; k++)
             if (runs(s, s->site->flows[i]->operations[k]))
-                rc = open_intake(s, s->site->flows[i]->operations[k]);
+                rc = open_intake(s, s->site->flows[i]->operations[k], false);
     return rc;
+}
+
+struct intake *intake_asked(struct supervisor *s, const struct operation *op)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].op == op)
+            return &s->intakes[i];
+    return open_intake(s, op, true) <= WARN ? &s->intakes[s->nintakes - 1] : NULL;
+}
+
+bool intake_taken(const struct intake *in)
+{
+    return in->due > 0 && in->at == in->nready && !in->more && !in->waiting;
 }
 
 void intakes_close(struct supervisor *s)
@@ -109,12 +127,13 @@ static int64_t age_ms(const struct drop *d)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 - d->mtime_ns / 1000000;
 }
 
-/* Of `run`: milliseconds until the file counts as stable; 0 = it does. A time in the future is told by waiting once. */
+/* By its age: milliseconds until the file counts as stable; 0 = it does. A time in the future is told by waiting
+   once. */
 static int64_t stable_in(const struct supervisor *s, const struct intake *in, const struct drop *d)
 {
     const struct take *t = &in->op->take;
     int64_t stable = t->ready_given ? t->stable : 10000, age = age_ms(d);
-    if (s->o->watch || stable <= 0 || age >= stable)
+    if (!by_age(s, in) || stable <= 0 || age >= stable)
         return 0;
     return age < 0 ? stable : stable - age;
 }
@@ -171,7 +190,7 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
         else
             in->ready[in->nready++] = d;
     }
-    if (s->o->watch) {
+    if (!by_age(s, in)) {
         in->waiting = inbox_waiting(in->inbox, &rest) > 0;
         wake = rest;
     }
@@ -187,17 +206,50 @@ struct batch_accept accept_terms(const struct supervisor *s, const struct operat
                                   .max_size = s->site->limits.file };
 }
 
-/* A claim becomes a batch; what was taken but not accepted is tried again later. */
-static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c)
+/* A newer file of the inbox is there: this one is set aside at once. */
+static void superseded(struct batch_accept *how, struct trip *t, const char *newest)
+{
+    struct buf shown = { 0 };
+    buf_add_shown(&shown, slice_of(newest), 200);
+    how->refuse = "SUPERSEDED";
+    how->refuse_text = arena_printf(&t->arena, "%.*s is newer, and only the newest file counts here",
+                                    SLICE_ARG(buf_slice(&shown)));
+    buf_release(&shown);
+}
+
+/* A claim becomes a batch; what was taken but not accepted is tried again later. `newest`: the file that is taken
+   instead; NULL = this one is. */
+static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c, struct asked *k,
+                        const char *newest)
 {
     struct batch_accept how = accept_terms(s, op);
     struct trip *t = trip_new(s);
+    if (k) {
+        how.asked = arena_cstr(&t->arena, k->request->id);
+        how.sets = k->request->sets;
+        t->asked = k;
+        k->trips++;
+    }
+    if (newest)
+        superseded(&how, t, newest);
     int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);
     if (rc == END) {                                /* accepted before, perhaps by ourselves and not for sure */
         trip_free(s, t);
         return resume_batch(s, c->batch);
     }
     return accept_told(s, op, t, rc);
+}
+
+/* A duplicate; or an older file than the one that is taken, which is nobody's fault. */
+static void aside_told(struct supervisor *s, struct trip *t)
+{
+    const struct waybill *w = t->b->w;
+    bool older = slice_is(w->error_code, "SUPERSEDED");
+    s->report->batches++;
+    s->report->rejected += !older;
+    t->op = NULL;
+    asked_told(s, t, older ? "superseded" : "refused", w->error_code, w->error_text);
+    notice(s, older ? "superseded" : "duplicate", t);
 }
 
 int accept_told(struct supervisor *s, const struct operation *op, struct trip *t, int rc)
@@ -210,12 +262,8 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
         notice_problems(s, s->ps);
         return OK;
     }
-    if (rc == SKIP && t->b) {                       /* a duplicate: in error/ already */
-        s->report->batches++;
-        s->report->rejected++;
-        t->op = NULL;
-        notice(s, "duplicate", t);
-    }
+    if (rc == SKIP && t->b)                         /* in error/ already */
+        aside_told(s, t);
     notice_problems(s, s->ps);
     if (rc > SKIP)
         s->claims_due = clock_monotonic_ms() + 60 * 1000;
@@ -243,14 +291,14 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
 
-int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
+static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
     char id[BATCH_ID_SIZE];
     struct claim c;
     batch_new_id(&s->places, id);
     int rc = claim_take(&s->spool, in->inbox, d, id, &c, s->ps);
     if (rc <= WARN && rc != END) {
-        rc = accept_claim(s, in->op, &c);
+        rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
         return rc;
     }
@@ -258,9 +306,20 @@ int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
     return rc == END || rc == SKIP ? OK : rc;
 }
 
+int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
+{
+    return claim_drop(s, in, d, NULL);
+}
+
+/* A flow that stages takes one file at a time, so that what people ask for and what is due comes in between. */
 static size_t room(const struct supervisor *s, const struct intake *in)
 {
-    size_t n = s->flows[in->op->flow->index].n;
+    const struct flow *f = in->op->flow;
+    size_t n = s->flows[f->index].n;
+    if (in->by_hand && !in->asked)
+        return 0;
+    if (flow_stages(f))
+        return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
     return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
 }
 
@@ -272,9 +331,37 @@ static void look_later(struct supervisor *s, struct intake *in)
     in->due = s->o->watch ? clock_monotonic_ms() + NO_ROOM_MS : LATER;
 }
 
+/* Only the newest is taken.  The older ones go first: whatever a crash leaves, no older one is taken for the newest. */
+static int claim_newest(struct supervisor *s, struct intake *in)
+{
+    const struct drop *newest = NULL;
+    int rc = OK;
+    if (room(s, in) == 0)
+        return OK;
+    for (size_t i = in->nready; i > in->at && !newest; i--)
+        if (content_fits(in, &in->ready[i - 1]))
+            newest = &in->ready[i - 1];
+    for (; in->at < in->nready && rc <= WARN; in->at++) {
+        const struct drop *d = &in->ready[in->at];
+        if (!care_room(s, d->size)) {
+            look_later(s, in);
+            return OK;
+        }
+        if (d == newest)
+            continue;
+        if (content_fits(in, d))
+            rc = claim_drop(s, in, d, newest->name);
+        else
+            tell_unrouted(s, in, d);
+    }
+    return rc <= WARN && newest && !in->more ? claim_one(s, in, newest) : rc;
+}
+
 /* As many as there is room for, up to the first long one: small ones in waves, in their order. */
 static int claim_ready(struct supervisor *s, struct intake *in)
 {
+    if (in->op->take.newest)
+        return claim_newest(s, in);
     const struct drop *wave[WAVE];
     size_t nwave = 0;
     int rc = OK;
@@ -285,7 +372,7 @@ static int claim_ready(struct supervisor *s, struct intake *in)
             break;
         }
         in->at++;
-        bool fits = content_fits(in, d), small = fits && wave_fits(s, in->op, d);
+        bool fits = content_fits(in, d), small = fits && !in->asked && wave_fits(s, in->op, d);
         if (!fits)
             tell_unrouted(s, in, d);
         if (small)
@@ -307,6 +394,8 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait)
     int rc = OK;
     for (size_t i = 0; i < s->nintakes && rc <= WARN && !s->ending; i++) {
         struct intake *in = &s->intakes[i];
+        if (in->by_hand && !in->asked)
+            continue;
         if (in->at == in->nready && (in->due <= now || in->more))
             rc = look(s, in, now);
         if (rc <= WARN)
@@ -329,12 +418,17 @@ bool intake_hungry(const struct supervisor *s)
     return false;
 }
 
+/* Asked when nothing is under way: what has no room then stands behind a trip that waits for a later time. */
 bool intake_idle(const struct supervisor *s, int64_t now)
 {
     (void)now;
-    for (size_t i = 0; i < s->nintakes; i++)
-        if (s->intakes[i].at < s->intakes[i].nready || s->intakes[i].more || s->intakes[i].waiting)
+    for (size_t i = 0; i < s->nintakes; i++) {
+        const struct intake *in = &s->intakes[i];
+        if (in->by_hand && !in->asked)
+            continue;
+        if (in->waiting || (room(s, in) > 0 && (in->at < in->nready || in->more)))
             return false;
+    }
     return true;
 }
 
@@ -348,9 +442,13 @@ bool intake_pending(const struct supervisor *s, const struct flow *f)
     return false;
 }
 
-/* Whose claim is it?  The inbox is not known any more after a restart: the only operation, or the first that fits. */
-static const struct operation *owner_of(struct supervisor *s, const struct claim *c)
+/* Whose claim is it?  The inbox is not known any more after a restart: the only operation, or the first that fits. One
+   that was taken because somebody asked is that request's. */
+static const struct operation *owner_of(struct supervisor *s, const struct claim *c, struct asked **k)
 {
+    *k = asked_for_inbox(s, slice_of(c->inbox));
+    if (*k)
+        return (*k)->op;
     for (size_t i = 0; i < s->nintakes; i++)
         if (slice_is(s->intakes[i].op->take.folder, c->inbox))
             return s->intakes[i].op;
@@ -366,9 +464,10 @@ int claim_again(struct supervisor *s, const char *id)
     int rc = claim_open(&s->spool, id, &c, s->ps);
     if (rc > WARN || rc == END)
         return rc == END ? OK : rc;
-    const struct operation *op = owner_of(s, &c);
+    struct asked *k;
+    const struct operation *op = owner_of(s, &c, &k);
     if (op)
-        rc = accept_claim(s, op, &c);
+        rc = accept_claim(s, op, &c, k, NULL);
     else
         problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },
                      "the claimed file in .waybill/claim/%s belongs to no flow that is on; it stays there", id);

@@ -8,7 +8,8 @@ static struct slice outputs_of(struct arena *a, const struct waybill *w)
 {
     struct buf b = { 0 };
     for (const struct waybill_output *o = w->outputs; o; o = o->next)
-        buf_printf(&b, "%s%.*s/%.*s", b.n ? " " : "", SLICE_ARG(o->outbox), SLICE_ARG(o->name));
+        if (o->run == w->run)
+            buf_printf(&b, "%s%.*s/%.*s", b.n ? " " : "", SLICE_ARG(o->outbox), SLICE_ARG(o->name));
     struct slice text = b.n ? arena_copy(a, buf_slice(&b)) : slice_none();
     buf_release(&b);
     return text;
@@ -33,7 +34,7 @@ void notice(struct supervisor *s, const char *event, const struct trip *t)
         log_number(&l, "rejected", (int64_t)t->result->rejected);
     }
     if (strcmp(event, "delivered") == 0)
-        log_text(&l, "outputs", outputs_of(&s->arena, w));
+        log_text(&l, "outputs", outputs_of(w->arena, w));
     if (bad)
         log_text(&l, "code", w->error_code);
     if (w->duplicate_of.n)

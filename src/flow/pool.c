@@ -70,62 +70,6 @@ static int64_t cpu_of(pid_t pid)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void job_of(struct supervisor *s, struct trip *t, struct job *j)
-{
-    struct arena *a = &t->arena;
-    const struct waybill *w = t->b->w;
-    size_t n = 0;
-    *j = (struct job){ .operation = t->op, .batch = w->batch, .file = w->name, .time = w->batch_time, .size = w->bytes,
-                       .last_run = last_run(s, t->op, a),
-                       .attempt = w->retry.attempts + 1 };
-    for (const struct waybill_lease *l = w->leases; l; l = l->next)
-        j->nleases++;
-    j->leases = arena_zero(a, (j->nleases + 1) * sizeof *j->leases);
-    for (const struct waybill_lease *l = w->leases; l; l = l->next)
-        j->leases[n++] = (struct lease_range){ l->sequence, (uint64_t)l->first, (uint64_t)l->end - 1 };
-}
-
-static void pin_config(struct supervisor *s, struct trip *t)
-{
-    const struct site *site = s->site;
-    if (t->b->w->pins)
-        return;
-    waybill_pin(t->b->w, "site", SLICE("site.conf"), site->hash);
-    for (size_t i = 0; i < site->nfiles; i++) {
-        const char *path = site->files[i].path, *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-        bool used = false;
-        for (size_t g = 0; g < t->op->ngives; g++) {
-            const struct give *give = t->op->gives[g];
-            used = used || (give->mapping && strcmp(give->mapping->file, path) == 0)
-                || (give->from && strcmp(give->from->file, path) == 0) ||
-                   (give->to && strcmp(give->to->file, path) == 0);
-        }
-        if (used)
-            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format",
-                        slice_of(slash ? slash + 1 : path), site->files[i].hash);
-    }
-}
-
-static void note_params(struct supervisor *s, struct trip *t)
-{
-    struct waybill *w = t->b->w;
-    if (w->params)
-        return;
-    for (size_t g = 0; g < t->op->ngives; g++) {
-        const struct mapping *m = t->op->gives[g]->mapping;
-        for (size_t i = 0; m && i < m->nparams; i++) {
-            struct slice value = site_setting(t->op, m->params[i].name);
-            bool known = !value.p;
-            for (const struct waybill_param *p = w->params; p && !known; p = p->next)
-                known = slice_equal(p->name, m->params[i].name);
-            if (slice_is(value, "last-run"))
-                value = last_run(s, t->op, &t->arena);
-            if (!known && value.p)
-                waybill_param(&w->params, w->arena, m->params[i].name, value);
-        }
-    }
-}
-
 /* A file that was in a worker's hands when the whole program died is counted before it starts again. */
 static int count_start(struct supervisor *s, struct trip *t)
 {
@@ -154,14 +98,15 @@ int pool_start(struct supervisor *s, struct trip *t)
     struct job job;
     if (!h)
         return END;
+    if (t->recovered || t->b->w->retry.attempts || t->b->w->run)
+        trip_clear(s, t);
     batch_restart(t->b);
-    pin_config(s, t);
-    note_params(s, t);
+    job_pins(s, t);
     int rc = count_start(s, t);
     if (rc == SKIP)
         return step_reject(s, t, "WORKER_DIED", SLICE("the program died again and again while this file was worked on"));
     if (rc <= WARN)
-        rc = batch_input(t->b, &job.fd, s->ps);
+        rc = job_input(s, t, &job.fd);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");
         return OK;
@@ -199,6 +144,29 @@ static void reply(struct helper *h, enum wire_kind kind, int status, const struc
     buf_release(&b);
 }
 
+/* A staged document, of its own batch or of another, or the part of the log that goes to another. */
+static int open_staged(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
+{
+    struct slice name;
+    int rc = SKIP;
+    if (!flow_stages(t->op->flow))
+        return STOP;
+    if (!slice_equal(o->target, t->b->w->batch)) {
+        char id[BATCH_ID_SIZE];
+        snprintf(id, sizeof id, "%.*s", o->target.n < BATCH_ID_SIZE ? (int)o->target.n : 0, o->target.p);
+        struct open *known = open_find(s, id);
+        if (!known || t->op->take.kind != TAKE_INBOX)
+            return STOP;                            /* a batch that it was not told of */
+    }
+    rc = o->kind == OUTPUT_STAGE ? batch_stage_file(t->b, o->target, &name, &f->fd, s->ps)
+                                 : batch_log_file(t->b, o->target, &name, &f->fd, s->ps);
+    if (rc <= WARN) {
+        f->name = arena_cstr(&t->arena, name);
+        f->target = arena_copy(&t->arena, o->target);
+    }
+    return rc;
+}
+
 static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
 {
     f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -215,18 +183,32 @@ static int open_rejects(struct trip *t, struct trip_file *f, struct slice wanted
     return open_plain(t, f, ps);
 }
 
-static int open_file(struct trip *t, struct trip_file *f, const struct output *o, struct problems *ps)
+static int open_output(struct trip *t, struct trip_file *f, const struct output *o, struct problems *ps)
 {
+    if (o->give->kind != GIVE_OUTBOX)
+        return STOP;
+    int rc = batch_output(t->b, arena_cstr(&t->arena, o->give->folder), o->name, &f->n, &f->fd, ps);
+    if (rc <= WARN)
+        t->b->last_output->give = o->give->index;
+    return rc;
+}
+
+static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
+{
+    struct problems *ps = s->ps;
+    const struct site_table *table;
     switch (o->kind) {
     case OUTPUT_FILE:
-        if (o->give->kind != GIVE_OUTBOX)
-            return STOP;
-        return batch_output(t->b, arena_cstr(&t->arena, o->give->folder), o->name, &f->n, &f->fd, ps);
+        return open_output(t, f, o, ps);
     case OUTPUT_TABLE:
-        if (o->give->kind != GIVE_TABLE)
+        table = o->give ? o->give->table : t->op->take.table;
+        if (!table || table->kind != TABLE_FILE)
             return STOP;
-        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "table.%.*s", SLICE_ARG(o->give->table->name)));
+        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "table.%.*s", SLICE_ARG(table->name)));
         return open_plain(t, f, ps);
+    case OUTPUT_STAGE:
+    case OUTPUT_LOG:
+        return open_staged(s, t, f, o);
     case OUTPUT_REJECTED:
         return open_rejects(t, f, o->name, ps);
     case OUTPUT_LINES:
@@ -246,7 +228,7 @@ static void asked_open(struct supervisor *s, struct helper *h, struct wire *w)
     int rc = wire_get_output(w, t->op, &o);
     *f = (struct trip_file){ .kind = o.kind, .number = o.number, .give = o.give, .fd = -1 };
     if (rc == OK)
-        rc = open_file(t, f, &o, s->ps);
+        rc = open_file(s, t, f, &o);
     if (rc <= WARN) {
         f->next = t->files;
         t->files = f;
@@ -288,13 +270,16 @@ static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     if (close(f->fd) != 0 && rc == OK)
         rc = problem_system(s->ps, f->name, "cannot be closed", errno);
     f->fd = -1;
-    if (rc == OK && (o->kind == OUTPUT_REJECTED || o->kind == OUTPUT_LINES)) {
-        struct waybill_file *file = waybill_file(t->b->w, kinds[o->kind], f->name);
-        file->size = o->bytes;
-        file->count = o->messages;
-        memcpy(file->sha256, o->sha256, SHA256_HEX);
-    }
-    return rc;
+    if (rc != OK || o->kind == OUTPUT_TABLE || o->kind == OUTPUT_LEDGER)
+        return rc;
+    struct waybill_file *file = f->target.n ? batch_staged(t->b, slice_of(f->name), f->target)
+                                            : waybill_file(t->b->w, kinds[o->kind], f->name);
+    file->size = o->bytes;
+    file->count = o->messages;
+    memcpy(file->sha256, o->sha256, SHA256_HEX);
+    for (size_t i = 0; i < o->nstates; i++)
+        waybill_total(t->b->w, &file->states, arena_cstr(&t->arena, o->states[i].code), o->states[i].count);
+    return OK;
 }
 
 static int told_closed(struct supervisor *s, struct helper *h, struct wire *w)
@@ -332,7 +317,9 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
         return;
     }
     notice_result(s, t);
-    if (r->status == TEMP)
+    if (t->quiet && r->status <= WARN && !t->files)
+        trip_free(s, t);                            /* nothing to do, and nothing was written down */
+    else if (r->status == TEMP)
         trip_retry(s, t, r->code.n ? arena_cstr(&t->arena, r->code) : "SYS_IO");
     else if (r->status > WARN)
         step_reject(s, t, arena_cstr(&t->arena, r->code), r->text);

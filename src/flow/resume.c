@@ -15,7 +15,7 @@ static const struct operation *operation_of(const struct supervisor *s, const st
     const struct flow *f = site_flow(s->site, w->flow);
     struct slice name = w->operation.n ? w->operation : w->outputs ? w->outputs->operation : slice_none();
     if (!f || name.n)
-        return f ? flow_operation(f, name) : NULL;
+        return f ? due_operation(s, f, name) : NULL;
     for (size_t i = 0; i < f->noperations; i++)
         if (f->operations[i]->take.kind == TAKE_INBOX && ends_with(w->inbox, f->operations[i]->take.folder))
             return f->operations[i];
@@ -30,39 +30,40 @@ static void strange(struct supervisor *s, const struct waybill *w)
                  SLICE_ARG(w->flow), SLICE_ARG(w->operation));
 }
 
+/* A file that is accepted, or an operation that began on a batch that stays. */
+static bool to_do(const struct waybill *w)
+{
+    return w->place == PLACE_ACCEPTED ||
+           (w->place == PLACE_DELIVERED && w->stage.p && w->operation.n && !w->waits.p);
+}
+
 static int take_up(struct supervisor *s, const struct recovery *r)
 {
     struct trip *t = trip_new(s);
     int rc = batch_open(&s->places, &t->arena, r->batch, &t->b, s->ps);
     const struct operation *op = rc == OK ? operation_of(s, t->b->w) : NULL;
-    if (!op || (s->o->only && op != s->o->only)) {
-        if (rc == OK && !op)
+    if (!op) {
+        if (rc == OK)
             strange(s, t->b->w);
         trip_free(s, t);
         return rc == END ? OK : rc;
     }
+    if (r->next == NEXT_OPERATION && !t->b->w->operation.n) {
+        trip_free(s, t);                            /* it rests, and its waybill says what is due: due.c */
+        return OK;
+    }
     if (r->next == NEXT_WAIT)
         t->due = s->o->watch ? clock_monotonic_ms() + (r->due_ms > 0 ? r->due_ms : 0) : 0;
     t->recovered = t->b->brief = true;
-    t->delivered = t->b->w->place == PLACE_DELIVERED;
-    t->state = t->b->w->place == PLACE_ACCEPTED ? TRIP_QUEUED : TRIP_WRITTEN;
+    t->state = to_do(t->b->w) ? TRIP_QUEUED : TRIP_WRITTEN;
+    t->delivered = t->state == TRIP_WRITTEN && t->b->w->place == PLACE_DELIVERED;
+    t->asked = asked_by(s, t->b->w);
+    if (t->asked)
+        t->asked->trips++;
     trip_add(s, t, op);
     s->report->batches++;
     notice(s, "resumed", t);
     return OK;
-}
-
-int resume_batch(struct supervisor *s, const char *id)
-{
-    struct recovery r = { .next = NEXT_CONVERT };
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct trip *t = s->flows[i].first; t; t = t->next)
-            if (strcmp(t->b->id, id) == 0)
-                return OK;
-    if (faccessat(s->spool.work, id, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return OK;
-    snprintf(r.batch, sizeof r.batch, "%s", id);
-    return take_up(s, &r);
 }
 
 static int set_aside_again(struct supervisor *s, const char *id)
@@ -98,6 +99,28 @@ static int resume_one(void *owner, struct recovery *r, struct problems *ps)
         return recover_leftover(&s->places, r->batch, ps);
     }
     return OK;
+}
+
+int resume_batch(struct supervisor *s, const char *id)
+{
+    struct recovery r = { .b = NULL };
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (strcmp(t->b->id, id) == 0)
+                return OK;
+    if (faccessat(s->spool.work, id, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return OK;
+    snprintf(r.batch, sizeof r.batch, "%s", id);
+    struct arena a;
+    arena_init(&a, 0);
+    int rc = batch_open(&s->places, &a, id, &r.b, s->ps);
+    if (rc == OK) {
+        r.next = recover_next(&s->places, r.b->w, &r.due_ms);
+        batch_close(r.b);
+        rc = resume_one(s, &r, s->ps);
+    }
+    arena_release(&a);
+    return rc == END ? OK : rc;
 }
 
 int step_resume(struct supervisor *s)

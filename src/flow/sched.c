@@ -40,9 +40,9 @@ static bool done(const struct trip *t)
     return t->state == TRIP_TO_ZIP || t->state == TRIP_ZIPPING;
 }
 
-static const struct trip *first_open(const struct supervisor *s, const struct flow *f)
+static struct trip *first_open(const struct supervisor *s, const struct flow *f)
 {
-    const struct trip *t = s->flows[f->index].first;
+    struct trip *t = s->flows[f->index].first;
     while (t && done(t))
         t = t->next;
     return t;
@@ -64,27 +64,33 @@ static bool tied(const struct supervisor *s, const struct flow *f, int64_t now)
     return false;
 }
 
-static bool gives_table(const struct operation *op, const struct site_table *table)
+static bool writes_table(const struct operation *op, const struct site_table *table)
 {
+    if (op->take.kind == TAKE_TABLE && op->take.table == table)
+        return true;                                /* what is stamped in it goes back */
     for (size_t i = 0; i < op->ngives; i++)
         if (op->gives[i]->on && op->gives[i]->table == table)
             return true;
     return false;
 }
 
+static bool written_now(const struct supervisor *s, const struct trip *t, const struct site_table *table)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *o = s->flows[i].first; o; o = o->next)
+            if (o != t && o->state != TRIP_QUEUED && !done(o) && writes_table(o->op, table))
+                return true;
+    return false;
+}
+
 /* Two jobs that rewrite one table would lose rows of the first. */
 static bool table_taken(const struct supervisor *s, const struct trip *t)
 {
-    for (size_t g = 0; g < t->op->ngives; g++) {
-        const struct give *give = t->op->gives[g];
-        if (!give->table || !give->on)
-            continue;
-        for (size_t i = 0; i < s->site->nflows; i++)
-            for (const struct trip *o = s->flows[i].first; o; o = o->next)
-                if (o != t && o->state != TRIP_QUEUED && !done(o) && gives_table(o->op, give->table))
-                    return true;
-    }
-    return false;
+    const struct operation *op = t->op;
+    for (size_t g = 0; g < op->ngives; g++)
+        if (op->gives[g]->table && op->gives[g]->on && written_now(s, t, op->gives[g]->table))
+            return true;
+    return op->take.kind == TAKE_TABLE && written_now(s, t, op->take.table);
 }
 
 static bool alone(const struct operation *op)
@@ -96,6 +102,10 @@ static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int
 {
     if (!s->flows[f->index].first || tied(s, f, now))
         return NULL;
+    if (flow_stages(f)) {
+        struct trip *t = first_open(s, f);
+        return t && t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t) ? t : NULL;
+    }
     for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
         if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t)
             && (!alone(t->op) || t == first_open(s, f)))
@@ -120,7 +130,12 @@ struct trip *sched_next(struct supervisor *s, int64_t now)
     return NULL;
 }
 
+bool sched_busy(const struct supervisor *s, const struct flow *f)
+{
+    return first_open(s, f) != NULL;
+}
+
 bool sched_may_deliver(const struct supervisor *s, const struct trip *t)
 {
-    return t->op->flow->any_order || first_open(s, t->op->flow) == t;
+    return (t->op->flow->any_order && !flow_stages(t->op->flow)) || first_open(s, t->op->flow) == t;
 }

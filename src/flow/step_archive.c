@@ -68,7 +68,12 @@ static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, 
 
 struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a)
 {
-    struct ledger *l = op->last_run ? ledger_of(s, op->flow) : NULL;
+    return op->last_run ? ran_last(s, op, a) : slice_none();
+}
+
+struct slice ran_last(struct supervisor *s, const struct operation *op, struct arena *a)
+{
+    struct ledger *l = ledger_of(s, op->flow);
     struct slice name = SLICE("$operation");
     struct ledger_record r;
     if (!l || ledger_find(l, &name, &op->name, 1, SLICE("delivered"), a, &r) == 0)
@@ -76,12 +81,19 @@ struct slice last_run(struct supervisor *s, const struct operation *op, struct a
     return ledger_value(&r, SLICE("$batch-time"));
 }
 
+/* An operation of a batch that stays may run several times: each run is a group of its own in the ledger. */
+static struct slice part_of(struct trip *t)
+{
+    uint32_t run = t->b->w->run;
+    return run ? arena_printf(&t->arena, "%.*s#%u", SLICE_ARG(t->op->name), run) : t->op->name;
+}
+
 int step_enter(struct supervisor *s, struct trip *t, bool commit)
 {
     struct ledger *l = ledger_of(s, t->op->flow);
     struct ledger_field fields[] = { { SLICE("$operation"), t->op->name },
                                      { SLICE("$batch-time"), t->b->w->batch_time } };
-    struct ledger_record batch = { .batch = t->b->w->batch, .part = t->op->name,
+    struct ledger_record batch = { .batch = t->b->w->batch, .part = part_of(t),
                                    .time = batch_stamp(&s->places, &t->arena),
                                    .outcome = SLICE("delivered"), .code = slice_none() };
     struct ledger_record whole = batch;
@@ -125,15 +137,24 @@ int step_entered(struct supervisor *s, struct trip *t)
         care_refused(s, t, NULL, slice_none());
         rc = batch_rejects(t->b, s->ps);
     }
+    open_flow_changed(s, t->op->flow);
     return rc;
 }
 
-/* Ledger, refused messages, zip: what follows once the outputs are visible. */
+/* Ledger, refused messages, what comes after, zip: what follows once the outputs are visible. */
 int step_archive(struct supervisor *s, struct trip *t)
 {
-    int rc = step_enter(s, t, true);
-    if (rc <= WARN)
+    bool ended = slice_is(t->b->w->waits, "end");   /* its last operation was entered when it was over */
+    int rc = ended ? OK : step_enter(s, t, true);
+    if (rc <= WARN && !ended)
         rc = step_entered(s, t);
+    if (rc <= WARN && !ended && (flow_stages(t->op->flow) || due_follows(t->op))) {
+        rc = step_rest(s, t);
+        if (rc != OK)
+            return rc;                              /* it rests, or is tried again */
+    }
+    if (rc <= WARN)
+        asked_told(s, t, "done", slice_none(), slice_none());
     if (rc <= WARN && t->b->w->bytes >= ZIP_BY_WORKER) {
         t->state = TRIP_TO_ZIP;
         return OK;

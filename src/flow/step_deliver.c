@@ -13,6 +13,10 @@ static void add_totals(struct waybill *w, const struct result *r)
     static const char *const names[] = { "done", "skipped", "waiting", "rejected" };
     const uint64_t counts[] = { r->done, r->skipped, r->waiting, r->rejected };
     w->messages = r->messages;
+    if (r->nstates)
+        w->states = NULL;
+    for (size_t i = 0; i < r->nstates; i++)
+        waybill_total(w, &w->states, arena_cstr(w->arena, r->states[i].code), r->states[i].count);
     for (size_t i = 0; i < 4; i++)
         if (counts[i] || i == 0)
             waybill_total(w, &w->totals, names[i], counts[i]);
@@ -73,6 +77,7 @@ int step_settled(struct supervisor *s, struct trip *t)
 {
     const struct result *r = t->result;
     return_leases(s, t);
+    t->quiet = false;
     notice_problems(s, s->ps);
     s->report->messages += r->messages;
     s->report->refused += r->rejected;
@@ -140,6 +145,7 @@ static int publish_table(struct supervisor *s, struct trip *t, const char *name)
         return rc;
     if (renameat(t->b->dir, name, AT_FDCWD, table->path) != 0)
         return errno == ENOENT ? OK : problem_system(s->ps, table->path, "the table cannot be replaced", errno);
+    open_table_changed(s, table);
     return sync_folder(s, dir);
 }
 

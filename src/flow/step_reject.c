@@ -10,13 +10,13 @@ static void drop_outputs(struct supervisor *s, struct trip *t)
         if (f->kind == OUTPUT_FILE) {
             batch_output_drop(t->b, f->n, f->fd, s->ps);
             f->fd = -1;
-        } else if (f->kind == OUTPUT_TABLE || f->kind == OUTPUT_LEDGER)
+        } else if (f->name && f->kind != OUTPUT_LINES && f->kind != OUTPUT_REJECTED)
             unlinkat(t->b->dir, f->name, 0);
     }
     trip_close_files(t);
 }
 
-/* The whole file goes to error/, with the reason. */
+/* The whole file goes to error/, with the reason; of a batch that stays only the operation ends. */
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text)
 {
     drop_outputs(s, t);
@@ -24,7 +24,10 @@ int step_reject(struct supervisor *s, struct trip *t, const char *code, struct s
         t->b->w->messages = t->result->messages;
         batch_problems(t->b, &t->result->problems);
     }
+    if (batch_is_open(t->b->w))
+        return step_refuse(s, t, code, text);
     care_refused(s, t, code, text);
+    asked_told(s, t, "refused", slice_of(code), text);
     int rc = batch_set_aside(t->b, code, text, s->ps);
     notice_problems(s, s->ps);
     if (rc > SKIP) {

@@ -9,6 +9,10 @@
  * it; a small one is packed at once) → archived: gone; or HELD until `due`.  The trips of a flow stand in a list in the
  * order of their files; they may run side by side when nothing ties them together, but are delivered in that order
  * (unless `order any`).
+ *
+ * In a flow that stages one trip is under way at a time and delivered wholly before the next begins, so nothing else
+ * changes a batch meanwhile.  Its batches stay in work/ between operations and are no trips then, but `opens`; a trip
+ * goes over into the next operation of its batch as long as one is due (due.c).
  */
 #ifndef WAYBILL_FLOW_SUPER_H
 #define WAYBILL_FLOW_SUPER_H
@@ -16,6 +20,7 @@
 #include <sys/types.h>
 
 #include "batch/recover.h"
+#include "batch/request.h"
 #include "drop/lease.h"
 #include "drop/watch.h"
 #include "flow/care.h"
@@ -49,10 +54,12 @@ struct trip_file {
     unsigned n;                     /* of OUTPUT_FILE: work/<batch>/out.<n> */
     int fd;
     const char *name;               /* in the batch's folder, of the other kinds */
+    struct slice target;            /* of OUTPUT_STAGE and OUTPUT_LOG: the batch that it is for */
     struct trip_file *next;
 };
 
 struct wire;
+struct asked;
 
 struct trip {
     struct arena arena;
@@ -63,6 +70,8 @@ struct trip {
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
+    bool quiet;                     /* an operation that began in memory only: nothing is saved unless it does something */
+    struct asked *asked;            /* the request that it answers; NULL = none */
     struct trip_file *files;
     struct helper *helper;
     struct result *result;
@@ -74,6 +83,44 @@ struct trip {
 struct trips {
     struct trip *first, *last;
     size_t n;
+};
+
+/* A batch that stays: what must be known of it without opening it. */
+struct open {
+    char id[BATCH_ID_SIZE];
+    char stage[64];                 /* file of its current staged document */
+    bool held;
+    bool noted;                     /* its waybill says what is due */
+    uint64_t waiting;               /* operations (bits by index) that left messages waiting */
+    uint64_t due;                   /* … that are to run: `every`, or a table changed */
+    struct open *next;
+};
+
+#define OPERATIONS_MAX 64           /* of a flow that stages: those beyond are not run by `every` or a table */
+
+struct opens {
+    struct open *first, *last;
+    size_t n;
+};
+
+/* `every` of operations that take no inbox. */
+struct beat {
+    const struct operation *op;
+    int64_t next;                   /* monotonic ms */
+};
+
+/* A request that is being carried out (asked.c). */
+struct asked {
+    struct arena arena;
+    struct request *request;
+    const char *batch;              /* "" = none is named */
+    const struct operation *op;     /* of REQUEST_RUN */
+    struct request_answer answer;
+    struct waybill_param *left;     /* REQUEST_RUN: batches that are still to begin */
+    size_t trips;                   /* under way for it */
+    bool listed;                    /* what is meant is known: `left`, or the inbox is being looked at */
+    bool begun;                     /* nothing more will begin */
+    struct asked *next;
 };
 
 struct helper {
@@ -96,6 +143,8 @@ struct intake {
     size_t nready, at, cap;
     bool more;                      /* the last look found more than it could remember */
     bool waiting;                   /* files that may become ready by time alone */
+    bool by_hand;                   /* opened for requests: looks only as long as `asked` */
+    struct asked *asked;
 };
 
 struct open_outbox {
@@ -123,6 +172,17 @@ struct supervisor {
     size_t nintakes;
     struct open_outbox *outboxes;
     struct trips *flows;            /* by flow.index */
+    struct opens *opens;            /* by flow.index */
+    struct open *spare;
+    struct operation *amends;       /* by flow.index: the operation of corrections by hand */
+    struct beat *beats;
+    size_t nbeats;
+    struct asked *asked;            /* in the order of their coming */
+    bool asked_news;                /* the folder of requests is to be read */
+    int64_t asked_due;              /* … at the latest, monotonic ms */
+    struct watch *asked_watch;
+    struct arena asked_arena;
+    int64_t pause;                  /* until then, monotonic ms, nothing that is due or asked for begins: a fault of the world */
     struct ledger **ledgers;        /* by flow.index; opened when needed */
     struct arena *ledger_arenas;
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
@@ -140,6 +200,11 @@ struct supervisor {
     struct care *care;              /* care.h */
 };
 
+static inline bool flow_stages(const struct flow *f)
+{
+    return f->batch != NULL;
+}
+
 /* intake.c */
 int intakes_open(struct supervisor *s);
 void intakes_close(struct supervisor *s);
@@ -155,6 +220,10 @@ bool intake_idle(const struct supervisor *s, int64_t now);
 bool intake_pending(const struct supervisor *s, const struct flow *f);
 int claim_one(struct supervisor *s, struct intake *in, const struct drop *d);
 int claim_again(struct supervisor *s, const char *id);
+/* The inbox of an operation, opened for a request when nothing else looks into it; NULL with a problem. */
+struct intake *intake_asked(struct supervisor *s, const struct operation *op);
+/* Whether all that a request may take was taken. */
+bool intake_taken(const struct intake *in);
 
 /* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9): each durable point is one syncfs for
    all of them, in the same order as for one. */
@@ -170,8 +239,12 @@ struct trip *trip_new(struct supervisor *s);
 void trip_add(struct supervisor *s, struct trip *t, const struct operation *op);
 void trip_free(struct supervisor *s, struct trip *t);
 size_t trips_in_hand(const struct supervisor *s);
+/* The trip of a batch; NULL = it is in nobody's hands. */
+struct trip *trip_of(const struct supervisor *s, const char *id);
 struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t number, const struct give *give);
 void trip_close_files(struct trip *t);
+/* What an attempt left that did not reach its end, but for staged outputs: tables, ledger, refused messages. */
+void trip_clear(struct supervisor *s, struct trip *t);
 
 /* resume.c: what lies in work/ and claim/ from before. */
 int step_resume(struct supervisor *s);
@@ -179,7 +252,69 @@ int step_resume(struct supervisor *s);
 int resume_batch(struct supervisor *s, const char *id);
 void resume_operation(struct supervisor *s, struct trip *t);
 
+/* open.c: the batches that stay. */
+int opens_load(struct supervisor *s);
+struct open *open_find(struct supervisor *s, const char *id);
+/* What its waybill says now; one that is not open any more is forgotten. */
+void open_note(struct supervisor *s, const struct waybill *w);
+void open_forget(struct supervisor *s, const char *id);
+/* A table was published, or the ledger of a flow has more: what waited for it is tried again. */
+void open_table_changed(struct supervisor *s, const struct site_table *table);
+void open_flow_changed(struct supervisor *s, const struct flow *f);
+/* Whether an operation may still touch a batch of this flow whose document is this. */
+bool open_ends(const struct supervisor *s, const struct flow *f, const struct waybill *w);
+
+/* due.c: from one operation of a batch to the next. */
+void due_open(struct supervisor *s);
+/* Starts what is due on open batches of flows that are free; `every` comes round. */
+int due_start(struct supervisor *s, int64_t now, int64_t *wait);
+bool due_any(const struct supervisor *s, int64_t now);
+/* The open batch of a flow that has something to do now; NULL = none. */
+struct open *due_of(const struct supervisor *s, const struct flow *f);
+/* An operation on an open batch that no trip has: takes it in hand. END: it cannot begin now; SKIP: it did before. */
+int due_begin(struct supervisor *s, const char *id, const struct operation *op, struct asked *k);
+/* An operation on a table: a batch of its own. END: the table has no file. */
+int due_table(struct supervisor *s, const struct operation *op, struct asked *k);
+/* What follows a delivery: other batches get what is theirs, `after` becomes due, the next operation begins, or the
+   batch rests, or ends. */
+int step_rest(struct supervisor *s, struct trip *t);
+/* The operation alone is refused; the batch stays as it was. */
+int step_refuse(struct supervisor *s, struct trip *t, const char *code, struct slice text);
+/* Whether another operation of its flow comes after it. */
+bool due_follows(const struct operation *op);
+/* The operation of that name; also the one of corrections. NULL = the flow has none. */
+const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name);
+
+/* job.c: what a worker is told. */
+int job_input(struct supervisor *s, struct trip *t, int *fd_out);
+void job_of(struct supervisor *s, struct trip *t, struct job *j);
+void job_pins(struct supervisor *s, struct trip *t);
+
+/* asked.c: requests of commands. */
+int asked_start(struct supervisor *s);
+void asked_end(struct supervisor *s);
+/* The site is another one now. */
+void asked_again(struct supervisor *s);
+/* Tells of news; -1 = none. */
+int asked_fd(const struct supervisor *s);
+void asked_heard(struct supervisor *s);
+bool asked_ready(const struct supervisor *s);
+/* Reads new ones, begins what can begin, answers what is over. */
+int asked_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* Something of a request happened to a trip. */
+void asked_told(struct supervisor *s, struct trip *t, const char *what, struct slice code, struct slice text);
+/* A trip of a request goes. */
+void asked_left(struct supervisor *s, struct trip *t);
+/* The request that takes files of that inbox; NULL = none. */
+struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox);
+/* The request that made a batch, by its waybill; NULL = none that is not answered. */
+struct asked *asked_by(struct supervisor *s, const struct waybill *w);
+/* Requests that are not answered; of one flow (NULL = all). */
+bool asked_any(const struct supervisor *s, const struct flow *f);
+
 /* sched.c */
+/* Whether a flow that stages has something under way: nothing else may begin. */
+bool sched_busy(const struct supervisor *s, const struct flow *f);
 void ties_find(struct supervisor *s);
 struct trip *sched_next(struct supervisor *s, int64_t now);
 bool sched_may_deliver(const struct supervisor *s, const struct trip *t);
@@ -222,6 +357,8 @@ int step_entered(struct supervisor *s, struct trip *t);
 int step_archived(struct supervisor *s, struct trip *t, int status);
 /* Batch time of the newest batch that the operation delivered; n 0 = none. */
 struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a);
+/* The same, whether or not a mapping asks for it. */
+struct slice ran_last(struct supervisor *s, const struct operation *op, struct arena *a);
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text);
 /* A fault of the world: later again; the trip goes when its time is up. */
 void trip_retry(struct supervisor *s, struct trip *t, const char *cause);

@@ -12,6 +12,7 @@
 
 #define END_MS 4000                 /* after TERM running jobs may go on so long */
 #define FOR_EVER (3600 * 1000LL)
+#define PAUSE_MS 5000
 #define CLAIMS_MS (30 * 1000)       /* a shared site: a host that was cut off may have claimed one more file */
 #define STANDBY_MS 200              /* so often one that stands by looks whether the site is free */
 
@@ -44,6 +45,9 @@ static int open_site(struct supervisor *s)
     s->flows = arena_zero(&s->arena, (n + 1) * sizeof *s->flows);
     s->ledgers = arena_zero(&s->arena, (n + 1) * sizeof *s->ledgers);
     s->ledger_arenas = arena_zero(&s->arena, (n + 1) * sizeof *s->ledger_arenas);
+    s->opens = arena_zero(&s->arena, (n + 1) * sizeof *s->opens);
+    s->spare = NULL;
+    due_open(s);
     s->outboxes = NULL;
     s->intakes = NULL;
     s->nintakes = 0;
@@ -146,7 +150,11 @@ static int open_all(struct supervisor *s)
     if (rc <= WARN && !s->ending)
         rc = open_site(s);
     if (rc <= WARN && !s->ending)
+        rc = asked_start(s);
+    if (rc <= WARN && !s->ending)
         rc = step_resume(s);
+    if (rc <= WARN && !s->ending)
+        rc = opens_load(s);
     if (rc <= WARN && s->waited && !s->ending)
         reload(s);                                  /* site.conf may have changed since */
     return rc;
@@ -219,6 +227,9 @@ static int change_site(struct supervisor *s)
     s->next_site = NULL;
     s->next_arena = NULL;
     int rc = open_site(s);
+    asked_again(s);
+    if (rc <= WARN)
+        rc = opens_load(s);
     while (rc <= WARN && all) {
         struct trip *t = all;
         all = t->next;
@@ -282,11 +293,12 @@ static void woken(void *owner, int id)
 
 static void listen_for(struct supervisor *s, int64_t wait)
 {
-    struct pollfd fds[WORKERS_MAX + 2];
-    struct helper *who[WORKERS_MAX + 2] = { 0 };
+    struct pollfd fds[WORKERS_MAX + 3];
+    struct helper *who[WORKERS_MAX + 3] = { 0 };
     nfds_t n = 0;
     fds[n++] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
     fds[n++] = (struct pollfd){ .fd = s->watch ? watch_fd(s->watch) : -1, .events = POLLIN };
+    fds[n++] = (struct pollfd){ .fd = asked_fd(s), .events = POLLIN };
     for (unsigned i = 0; i < s->nhelpers; i++)
         if (s->helpers[i].pid) {
             who[n] = &s->helpers[i];
@@ -298,10 +310,18 @@ static void listen_for(struct supervisor *s, int64_t wait)
         read_signals(s);
     if (fds[1].revents)
         watch_read(s->watch, woken, s, s->ps);
-    for (nfds_t i = 2; i < n; i++)
+    if (fds[2].revents)
+        asked_heard(s);
+    for (nfds_t i = 3; i < n; i++)
         if (fds[i].revents && who[i]->pid)
             pool_read(s, who[i]);
     notice_problems(s, s->ps);
+}
+
+/* Something can begin now that no event will tell of. */
+static bool more_to_do(const struct supervisor *s, int64_t now)
+{
+    return s->pause <= now && !s->ending && !s->next_site && (asked_ready(s) || due_any(s, now));
 }
 
 /*
@@ -310,17 +330,18 @@ static void listen_for(struct supervisor *s, int64_t wait)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone)
+    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || more_to_do(s, now))
         return false;
     return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
 
-/* Before `run` ends it looks again: an outbox may be the inbox of another flow. */
+/* Before `run` ends it looks again: an outbox may be the inbox of another flow. Somebody may have asked meanwhile. */
 static bool look_again(struct supervisor *s, uint64_t *last)
 {
     if (*last == s->report->batches)
         return false;
     *last = s->report->batches;
+    s->asked_news = true;
     for (size_t i = 0; i < s->nintakes; i++)
         s->intakes[i].due = 0;
     return true;
@@ -334,6 +355,21 @@ static int claims_again(void *owner, const char *id)
             if (strcmp(t->b->id, id) == 0)
                 return OK;
     return claim_again(s, id);
+}
+
+/* What people asked for, then what is due. A fault of the world – a full disk – lets both wait a little. */
+static int begin_more(struct supervisor *s, int64_t now, int64_t *wait)
+{
+    if (s->pause > now) {
+        *wait = s->pause - now < *wait ? s->pause - now : *wait;
+        return OK;
+    }
+    int rc = asked_turn(s, now, wait);
+    if (rc <= WARN)
+        rc = due_start(s, now, wait);
+    if (rc == TEMP)
+        s->pause = now + PAUSE_MS;
+    return rc;
 }
 
 /* One round: what is due is taken up, what is free is started, what is written is delivered. */
@@ -353,6 +389,8 @@ static int turn(struct supervisor *s, int64_t *wait)
         s->claims_due = INT64_MAX;
         claim_each(&s->spool, claims_again, s, s->ps);
     }
+    if (rc <= WARN && !s->next_site && !s->ending)
+        rc = begin_more(s, now, wait);
     if (rc <= WARN && !s->next_site)
         rc = step_claim(s, now, wait);
     if (rc == TEMP) {                               /* a full disk: the files stay in the inbox, later again */
@@ -380,7 +418,8 @@ static int loop(struct supervisor *s)
         if (finished(s, now) && !look_again(s, &last))
             return OK;
         start_work(s, now);
-        bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site && intake_hungry(s));
+        bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site &&
+                                          (intake_hungry(s) || more_to_do(s, now)));
         listen_for(s, ready ? 0 : next_due(s, now, s->ending ? 200 : wait));
     }
 }
@@ -404,6 +443,7 @@ static void close_all(struct supervisor *s)
     if (s->next_arena)
         arena_release(s->next_arena);
     close_site(s);
+    asked_end(s);
     if (s->signals >= 0)
         close(s->signals);
     if (s->store.path)

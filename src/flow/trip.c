@@ -1,5 +1,8 @@
+#include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "flow/super.h"
 
 struct trip *trip_new(struct supervisor *s)
@@ -32,6 +35,19 @@ void trip_close_files(struct trip *t)
     t->files = NULL;
 }
 
+void trip_clear(struct supervisor *s, struct trip *t)
+{
+    int err, fd = openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    while (dir && (e = file_entry(dir, &err)))
+        if (strncmp(e->d_name, "table.", 6) == 0 || strcmp(e->d_name, "ledger.1") == 0)
+            unlinkat(t->b->dir, e->d_name, 0);
+    if (dir)
+        closedir(dir);
+    spool_remove(t->b->dir, "rejects", s->ps);
+}
+
 static void take_out(struct trips *list, struct trip *t)
 {
     struct trip **at = &list->first, *before = NULL;
@@ -54,6 +70,7 @@ void trip_free(struct supervisor *s, struct trip *t)
         take_out(&s->flows[t->op->flow->index], t);
     if (t->helper)
         t->helper->trip = NULL;
+    asked_left(s, t);
     trip_close_files(t);
     if (t->state == TRIP_ZIPPING)
         batch_zip_end(t->b, &t->zip, TEMP, s->ps);
@@ -69,6 +86,15 @@ size_t trips_in_hand(const struct supervisor *s)
     for (size_t i = 0; i < s->site->nflows; i++)
         n += s->flows[i].n;
     return n;
+}
+
+struct trip *trip_of(const struct supervisor *s, const char *id)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next)
+            if (strcmp(t->b->id, id) == 0)
+                return t;
+    return NULL;
 }
 
 struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t number, const struct give *give)
@@ -88,7 +114,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry,
                                    .give_up_ms = GIVE_UP_MS,
                                    .poison = POISON };
-    t->waved = false;
+    t->waved = t->quiet = false;
     if (t->state == TRIP_RUNNING)
         t->state = TRIP_QUEUED;
     const struct waybill_retry *r = &t->b->w->retry;
@@ -98,13 +124,18 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     }
     trip_close_files(t);
     int rc = batch_retry(t->b, cause, &policy, s->ps);
-    notice_problems(s, s->ps);
     if (rc == SKIP) {
+        bool stays = batch_is_open(t->b->w);
+        asked_told(s, t, "refused", SLICE("GAVE_UP"), s->ps->last ? s->ps->last->text : slice_none());
+        notice_problems(s, s->ps);
         s->report->rejected++;
-        notice(s, "error", t);
+        notice(s, stays ? "refused" : "error", t);
+        open_note(s, t->b->w);
         trip_free(s, t);
         return;
     }
+    asked_told(s, t, "waits", slice_of(cause), slice_none());
+    notice_problems(s, s->ps);
     int64_t wait = rc > WARN ? 60 * 1000 : batch_due(t->b);
     t->due = clock_monotonic_ms() + wait;
     notice(s, "retry", t);

@@ -1,0 +1,637 @@
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/super.h"
+
+#define LOOK_MS 30000               /* the folder of requests is read so often even when nothing tells of news */
+
+/* --- those that are carried out ----------------------------------------------------------------------------------- */
+
+static struct asked *find(const struct supervisor *s, struct slice id)
+{
+    struct asked *k = s->asked;
+    while (k && !slice_equal(k->request->id, id))
+        k = k->next;
+    return k;
+}
+
+static int add(void *owner, const struct request *r, struct problems *ps)
+{
+    struct supervisor *s = owner;
+    struct asked **link = &s->asked;
+    struct arena a;
+    struct request *own;
+    if (find(s, r->id))
+        return OK;
+    arena_init(&a, 0);
+    int rc = request_find(&s->spool, &a, arena_cstr(&a, r->id), &own, ps);
+    if (rc != OK) {
+        arena_release(&a);
+        return rc == END ? OK : rc;
+    }
+    struct asked *k = arena_zero(&a, sizeof *k);
+    *k = (struct asked){ .arena = a, .request = own, .answer = { .id = own->id } };
+    k->batch = arena_cstr(&k->arena, own->batch.n ? own->batch : SLICE(""));
+    while (*link)
+        link = &(*link)->next;
+    *link = k;
+    return OK;
+}
+
+static int read_folder(struct supervisor *s)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    s->asked_news = false;
+    s->asked_due = s->o->watch ? clock_monotonic_ms() + LOOK_MS : INT64_MAX;
+    int rc = request_each(&s->spool, &a, add, s, s->ps);
+    arena_release(&a);
+    return rc;
+}
+
+static void forget(struct supervisor *s, struct asked *k)
+{
+    struct asked **link = &s->asked;
+    struct arena a = k->arena;                      /* the struct lies in the arena itself */
+    while (*link != k)
+        link = &(*link)->next;
+    *link = k->next;
+    arena_release(&a);
+}
+
+/* The answer is on the disk before what answers it goes to the archive: a crash never makes a request anew. */
+static int answer(struct supervisor *s, struct asked *k)
+{
+    struct request_answer *a = &k->answer;
+    if (!a->outcome.n)
+        a->outcome = !a->made ? SLICE("nothing") : a->delivered || !a->rejected ? SLICE("done") : SLICE("refused");
+    int rc = request_answer(&s->spool, a, s->ps);
+    if (rc <= WARN)
+        forget(s, k);
+    return rc;
+}
+
+static int refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text)
+{
+    k->answer.outcome = SLICE("refused");
+    k->answer.code = slice_of(code);
+    k->answer.text = arena_copy(&k->arena, text);
+    return answer(s, k);
+}
+
+/* What a step of the batch layer said no to, is the answer. */
+static int answer_with(struct supervisor *s, struct asked *k, int rc, const char *what)
+{
+    const struct problem *p = s->ps->last;
+    if (rc == STOP || rc == SKIP)
+        return refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
+    if (rc > WARN)
+        return rc;
+    waybill_param(&k->answer.made, &k->arena, k->request->batch, slice_of(what));
+    k->answer.outcome = SLICE("done");
+    return answer(s, k);
+}
+
+/* --- what happens to their batches -------------------------------------------------------------------------------- */
+
+static void add_outputs(struct asked *k, const struct waybill *w)
+{
+    struct waybill_output **link = &k->answer.outputs;
+    while (*link)
+        link = &(*link)->next;
+    for (const struct waybill_output *o = w->outputs; o; o = o->next) {
+        if (o->run != w->run || !o->published.p)
+            continue;
+        *link = arena_zero(&k->arena, sizeof **link);
+        **link = *o;
+        (*link)->outbox = arena_copy(&k->arena, o->outbox);
+        (*link)->name = arena_copy(&k->arena, o->name);
+        (*link)->operation = arena_copy(&k->arena, o->operation);
+        (*link)->published = arena_copy(&k->arena, o->published);
+        (*link)->next = NULL;
+        link = &(*link)->next;
+    }
+}
+
+static void add_groups(struct asked *k, const struct waybill *w)
+{
+    struct arena *a = &k->arena;
+    struct waybill_group **link = &k->answer.problems;
+    size_t n = 0;
+    for (; *link; link = &(*link)->next)
+        n++;
+    for (const struct waybill_group *g = w->groups; g && n < WAYBILL_GROUPS; g = g->next, n++) {
+        *link = arena_zero(a, sizeof **link);
+        **link = *g;
+        (*link)->code = arena_copy(a, g->code);
+        (*link)->path = arena_copy(a, g->path);
+        (*link)->text = arena_copy(a, g->text);
+        (*link)->hint = arena_copy(a, g->hint);
+        (*link)->file = arena_copy(a, g->file);
+        (*link)->next = NULL;
+        link = &(*link)->next;
+    }
+}
+
+void asked_told(struct supervisor *s, struct trip *t, const char *what, struct slice code, struct slice text)
+{
+    struct asked *k = t->asked;
+    if (!k)
+        return;
+    struct request_answer *a = &k->answer;
+    const struct waybill *w = t->b->w;
+    waybill_param(&a->made, &k->arena, w->batch, slice_of(what));
+    a->batches++;
+    a->delivered += strcmp(what, "done") == 0;
+    a->rejected += strcmp(what, "refused") == 0;
+    a->messages += w->messages;
+    a->refused += waybill_total_of(w->totals, "rejected");
+    if (!a->code.n) {
+        a->code = arena_copy(&k->arena, code);
+        a->text = arena_copy(&k->arena, text);
+    }
+    add_outputs(k, w);
+    add_groups(k, w);
+    asked_left(s, t);
+    if (k->begun && k->trips == 0)
+        answer(s, k);
+}
+
+void asked_left(struct supervisor *s, struct trip *t)
+{
+    (void)s;
+    if (t->asked)
+        t->asked->trips--;
+    t->asked = NULL;
+}
+
+struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox)
+{
+    for (struct asked *k = s->asked; k; k = k->next) {
+        const struct request *r = k->request;
+        const struct flow *f = r->kind == REQUEST_RUN ? site_flow(s->site, r->flow) : NULL;
+        const struct operation *op = f ? flow_operation(f, r->operation) : NULL;
+        if (op && op->take.kind == TAKE_INBOX && slice_equal(op->take.folder, inbox)) {
+            k->op = op;
+            return k;
+        }
+    }
+    return NULL;
+}
+
+struct asked *asked_by(struct supervisor *s, const struct waybill *w)
+{
+    static const struct slice head = { "request ", 8 };
+    if (!slice_starts(w->run_by, head))
+        return NULL;
+    return find(s, (struct slice){ w->run_by.p + head.n, w->run_by.n - head.n });
+}
+
+/* --- running an operation ----------------------------------------------------------------------------------------- */
+
+static const struct flow *flow_of(const struct supervisor *s, const struct asked *k)
+{
+    return k->request->kind == REQUEST_RUN ? site_flow(s->site, k->request->flow) : NULL;
+}
+
+static bool missing_param(struct asked *k, const struct operation *op, struct slice *name)
+{
+    struct settings sets = { 0 };
+    for (const struct waybill_param *p = k->request->sets; p; p = p->next)
+        ARENA_PUSH(&k->arena, sets.list, sets.n, sets.cap) = (struct setting){ .name = p->name, .value = p->value };
+    *name = operation_param_missing(op, &sets);
+    return name->n > 0;
+}
+
+/* The operation is there and may run; otherwise the request is answered and gone: END. */
+static int resolve(struct supervisor *s, struct asked *k)
+{
+    const struct request *r = k->request;
+    const struct flow *f = site_flow(s->site, r->flow);
+    const struct operation *op = f ? flow_operation(f, r->operation) : NULL;
+    struct slice param;
+    int rc = OK;
+    if (!f)
+        rc = refuse(s, k, "SITE_NO_FLOW", SLICE("there is no such flow"));
+    else if (!op)
+        rc = refuse(s, k, "SITE_NO_OPERATION", SLICE("the flow has no such operation"));
+    else if (!f->on || f->off)
+        rc = refuse(s, k, f->off ? f->off : "SITE_SWITCHED_OFF", SLICE("the flow is off"));
+    else if (missing_param(k, op, &param))
+        rc = refuse(s, k, "SITE_PARAM", arena_printf(&k->arena, "param %.*s is required and has no value: add --set "
+                                                     "%.*s=…", SLICE_ARG(param), SLICE_ARG(param)));
+    else {
+        k->op = op;
+        return OK;
+    }
+    return rc <= WARN ? END : rc;
+}
+
+static int run_inbox(struct supervisor *s, struct asked *k)
+{
+    struct intake *in = intake_asked(s, k->op);
+    if (!in)
+        return s->o->watch ? refuse(s, k, "SYS_IO", SLICE("the inbox cannot be opened")) : TEMP;
+    if (in->asked && in->asked != k)
+        return OK;
+    if (!in->asked) {
+        in->asked = k;
+        in->due = 0;
+        in->nready = in->at = 0;
+        k->listed = true;                           /* from here on the inbox tells when something is to be done */
+        return OK;
+    }
+    if (!intake_taken(in))
+        return OK;
+    in->asked = NULL;
+    k->begun = true;
+    return k->trips ? OK : answer(s, k);
+}
+
+/* The batches that are meant, once; those that come later are not. */
+static int list_batches(struct supervisor *s, struct asked *k)
+{
+    const struct flow *f = k->op->flow;
+    struct slice named = k->request->batch;
+    for (struct open *o = s->opens[f->index].first; o; o = o->next) {
+        if (named.n && !slice_is(named, o->id))
+            continue;
+        if (o->held)
+            waybill_param(&k->answer.made, &k->arena, slice_of(o->id), SLICE("held"));
+        else
+            waybill_param(&k->left, &k->arena, slice_of(o->id), SLICE(""));
+    }
+    k->listed = true;
+    if (named.n && !k->left && !k->trips)
+        return refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
+                                                         SLICE_ARG(named), SLICE_ARG(f->name),
+                                                         k->answer.made ? ": it is held" : ""));
+    return OK;
+}
+
+/* One after the other, each when its flow is free and nothing that was due before is left. */
+static int run_batches(struct supervisor *s, struct asked *k)
+{
+    int rc = OK;
+    if (!k->listed) {
+        rc = list_batches(s, k);
+        if (rc != OK || !find(s, k->request->id))
+            return rc;
+    }
+    while (k->left && !sched_busy(s, k->op->flow)) {
+        struct open *o = open_find(s, arena_cstr(&k->arena, k->left->name));
+        if (o && o->noted)
+            return OK;
+        rc = o && !o->held ? due_begin(s, o->id, k->op, k) : END;
+        if (rc == TEMP)
+            return rc;
+        if (rc != OK)
+            waybill_param(&k->answer.made, &k->arena, k->left->name, rc == SKIP ? SLICE("done") : SLICE("not begun"));
+        k->left = k->left->next;
+    }
+    if (k->left)
+        return OK;
+    k->begun = true;
+    return k->trips ? OK : answer(s, k);
+}
+
+static int run_table(struct supervisor *s, struct asked *k)
+{
+    if (k->trips == 0 && sched_busy(s, k->op->flow))
+        return OK;
+    int rc = k->trips ? OK : due_table(s, k->op, k);
+    if (rc > WARN && rc != END)
+        return rc;
+    k->begun = true;
+    return k->trips ? OK : answer(s, k);
+}
+
+/* Requests of one flow are carried out in the order of their coming. */
+static bool first_of_flow(const struct supervisor *s, const struct asked *k)
+{
+    const struct flow *f = flow_of(s, k);
+    for (const struct asked *other = s->asked; other != k; other = other->next)
+        if (f && flow_of(s, other) == f)
+            return false;
+    return true;
+}
+
+static int run(struct supervisor *s, struct asked *k)
+{
+    if (k->begun || !first_of_flow(s, k))
+        return OK;
+    if (!k->op) {
+        int rc = resolve(s, k);
+        if (rc != OK)
+            return rc == END ? OK : rc;
+    }
+    return k->op->take.kind == TAKE_INBOX ? run_inbox(s, k)
+        : k->op->take.kind == TAKE_BATCH ? run_batches(s, k) : run_table(s, k);
+}
+
+/* --- acting on a batch -------------------------------------------------------------------------------------------- */
+
+/* A trip may be touched while it waits: nothing of it is in anybody's hands. */
+static bool waits(const struct trip *t)
+{
+    return (t->state == TRIP_QUEUED || t->state == TRIP_WRITTEN) && !t->helper;
+}
+
+/* A batch that is cancelled while it is open goes to the archive by the way of all others. */
+static int archive_soon(struct supervisor *s, struct trip *t, const struct operation *op)
+{
+    t->state = TRIP_WRITTEN;
+    t->delivered = true;
+    t->waved = false;
+    t->due = 0;
+    open_note(s, t->b->w);
+    if (!t->op)
+        trip_add(s, t, op);
+    return OK;
+}
+
+static int cancel(struct supervisor *s, struct trip *t, struct slice by)
+{
+    const struct flow *f = site_flow(s->site, t->b->w->flow);
+    trip_clear(s, t);
+    int rc = batch_cancel(t->b, by, s->ps);
+    if (rc > WARN || rc == SKIP)
+        return rc;
+    if (t->b->w->place != PLACE_ERROR && f)
+        return archive_soon(s, t, &s->amends[f->index]);
+    s->report->rejected++;
+    notice(s, "cancelled", t);
+    trip_free(s, t);
+    return OK;
+}
+
+/* Trip or not: what each request does to a batch that nobody has in hand. */
+static int touch(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    struct slice by = k->request->by;
+    int rc;
+    switch (k->request->kind) {
+    case REQUEST_HOLD:
+        rc = batch_hold(t->b, by, s->ps);
+        break;
+    case REQUEST_RELEASE:
+        rc = batch_release(t->b, by, s->ps);
+        break;
+    default:
+        rc = batch_retry_now(t->b, by, s->ps);
+        break;
+    }
+    if (rc <= WARN)
+        open_note(s, t->b->w);
+    return rc;
+}
+
+/* The operation that was refused last may be tried again. */
+static const struct operation *refused_last(const struct supervisor *s, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    const struct waybill_run *last = NULL;
+    for (const struct waybill_run *r = w->runs; r; r = r->next)
+        if (!last || slice_compare(r->time, last->time) >= 0)
+            last = r;
+    bool again = last && f && slice_is(last->outcome, "refused");
+    const struct operation *op = again ? flow_operation(f, last->operation) : NULL;
+    return op && op->take.kind == TAKE_BATCH ? op : NULL;
+}
+
+/* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
+static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
+{
+    const struct flow *f = site_flow(s->site, b->w->flow);
+    const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
+    struct trip *t = trip_new(s);
+    int fd = -1, rc = OK;
+    if (!op || op->take.kind != TAKE_INBOX) {
+        problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                     "its operation is not in the site any more");
+        rc = STOP;
+    }
+    if (rc == OK)
+        rc = batch_input(b, &fd, s->ps);
+    if (rc == OK) {
+        struct batch_accept how = accept_terms(s, op);
+        how.from = &fd;
+        how.parent = b->w->batch;
+        how.asked = arena_cstr(&k->arena, k->request->id);
+        how.sets = b->w->run_sets;
+        rc = batch_create(&s->places, &t->arena, &how, b->w->name, slice_none(), &t->b, s->ps);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (rc != OK) {
+        trip_free(s, t);
+        return rc;
+    }
+    trip_add(s, t, op);
+    s->report->batches++;
+    notice(s, "created", t);
+    return OK;
+}
+
+/* An operation on the batch that is named. */
+static int begin(struct supervisor *s, struct asked *k, const struct operation *op)
+{
+    int rc = due_begin(s, k->batch, op, k);
+    k->begun = rc == OK;
+    return rc == OK || rc == TEMP ? rc : answer_with(s, k, rc == SKIP ? OK : STOP, "done");
+}
+
+static int retry(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    const struct operation *op = refused_last(s, t->b->w);
+    if (t->b->w->place == PLACE_ERROR)
+        return answer_with(s, k, anew(s, k, t->b), "created");
+    if (!op || !batch_is_open(t->b->w) || t->b->w->operation.n)
+        return answer_with(s, k, touch(s, k, t), "retried");
+    return begin(s, k, op);
+}
+
+/* Whether the batch is open and its flow has something under way that may change it. */
+static bool busy(const struct supervisor *s, const char *id)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct open *o = s->opens[i].first; o; o = o->next)
+            if (strcmp(o->id, id) == 0)
+                return sched_busy(s, s->site->flows[i]);
+    return false;
+}
+
+/* Takes the trip. */
+static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    const struct flow *f = site_flow(s->site, t->b->w->flow);
+    enum request_kind kind = k->request->kind;
+    int rc;
+    if (kind == REQUEST_CANCEL) {
+        rc = cancel(s, t, k->request->by);
+        if (rc > WARN || rc == SKIP)
+            trip_free(s, t);
+        return answer_with(s, k, rc, "cancelled");
+    }
+    if (kind == REQUEST_AMEND && f)
+        rc = begin(s, k, &s->amends[f->index]);
+    else if (kind == REQUEST_HOLD)
+        rc = answer_with(s, k, touch(s, k, t), "held");
+    else if (kind == REQUEST_RELEASE) {
+        rc = touch(s, k, t);
+        rc = answer_with(s, k, rc <= WARN ? resume_batch(s, k->batch) : rc, "released");
+    } else if (kind == REQUEST_RETRY)
+        rc = retry(s, k, t);
+    else
+        rc = refuse(s, k, "REQUEST_BAD", SLICE("that cannot be done with this batch"));
+    trip_free(s, t);
+    return rc;
+}
+
+/* A batch that lies somewhere, in nobody's hands. */
+static int act_on_disk(struct supervisor *s, struct asked *k)
+{
+    struct trip *t = trip_new(s);
+    int rc = batch_open(&s->places, &t->arena, k->batch, &t->b, s->ps);
+    if (rc == OK)
+        return act_on(s, k, t);
+    trip_free(s, t);
+    return rc == TEMP ? rc : refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything "
+                                                                     "could be done with", k->batch));
+}
+
+/* One that waits for its next attempt, or in the queue of its flow. */
+static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    int rc;
+    if (!waits(t))
+        return OK;                                  /* when that is over */
+    switch (k->request->kind) {
+    case REQUEST_CANCEL:
+        return answer_with(s, k, cancel(s, t, k->request->by), "cancelled");
+    case REQUEST_HOLD:
+        rc = touch(s, k, t);
+        if (rc <= WARN) {
+            notice(s, "held", t);
+            trip_free(s, t);
+        }
+        return answer_with(s, k, rc, "held");
+    case REQUEST_RETRY:
+        rc = touch(s, k, t);
+        if (rc <= WARN)
+            t->due = 0;
+        return answer_with(s, k, rc, "retried");
+    case REQUEST_RELEASE:
+        return answer_with(s, k, touch(s, k, t), "released");
+    default:
+        return OK;
+    }
+}
+
+static int act(struct supervisor *s, struct asked *k)
+{
+    struct trip *t = trip_of(s, k->batch);
+    if (k->begun || k->trips) {                     /* begun before a crash */
+        k->begun = true;
+        return OK;
+    }
+    if (t)
+        return act_on_trip(s, k, t);
+    bool at_once = k->request->kind == REQUEST_HOLD || k->request->kind == REQUEST_RELEASE;
+    return at_once || !busy(s, k->batch) ? act_on_disk(s, k) : OK;
+}
+
+/* --- turns -------------------------------------------------------------------------------------------------------- */
+
+static void news(void *owner, int id)
+{
+    struct supervisor *s = owner;
+    (void)id;
+    s->asked_news = true;
+}
+
+int asked_fd(const struct supervisor *s)
+{
+    return s->asked_watch ? watch_fd(s->asked_watch) : -1;
+}
+
+void asked_heard(struct supervisor *s)
+{
+    watch_read(s->asked_watch, news, s, s->ps);
+}
+
+int asked_start(struct supervisor *s)
+{
+    arena_init(&s->asked_arena, 0);
+    struct arena *a = &s->asked_arena;
+    const char *path = arena_cstr(a, arena_printf(a, "%s/.waybill/requests", s->spool.path));
+    int rc = OK;
+    if (s->o->watch)
+        rc = file_make_dirs(path, 0700, s->ps);
+    if (rc <= WARN && s->o->watch)
+        rc = watch_open(&s->asked_arena, -1, &s->asked_watch, s->ps);
+    if (rc <= WARN && s->asked_watch)
+        watch_add(s->asked_watch, path, s->ps);
+    return rc <= WARN ? read_folder(s) : rc;
+}
+
+void asked_end(struct supervisor *s)
+{
+    if (s->asked_watch)
+        watch_close(s->asked_watch);
+    s->asked_watch = NULL;
+    while (s->asked)
+        forget(s, s->asked);
+    arena_release(&s->asked_arena);
+}
+
+void asked_again(struct supervisor *s)
+{
+    for (struct asked *k = s->asked; k; k = k->next)
+        k->op = NULL;
+}
+
+bool asked_any(const struct supervisor *s, const struct flow *f)
+{
+    for (const struct asked *k = s->asked; k; k = k->next)
+        if (!k->begun && (!f || flow_of(s, k) == f))
+            return true;
+    return false;
+}
+
+static bool ready(const struct supervisor *s, const struct asked *k)
+{
+    if (k->begun)
+        return k->trips == 0;
+    if (k->request->kind == REQUEST_RUN) {
+        const struct flow *f = flow_of(s, k);
+        bool looks = k->op && k->op->take.kind == TAKE_INBOX && k->listed;
+        return !f || (!sched_busy(s, f) && first_of_flow(s, k) && !looks);
+    }
+    const struct trip *t = trip_of(s, k->batch);
+    return t ? waits(t) : !busy(s, k->batch);
+}
+
+/* One that can be carried on now, so that nobody goes to sleep over it. */
+bool asked_ready(const struct supervisor *s)
+{
+    for (const struct asked *k = s->asked; k; k = k->next)
+        if (ready(s, k))
+            return true;
+    return false;
+}
+
+int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
+{
+    int rc = OK;
+    if (s->asked_news || s->asked_due <= now)
+        rc = read_folder(s);
+    for (struct asked *k = s->asked, *next; k && rc <= WARN; k = next) {
+        next = k->next;
+        rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : act(s, k);
+    }
+    if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)
+        *wait = s->asked_due - now;
+    notice_problems(s, s->ps);
+    return rc;
+}
