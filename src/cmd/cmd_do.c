@@ -8,6 +8,16 @@ static struct slice suggest(struct cmd *c, struct slice name, const struct slice
     return near.p ? near : SLICE("look at its spelling in site.conf");
 }
 
+/* The site may say in its own language what an operation that is off means to its people. */
+static void tell_off(struct cmd *c, const struct site *s, const struct flow *f)
+{
+    const char *code = f->off ? f->off : "SITE_SWITCHED_OFF";
+    struct slice own = site_text(s, code);
+    problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .value = f->name,
+        .place = { .file = s->file, .offset = PLACE_NO_OFFSET }, .text = own.p ? own : SLICE("the flow is off"),
+        .hint = own.p ? slice_none() : SLICE("write `on yes` in it") });
+}
+
 static const struct operation *find_operation(struct cmd *c, const struct site *s, struct slice flow, struct slice name)
 {
     struct slice names[64];
@@ -30,9 +40,7 @@ static const struct operation *find_operation(struct cmd *c, const struct site *
                                                     .place = place, .value = name,
                     .text = SLICE("the flow has no such operation"), .hint = suggest(c, name, names, n) });
     else if (!f->on || f->off) {
-        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR,
-                                                    .code = f->off ? f->off : "SITE_SWITCHED_OFF", .place = place,
-                    .value = flow, .text = SLICE("the flow is off"), .hint = SLICE("write `on yes` in it") });
+        tell_off(c, s, f);
         op = NULL;
     }
     return op;
