@@ -57,7 +57,7 @@ static void limits(void **state)
     for (size_t i = 0; i < limit_count; i++)
         assert_true(limit_set(&l, limit_names[i], 1000 + i));
     assert_int_equal(l.field, 1000);
-    assert_int_equal(l.table, 1000 + limit_count - 1);
+    assert_int_equal(l.ballast, 1000 + limit_count - 1);
     assert_int_equal(limit_count, sizeof l / sizeof(uint64_t));
     assert_false(limit_set(&l, SLICE("fild"), 1));
     assert_int_equal(limits_default.depth, 64);
