@@ -61,6 +61,14 @@ struct problem {
 
 struct problem_groups;
 
+/* Names of fields whose values nobody may see (`sensitive`). */
+struct hidden {
+    struct slice *names;
+    size_t n;
+};
+#define PROBLEMS_HIDE 8
+#define PROBLEM_MASK "***"
+
 struct problems {
     struct arena *arena;
     struct problem *first, *last;   /* in order of coming, at most max */
@@ -73,10 +81,18 @@ struct problems {
     void *locate_owner;
     struct problem_groups *groups;  /* see problems_groups */
     uint64_t ungrouped;             /* problems beyond the 1,000th group */
+    const struct hidden *hidden[PROBLEMS_HIDE];
+    size_t nhidden;
 };
 
 void problems_init(struct problems *ps, struct arena *arena, size_t max);
 void problem_add(struct problems *ps, const struct problem *p);
+/*
+ * From here on a problem of a field of such a name shows *** in place of its value and of what its text quotes, one
+ * without a path no value, and none shows its source line.  `h` must live as long as the collection; an empty one is
+ * fine.
+ */
+void problems_hide(struct problems *ps, const struct hidden *h);
 void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,
                   const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -190,6 +190,7 @@ struct format {
     struct arena *arena;            /* that it was compiled in */
     const struct conf **confs;      /* the file and all that it includes */
     size_t nconfs;
+    struct hidden hidden;           /* names of its sensitive fields, for problems_hide() */
     struct slice charset_text;      /* the charset as its author spells it: `utf-8`; n 0 = not given */
 };
 

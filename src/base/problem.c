@@ -46,6 +46,69 @@ static void cut_source(struct problem *p)
     p->source = cut(slice_range(at, end), KEEP_SOURCE);
 }
 
+void problems_hide(struct problems *ps, const struct hidden *h)
+{
+    for (size_t i = 0; i < ps->nhidden; i++)
+        if (ps->hidden[i] == h)
+            return;
+    if (h->n && ps->nhidden < PROBLEMS_HIDE)
+        ps->hidden[ps->nhidden++] = h;
+}
+
+/* Line["4711"]/Pin[2]: the last step, without what is in brackets. */
+static struct slice last_step(struct slice path)
+{
+    size_t from = 0, end = path.n, depth = 0;
+    for (size_t i = 0; i < path.n; i++) {
+        if (path.p[i] == '[' && depth++ == 0)
+            end = i;
+        else if (path.p[i] == ']' && depth)
+            depth--;
+        else if (path.p[i] == '/' && depth == 0)
+            from = i + 1, end = path.n;
+    }
+    return (struct slice){ path.p + from, end > from ? end - from : 0 };
+}
+
+static bool is_hidden(const struct problems *ps, struct slice path)
+{
+    struct slice name = last_step(path);
+    for (size_t i = 0; i < ps->nhidden; i++)
+        for (size_t k = 0; k < ps->hidden[i]->n; k++)
+            if (slice_equal(ps->hidden[i]->names[k], name))
+                return true;
+    return false;
+}
+
+/* What stands between quotation marks is the value, or was made of it. */
+static struct slice mask_quoted(struct arena *a, struct slice text)
+{
+    struct buf out = { 0 };
+    bool quoted = false;
+    for (size_t i = 0; i < text.n; i++) {
+        bool mark = text.p[i] == '"';
+        if (mark && !quoted)
+            buf_text(&out, "\"" PROBLEM_MASK);
+        if (mark)
+            quoted = !quoted;
+        if (!quoted)
+            buf_byte(&out, text.p[i]);
+    }
+    struct slice masked = arena_copy(a, buf_slice(&out));
+    buf_release(&out);
+    return masked;
+}
+
+static void hide(struct problems *ps, struct problem *p)
+{
+    bool named = p->path.n && is_hidden(ps, p->path);
+    p->source = slice_none();
+    if (p->value.n && (named || !p->path.n))
+        p->value = SLICE(PROBLEM_MASK);
+    if (named)
+        p->text = mask_quoted(ps->arena, p->text);
+}
+
 static const char *keep_file(struct problems *ps, const char *file)
 {
     if (ps->last && ps->last->place.file && strcmp(ps->last->place.file, file) == 0)
@@ -61,6 +124,8 @@ static struct problem *keep(struct problems *ps, const struct problem *given)
     p->count = 1;
     if (ps->locate && p->place.line == 0 && p->place.offset != PLACE_NO_OFFSET)
         ps->locate(ps->locate_owner, p, ps->arena);
+    if (ps->nhidden)
+        hide(ps, p);
     if (p->place.file)
         p->place.file = keep_file(ps, p->place.file);
     if (p->code)

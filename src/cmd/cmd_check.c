@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cmd/commands.h"
+#include "flow/guard.h"
 #include "flow/site.h"
 #include "syntax/syntax.h"
 
@@ -85,6 +86,7 @@ static void check_site(struct checking *k, const char *path)
     struct site *site;
     struct site_env env = { .roots = k->c->finder.roots };
     site_load(k->c->arena, &env, path, &site, k->c->problems);
+    site_guard(site, k->c->problems);
 }
 
 static void check_file(struct checking *k, const char *path, bool named)

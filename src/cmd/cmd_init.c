@@ -79,7 +79,7 @@ static int make_folders(struct cmd *c, const struct site *s)
     int rc = OK;
     for (size_t i = 0; i < s->ntables && rc <= WARN; i++)
         if (s->tables[i]->kind == TABLE_FILE)
-            rc = file_make_dirs(arena_cstr(c->arena, file_dir(c->arena, s->tables[i]->path)), 0770, c->problems);
+            rc = file_make_dirs(arena_cstr(c->arena, file_dir(c->arena, s->tables[i]->path)), 0700, c->problems);
     for (size_t i = 0; i < s->nflows; i++)
         for (size_t k = 0; k < s->flows[i]->noperations; k++) {
             const struct operation *op = s->flows[i]->operations[k];

@@ -48,6 +48,19 @@ static void fold_one(struct work *w, const struct problem *p)
     groups->last->count = 1;
 }
 
+/* Values of sensitive fields are in no problem, whichever document they are of. */
+void groups_hide(struct work *w)
+{
+    if (w->op->format)
+        problems_hide(&w->now, &w->op->format->hidden);
+    for (size_t i = 0; i < w->op->ngives; i++) {
+        if (w->op->gives[i]->from)
+            problems_hide(&w->now, &w->op->gives[i]->from->hidden);
+        if (w->op->gives[i]->to)
+            problems_hide(&w->now, &w->op->gives[i]->to->hidden);
+    }
+}
+
 /* Moves the problems of the message at hand into the groups of the file. */
 void groups_fold(struct work *w)
 {
@@ -58,4 +71,5 @@ void groups_fold(struct work *w)
     groups->warnings += w->now.warnings;
     groups->notes += w->now.notes;
     problems_init(&w->now, &w->message, 100);
+    groups_hide(w);
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "drop/lease.h"
+#include "flow/guard.h"
 #include "flow/room.h"
 
 #define CLOCK_APART 120             /* seconds between the clock and that of the file system that are no fault */
@@ -220,6 +221,7 @@ int health_look(const struct batch_site *places, const struct site *site, const 
     if (rc <= WARN)
         rc = look_batches(&k);
     look_inboxes(&k, site);
+    site_guard(site, ps);
     look_disk(&k, site);
     look_clock(&k);
     arena_release(&k.arena);

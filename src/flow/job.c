@@ -82,7 +82,8 @@ static void note_params(struct supervisor *s, struct trip *t)
             if (slice_is(value, "last-run"))
                 value = last_run(s, t->op, &t->arena);
             if (value.p)
-                waybill_param(&w->params, w->arena, m->params[i].name, value);
+                waybill_param(&w->params, w->arena, m->params[i].name,
+                              m->params[i].field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : value);
         }
     }
 }

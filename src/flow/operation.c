@@ -37,6 +37,7 @@ static void begin_message(struct work *w)
     problems_init(&w->now, &w->message, 100);
     w->now.file = w->source.name;
     source_locate(&w->source, &w->now);
+    groups_hide(w);
 }
 
 static int open_lane(struct work *w, struct lane *l, const struct give *g)

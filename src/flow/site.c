@@ -16,7 +16,7 @@ int parse_set(struct cursor *c, struct settings *sets)
     struct setting set = { .token = *cursor_token(c) };
     if (word_name(c, &set.name, "the name of a parameter") != OK)
         return STOP;
-    if (word_value(c, &set.value, "its value") != OK)
+    if (parse_secret(c, &set) != OK)
         return STOP;
     for (size_t i = 0; i < sets->n; i++)
         if (slice_equal(sets->list[i].name, set.name))
@@ -339,16 +339,26 @@ static const struct setting *find_set(const struct settings *sets, struct slice 
     return NULL;
 }
 
-struct slice site_setting(const struct operation *op, struct slice name)
+static const struct setting *setting_of(const struct operation *op, struct slice name)
 {
     const struct site *s = op->flow->site;
     const struct settings *levels[] = { &s->given, &op->sets, &op->flow->sets, &s->sets };
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        const struct setting *set = find_set(levels[i], name);
-        if (set)
-            return set->value;
-    }
-    return slice_none();
+    const struct setting *set = NULL;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels && !set; i++)
+        set = find_set(levels[i], name);
+    return set;
+}
+
+struct slice site_setting(const struct operation *op, struct slice name)
+{
+    const struct setting *set = setting_of(op, name);
+    return set ? set->value : slice_none();
+}
+
+bool site_setting_secret(const struct operation *op, struct slice name)
+{
+    const struct setting *set = setting_of(op, name);
+    return set && set->secret;
 }
 
 struct slice site_text(const struct site *s, const char *code)

@@ -36,6 +36,36 @@ static int event_word(struct cursor *c, unsigned *events)
     return word_unknown(c, notice_names);
 }
 
+int parse_secret(struct cursor *c, struct setting *out)
+{
+    struct slice file, bytes;
+    struct stat st;
+    const struct token *t = cursor_token(c);
+    if (!cursor_is(c, "secret") || c->at + 1 >= c->s->n || t[1].kind != TOKEN_STRING)
+        return word_value(c, &out->value, "its value");
+    c->at++;
+    if (word_string(c, &file, "a file") != OK)
+        return STOP;
+    const char *path = path_of(c, file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool there = fd >= 0 && fstat(fd, &st) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!there || !S_ISREG(st.st_mode))
+        return site_problem(c->l, &t[1], "SITE_SECRET", "a path below the site, or one that begins with /",
+                            "the secret %s cannot be read", path);
+    if (st.st_mode & 077)
+        return site_problem(c->l, &t[1], "SITE_SECRET",
+                            arena_cstr(c->l->arena, arena_printf(c->l->arena, "chmod 600 %s", path)),
+                            "others may read the secret %s (mode %04o)", path, (unsigned)st.st_mode & 07777);
+    if (file_read(c->l->arena, path, 64 * 1024, &bytes, c->l->ps) != OK)
+        return STOP;
+    const char *end = bytes.n ? memchr(bytes.p, '\n', bytes.n) : NULL;
+    out->value = end ? slice_range(bytes.p, end) : bytes.n ? bytes : SLICE("");
+    out->secret = true;
+    return OK;
+}
+
 /* It stands in the head of a letter: nothing but what an address may hold. */
 static bool is_address(struct slice text)
 {

@@ -193,6 +193,8 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
                           SLICE_ARG(p->name));
         return;
     }
+    if (site_setting_secret(op, p->name))
+        p->field->flags |= FIELD_SENSITIVE;
     if (slice_is(text, "last-run")) {               /* the watermark: when this operation last delivered */
         op->reads_itself = op->last_run = true;
         return;
@@ -200,8 +202,9 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
     if (p->field->type == TYPE_BOOLEAN && (slice_is(text, "yes") || slice_is(text, "no")))
         return;
     if (type_read(p->field, text, l->arena, &v, &fault) != OK)
-        site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL, "param %.*s: \"%.*s\" %.*s",
-                     SLICE_ARG(p->name), SLICE_ARG(text), SLICE_ARG(fault.text));
+        site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL,
+                     "param %.*s: \"%.*s\" %.*s", SLICE_ARG(p->name),
+                     SLICE_ARG(p->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : text), SLICE_ARG(fault.text));
 }
 
 static void mark_used(struct settings *sets, struct slice name)

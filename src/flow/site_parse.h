@@ -79,6 +79,8 @@ int parse_notice(struct cursor *c, struct notices *out);
 int parse_reply(struct cursor *c, struct flow *f);
 int parse_metrics(struct cursor *c);
 int parse_keep(struct cursor *c);
+/* The value of a `set`: a word, or `secret "FILE"`: the first line of a file that only its owner may read. */
+int parse_secret(struct cursor *c, struct setting *out);
 void check_care(struct site_loading *l);
 /* site_compile.c: formats and mappings of an operation, loaded, compiled, fitting together. */
 int operation_compile(struct site_loading *l, struct operation *op);

@@ -141,6 +141,7 @@ int step_set_aside(struct work *w);
 
 /* groups.c: problems of the same code and path are one, with a count. */
 void groups_fold(struct work *w);
+void groups_hide(struct work *w);
 void work_fault(struct work *w, int status);
 
 #endif

@@ -279,10 +279,23 @@ static void messages_first(struct arena *a, struct format *f)
         memcpy(file->groups, sorted, n * sizeof *sorted);
 }
 
+static void find_hidden(struct arena *a, struct format *f, const struct group *g, size_t *cap)
+{
+    for (size_t i = 0; i < g->nfields; i++)
+        if (g->fields[i]->flags & FIELD_SENSITIVE)
+            ARENA_PUSH(a, f->hidden.names, f->hidden.n, *cap) =
+                g->single_value ? g->name : g->fields[i]->name;
+    for (size_t i = 0; i < g->ngroups; i++)
+        find_hidden(a, f, g->groups[i], cap);
+}
+
 void format_finish(struct arena *a, struct format *f)
 {
+    size_t hidden = 0;
     messages_first(a, f);
     f->ngroups = 0;
     number_groups(a, f, f->file_group);
     find_checked(a, f->file_group);
+    f->hidden.n = 0;
+    find_hidden(a, f, f->file_group, &hidden);
 }

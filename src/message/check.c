@@ -115,7 +115,7 @@ static void rule_field(struct check *c, const struct node *n, const struct guide
                                  .code = fault.code,
                                  .place = place_of(n, v),
                                  .path = node_path(c->arena, n, r->field),
-                                 .value = r->field->flags & FIELD_SENSITIVE ? SLICE("…") : value_text(v),
+                                 .value = r->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : value_text(v),
                                  .text = fault.text,
                                  .hint = fault.hint,
                              });

@@ -133,6 +133,8 @@ static int cannot(const char *name, const char *what, struct slice syntax, struc
 int reader_open(struct reader *r, struct arena *a, struct problems *ps)
 {
     r->arena = a;
+    if (r->format)
+        problems_hide(ps, &r->format->hidden);
     if (!r->limits)
         r->limits = r->source->limits;
     if (r->format)
@@ -162,6 +164,7 @@ void reader_close(struct reader *r)
 int writer_open(struct writer *w, struct arena *a, struct problems *ps)
 {
     w->arena = a;
+    problems_hide(ps, &w->format->hidden);
     if (!w->limits)
         w->limits = &limits_default;
     w->syntax = syntax_find(w->format->syntax);

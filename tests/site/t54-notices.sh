@@ -56,7 +56,7 @@ END
 chmod +x sendmail
 WAYBILL_SENDMAIL=$tmp/sendmail
 export WAYBILL_SENDMAIL
-rm -rf s && site 'notice rejected, gave-up mail "orders@example.com"' 'texts no { 
+rm -rf s && site 'notice rejected, gave-up mail "orders@example.com"' 'texts no {
     REPLY_FOUND "Dette ble funnet:"
 }'
 { rows 1 2; echo '3;x'; echo '4;x'; echo ';1'; } > 's/inbox/rows/bøker.csv'
