@@ -215,7 +215,7 @@ struct node *outcome_node(struct arena *a, const struct format *f, struct node *
 int run_report(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
                void *owner, struct problems *ps);
 /* Runs the pairs that begin at $outcome (`$outcome/Problem => Entry`); `message`: the one that it is about, or an empty
-   instance of its group. */
+   instance of its group below the same file node. */
 int run_log(struct run *r, struct node *message, struct node *outcome, struct arena *a, mapping_give *give,
             void *owner, struct problems *ps);
 bool run_has_log(const struct run *r);

@@ -496,7 +496,8 @@ int run_verdict(struct run *r)
 
 static int run_one(struct run *r, struct node *source, mapping_give *give, void *owner)
 {
-    run_file_begins(r);
+    if (r->pairs != PAIRS_LOG)
+        run_file_begins(r);
     int rc = run_file_requires(r);
     if (rc != OK)
         return rc;
