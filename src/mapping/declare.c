@@ -38,6 +38,16 @@ struct slice parse_ref(struct parser *p)
     return out.p ? out : (struct slice){ "", 0 };
 }
 
+/* A format of nothing but headers is there for others to include; read by a mapping it would pass over all that comes. */
+static bool holds_something(struct parser *p, const struct token *t, const struct format *f)
+{
+    if (f->nmessages || f->file_group->nfields || f->file_group->ngroups)
+        return true;
+    parser_fail(p, t, "MAP_NO_MESSAGE", "name a format that has a `message`", "format \"%.*s\" describes no message",
+                SLICE_ARG(f->name));
+    return false;
+}
+
 static bool load_side(struct loader *l, struct parser *p, struct format **out)
 {
     const struct token *t = parser_peek(p, 0);
@@ -53,7 +63,7 @@ static bool load_side(struct loader *l, struct parser *p, struct format **out)
     for (const struct problem *q = missing ? NULL : own.first; q; q = q->next)
         problem_add(l->ps, q);
     if (!missing)
-        return rc == OK || rc == WARN;
+        return (rc == OK || rc == WARN) && holds_something(p, t, *out);
     struct slice near = finder_suggest(l->env->finder, l->arena, name, ".format", l->mapping->file);
     parser_fail(p, t, "MAP_NO_FORMAT",      /* said with its place, which the format does not know */
                 near.n ? arena_cstr(l->arena, near) : "NAME.format is looked up beside this file, then where mappings are",

@@ -568,6 +568,7 @@ static int finish_pairs(struct run *r)
         if (op->code != OP_GROUP || !op->item->inner->total || !read)
             continue;
         struct loop l = { .r = r, .op = op, .scope = op->item->inner };
+        r->counts[op->item->index]++;
         r->depth = 1;
         path_walk(r, op->from, 0, read, loop_one, &l);
         r->depth = 0;

@@ -732,8 +732,10 @@ int run_update(struct run *r, struct node *old, struct node *source, uint64_t nu
     int rc = run_file_requires(r);
     const struct op *op = source ? pair_for(r, source->group, side_read(r->direction)) : old ? pair_for(r, old->group,
             side_written(r->direction)) : NULL;
-    if (rc == OK && op)
+    if (rc == OK && op) {
+        r->counts[op->item->index]++;
         update_passes(r, op, old, source, last);
+    }
     r->edits = NULL;
     if (rc == OK)
         rc = run_dead(r) ? r->stop : outcome->kind >= OUTCOME_SKIP ? SKIP : OK;

@@ -315,6 +315,12 @@ static void test_headers(void **state)
     check(&t, "mapping orders => nowhere\n");
     expect(&t, "no format \"nowhere\" [MAP_NO_FORMAT]");
     tree_release(&t);
+    tree_init(&t);
+    tree_format(&t, "shared", "syntax csv header yes\nencoding iso-8859-1\n");
+    tree_format(&t, "orders", orders);
+    tree_mapping(&t, "mapping orders => shared\n");
+    expect(&t, "format \"shared\" describes no message [MAP_NO_MESSAGE]");
+    tree_release(&t);
     check(&t, "");
     assert_int_equal(t.rc, STOP);
     tree_release(&t);
