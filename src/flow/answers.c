@@ -71,3 +71,16 @@ struct answer *answers_find(struct answers *x, const struct node *original, stru
         x->position = next->next;
     return next;
 }
+
+void answer_said(struct answer *a)
+{
+    if (a->all.last)
+        a->all.last->next = a->said.first;
+    else
+        a->all.first = a->said.first;
+    if (a->said.last)
+        a->all.last = a->said.last;
+    a->all.n += a->said.n;
+    a->all.kind = a->said.kind > a->all.kind ? a->said.kind : a->all.kind;
+    a->said = (struct outcome){ .kind = OUTCOME_NONE };
+}

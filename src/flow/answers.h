@@ -23,8 +23,11 @@ struct answer {
     struct node *node;
     uint64_t number;                /* in its document */
     bool used;
-    struct outcome said;            /* free for whoever keeps it */
+    /* Batches: the one that it changed last, where in it, the key there; what was said of that, and by all. */
+    const void *staged_in;
     uint64_t staged;
+    struct slice key;
+    struct outcome said, all;
     struct answer *next;
 };
 
@@ -43,6 +46,8 @@ void answers_release(struct answers *x);
 int answers_add(struct answers *x, const struct node *message, struct problems *ps);
 /* The answer to a message of the document that is changed; NULL = none.  Without key rows the next one. */
 struct answer *answers_find(struct answers *x, const struct node *original, struct arena *a);
+/* Moves what was said last to all that was said. */
+void answer_said(struct answer *a);
 /* STOP when what is kept is too much. */
 int answers_check(const struct answers *x, struct problems *ps);
 

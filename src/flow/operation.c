@@ -7,8 +7,8 @@
 #include "flow/work.h"
 
 /* Who reads this file first: the way of one document through a worker.
-   operation_run → read_messages → step_check, step_map (→ lane_write), step_report, step_note → lane_end,
-   step_set_aside. */
+   operation_run → one of job_convert, job_stage, job_update, job_amend: work_read gives each message to
+   step_check, step_map (→ lane_write), step_stamp, step_report, step_note → lane_end, stage_end, step_set_aside. */
 
 struct output *work_output(struct work *w, enum output_kind kind, const struct give *g)
 {
@@ -31,14 +31,21 @@ void work_fault(struct work *w, int status)
     r->text = p ? arena_copy(w->arena, p->text) : SLICE("the file cannot be used");
 }
 
-/* Problems of the message at hand: a fresh collection that knows the file. */
-static void begin_message(struct work *w)
+/* A fresh collection that knows the file. */
+void work_begin(struct work *w)
 {
     problems_init(&w->now, &w->message, 100);
     w->now.file = w->source.name;
     source_locate(&w->source, &w->now);
     groups_hide(w);
 }
+
+struct outcome work_outcome(const struct work *w)
+{
+    return (struct outcome){ .operation = w->op->name, .time = w->batch_time };
+}
+
+/* ---- the gives -------------------------------------------------------------------------------------------------- */
 
 static int open_lane(struct work *w, struct lane *l, const struct give *g)
 {
@@ -50,22 +57,34 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
     if (!l->run)
         return STOP;
     run_source_file(l->run, w->reader.file);
+    if (w->op->take.kind != TAKE_INBOX && !g->report)
+        run_note_taken(l->run);
     if (g->report && !w->outcomes)
         w->outcomes = outcome_format(w->arena);
     return OK;
 }
 
-static int open_lanes(struct work *w)
+int work_lanes(struct work *w)
 {
     int rc = OK;
-    w->lanes = arena_zero(w->arena, (w->op->ngives + 1) * sizeof *w->lanes);
-    for (size_t i = 0; i < w->op->ngives; i++)
-        w->lanes[i].fd = -1;
     for (size_t i = 0; i < w->op->ngives && rc <= WARN; i++)
         if (w->op->gives[i]->on)
             rc = open_lane(w, &w->lanes[i], w->op->gives[i]);
+    work_fault(w, rc);
+    groups_fold(w);
     return rc;
 }
+
+int work_lanes_end(struct work *w)
+{
+    int rc = OK;
+    for (size_t i = 0; i < w->op->ngives && rc < STOP; i++)
+        if (w->lanes[i].give)
+            rc = lane_end(w, &w->lanes[i]);
+    return rc;
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------------- */
 
 /* `Line[2]/Qty: "12x" is not a decimal`: the problem without its place and code. */
 static struct slice spoken(struct arena *a, const struct problem *p)
@@ -84,8 +103,7 @@ static struct slice spoken(struct arena *a, const struct problem *p)
     return text;
 }
 
-/* A message that the reader could not use: its problems are its outcome, so that reports tell of it. */
-static void refuse(struct work *w, struct outcome *o)
+void work_refuse(struct work *w, struct outcome *o)
 {
     convert_findings(&w->now, o, NULL, w->reader.messages);     /* what was said before it was refused */
     w->told_all = true;
@@ -101,6 +119,14 @@ static void refuse(struct work *w, struct outcome *o)
     }
 }
 
+int work_conclude(struct work *w, struct node *message, struct outcome *o)
+{
+    int rc = step_report(w, message, o, o);
+    if (rc < STOP)
+        rc = step_note(w, message, o);
+    return rc >= STOP ? rc : OK;
+}
+
 static void tell(struct work *w)
 {
     int64_t now = clock_monotonic_ms();
@@ -110,40 +136,19 @@ static void tell(struct work *w)
     w->port->progress(w->port->owner, source_offset(&w->source, w->source.at), w->reader.messages);
 }
 
-/* One message through check, map, report, note. */
-static int take_message(struct work *w, int read, struct node *msg)
-{
-    struct outcome outcome = { 0 };
-    int rc = read;
-    w->now.message = w->reader.messages;
-    w->told_all = false;
-    if (read == SKIP)
-        refuse(w, &outcome);
-    else {
-        rc = step_check(w, msg, &outcome);
-        if (rc <= WARN)
-            rc = step_map(w, msg, &outcome);
-        if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
-            refuse(w, &outcome);
-    }
-    if (rc >= STOP)
-        return rc;
-    if (!msg)
-        msg = node_new(&w->message, w->op->message, w->reader.file);
-    rc = step_report(w, msg, &outcome);
-    if (rc < STOP)
-        rc = step_note(w, msg, &outcome);
-    return rc >= STOP ? rc : OK;
-}
-
-static int read_messages(struct work *w)
+int work_read(struct work *w, int (*take)(struct work *w, int read, struct node *message))
 {
     for (;;) {
         struct node *msg = NULL;
-        begin_message(w);
+        work_begin(w);
         int rc = reader_read(&w->reader, &w->message, &msg, &w->now);
+        w->now.message = w->reader.messages;
+        w->told_all = w->judged = w->changed = false;
+        w->taken = NULL;
+        w->ntaken = w->taken_cap = 0;
+        w->staged_key = (struct slice){ "", 0 };
         if (rc < STOP && rc != END)
-            rc = take_message(w, rc, msg);
+            rc = take(w, rc, msg);
         if (rc >= STOP)
             work_fault(w, rc);
         groups_fold(w);
@@ -154,25 +159,11 @@ static int read_messages(struct work *w)
     }
 }
 
-static int end_lanes(struct work *w)
-{
-    int rc = OK;
-    begin_message(w);
-    for (size_t i = 0; i < w->op->ngives && rc < STOP; i++)
-        if (w->lanes[i].give)
-            rc = lane_end(w, &w->lanes[i]);
-    if (rc < STOP)
-        rc = step_set_aside(w);
-    if (rc < STOP)
-        rc = step_note_end(w);
-    work_fault(w, rc);
-    groups_fold(w);
-    return rc;
-}
+/* ---- the job ---------------------------------------------------------------------------------------------------- */
 
 static void release(struct work *w)
 {
-    for (size_t i = 0; w->lanes && i < w->op->ngives; i++)
+    for (size_t i = 0; i < w->op->ngives; i++)
         if (w->lanes[i].give) {
             lane_abandon(&w->lanes[i]);
             lane_merge_release(&w->lanes[i]);
@@ -180,9 +171,17 @@ static void release(struct work *w)
                 run_free(w->lanes[i].run);
             arena_release(&w->lanes[i].arena);
         }
+    latest_free(w);
+    note_drop(w);
     lookup_end(w);
     numbers_end(w);
     arena_release(&w->message);
+}
+
+/* A table that is not there yet has no rows; its syntax may want at least a heading. */
+bool work_is_empty(const struct work *w)
+{
+    return w->op->take.kind == TAKE_TABLE && w->job->size == 0;
 }
 
 static int work_open(struct work *w)
@@ -192,16 +191,26 @@ static int work_open(struct work *w)
     const char *name = arena_cstr(w->arena, buf_slice(&shown));
     buf_release(&shown);
     source_open_fd(&w->source, w->job->fd, name, &w->site->limits);
-    begin_message(w);
+    work_begin(w);
     if (w->op->duplicates_key)
         w->own = cache_ledger(w->cache, w->op->flow, &w->now);
-    w->reader = (struct reader){ .source = &w->source, .format = w->op->format, .limits = &w->site->limits };
-    int rc = reader_open(&w->reader, w->arena, &w->now);
-    if (rc <= WARN)
-        rc = open_lanes(w);
-    work_fault(w, rc);
-    groups_fold(w);
-    return rc;
+    if (w->job->namends)
+        w->format = w->op->flow->batch;
+    w->reader = (struct reader){ .source = &w->source, .format = w->format, .limits = &w->site->limits };
+    if (!work_is_empty(w))
+        return reader_open(&w->reader, w->arena, &w->now);
+    w->reader.file = node_new(w->arena, w->format->file_group, NULL);
+    return OK;
+}
+
+static int work_do(struct work *w)
+{
+    const struct operation *op = w->op;
+    if (w->job->namends)
+        return job_amend(w);
+    if (op->take.kind != TAKE_INBOX)
+        return job_stage(w);
+    return op->stage && op->stage->on && !op->stage->new_batch ? job_update(w) : job_convert(w);
 }
 
 int operation_run(const struct job *job, const struct port *port, struct table_cache *tables, struct arena *a,
@@ -209,19 +218,25 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
 {
     struct work w = { .job = job, .port = port, .cache = tables, .arena = a, .result = out, .op = job->operation };
     w.site = w.op->flow->site;
+    w.format = w.op->format;
     memset(out, 0, sizeof *out);
     problems_init(&out->problems, a, 0);
     arena_init(&w.message, w.site->limits.message);
     w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
+    w.lines.kind = OUTPUT_LINES;
+    w.lanes = arena_zero(a, (w.op->ngives + 1) * sizeof *w.lanes);
+    for (size_t i = 0; i < w.op->ngives; i++)
+        w.lanes[i].fd = -1;
     work_outside(&w);
+    w.formulas = formula_run_new(a, &w.outside);
     int rc = work_open(&w);
     if (rc <= WARN) {
-        rc = read_messages(&w);
-        if (rc <= WARN)
-            rc = end_lanes(&w);
-        out->messages = w.reader.messages;
+        rc = work_do(&w);
+        out->messages = out->messages ? out->messages : w.reader.messages;
         reader_close(&w.reader);
     }
+    work_fault(&w, rc);
+    groups_fold(&w);
     source_close(&w.source);
     release(&w);
     return out->status;

@@ -4,7 +4,11 @@
 static struct slice find_param(void *owner, struct slice name)
 {
     const struct work *w = owner;
+    const struct settings *run = &w->job->sets;
     struct slice text = site_setting(w->op, name);
+    for (size_t i = 0; i < run->n; i++)
+        if (slice_equal(run->list[i].name, name))
+            text = run->list[i].value;
     if (!slice_is(text, "last-run"))
         return text;
     const struct slice *time = &w->job->last_run;   /* canonical: local, without zone */
@@ -17,8 +21,17 @@ static struct slice find_text(void *owner, const char *code)
     return site_text(w->site, code);
 }
 
+/* A field of the group or of what it lies in. */
+static const struct field *column_field(const struct group *g, struct slice name)
+{
+    const struct field *f = NULL;
+    for (; g && !f; g = g->is_message ? NULL : g->parent)
+        f = group_field(g, name);
+    return f;
+}
+
 /* The columns that the mapping asks for, keys first; types come from the fields where there are any. */
-static void declared_columns(struct lookup *l, const struct mapping_table *m, const struct operation *op)
+static void declared_columns(struct lookup *l, const struct mapping_table *m, const struct group *of)
 {
     struct arena *a = l->work->arena;
     struct slice *names = arena_alloc(a, (m->nkeys + m->ncolumns + 1) * sizeof *names);
@@ -26,7 +39,7 @@ static void declared_columns(struct lookup *l, const struct mapping_table *m, co
     l->fields = arena_zero(a, (m->nkeys + m->ncolumns + 1) * sizeof *l->fields);
     for (size_t i = 0; i < m->nkeys + m->ncolumns; i++) {
         names[i] = i < m->nkeys ? m->keys[i] : m->columns[i - m->nkeys];
-        l->fields[i] = op && op->message ? group_field(op->message, names[i]) : NULL;
+        l->fields[i] = column_field(of, names[i]);
         types[i] = l->fields[i] ? l->fields[i]->type : TYPE_TEXT;
     }
     l->columns = names;
@@ -80,20 +93,90 @@ static struct table *table_of_file(struct lookup *l, struct problems *ps)
     return t;
 }
 
-/* The operation of a flow whose messages are the rows: the first that takes from an inbox. */
-static const struct operation *rows_of(const struct flow *f)
+/* The messages of a flow that are rows: staged ones, else those that the first operation takes. */
+static const struct group *rows_of(const struct flow *f)
 {
-    for (size_t i = 0; i < f->noperations; i++)
+    for (size_t i = 0; i < f->noperations && !f->batch; i++)
         if (f->operations[i]->message)
-            return f->operations[i];
-    return NULL;
+            return f->operations[i]->message;
+    return f->batch_group;
+}
+
+/* Of each tracked instance of an open batch. */
+struct open_row {
+    struct lookup *lookup;
+    struct slice batch;
+    struct value *values;
+};
+
+static const struct value *open_value(const struct open_row *r, size_t column, const struct node *n)
+{
+    const struct lookup *l = r->lookup;
+    const struct field *f = l->fields[column];
+    while (f && n && n->group != f->group)
+        n = n->parent;
+    return f && n ? node_value(n, f) : NULL;
+}
+
+/* `Batch`: what the document calls itself, else the id. */
+static struct value open_batch_value(const struct open_row *r, const struct node *n)
+{
+    struct slice id = r->batch;
+    while (n->parent)
+        n = n->parent;
+    const struct field *f = group_field(n->group, SLICE("Batch"));
+    if (f && value_is(node_value(n, f)))
+        id = value_text(node_value(n, f));
+    return (struct value){ .p = id.p, .n = (uint32_t)id.n, .state = VALUE_PRESENT, .at = VALUE_NO_PLACE };
+}
+
+static int add_open(struct open_row *r, struct node *n, struct problems *ps)
+{
+    struct lookup *l = r->lookup;
+    const struct flow *f = l->work->op->flow;
+    int rc = OK;
+    for (size_t i = 0; i < n->group->ngroups && rc <= WARN && f->track && n->group != f->track; i++)
+        for (struct node *c = node_lists(n)[i].first; c && rc <= WARN; c = c->next)
+            rc = add_open(r, c, ps);
+    if (n->group != (f->track ? f->track : f->batch_group))
+        return rc;
+    for (size_t i = 0; i < l->ncolumns; i++) {
+        const struct value *v = open_value(r, i, n);
+        r->values[i] = v ? *v : slice_is(l->columns[i], "Batch") ? open_batch_value(r, n)
+            : (struct value){ .at = VALUE_NO_PLACE };
+    }
+    return table_add(l->table, r->values, TABLE_REFUSE, (struct place){ .offset = PLACE_NO_OFFSET }, ps);
+}
+
+static int each_open(void *owner, struct node *message, struct problems *ps)
+{
+    return add_open(owner, message, ps);
+}
+
+static int open_rows(struct lookup *l, const struct mapping_table *m, struct problems *ps)
+{
+    struct work *w = l->work;
+    const struct flow *f = w->op->flow;
+    int rc = OK;
+    declared_columns(l, m, f->track ? f->track : f->batch_group);
+    l->table = declared_table(l, m);
+    struct open_row r = { .lookup = l };
+    r.values = arena_zero(w->arena, (l->ncolumns + 1) * sizeof *r.values);
+    for (size_t i = 0; i < w->job->nopen && rc <= WARN && f->batch; i++) {
+        r.batch = w->job->open[i].batch;
+        rc = read_rows(w->job->open[i].path, f->batch, &w->site->limits, NULL, each_open, &r, ps);
+        rc = rc == END ? OK : rc;
+    }
+    return rc <= WARN ? OK : STOP;
 }
 
 static int open_lookup(struct lookup *l, const struct mapping_table *m, struct problems *ps)
 {
     struct work *w = l->work;
     enum site_table_kind kind = l->site ? l->site->kind : TABLE_ROWS;
-    if (!l->site || kind == TABLE_OF_OPEN) {
+    if (kind == TABLE_OF_OPEN)
+        return open_rows(l, m, ps);
+    if (!l->site) {
         declared_columns(l, m, NULL);
         l->table = declared_table(l, m);
     } else if (kind == TABLE_FILE)
@@ -101,7 +184,7 @@ static int open_lookup(struct lookup *l, const struct mapping_table *m, struct p
     else if (kind == TABLE_ROWS)
         l->table = table_of_rows(l, ps);
     else if (kind == TABLE_OF_BATCH) {
-        declared_columns(l, m, w->op);
+        declared_columns(l, m, w->op->message);
         l->table = declared_table(l, m);
     } else {
         l->flow = site_flow(w->site, l->site->flow);
@@ -160,18 +243,42 @@ static int column_of(void *owner, void *table, struct slice column, enum type *t
     return -1;
 }
 
+/* The newest record with these texts. */
+static bool find_record(struct lookup *l, const struct slice *names, const struct slice *texts, size_t n,
+                        struct ledger_record *out)
+{
+    return ledger_find(l->ledger, names, texts, n, SLICE("done"), &l->work->message, out) > 0;
+}
+
+/* Of a staged message there is a record for each of its changes: the newest that had the value, unless that batch took
+   it away since. */
+static bool find_when(struct lookup *l, struct slice *names, struct slice *texts, size_t n, struct ledger_record *out)
+{
+    struct ledger_record since;
+    names[n] = kept_whether(&l->work->message, l->site->when);
+    texts[n] = SLICE("yes");
+    if (!find_record(l, names, texts, n + 1, out))
+        return false;
+    names[n] = SLICE("/batch");
+    texts[n] = ledger_value(out, names[n]);
+    return !find_record(l, names, texts, n + 1, &since) || ledger_value(&since, l->site->when).n;
+}
+
 /* What an earlier message had; of several the newest counts. */
 static int find_in_ledger(struct lookup *l, const int *cols, const struct slice *keys, size_t n,
                           const struct value **row_out)
 {
     struct arena *a = &l->work->message;
-    struct slice *names = arena_alloc(a, (n + 1) * sizeof *names);
+    struct slice *names = arena_alloc(a, (n + 2) * sizeof *names), *texts = arena_alloc(a, (n + 2) * sizeof *texts);
     struct ledger_record record;
-    for (size_t i = 0; i < n; i++)
+    bool when = l->site->when.n > 0;
+    for (size_t i = 0; i < n; i++) {
         names[i] = l->columns[cols[i]];
-    if (ledger_find(l->ledger, names, keys, n, SLICE("done"), a, &record) == 0)
+        texts[i] = keys[i];
+    }
+    if (when && l->flow->batch ? !find_when(l, names, texts, n, &record) : !find_record(l, names, texts, n, &record))
         return 0;
-    if (l->site->when.n && !ledger_value(&record, l->site->when).n)
+    if (when && !ledger_value(&record, l->site->when).n)
         return 0;
     struct value *row = arena_zero(a, (l->ncolumns + 1) * sizeof *row);
     for (size_t i = 0; i < l->ncolumns; i++) {
@@ -264,6 +371,7 @@ void work_outside(struct work *w)
     w->outside = (struct outside){
         .owner = w, .param = find_param, .table_open = table_bind, .table_column = column_of, .table_find = find_row,
         .sequence_next = sequence_number, .text = find_text,
+        .state = w->op->flow->track ? states_of : NULL,
         .batch_id = w->job->batch, .file_name = w->job->file, .batch_time = w->batch_time,
     };
 }
@@ -279,30 +387,46 @@ static void add_earlier(struct lookup *l, const struct node *message)
     table_add(l->table, values, TABLE_REFUSE, (struct place){ .offset = PLACE_NO_OFFSET }, &unused);
 }
 
-struct ledger_field *kept_fields(struct arena *a, const struct operation *op, const struct node *message)
+static struct slice kept_text(const struct kept_field *k, const struct node *message, struct slice batch)
 {
-    struct ledger_field *fields = arena_alloc(a, (op->nkept + 1) * sizeof *fields);
-    for (size_t i = 0; i < op->nkept; i++)
-        fields[i] = (struct ledger_field){ op->kept[i].name, value_text(node_value(message, op->kept[i].field)) };
+    if (k->how == KEPT_BATCH)
+        return batch;
+    struct slice text = value_text(node_value(message, k->field));
+    return k->how == KEPT_VALUE ? text : text.n ? SLICE("yes") : SLICE("no");
+}
+
+struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept, size_t n, const struct node *message,
+                                 struct slice batch)
+{
+    struct ledger_field *fields = arena_alloc(a, (n + 1) * sizeof *fields);
+    for (size_t i = 0; i < n; i++)
+        fields[i] = (struct ledger_field){ kept[i].name, kept_text(&kept[i], message, batch) };
     return fields;
 }
 
-static void add_to_ledger(struct work *w, const struct node *message)
+static void add_to_ledger(struct work *w, const struct ledger_field *fields, size_t n)
 {
-    const struct operation *op = w->op;
-    struct ledger_record r = { .batch = w->job->batch, .part = op->name, .message = w->reader.messages, .outcome = SLICE("done"),
-                               .code = slice_none(), .fields = kept_fields(&w->message, op, message),
-                               .nfields = op->nkept };
+    struct ledger_record r = { .batch = w->job->batch, .part = w->op->name, .message = w->reader.messages,
+                               .outcome = SLICE("done"), .code = slice_none(),
+                               .fields = (struct ledger_field *)(uintptr_t)fields, .nfields = n };
     ledger_add(w->own, &r);
 }
 
 void lookup_message(struct work *w, const struct node *message)
 {
+    const struct operation *op = w->op;
     for (struct lookup *l = w->lookups; l; l = l->next)
         if (l->site && l->site->kind == TABLE_OF_BATCH)
             add_earlier(l, message);
-    if (w->own && message->group == w->op->message)
-        add_to_ledger(w, message);
+    if (w->own && message->group == op->message && (op->nkept || !op->flow->batch))
+        add_to_ledger(w, kept_fields(&w->message, op->kept, op->nkept, message, w->job->batch), op->nkept);
+}
+
+void lookup_staged(struct work *w, const struct node *message, struct slice batch)
+{
+    const struct flow *f = w->op->flow;
+    if (w->own)
+        add_to_ledger(w, kept_fields(&w->message, f->kept, f->nkept, message, batch), f->nkept);
 }
 
 /* The supervisor enters this job's records when they are delivered; until then nobody else may see them. */

@@ -52,25 +52,92 @@ static int write_targets(struct work *w, struct lane *l, const struct node *mess
     return rc;
 }
 
+/* ---- batches and tables: what is taken is changed as well -------------------------------------------------------- */
+
+void step_edit(struct work *w, const struct edits *edits)
+{
+    if (!edits->n)
+        return;
+    edits_apply(edits, &w->message);
+    w->changed = true;
+}
+
+static bool is_staged(const struct work *w)
+{
+    return w->op->take.kind != TAKE_INBOX;
+}
+
+/* What of the message the give took; false = nothing. */
+static bool note_taken(struct work *w, struct lane *l)
+{
+    struct node *const *nodes;
+    size_t n;
+    if (!l->run)
+        return true;
+    run_taken(l->run, &nodes, &n);
+    for (size_t i = 0; i < n; i++)
+        ARENA_PUSH(&w->message, w->taken, w->ntaken, w->taken_cap) = nodes[i];
+    return n > 0;
+}
+
+/* Rows against the arrow: what the target says goes back into the message, and the later gives see it. */
+static void give_back(struct work *w, struct lane *l)
+{
+    struct edits edits;
+    edits_init(&edits, &w->message);
+    if (!l->run)
+        return;
+    run_back(l->run, &edits);
+    step_edit(w, &edits);
+}
+
+/* `give batch` of an operation that takes batches: the message is its own answer. */
+static int update_itself(struct work *w, struct lane *l, struct node *message, struct outcome *one)
+{
+    struct edits edits;
+    edits_init(&edits, &w->message);
+    int rc = run_update(l->run, message, message, w->reader.messages, &w->message, &edits, one, &w->now);
+    if (rc <= WARN && one->kind < OUTCOME_SKIP)
+        step_edit(w, &edits);
+    return rc;
+}
+
+/* ---- one message ------------------------------------------------------------------------------------------------ */
+
+static int map_one(struct work *w, struct lane *l, struct node *message, struct outcome *one)
+{
+    l->ntargets = 0;
+    if (l->give->kind == GIVE_BATCH && is_staged(w))
+        return update_itself(w, l, message, one);
+    if (lane_merges(l))
+        return lane_merge(w, l, message, one);
+    if (l->run)
+        return run_message(l->run, message, w->reader.messages, &w->message, one, collect, l, &w->now);
+    return collect(l, message, &w->now);
+}
+
 /* Nothing of a message is written before its mapping has judged all of it. */
 static int map_lane(struct work *w, struct lane *l, struct node *message, struct outcome *outcome)
 {
     struct outcome one = { 0 };
-    int rc;
-    l->ntargets = 0;
-    if (lane_merges(l))
-        rc = lane_merge(w, l, message, &one);
-    else if (l->run)
-        rc = run_message(l->run, message, w->reader.messages, &w->message, &one, collect, l, &w->now);
-    else
-        rc = collect(l, message, &w->now);
+    int rc = map_one(w, l, message, &one);
+    w->judged = w->judged || one.first || one.tried;
     merge(outcome, &one);
     merge_tried(outcome, &one);
     if (rc <= WARN && one.kind >= OUTCOME_SKIP)
         rc = SKIP;
-    if (rc <= WARN && l->run)
-        message_give_back(l->run, &w->message);
-    return rc <= WARN ? write_targets(w, l, message) : rc;
+    if (rc > WARN)
+        return rc;
+    if (is_staged(w) && note_taken(w, l) && l->give->judges)
+        w->judged = true;
+    give_back(w, l);
+    return write_targets(w, l, message);
+}
+
+/* A file that changes batches has done so already (job_update.c). */
+static bool is_over(const struct work *w, const struct lane *l)
+{
+    return l->give->kind == GIVE_BATCH && !l->give->new_batch && !is_staged(w);
 }
 
 /* Gives run in order; a message that one of them refuses or skips is not seen by the later ones. */
@@ -79,28 +146,43 @@ int step_map(struct work *w, struct node *message, struct outcome *outcome)
     int rc = OK;
     for (size_t i = 0; i < w->op->ngives && rc <= WARN; i++) {
         struct lane *l = &w->lanes[i];
-        if (l->give && !l->give->report)
+        if (l->give && !l->give->report && !is_over(w, l))
             rc = map_lane(w, l, message, outcome);
     }
     return rc;
 }
 
-int step_report(struct work *w, struct node *message, const struct outcome *outcome)
+static int report_lane(struct work *w, struct lane *l, struct node *message, const struct outcome *latest,
+                       const struct outcome *now)
+{
+    static const struct outcome none = { .kind = OUTCOME_NONE };
+    struct node *tree = outcome_node(&w->message, w->outcomes, message, latest ? latest : &none);
+    int rc = OK;
+    l->ntargets = 0;
+    if (l->run)
+        rc = run_report(l->run, message, tree, &w->message, collect, l, &w->now);
+    if (rc <= WARN && l->run && now) {
+        tree = outcome_node(&w->message, w->outcomes, message, now);
+        rc = run_log(l->run, message, tree, &w->message, collect, l, &w->now);
+    }
+    return rc <= WARN ? write_targets(w, l, message) : rc;
+}
+
+int step_report(struct work *w, struct node *message, const struct outcome *latest, const struct outcome *now)
 {
     int rc = OK;
-    for (size_t i = 0; i < w->op->ngives && rc < STOP; i++) {
-        struct lane *l = &w->lanes[i];
-        if (!l->give || !l->give->report)
-            continue;
-        struct node *tree = outcome_node(&w->message, w->outcomes, message, outcome);
-        l->ntargets = 0;
-        rc = l->run ? run_report(l->run, message, tree, &w->message, collect, l, &w->now) : OK;
-        if (l->run && rc <= WARN)
-            rc = run_log(l->run, message, tree, &w->message, collect, l, &w->now);
-        if (rc <= WARN)
-            rc = write_targets(w, l, message);
-    }
+    for (size_t i = 0; i < w->op->ngives && rc < STOP; i++)
+        if (w->lanes[i].give && w->lanes[i].give->report)
+            rc = report_lane(w, &w->lanes[i], message, latest, now);
     return rc;
+}
+
+int step_report_log(struct work *w, struct lane *l, struct node *message, const struct outcome *said)
+{
+    struct node *tree = outcome_node(&w->message, w->outcomes, message, said);
+    l->ntargets = 0;
+    int rc = run_log(l->run, message, tree, &w->message, collect, l, &w->now);
+    return rc <= WARN ? write_targets(w, l, message) : rc;
 }
 
 /* Rows that run once for the file, after the messages. */

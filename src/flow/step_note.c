@@ -33,7 +33,7 @@ static void count_skip(struct work *w, struct slice code)
         ARENA_PUSH(w->arena, r->skips, r->nskips, w->skips_cap) = (struct skip_count){ arena_copy(w->arena, code), 1 };
 }
 
-static void count(struct work *w, const struct outcome *o)
+void note_count(struct work *w, const struct outcome *o)
 {
     struct result *r = w->result;
     r->done += o->kind < OUTCOME_SKIP;
@@ -46,34 +46,81 @@ static void count(struct work *w, const struct outcome *o)
         count_skip(w, code_of(o));
 }
 
-/* The key as people write it: parts with a blank between. */
-static struct slice shown_key(struct work *w, const struct node *message)
+struct slice note_key(struct arena *a, const struct node *message)
 {
-    struct slice key = message->group->nkeys ? node_key(&w->message, message) : slice_none();
+    struct slice key = message->group->nkeys ? node_key(a, message) : slice_none();
     if (!key.n)
         return slice_none();
-    char *copy = arena_cstr(&w->message, key);
+    char *copy = arena_cstr(a, key);
     for (size_t i = 0; i < key.n; i++)
         if (copy[i] == '\x1f')
             copy[i] = ' ';
     return (struct slice){ copy, key.n };
 }
 
-static int note_line(struct work *w, const struct node *message, const struct outcome *o)
+/* Findings as they are read back: without nodes, the line judged by its key. */
+static const struct finding *told_findings(struct work *w, const struct outcome *o, const struct node *message)
 {
-    if (!w->lines_open) {
-        struct output *out = work_output(w, OUTPUT_LINES, NULL);
-        int fd, rc = w->port->open(w->port->owner, out, &fd, &w->now);
-        if (rc > WARN)
-            return rc;
-        lines_begin(&w->lines, fd);
-        w->lines_open = true;
+    struct finding *first = NULL, **link = &first;
+    for (const struct finding *f = o->first; f; f = f->next) {
+        struct finding *copy = arena_alloc(&w->message, sizeof *copy);
+        *copy = *f;
+        if (!f->line.n && f->node && f->node != message && !f->node->group->is_message)
+            copy->line = note_key(&w->message, f->node);
+        copy->next = NULL;
+        *link = copy;
+        link = &copy->next;
     }
-    struct line line = { .message = w->reader.messages, .key = shown_key(w, message), .state = slice_of(state_of(o)),
-                         .code = code_of(o),
-                         .operation = w->op->name, .problems = w->now.first, .reason = o->reason,
-                         .tried = o->tried };
-    return lines_add(&w->lines, &line, &w->now);
+    return first;
+}
+
+static int journal_open(struct work *w, struct journal *j)
+{
+    int fd;
+    if (j->output)
+        return OK;
+    struct output *o = work_output(w, j->kind, NULL);
+    o->target = j->target;
+    o->number = j->number;
+    int rc = w->port->open(w->port->owner, o, &fd, &w->now);
+    if (rc > WARN)
+        return rc;
+    lines_begin(&j->lines, fd);
+    j->output = o;
+    return OK;
+}
+
+int journal_add(struct work *w, struct journal *j, const struct node *message, uint64_t number, struct slice key,
+                const struct outcome *o, const struct problem *problems)
+{
+    const bool staging = w->op->flow->batch || w->op->take.kind != TAKE_INBOX;
+    int rc = journal_open(w, j);
+    if (rc > WARN)
+        return rc;
+    struct line line = { .message = number, .key = key, .state = slice_of(state_of(o)), .code = code_of(o),
+                         .operation = w->op->name, .time = slice_none(), .reason = slice_none(),
+                         .problems = problems };
+    if (staging || o->tried) {
+        line.time = w->batch_time;
+        line.findings = told_findings(w, o, message);
+        line.reason = o->reason.n ? o->reason : slice_none();
+        line.tried = o->tried;
+    }
+    if (w->changed)
+        line.lines = states_lines(w, message);
+    return lines_add(&j->lines, &line, &w->now);
+}
+
+int journal_end(struct work *w, struct journal *j)
+{
+    struct output *o = j->output;
+    if (!o)
+        return OK;
+    j->output = NULL;
+    int rc = lines_end(&j->lines, o->sha256, &w->now);
+    o->bytes = j->lines.size;
+    o->messages = j->lines.count;
+    return rc <= WARN ? w->port->closed(w->port->owner, o, &w->now) : rc;
 }
 
 static int open_ledger(struct work *w)
@@ -91,24 +138,30 @@ static int open_ledger(struct work *w)
 }
 
 /* What the supervisor enters in the ledger once the batch is delivered. */
-static int note_record(struct work *w, const struct node *message, const struct outcome *o)
+int note_record(struct work *w, uint64_t number, const struct outcome *o, const struct ledger_field *fields, size_t n)
 {
-    if (!w->op->nkept || message->group != w->op->message)
-        return OK;
     if (!w->ledger_open && open_ledger(w) > WARN)
         return TEMP;
-    struct ledger_field *fields = kept_fields(&w->message, w->op, message);
-    wire_number(&w->ledger.buf, w->reader.messages);
+    wire_number(&w->ledger.buf, number);
     wire_text(&w->ledger.buf, slice_of(state_of(o)));
     wire_text(&w->ledger.buf, code_of(o));
-    wire_number(&w->ledger.buf, w->op->nkept);
-    for (size_t i = 0; i < w->op->nkept; i++) {
+    wire_number(&w->ledger.buf, n);
+    for (size_t i = 0; i < n; i++) {
         wire_text(&w->ledger.buf, fields[i].name);
         wire_text(&w->ledger.buf, fields[i].value);
     }
     w->ledger_output->messages++;
     sink_turn(&w->ledger);
     return w->ledger.error ? TEMP : OK;
+}
+
+static int note_message(struct work *w, const struct node *message, const struct outcome *o)
+{
+    const struct operation *op = w->op;
+    if (!op->nkept || message->group != op->message)
+        return OK;
+    struct ledger_field *fields = kept_fields(&w->message, op->kept, op->nkept, message, w->job->batch);
+    return note_record(w, w->reader.messages, o, fields, op->nkept);
 }
 
 static void keep_span(struct work *w, const struct node *message)
@@ -121,35 +174,51 @@ int step_note(struct work *w, const struct node *message, const struct outcome *
 {
     if (!w->told_all)
         convert_findings(&w->now, o, message, w->reader.messages);
-    count(w, o);
+    note_count(w, o);
     if (o->kind < OUTCOME_SKIP)
         lookup_message(w, message);
-    if (o->kind == OUTCOME_REJECT)
+    if (o->kind == OUTCOME_REJECT && w->op->take.kind == TAKE_INBOX)
         keep_span(w, message);
-    int rc = note_line(w, message, o);
-    return rc < STOP ? note_record(w, message, o) : rc;
+    struct slice key = w->staged_key.n ? w->staged_key : note_key(&w->message, message);
+    int rc = journal_add(w, &w->lines, message, w->reader.messages, key, o, w->now.first);
+    return rc < STOP ? note_message(w, message, o) : rc;
 }
 
-static int end_lines(struct work *w)
+static int end_ledger(struct work *w)
 {
-    struct output *out = work_output(w, OUTPUT_LINES, NULL);
-    if (!w->lines_open)
+    if (!w->ledger_open)
         return OK;
-    int rc = lines_end(&w->lines, out->sha256, &w->now);
-    out->bytes = w->lines.size;
-    out->messages = w->lines.count;
-    return rc <= WARN ? w->port->closed(w->port->owner, out, &w->now) : rc;
-}
-
-int step_note_end(struct work *w)
-{
-    int rc = end_lines(w);
-    if (rc > WARN || !w->ledger_open)
-        return rc;
-    rc = sink_close(&w->ledger, &w->now);
+    int rc = sink_close(&w->ledger, &w->now);
     w->ledger_output->bytes = sink_total(&w->ledger);
     sha256_hex(&w->ledger_hash, w->ledger_output->sha256);
     close(w->ledger.fd);
     sink_release(&w->ledger);
+    w->ledger_open = false;
     return rc <= WARN ? w->port->closed(w->port->owner, w->ledger_output, &w->now) : rc;
+}
+
+int step_note_end(struct work *w)
+{
+    int rc = journal_end(w, &w->lines);
+    return rc <= WARN ? end_ledger(w) : rc;
+}
+
+void journal_drop(struct journal *j)
+{
+    if (!j->output)
+        return;
+    close(j->lines.fd);
+    buf_release(&j->lines.buf);
+    j->output = NULL;
+}
+
+/* What a job that was given up leaves open. */
+void note_drop(struct work *w)
+{
+    journal_drop(&w->lines);
+    if (!w->ledger_open)
+        return;
+    close(w->ledger.fd);
+    sink_release(&w->ledger);
+    w->ledger_open = false;
 }

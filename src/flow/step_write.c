@@ -9,6 +9,8 @@ static int wanted_name(struct work *w, struct lane *l, const struct node *messag
     struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name,
                              .time = w->batch_time,
                              .n = l->output ? l->output->number + 1 : 1 };
+    if (w->job->before)
+        v.n += w->job->before[l->give->index];
     struct buf name = { 0 };
     int rc = name_render(l->give->name_parts, l->give->nname_parts, &v, message, &name);
     if (rc != OK)
@@ -73,9 +75,21 @@ static int add_row(struct work *w, struct lane *l, struct node *target)
     return rc <= WARN ? rows_add(l->rows, target, &w->site->limits, &w->now) : rc;
 }
 
+/* Into the batch that the file makes; its members are those of the mapping, or of the file as it is. */
+static int stage_target(struct work *w, struct lane *l, const struct node *target)
+{
+    w->stage->file = l->run ? run_file(l->run) : w->reader.file;
+    int rc = stage_add(w->stage, target);
+    if (rc <= WARN && !w->staged_key.n)
+        w->staged_key = note_key(&w->message, target);
+    return rc;
+}
+
 int lane_write(struct work *w, struct lane *l, struct node *target, const struct node *message)
 {
     int rc = OK;
+    if (l->give->kind == GIVE_BATCH)
+        return stage_target(w, l, target);
     if (l->give->kind == GIVE_TABLE)
         return add_row(w, l, target);
     if (l->fd < 0)
@@ -137,6 +151,8 @@ static int end_merge(struct work *w, struct lane *l)
 
 int lane_end(struct work *w, struct lane *l)
 {
+    if (l->give->kind == GIVE_BATCH && !l->give->new_batch)
+        return OK;                                  /* update mode has no rows at the end */
     int rc = lane_finish(w, l);
     if (rc <= WARN && l->merge)
         rc = end_merge(w, l);
@@ -144,6 +160,8 @@ int lane_end(struct work *w, struct lane *l)
         return rc;
     if (l->give->kind == GIVE_TABLE)
         return end_table(w, l);
+    if (l->give->kind == GIVE_BATCH)
+        return OK;
     if (l->fd < 0 && !l->give->each && !l->give->empty_skip && !l->messages)
         rc = open_output(w, l, NULL);
     if (rc <= WARN && l->fd >= 0)

@@ -16,6 +16,38 @@
 #include "store/table.h"
 #include "syntax/syntax.h"
 
+/* A lines file that the job writes: its own, or what it says about another batch. */
+struct journal {
+    struct lines lines;
+    struct output *output;          /* NULL: nothing was said yet */
+    enum output_kind kind;          /* OUTPUT_LINES, OUTPUT_LOG */
+    struct slice target;            /* of OUTPUT_LOG: the batch, and its number among the outputs */
+    uint32_t number;
+};
+
+/* The staged document that a job makes: of what was there before messages that stay are copied as bytes. */
+struct stage {
+    struct work *work;
+    struct slice target;            /* the batch */
+    uint32_t number;                /* among the outputs; 0 = its own */
+    const struct site_table *table; /* not a staged document but the content of this table; its rows are kept */
+    const struct format *format;
+    int before;                     /* descriptor of the document before; -1 = none */
+    uint64_t copied;                /* so many bytes of it are done */
+    const struct node *file;        /* members of the file, where there is nothing before */
+    struct output *output;          /* NULL: nothing has changed yet */
+    struct sink sink;
+    struct sha256 hash;
+    struct writer writer;
+    struct arena arena;
+    int fd;
+    uint64_t messages;
+    uint64_t *counts, *was;         /* by state: of all, of the message at hand; [nstates]: of those without a state */
+    struct node **rows;             /* of a table */
+    size_t nrows, rows_cap;
+    bool changed;
+};
+
 /* One give of the job. */
 struct lane {
     const struct give *give;
@@ -57,6 +89,8 @@ struct numbers {
     struct numbers *next;
 };
 
+struct latest;                      /* latest.c */
+
 struct work {
     const struct job *job;
     const struct site *site;
@@ -64,6 +98,7 @@ struct work {
     const struct port *port;
     struct table_cache *cache;
     struct arena *arena, message;
+    const struct format *format;    /* of the document that is read */
     struct source source;
     struct reader reader;
     struct problems now;            /* of the message at hand, or of the file as a whole */
@@ -76,8 +111,16 @@ struct work {
     struct numbers *numbers;
     struct span *rejected;          /* byte ranges of refused messages */
     size_t nrejected, rejected_cap;
-    struct lines lines;
-    bool lines_open;
+    struct journal lines;
+    struct stage *stage;            /* of its own batch, or the table that is taken; NULL = none */
+    struct formula_run *formulas;   /* of the states, and of `done` */
+    struct latest *latest;          /* what was said about the messages of the batch; NULL = nobody asks */
+    /* Of the message at hand in a job on a batch or table: was it judged, its tree changed, what was taken of it. */
+    bool judged, changed;
+    struct node **taken;
+    size_t ntaken, taken_cap;
+    void *data;                     /* of the kind of job */
+    struct slice staged_key;        /* of the message that was staged for the one at hand; n 0 = none */
     struct sink ledger;
     bool ledger_open;
     struct sha256 ledger_hash;
@@ -95,8 +138,11 @@ void lookup_message(struct work *w, const struct node *message);
 void lookup_end(struct work *w);
 /* The numbers that are left of each lease, for the result. */
 void numbers_end(struct work *w);
-/* The ledger fields of a message, in the arena; nfields of them. */
-struct ledger_field *kept_fields(struct arena *a, const struct operation *op, const struct node *message);
+/* The same for a message that was staged in a batch. */
+void lookup_staged(struct work *w, const struct node *message, struct slice batch);
+/* The ledger fields of a message (staged in that batch), in the arena. */
+struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept, size_t n, const struct node *message,
+                                 struct slice batch);
 
 /* tables.c: tables with a file, loaded once and again when the file changed. */
 struct table_cache;
@@ -121,11 +167,71 @@ bool lane_merges(const struct lane *l);
 int lane_merge(struct work *w, struct lane *l, struct node *message, struct outcome *outcome);
 void lane_merge_release(struct lane *l);
 
+/* operation.c: what the jobs share. */
+/* Problems from now on are those of one message, or of the end of the file. */
+void work_begin(struct work *w);
+/* The outcome of a message before anything is said. */
+struct outcome work_outcome(const struct work *w);
+/* A message that could not be read, mapped or written: its problems are its outcome, so that reports tell of it. */
+void work_refuse(struct work *w, struct outcome *o);
+/* Reads the document to its end; `take` gets each message with the status of reading it. */
+int work_read(struct work *w, int (*take)(struct work *w, int read, struct node *message));
+/* Takes an outcome through reports and notes, once the gives have said theirs. */
+int work_conclude(struct work *w, struct node *message, struct outcome *o);
+
+/* job_convert.c, job_stage.c, job_update.c, job_amend.c: one document through an operation, once it is opened. */
+/* There is no byte to read. */
+bool work_is_empty(const struct work *w);
+/* Opens the gives. */
+int work_lanes(struct work *w);
+/* Ends them. */
+int work_lanes_end(struct work *w);
+int job_convert(struct work *w);
+int job_stage(struct work *w);
+int job_update(struct work *w);
+int job_amend(struct work *w);
+
+/* stage.c */
+void stage_begin(struct stage *s, struct work *w, struct slice target, int before, uint32_t number);
+/* The next message of the document before: it stays unless it is put anew or cut out. */
+int stage_see(struct stage *s, const struct node *message);
+/* In the place of the one seen last, which stood there.  SKIP when it cannot be written: then that one stays. */
+int stage_put(struct stage *s, const struct node *message, struct span place);
+int stage_cut(struct stage *s, struct span place);
+/* A new one, behind all others. */
+int stage_add(struct stage *s, const struct node *message);
+int stage_end(struct stage *s);
+void stage_drop(struct stage *s);
+/* Tracked instances by state, in the order of `track`. */
+size_t stage_states(const struct stage *s, struct skip_count **out);
+
+/* states.c: `track Order/Line { state sent when SendDate }` */
+size_t states_index(struct work *w, const struct node *instance);   /* nstates = it has none */
+void states_count(struct work *w, const struct node *message, uint64_t *counts);
+struct slice states_of(void *owner, const struct node *instance);   /* $state */
+struct line_state *states_lines(struct work *w, const struct node *message);
+
+/* latest.c: the log of a batch, read back. */
+int latest_load(struct work *w);
+void latest_free(struct work *w);
+/* What the last operation that judged a message said of it; `number`: where it stands, for one without a key. */
+const struct outcome *latest_of(const struct work *w, struct slice key, uint64_t number);
+/* Would a line say only what was said last? */
+bool latest_same(const struct work *w, struct slice key, uint64_t number, const struct outcome *o);
+/* Reports that go over the log. */
+int latest_report(struct work *w);
+
 /* step_map.c */
 int step_map(struct work *w, struct node *message, struct outcome *outcome);
 int lane_finish(struct work *w, struct lane *l);
-/* All messages, refused ones too. */
-int step_report(struct work *w, struct node *message, const struct outcome *outcome);
+/* All messages, refused ones too: `latest` is what counts of them, `now` what this run has said; NULL = nothing. */
+int step_report(struct work *w, struct node *message, const struct outcome *latest, const struct outcome *now);
+/* One line of the log through a report that goes over it. */
+int step_report_log(struct work *w, struct lane *l, struct node *message, const struct outcome *said);
+/* Edits of the message at hand, made in it. */
+void step_edit(struct work *w, const struct edits *edits);
+/* step_stamp.c: `done { EXPR => PATH }` over what was taken. */
+int step_stamp(struct work *w, struct node *message);
 /* step_check.c: the business key was there before. */
 int step_check(struct work *w, const struct node *message, struct outcome *outcome);
 /* step_write.c */
@@ -136,6 +242,17 @@ struct output *work_output(struct work *w, enum output_kind kind, const struct g
 /* step_note.c: the line, the ledger record and the counts of a message. */
 int step_note(struct work *w, const struct node *message, const struct outcome *outcome);
 int step_note_end(struct work *w);
+void note_count(struct work *w, const struct outcome *o);
+void note_drop(struct work *w);
+/* The key as people write it, parts with a blank between; n 0 = it has none. */
+struct slice note_key(struct arena *a, const struct node *message);
+/* One line of a journal, with what is among the problems of the message. */
+int journal_add(struct work *w, struct journal *j, const struct node *message, uint64_t number, struct slice key,
+                const struct outcome *o, const struct problem *problems);
+int journal_end(struct work *w, struct journal *j);
+void journal_drop(struct journal *j);
+/* A record of a message for the ledger. */
+int note_record(struct work *w, uint64_t number, const struct outcome *o, const struct ledger_field *fields, size_t n);
 /* step_set_aside.c: refused messages in their own syntax. */
 int step_set_aside(struct work *w);
 

@@ -1,0 +1,61 @@
+#include "flow/work.h"
+
+/* A file through gives: converted, merged into tables, or staged as a batch of its own. */
+
+/* One message through check, map, report, note. */
+static int take_message(struct work *w, int read, struct node *msg)
+{
+    struct outcome outcome = work_outcome(w);
+    int rc = read;
+    if (read == SKIP)
+        work_refuse(w, &outcome);
+    else {
+        rc = step_check(w, msg, &outcome);
+        if (rc <= WARN)
+            rc = step_map(w, msg, &outcome);
+        if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
+            work_refuse(w, &outcome);
+    }
+    if (rc >= STOP)
+        return rc;
+    if (!msg)
+        msg = node_new(&w->message, w->op->message, w->reader.file);
+    return work_conclude(w, msg, &outcome);
+}
+
+static void stage_nothing(struct work *w)
+{
+    problem_addf(&w->now, PROBLEM_NOTE, "NOTHING_STAGED", (struct place){ .offset = PLACE_NO_OFFSET },
+                 "no message of the file was staged");
+}
+
+static int end(struct work *w)
+{
+    work_begin(w);
+    int rc = work_lanes_end(w);
+    if (rc < STOP && w->stage)
+        rc = stage_end(w->stage);
+    if (rc < STOP && w->stage && !w->stage->output)
+        stage_nothing(w);
+    if (rc < STOP)
+        rc = step_set_aside(w);
+    return rc < STOP ? step_note_end(w) : rc;
+}
+
+int job_convert(struct work *w)
+{
+    struct stage stage;
+    int rc = work_lanes(w);
+    if (w->op->stage && w->op->stage->on) {
+        stage_begin(&stage, w, w->job->batch, -1, 0);
+        w->stage = &stage;
+    }
+    if (rc <= WARN)
+        rc = work_read(w, take_message);
+    if (rc <= WARN)
+        rc = end(w);
+    if (w->stage)
+        stage_drop(w->stage);
+    w->stage = NULL;
+    return rc;
+}

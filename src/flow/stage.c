@@ -1,0 +1,261 @@
+#include <errno.h>
+#include <unistd.h>
+
+#include "flow/work.h"
+
+void stage_begin(struct stage *s, struct work *w, struct slice target, int before, uint32_t number)
+{
+    size_t n = w->op->flow->nstates + 1;
+    *s = (struct stage){ .work = w, .target = target, .number = number, .before = before, .fd = -1,
+                         .format = w->op->flow->batch };
+    s->counts = arena_zero(w->arena, n * sizeof *s->counts);
+    s->was = arena_zero(w->arena, n * sizeof *s->was);
+    arena_init(&s->arena, 0);
+}
+
+/* ---- the document that is written ------------------------------------------------------------------------------- */
+
+static int open_stage(struct stage *s)
+{
+    struct work *w = s->work;
+    const struct limits *limits = &w->site->limits;
+    if (s->output)
+        return OK;
+    s->output = work_output(w, s->table ? OUTPUT_TABLE : OUTPUT_STAGE, NULL);
+    s->output->target = s->target;
+    s->output->number = s->number;
+    int rc = w->port->open(w->port->owner, s->output, &s->fd, &w->now);
+    if (rc > WARN)
+        return rc;
+    sha256_init(&s->hash);
+    sink_open_fd(&s->sink, s->fd, arena_cstr(w->arena, s->target));
+    s->sink.hash = &s->hash;
+    if (s->before < 0 && !s->table)
+        s->sink.max = limits->output_times * w->job->size + limits->output_base;
+    s->writer = (struct writer){ .sink = &s->sink, .format = s->format, .limits = limits, .exact = !s->table,
+                                 .file = (struct node *)(uintptr_t)s->file };
+    return writer_open(&s->writer, &s->arena, &w->now);
+}
+
+/* The bytes of the document before up to there. */
+static int copy_until(struct stage *s, uint64_t to)
+{
+    char bytes[16384];
+    while (s->copied < to) {
+        uint64_t left = to - s->copied;
+        ssize_t n = pread(s->before, bytes, left < sizeof bytes ? (size_t)left : sizeof bytes, (off_t)s->copied);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || (n == 0 && to != UINT64_MAX))
+            return problem_system(&s->work->now, s->sink.name, "the staged document cannot be read", n ? errno : EIO);
+        if (n == 0)
+            break;
+        buf_add(&s->sink.buf, (struct slice){ bytes, (size_t)n });
+        s->copied += (uint64_t)n;
+        sink_turn(&s->sink);
+    }
+    return s->sink.error ? TEMP : OK;
+}
+
+static int write_one(struct stage *s, const struct node *message)
+{
+    struct work *w = s->work;
+    int rc = writer_write(&s->writer, message, &w->now);
+    if (s->sink.error)
+        return TEMP;
+    sink_turn(&s->sink);
+    return rc;
+}
+
+/* ---- rows of a table, which are written when all are known ------------------------------------------------------ */
+
+static int keep_row(struct stage *s, const struct node *row, bool anew)
+{
+    struct work *w = s->work;
+    uint64_t most = w->site->limits.table;
+    if (anew) {
+        s->rows[s->nrows - 1] = node_copy(&s->arena, row, NULL);
+        s->changed = true;
+        return OK;
+    }
+    if (most && s->nrows >= most) {
+        problem_addf(&w->now, PROBLEM_ERROR, "LIMIT_TABLE", (struct place){ .offset = PLACE_NO_OFFSET },
+                     "table %.*s has more than %llu rows", SLICE_ARG(s->table->name), (unsigned long long)most);
+        return STOP;
+    }
+    ARENA_PUSH(&s->arena, s->rows, s->nrows, s->rows_cap) = node_copy(&s->arena, row, NULL);
+    return OK;
+}
+
+static int write_rows(struct stage *s)
+{
+    int rc = s->changed ? open_stage(s) : OK;
+    for (size_t i = 0; i < s->nrows && rc <= WARN && s->changed; i++)
+        rc = write_one(s, s->rows[i]);
+    return rc == SKIP ? STOP : rc;                  /* half a table helps nobody */
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------------- */
+
+static void forget(struct stage *s)
+{
+    size_t n = s->work->op->flow->nstates + 1;
+    for (size_t i = 0; i < n; i++) {
+        s->counts[i] -= s->was[i];
+        s->was[i] = 0;
+    }
+}
+
+/* What it is now instead of what it was. */
+static int count(struct stage *s, const struct node *message)
+{
+    struct work *w = s->work;
+    const struct flow *f = w->op->flow;
+    size_t n = f->nstates + 1;
+    forget(s);
+    if (message->group != f->batch_group)
+        return OK;
+    states_count(w, message, s->was);
+    for (size_t i = 0; i < n; i++)
+        s->counts[i] += s->was[i];
+    return OK;
+}
+
+/* The ledger hears of each message that is new or has changed. */
+static int enter(struct stage *s, const struct node *message)
+{
+    struct work *w = s->work;
+    const struct flow *f = w->op->flow;
+    const struct outcome done = { .kind = OUTCOME_NONE };
+    count(s, message);
+    if (s->table || !f->nkept)
+        return OK;
+    lookup_staged(w, message, s->target);
+    struct ledger_field *fields = kept_fields(&w->message, f->kept, f->nkept, message, s->target);
+    return note_record(w, s->messages, &done, fields, f->nkept);
+}
+
+int stage_see(struct stage *s, const struct node *message)
+{
+    size_t n = s->work->op->flow->nstates + 1;
+    s->messages++;
+    memset(s->was, 0, n * sizeof *s->was);
+    if (s->table)
+        return keep_row(s, message, false);
+    return count(s, message);
+}
+
+/* What the format asks of a message holds for staged ones too: the next operation has to be able to read it. */
+static int check(struct stage *s, const struct node *message)
+{
+    return s->table ? OK : node_check(message, &s->work->message, &s->work->now);
+}
+
+int stage_put(struct stage *s, const struct node *message, struct span place)
+{
+    int rc = check(s, message);
+    if (rc > WARN)
+        return rc;
+    if (s->table)
+        return keep_row(s, message, true);
+    rc = open_stage(s);
+    if (rc <= WARN)
+        rc = copy_until(s, place.at);
+    if (rc <= WARN)
+        rc = write_one(s, message);
+    if (rc > WARN)
+        return rc;
+    s->copied = place.end;
+    return enter(s, message);
+}
+
+int stage_cut(struct stage *s, struct span place)
+{
+    int rc = open_stage(s);
+    if (rc <= WARN)
+        rc = copy_until(s, place.at);
+    s->copied = place.end;
+    s->messages--;
+    forget(s);
+    return rc;
+}
+
+int stage_add(struct stage *s, const struct node *message)
+{
+    size_t n = s->work->op->flow->nstates + 1;
+    int rc = check(s, message);
+    if (rc <= WARN)
+        rc = open_stage(s);
+    if (rc <= WARN && s->before >= 0)
+        rc = copy_until(s, UINT64_MAX);
+    if (rc <= WARN)
+        rc = write_one(s, message);
+    if (rc > WARN)
+        return rc;
+    s->messages++;
+    memset(s->was, 0, n * sizeof *s->was);
+    return enter(s, message);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------------------- */
+
+size_t stage_states(const struct stage *s, struct skip_count **out)
+{
+    const struct flow *f = s->work->op->flow;
+    struct skip_count *list = arena_zero(s->work->arena, (f->nstates + 1) * sizeof *list);
+    for (size_t i = 0; i < f->nstates; i++)
+        list[i] = (struct skip_count){ .code = f->states[i].name, .count = s->counts[i] };
+    *out = list;
+    return f->track ? f->nstates : 0;
+}
+
+/* Without states nothing tells that a batch is finished. */
+static bool unfinished(const struct stage *s)
+{
+    const struct flow *f = s->work->op->flow;
+    uint64_t n = s->counts[f->nstates];
+    for (size_t i = 0; i + 1 < f->nstates; i++)
+        n += s->counts[i];
+    return !f->track || n > 0;
+}
+
+static int close_stage(struct stage *s)
+{
+    struct work *w = s->work;
+    struct output *o = s->output;
+    int rc = writer_close(&s->writer, &w->now);
+    int closed = sink_close(&s->sink, &w->now);
+    o->bytes = sink_total(&s->sink);
+    o->messages = s->table ? s->nrows : s->messages;
+    sha256_hex(&s->hash, o->sha256);
+    if (!s->table) {
+        o->nstates = stage_states(s, &o->states);
+        o->unfinished = unfinished(s);
+    }
+    sink_release(&s->sink);
+    close(s->fd);
+    s->fd = -1;
+    rc = closed > rc ? closed : rc;
+    return rc <= WARN ? w->port->closed(w->port->owner, o, &w->now) : rc;
+}
+
+int stage_end(struct stage *s)
+{
+    int rc = s->table ? write_rows(s) : OK;
+    if (rc > WARN || !s->output)
+        return rc;
+    if (s->before >= 0 && !s->table)
+        rc = copy_until(s, UINT64_MAX);
+    return rc <= WARN ? close_stage(s) : rc;
+}
+
+void stage_drop(struct stage *s)
+{
+    if (s->fd >= 0) {
+        writer_drop(&s->writer);
+        sink_release(&s->sink);
+        close(s->fd);
+        s->fd = -1;
+    }
+    arena_release(&s->arena);
+}

@@ -1,0 +1,60 @@
+#include "flow/work.h"
+
+struct stamping {
+    struct work *work;
+    const struct stamp *stamp;
+    struct edits *edits;
+};
+
+/* Worked out of the instance as it was before any stamp. */
+static int stamp_one(struct stamping *s, struct node *n)
+{
+    struct work *w = s->work;
+    struct value v = { .at = VALUE_NO_PLACE };
+    int rc = formula_value(w->formulas, s->stamp->value, n, s->stamp->field, &w->message, &v, &w->now);
+    if (rc <= WARN && !type_equal(s->stamp->field->type, node_value(n, s->stamp->field), &v))
+        edit_set(s->edits, n, s->stamp->field, &v);
+    return rc;
+}
+
+/* A message that is given as it is, is taken with all below it. */
+static int stamp_below(struct stamping *s, struct node *n)
+{
+    int rc = n->group == s->stamp->group ? stamp_one(s, n) : OK;
+    for (size_t i = 0; i < n->group->ngroups && rc <= WARN; i++)
+        for (struct node *c = node_lists(n)[i].first; c && rc <= WARN; c = c->next)
+            rc = stamp_below(s, c);
+    return rc;
+}
+
+static bool is_whole(const struct work *w)
+{
+    for (size_t i = 0; i < w->op->ngives; i++)
+        if (w->lanes[i].give && !w->lanes[i].run && !w->lanes[i].give->report)
+            return true;
+    return false;
+}
+
+static int stamp_taken(struct stamping *s)
+{
+    struct work *w = s->work;
+    int rc = OK;
+    for (size_t i = 0; i < w->ntaken && rc <= WARN; i++)
+        if (w->taken[i]->group == s->stamp->group)
+            rc = stamp_one(s, w->taken[i]);
+    return rc;
+}
+
+int step_stamp(struct work *w, struct node *message)
+{
+    struct edits edits;
+    int rc = OK;
+    edits_init(&edits, &w->message);
+    for (size_t i = 0; i < w->op->nstamps && rc <= WARN; i++) {
+        struct stamping s = { w, &w->op->stamps[i], &edits };
+        rc = is_whole(w) ? stamp_below(&s, message) : stamp_taken(&s);
+    }
+    if (rc <= WARN)
+        step_edit(w, &edits);
+    return rc;
+}
