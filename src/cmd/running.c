@@ -68,9 +68,8 @@ static int exit_code(const struct running *r, int rc, const struct supervisor_re
     return report->rejected || report->refused ? EXIT_REJECTED : EXIT_GOOD;
 }
 
-int running_go(struct running *r, struct site *site, struct supervisor_options *o, const struct cmd_args *args)
+int running_prepare(struct running *r, struct supervisor_options *o, const struct cmd_args *args)
 {
-    struct supervisor_report report;
     const char *workers = cmd_arg(args, 'w');
     char *end = NULL;
     unsigned long n = workers ? strtoul(workers, &end, 10) : 0;
@@ -85,9 +84,24 @@ int running_go(struct running *r, struct site *site, struct supervisor_options *
     o->owner = r;
     r->bar_name = r->dir;
     log_setup(o->quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, &o->clock);
-    int rc = supervisor_run(site, o, &report, r->cmd->problems);
+    return EXIT_GOOD;
+}
+
+int running_work(struct running *r, struct site *site, struct supervisor_options *o, struct supervisor_report *report)
+{
+    int rc = supervisor_run(site, o, report, r->cmd->problems);
     if (r->bar_on)
         progress_end(&r->bar);
+    return rc;
+}
+
+int running_go(struct running *r, struct site *site, struct supervisor_options *o, const struct cmd_args *args)
+{
+    struct supervisor_report report;
+    int code = running_prepare(r, o, args);
+    if (code != EXIT_GOOD)
+        return code;
+    int rc = running_work(r, site, o, &report);
     cmd_flush(r->cmd);
     if (o->watch)                                   /* what waits is for the next start; what was refused was told */
         return rc > WARN ? EXIT_SYSTEM : EXIT_GOOD;

@@ -25,6 +25,10 @@ int running_settings(struct running *r, const struct cmd_args *args);
 struct site *running_load(struct running *r);
 /* Runs it and tells the exit code (DESIGN.md section 9). */
 int running_go(struct running *r, struct site *site, struct supervisor_options *o, const struct cmd_args *args);
+/* Its two parts, for commands that judge by something else: the options (EXIT_USAGE when they are wrong), then the
+   work; problems are not shown. */
+int running_prepare(struct running *r, struct supervisor_options *o, const struct cmd_args *args);
+int running_work(struct running *r, struct site *site, struct supervisor_options *o, struct supervisor_report *report);
 
 #define RUNNING_OPTIONS \
     { 'w', "workers", "N" }, { 'n', "no-fsync", NULL }, { 's', "set", "NAME=VALUE" }, { 'q', "quiet", NULL }

@@ -606,6 +606,8 @@ static bool ready(const struct supervisor *s, const struct asked *k)
     if (k->request->kind == REQUEST_RUN) {
         const struct flow *f = flow_of(s, k);
         bool looks = k->op && k->op->take.kind == TAKE_INBOX && k->listed;
+        if (looks && intake_done(s, k))
+            return true;
         return !f || (!sched_busy(s, f) && first_of_flow(s, k) && !looks);
     }
     const struct trip *t = trip_of(s, k->batch);

@@ -98,6 +98,14 @@ bool intake_taken(const struct intake *in)
     return in->due > 0 && in->at == in->nready && !in->more && !in->waiting;
 }
 
+bool intake_done(const struct supervisor *s, const struct asked *k)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].asked == k && intake_taken(&s->intakes[i]))
+            return true;
+    return false;
+}
+
 void intakes_close(struct supervisor *s)
 {
     for (size_t i = 0; i < s->nintakes; i++)

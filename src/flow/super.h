@@ -224,6 +224,8 @@ int claim_again(struct supervisor *s, const char *id);
 struct intake *intake_asked(struct supervisor *s, const struct operation *op);
 /* Whether all that a request may take was taken. */
 bool intake_taken(const struct intake *in);
+/* … for this one; what follows is to be done without waiting. */
+bool intake_done(const struct supervisor *s, const struct asked *k);
 
 /* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9): each durable point is one syncfs for
    all of them, in the same order as for one. */

@@ -1,0 +1,277 @@
+#include "cmd/asking.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "drop/lease.h"
+
+enum { WAIT_MS = 60000, POLL_MS = 50 };
+
+/* --- the answer --------------------------------------------------------------------------------------------------- */
+
+static void answer_json(struct buf *out, const struct request_answer *a)
+{
+    json_open(out, '{');
+    json_text(out, "request", a->id);
+    json_text(out, "outcome", a->outcome);
+    json_text(out, "code", a->code);
+    json_text(out, "text", a->text);
+    json_number(out, "delivered", (int64_t)a->delivered);
+    json_number(out, "rejected", (int64_t)a->rejected);
+    json_number(out, "messages", (int64_t)a->messages);
+    json_number(out, "refused", (int64_t)a->refused);
+    json_key(out, "batches");
+    json_open(out, '[');
+    for (const struct waybill_param *p = a->made; p; p = p->next) {
+        json_open(out, '{');
+        json_text(out, "batch", p->name);
+        json_text(out, "became", p->value);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+    json_key(out, "outputs");
+    json_open(out, '[');
+    for (const struct waybill_output *o = a->outputs; o; o = o->next) {
+        json_open(out, '{');
+        json_text(out, "outbox", o->outbox);
+        json_text(out, "name", o->name);
+        json_number(out, "size", (int64_t)o->size);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+    json_close(out, '}');
+    buf_byte(out, '\n');
+}
+
+static void answer_text(struct buf *out, const struct request_answer *a)
+{
+    for (const struct waybill_param *p = a->made; p; p = p->next) {
+        buf_text(out, "batch ");
+        buf_add_shown(out, p->name, 0);
+        buf_text(out, ": ");
+        buf_add_shown(out, p->value, 0);
+        buf_byte(out, '\n');
+    }
+    for (const struct waybill_output *o = a->outputs; o; o = o->next) {
+        buf_add_shown(out, o->outbox, 0);
+        buf_byte(out, '/');
+        buf_add_shown(out, o->name, 0);
+        buf_printf(out, "  %llu bytes\n", (unsigned long long)o->size);
+    }
+    if (a->messages)
+        buf_printf(out, "%llu message%s, %llu refused\n", (unsigned long long)a->messages, a->messages == 1 ? "" : "s",
+                   (unsigned long long)a->refused);
+    if (!a->made && !slice_is(a->outcome, "refused"))
+        buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do\n" : "done\n");
+}
+
+/* What was said about it, as if it had been said here. */
+static void answer_problems(struct cmd *c, const struct request_answer *a)
+{
+    for (const struct waybill_group *g = a->problems; g; g = g->next) {
+        struct place place = { .file = g->file.n ? arena_cstr(c->arena, g->file) : NULL, .offset = PLACE_NO_OFFSET,
+                               .line = g->line, .column = g->column };
+        problem_add(c->problems, &(struct problem){
+            .severity = g->severity, .code = arena_cstr(c->arena, g->code), .place = place, .message = g->message,
+            .path = g->path, .text = g->text, .hint = g->hint });
+    }
+    if (!a->problems && a->code.n)
+        problem_add(c->problems, &(struct problem){
+            .severity = slice_is(a->outcome, "refused") ? PROBLEM_ERROR : PROBLEM_NOTE,
+            .code = arena_cstr(c->arena, a->code), .place = PLACE_NONE, .text = a->text });
+}
+
+static int answer_show(struct asking *k, const struct request_answer *a)
+{
+    struct buf out = { 0 };
+    answer_problems(k->cmd, a);
+    cmd_flush(k->cmd);
+    (k->cmd->json ? answer_json : answer_text)(&out, a);
+    int code = cmd_print(k->cmd, &out);
+    buf_release(&out);
+    if (code != EXIT_GOOD)
+        return code;
+    return slice_is(a->outcome, "refused") || a->refused || a->rejected ? EXIT_REJECTED : EXIT_GOOD;
+}
+
+/* --- by whom ------------------------------------------------------------------------------------------------------ */
+
+static int late(struct asking *k)
+{
+    problem_addf(k->cmd->problems, PROBLEM_ERROR, "REQUEST_WAITS", (struct place){ .file = k->running.dir,
+                 .offset = PLACE_NO_OFFSET },
+                 "the watcher has not answered within %lld s; it will be done all the same, as request %.*s",
+                 (long long)(k->wait_ms / 1000), SLICE_ARG(k->request.id));
+    cmd_flush(k->cmd);
+    return EXIT_SYSTEM;
+}
+
+/* Looks every now and then: an answer is a file. */
+static int wait_for(struct asking *k, struct request_answer **answer)
+{
+    const struct timespec nap = { 0, POLL_MS * 1000000L };
+    int64_t end = clock_monotonic_ms() + k->wait_ms;
+    int rc;
+    while ((rc = request_result(&k->places.spool, k->cmd->arena, k->request.id, answer, k->cmd->problems)) == END &&
+           clock_monotonic_ms() < end)
+        nanosleep(&nap, NULL);
+    return rc;
+}
+
+static bool site_is_busy(const struct problems *ps)
+{
+    for (const struct problem *p = ps->first; p; p = p->next) {
+        if (strcmp(p->code, "SITE_BUSY") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The request is done here, unless somebody has the site: then it is his.  A code, or -1: wait for the answer. */
+static int work(struct asking *k, long *pid)
+{
+    struct cmd *c = k->cmd;
+    struct supervisor_report report;
+    if (lease_holder(&k->places.spool, pid, c->problems) > WARN) {
+        cmd_flush(c);
+        return EXIT_SYSTEM;
+    }
+    if (*pid)
+        return -1;
+    int rc = running_work(&k->running, k->site, &k->options, &report);
+    if (rc == STOP && site_is_busy(c->problems)) {              /* somebody was faster */
+        problems_init(c->problems, c->problems->arena, c->problems->max);
+        return -1;
+    }
+    cmd_flush(c);
+    return rc > WARN ? EXIT_SYSTEM : -1;
+}
+
+int asking_go(struct asking *k)
+{
+    struct cmd *c = k->cmd;
+    struct request_answer *answer;
+    long pid = 0;
+    k->places.spool.durable = !cmd_arg(&k->args, 'n');
+    int rc = request_put(&k->places.spool, c->arena, &k->request, c->problems);
+    cmd_flush(c);
+    if (rc > WARN)
+        return rc == TEMP ? EXIT_SYSTEM : EXIT_USAGE;
+    int code = work(k, &pid);
+    if (code >= 0)
+        return code;
+    if (pid && isatty(STDERR_FILENO))
+        fprintf(stderr, "waybill: process %ld works on this site and does it\n", pid);
+    rc = wait_for(k, &answer);
+    if (rc == END)
+        return late(k);
+    if (rc > WARN) {
+        cmd_flush(c);
+        return EXIT_SYSTEM;
+    }
+    return answer_show(k, answer);
+}
+
+/* --- commands ----------------------------------------------------------------------------------------------------- */
+
+static bool wait_time(struct asking *k)
+{
+    const char *text = cmd_arg(&k->args, 't');
+    char *end = NULL;
+    long seconds = text ? strtol(text, &end, 10) : 0;
+    k->wait_ms = text ? (int64_t)seconds * 1000 : WAIT_MS;
+    return !text || (*text && !*end && seconds >= 0 && seconds <= 86400);
+}
+
+/* Reads the options, the site, its places. */
+static int begin(struct asking *k, struct cmd *c, int argc, char **argv, const struct cmd_option *options)
+{
+    k->cmd = c;
+    k->running.cmd = c;
+    k->options = (struct supervisor_options){ .events = -1, .asked = true };
+    if (cmd_args(c, argc, argv, options, &k->args))
+        return EXIT_USAGE;
+    if (!wait_time(k))
+        return cmd_usage(c, "--wait is a number of seconds");
+    if (running_prepare(&k->running, &k->options, &k->args) != EXIT_GOOD)
+        return EXIT_USAGE;
+    k->running.dir = cmd_arg(&k->args, 'd') ? cmd_arg(&k->args, 'd') : ".";
+    k->site = running_load(&k->running);
+    if (!k->site)
+        return EXIT_INVALID;
+    int rc = places_open(&k->places, c, k->running.dir);
+    if (rc > WARN)
+        cmd_flush(c);
+    return rc > STOP ? EXIT_SYSTEM : rc > WARN ? EXIT_INVALID : EXIT_GOOD;
+}
+
+static int end(struct asking *k, int code)
+{
+    cmd_flush(k->cmd);
+    places_close(&k->places);
+    return code;
+}
+
+static const struct cmd_option operation_options[] = {
+    RUNNING_OPTIONS, ASKING_OPTIONS, { 'S', "since", "TIME" }, { 0 }
+};
+
+static int check_operation(struct asking *k, const char *name)
+{
+    struct cmd_args *args = &k->args;
+    const char *batch = cmd_arg(args, 'b');
+    struct slice flow = args->n ? slice_of(args->operand[0]) : slice_none();
+    if (!asking_find_operation(k, flow, slice_of(name ? name : args->operand[1])))
+        return EXIT_INVALID;
+    if (k->operation->take.kind != TAKE_BATCH && (batch || cmd_arg(args, 'm')))
+        return cmd_usage(k->cmd, "the operation takes %s: --batch and --message have no meaning for it",
+                         k->operation->take.kind == TAKE_INBOX ? "files of its inbox" : "a table");
+    if (batch && !asking_find_batch(k, batch))
+        return EXIT_INVALID;
+    return asking_sets(k) && asking_selection(k) ? EXIT_GOOD : EXIT_USAGE;
+}
+
+int asking_operation(struct cmd *c, int argc, char **argv, const char *name)
+{
+    struct asking k = { .request.kind = REQUEST_RUN };
+    int code = begin(&k, c, argc, argv, operation_options);
+    if (code != EXIT_GOOD)
+        return end(&k, code);
+    if (name ? k.args.n > 1 : k.args.n != 2)
+        return end(&k, cmd_usage(c, name ? "one flow at most" : "which flow and operation?"));
+    code = check_operation(&k, name);
+    return end(&k, code == EXIT_GOOD ? asking_go(&k) : code);
+}
+
+static const struct cmd_option batch_options[] = { RUNNING_OPTIONS, ASKING_OPTIONS, { 0 } };
+
+static int check_batch(struct asking *k)
+{
+    bool operand = !cmd_arg(&k->args, 'b');
+    const char *id = operand ? k->args.n ? k->args.operand[0] : NULL : cmd_arg(&k->args, 'b');
+    int more = operand ? 1 : 0;
+    if (!id)
+        return cmd_usage(k->cmd, "which batch?");
+    if (k->request.kind != REQUEST_AMEND && k->args.n > more + (k->request.kind == REQUEST_RESEND))
+        return cmd_usage(k->cmd, "one batch at a time");
+    if (!asking_find_batch(k, id))
+        return EXIT_INVALID;
+    if (k->request.kind == REQUEST_RESEND && k->args.n > more)
+        k->request.operation = slice_of(k->args.operand[more]);
+    if (k->request.kind == REQUEST_AMEND)
+        return asking_amends(k, k->args.operand + more, k->args.n - more) ? EXIT_GOOD : EXIT_USAGE;
+    return EXIT_GOOD;
+}
+
+int asking_batch(struct cmd *c, int argc, char **argv, enum request_kind kind)
+{
+    struct asking k = { .request.kind = kind };
+    int code = begin(&k, c, argc, argv, batch_options);
+    if (code == EXIT_GOOD)
+        code = check_batch(&k);
+    return end(&k, code == EXIT_GOOD ? asking_go(&k) : code);
+}

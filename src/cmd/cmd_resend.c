@@ -1,0 +1,15 @@
+#include "cmd/asking.h"
+#include "cmd/commands.h"
+
+static int run(struct cmd *c, int argc, char **argv)
+{
+    return asking_batch(c, argc, argv, REQUEST_RESEND);
+}
+
+const struct command command_resend = {
+    .verb = "resend",
+    .run = run,
+    .usage = "resend BATCH [OPERATION]",
+    .summary = "put the outputs of a batch into their outboxes once more",
+    .help = ASKING_HELP "\nExample: waybill resend --dir shop 20261122-034431-12-7\n",
+};
