@@ -18,6 +18,8 @@ int care_open(struct supervisor *s)
     arena_init(&a, 0);
     s->care = arena_zero(&a, sizeof *s->care);
     s->care->arena = a;
+    s->care->last_counts = &s->care->counts;
+    s->care->started = clock_now(&s->o->clock);
     map_init(&s->care->hooks.overdue, &s->care->arena);
     disk_open(s);
     reply_resume(s);
@@ -76,6 +78,7 @@ void care_turn(struct supervisor *s, int64_t now, int64_t *wait)
     if (!s->o->watch)
         return;
     daily_turn(s, now, wait);
+    metrics_turn(s, now, wait);
     service_turn(s, now, wait);
 }
 
@@ -97,6 +100,7 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
     const struct waybill *w = t->b ? t->b->w : NULL;
     if (!s->care || !w)
         return;                                     /* at the very end */
+    metrics_event(s, event, t);
     bool duplicate = strcmp(event, "duplicate") == 0, error = duplicate || strcmp(event, "error") == 0;
     if (duplicate) {
         char code[80];
@@ -105,6 +109,8 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
     }
     if (error)
         tell(s, gave_up(w) ? NOTICE_GAVE_UP : NOTICE_REJECTED, w);
+    else if (strcmp(event, "refused") == 0)
+        tell(s, NOTICE_REJECTED, w);
     else if (strcmp(event, "delivered") == 0)
         tell(s, NOTICE_DELIVERED, w);
     if (strcmp(event, "archived") == 0 && waybill_total_of(w->totals, "rejected"))
@@ -126,6 +132,8 @@ void care_close(struct supervisor *s, int rc)
     if (s->care->ready && (s->o->watch || rc > WARN))
         hook_event(s, NOTICE_STOPPED, NULL, &s->site->notices);
     hook_close(s, s->o->watch ? STOP_MS : HOOK_MS);
+    if (s->care->ready)
+        metrics_write(s);
     struct arena a = s->care->arena;                /* the struct lies in the arena itself */
     s->care = NULL;
     arena_release(&a);

@@ -51,12 +51,26 @@ struct care_hooks {
     int64_t overdue_due;
 };
 
+/* What an operation did since the start; found by names, so that a reload keeps it. */
+struct care_counts {
+    struct slice flow, operation;
+    uint64_t taken, delivered, rejected, retries, bytes;
+    uint64_t done, refused, skipped, waiting;       /* messages */
+    int64_t success;                /* when it last delivered, seconds; 0 = not yet */
+    struct care_counts *next;
+};
+
 struct care {
     struct arena arena;             /* holds this struct */
     bool ready, reloading, stopping;
     int64_t alive, alive_every;     /* WATCHDOG=1; 0 = nobody waits for it */
     struct care_disk disk;
     struct care_hooks hooks;
+    struct care_counts *counts, **last_counts;
+    uint64_t dropped;               /* notices, since the start */
+    int64_t started;                /* seconds since 1970 */
+    int64_t metrics_due;
+    bool metrics_failed;            /* told */
     struct purge purge;
     bool purging;
     int64_t purge_due;              /* of the next one */
@@ -68,6 +82,10 @@ void care_wait(int64_t *wait, int64_t now, int64_t due);
 /* disk.c */
 void disk_open(struct supervisor *s);
 void disk_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* metrics.c */
+void metrics_event(struct supervisor *s, const char *event, const struct trip *t);
+void metrics_turn(struct supervisor *s, int64_t now, int64_t *wait);
+void metrics_write(struct supervisor *s);
 /* hook.c: programs and letters. */
 void hook_event(struct supervisor *s, enum notice_event event, const struct waybill *w, const struct notices *of);
 void hook_turn(struct supervisor *s, int64_t now, int64_t *wait);

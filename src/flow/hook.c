@@ -63,6 +63,7 @@ void hook_event(struct supervisor *s, enum notice_event event, const struct wayb
             continue;
         if (h->n >= HOOK_WAITING) {
             h->dropped++;
+            s->care->dropped++;
             continue;
         }
         struct hook_job *j = job_new(s, event, &of->list[i], w);
