@@ -17,10 +17,22 @@ struct testing {
     int worst;
 };
 
+static bool ends_in(const char *path, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    return n > m && strcmp(path + n - m, ending) == 0;
+}
+
 static bool is_map(const char *path)
 {
-    size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".map") == 0;
+    return ends_in(path, ".map");
+}
+
+/* A folder to look into: in NAME.test lie the cases of NAME.map, and mappings that only they use. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return !ends_in(path, ".test") && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int visible(const struct dirent *e)
@@ -60,7 +72,7 @@ static void test_path(struct testing *t, const char *path, bool named)
     t->depth++;
     for (int i = 0; i < n; i++) {
         const char *below = file_join(t->c->arena, path, list[i]->d_name);
-        if (is_map(below) || (stat(below, &st) == 0 && S_ISDIR(st.st_mode)))
+        if (is_map(below) || is_folder(below))
             test_path(t, below, false);
         free(list[i]);
     }
