@@ -146,7 +146,7 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
     a->rejected += strcmp(what, "refused") == 0;
     a->messages += w->messages;
     a->refused += waybill_total_of(w->totals, "rejected");
-    if (!a->code.n) {
+    if (!a->code.n && strcmp(what, "superseded") != 0) {
         a->code = arena_copy(&k->arena, code);
         a->text = arena_copy(&k->arena, text);
     }
