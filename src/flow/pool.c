@@ -114,7 +114,7 @@ int pool_start(struct supervisor *s, struct trip *t)
     int fd = job.fd;
     job_of(s, t, &job);
     wire_job(&packet, &job);
-    int err = wire_send(h->socket, &packet, fd);
+    int err = wire_send_job(h->socket, &packet, fd);
     close(fd);
     buf_release(&packet);
     t->state = TRIP_RUNNING;

@@ -1,12 +1,16 @@
 #include "flow/wire.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define TEXT_MAX 480                /* bytes of one text of a problem: 50 of them with 5 texts each fit a packet */
 #define LIST_MAX 100000
+#define JOB_MAX (64 << 20)
 
 void wire_number(struct buf *b, uint64_t n)
 {
@@ -174,6 +178,36 @@ void wire_job(struct buf *b, const struct job *j)
         wire_number(b, j->leases[i].to);
     }
     wire_staging(b, j);
+}
+
+int wire_send_job(int socket, const struct buf *b, int fd)
+{
+    struct buf packet = { 0 };
+    if (b->n <= WIRE_MAX)
+        return wire_send(socket, b, fd);
+    int fds[] = { fd, memfd_create("job", MFD_CLOEXEC) };
+    if (fds[1] < 0)
+        return errno;
+    int err = file_write_all(fds[1], buf_slice(b));
+    wire_number(&packet, WIRE_JOB_LONG);
+    if (err == 0)
+        err = wire_send_files(socket, &packet, fds, 2);
+    close(fds[1]);
+    buf_release(&packet);
+    return err;
+}
+
+struct wire wire_long_job(int fd, struct arena *a)
+{
+    struct wire w = { .bad = true, .arena = a };
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size > 0 && size <= JOB_MAX && lseek(fd, 0, SEEK_SET) == 0) {
+        char *p = arena_alloc(a, (size_t)size);
+        w.at = (struct slice){ p, (size_t)size };
+        w.bad = file_read_full(fd, p, (size_t)size) != size || wire_get_number(&w) != WIRE_JOB;
+    }
+    close(fd);
+    return w;
 }
 
 static size_t get_count(struct wire *w)

@@ -4,7 +4,7 @@
  * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.
  * Both ends are one program; the supervisor still checks every length, because the worker has read hostile input.
  *
- * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors.
+ * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors; a job 64 MiB.
  */
 #ifndef WAYBILL_FLOW_WIRE_H
 #define WAYBILL_FLOW_WIRE_H
@@ -25,6 +25,7 @@ enum wire_kind {
     WIRE_LEASE, WIRE_LEASED,
     WIRE_PROGRESS,
     WIRE_RESULT,
+    WIRE_JOB_LONG,                  /* to the worker, with the input and a file that holds the WIRE_JOB */
     WIRE_ZIP,                       /* to the worker, with the empty zip and its members */
     WIRE_ZIPPED,                    /* to the supervisor: status, code, text */
 };
@@ -51,6 +52,10 @@ int wire_send_files(int socket, const struct buf *b, const int *fds, size_t nfds
 ssize_t wire_receive_files(int socket, char *p, size_t n, int fds[WIRE_FILES], size_t *nfds);
 
 void wire_job(struct buf *b, const struct job *j);
+/* A job names every open batch of its flow: one that is too long for a packet goes as a file. 0 or errno. */
+int wire_send_job(int socket, const struct buf *b, int fd);
+/* Reads such a file and closes it; `bad` when it makes no sense. */
+struct wire wire_long_job(int fd, struct arena *a);
 int wire_get_job(struct wire *w, const struct site *site, struct job *j);
 void wire_output(struct buf *b, const struct output *o);
 int wire_get_output(struct wire *w, const struct operation *op, struct output *o);

@@ -125,6 +125,15 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct table_cache 
     arena_release(&a);
 }
 
+static void work_long(struct desk *d, const int *fds, struct table_cache *tables)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    struct wire w = wire_long_job(fds[1], &a);
+    work_one(d, &w, fds[0], tables);
+    arena_release(&a);
+}
+
 static void pack_one(struct desk *d, struct wire *w, const int *fds, size_t nfds)
 {
     struct arena a;
@@ -182,6 +191,8 @@ void worker_main(const struct site *site, int socket)
             pack_one(&d, &w, fds, nfds);
         else if (kind == WIRE_JOB && nfds == 1)
             work_one(&d, &w, fds[0], tables);
+        else if (kind == WIRE_JOB_LONG && nfds == 2)
+            work_long(&d, fds, tables);
         else
             give_up();
     }
