@@ -167,6 +167,10 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
 int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps);
 /* Drops an output that turned out empty. */
 int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps);
+/* Keeps a copy of each output of this run (sent.<n>), so that it can be delivered once more: before batch_written. */
+int batch_keep_outputs(struct batch *b, struct problems *ps);
+/* Stages what was kept again, under the same names: of one operation, or (n 0) all. STOP with BATCH_NOTHING_SENT. */
+int batch_outputs_again(struct batch *b, struct slice operation, struct problems *ps);
 /* Forgets outputs, files, totals and groups of a conversion or run that did not reach `written`, so that it can start
    anew; leases, the current stage and all that earlier runs left are kept. */
 void batch_restart(struct batch *b);

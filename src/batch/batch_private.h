@@ -30,6 +30,9 @@ int batch_check_file(const struct batch *b, const struct waybill_file *f, struct
 int batch_remove(const struct spool *s, const char *id, struct problems *ps);
 /* The same for one found after a crash: first puts the waybill and the lines beside the zip. */
 int batch_leave_archived(const struct batch_site *s, const char *id, struct problems *ps);
+/* One more output under the name of an earlier one. */
+int batch_output_again(struct batch *b, const struct waybill_output *of, unsigned *n_out, int *fd_out,
+                       struct problems *ps);
 /* Whether a folder, or a file in one, is there. */
 bool batch_there(int dirfd, const char *path);
 

@@ -59,21 +59,20 @@ static void unique_name(struct batch *b, struct slice outbox, struct slice wante
     memcpy(out, clean, sizeof clean);
 }
 
-int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,
-                 struct problems *ps)
+static int add_output(struct batch *b, struct slice outbox, struct slice name, unsigned *n_out, int *fd_out,
+                      struct problems *ps)
 {
-    char name[OUTBOX_NAME_SIZE];
     unsigned n = b->noutputs + 1;
-    unique_name(b, slice_of(outbox), wanted, name);
     int rc = outbox_stage(b->site->spool, b->id, n, fd_out, ps);
     if (rc != OK)
         return rc;
     struct waybill_output *o = arena_zero(b->arena, sizeof *o);
     o->n = n;
-    o->outbox = arena_copy(b->arena, slice_of(outbox));
-    o->name = arena_copy(b->arena, slice_of(name));
+    o->outbox = arena_copy(b->arena, outbox);
+    o->name = arena_copy(b->arena, name);
     o->operation = b->w->operation;
     o->run = b->w->run;
+    names_of(b);
     if (b->last_output)
         b->last_output->next = o;
     else
@@ -82,6 +81,20 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
     map_put(b->names, name_key(b, o->outbox, o->name), o);
     b->noutputs = *n_out = n;
     return OK;
+}
+
+int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,
+                 struct problems *ps)
+{
+    char name[OUTBOX_NAME_SIZE];
+    unique_name(b, slice_of(outbox), wanted, name);
+    return add_output(b, slice_of(outbox), slice_of(name), n_out, fd_out, ps);
+}
+
+int batch_output_again(struct batch *b, const struct waybill_output *of, unsigned *n_out, int *fd_out,
+                       struct problems *ps)
+{
+    return add_output(b, of->outbox, of->name, n_out, fd_out, ps);
 }
 
 int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps)
@@ -128,7 +141,7 @@ int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
 
 static bool of_run(const struct waybill *w, const struct waybill_file *f, bool lines)
 {
-    return f->run == w->run && (slice_is(f->kind, "stage") || slice_is(f->kind, "log") ||
+    return f->run == w->run && (slice_is(f->kind, "stage") || slice_is(f->kind, "log") || slice_is(f->kind, "sent") ||
                                 slice_is(f->kind, "rejects") || (lines && slice_is(f->kind, "lines")));
 }
 

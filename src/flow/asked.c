@@ -358,7 +358,7 @@ static int cancel(struct supervisor *s, struct trip *t, struct slice by)
     if (rc > WARN || rc == SKIP)
         return rc;
     if (t->b->w->place != PLACE_ERROR && f)
-        return archive_soon(s, t, &s->amends[f->index]);
+        return archive_soon(s, t, &s->by_hand[f->index].amend);
     s->report->rejected++;
     notice(s, "cancelled", t);
     trip_free(s, t);
@@ -473,17 +473,17 @@ static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
             trip_free(s, t);
         return answer_with(s, k, rc, "cancelled");
     }
-    if (kind == REQUEST_AMEND && f)
-        rc = begin(s, k, &s->amends[f->index]);
+    if ((kind == REQUEST_AMEND || kind == REQUEST_RESEND) && f && batch_is_open(t->b->w))
+        rc = begin(s, k, kind == REQUEST_AMEND ? &s->by_hand[f->index].amend : &s->by_hand[f->index].resend);
+    else if (kind == REQUEST_AMEND || kind == REQUEST_RESEND)
+        rc = refuse(s, k, "BATCH_CLOSED", SLICE("only a batch that is open can be changed or sent again"));
     else if (kind == REQUEST_HOLD)
         rc = answer_with(s, k, touch(s, k, t), "held");
     else if (kind == REQUEST_RELEASE) {
         rc = touch(s, k, t);
         rc = answer_with(s, k, rc <= WARN ? resume_batch(s, k->batch) : rc, "released");
-    } else if (kind == REQUEST_RETRY)
+    } else
         rc = retry(s, k, t);
-    else
-        rc = refuse(s, k, "REQUEST_BAD", SLICE("that cannot be done with this batch"));
     trip_free(s, t);
     return rc;
 }

@@ -9,8 +9,10 @@
 const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name)
 {
     const struct operation *op = flow_operation(f, name);
-    const struct operation *by_hand = &s->amends[f->index];
-    return op || !slice_equal(name, by_hand->name) ? op : by_hand;
+    const struct by_hand *h = &s->by_hand[f->index];
+    if (op)
+        return op;
+    return slice_equal(name, h->amend.name) ? &h->amend : slice_equal(name, h->resend.name) ? &h->resend : NULL;
 }
 
 /* --- beginning ---------------------------------------------------------------------------------------------------- */
@@ -47,6 +49,8 @@ static void note_request(struct batch *b, const struct request *r, const struct 
     w->run_amends = NULL;
     for (const struct waybill_amend *m = r->amends; m; m = m->next)
         waybill_amend(&w->run_amends, w->arena, m);
+    if (r->kind == REQUEST_RESEND)
+        waybill_param(&w->run_sets, w->arena, SLICE("operation"), r->operation);
     batch_note(b, "asked", arena_printf(w->arena, "%.*s by %.*s", SLICE_ARG(r->id), SLICE_ARG(r->by)));
     waybill_due(w, op->name, arena_printf(w->arena, "request %.*s", SLICE_ARG(r->id)));
 }
@@ -360,6 +364,21 @@ int step_refuse(struct supervisor *s, struct trip *t, const char *code, struct s
     return END;
 }
 
+int step_resend(struct supervisor *s, struct trip *t)
+{
+    const struct waybill_param *of = t->b->w->run_sets;
+    t->result = arena_zero(&t->arena, sizeof *t->result);
+    problems_init(&t->result->problems, &t->arena, 0);
+    int rc = batch_outputs_again(t->b, of ? of->value : slice_none(), s->ps);
+    const struct problem *p = s->ps->last;
+    if (rc == STOP)
+        return step_reject(s, t, p ? p->code : "BATCH_NOTHING_SENT", p ? p->text : slice_none());
+    if (rc <= WARN)
+        return step_written(s, t);
+    trip_retry(s, t, "SYS_IO");
+    return END;
+}
+
 /* --- what is due comes into hand ---------------------------------------------------------------------------------- */
 
 /* The flow was changed under it: the operation is not there any more, or takes something else now. */
@@ -452,15 +471,21 @@ static bool beats(const struct operation *op)
     return op->every && op->on && !op->manual && op->take.kind != TAKE_INBOX && op->flow->on && !op->flow->off;
 }
 
+static struct operation by_hand(struct flow *f, struct slice name)
+{
+    return (struct operation){ .name = name, .flow = f, .on = true, .manual = true, .take.kind = TAKE_BATCH,
+                               .format = f->batch, .message = f->batch_group };
+}
+
 void due_open(struct supervisor *s)
 {
     const struct site *site = s->site;
     size_t n = 0;
-    s->amends = arena_zero(&s->arena, (site->nflows + 1) * sizeof *s->amends);
+    s->by_hand = arena_zero(&s->arena, (site->nflows + 1) * sizeof *s->by_hand);
     for (size_t i = 0; i < site->nflows; i++) {
         struct flow *f = site->flows[i];
-        s->amends[i] = (struct operation){ .name = SLICE("amend"), .flow = f, .on = true, .manual = true,
-                                           .take.kind = TAKE_BATCH, .format = f->batch, .message = f->batch_group };
+        s->by_hand[i].amend = by_hand(f, SLICE("amend"));
+        s->by_hand[i].resend = by_hand(f, SLICE("resend"));
         n += f->noperations;
     }
     s->beats = arena_zero(&s->arena, (n + 1) * sizeof *s->beats);

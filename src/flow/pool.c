@@ -93,10 +93,11 @@ void pool_give(struct helper *h, struct trip *t)
 
 int pool_start(struct supervisor *s, struct trip *t)
 {
-    struct helper *h = pool_idle(s);
+    bool again = t->op == &s->by_hand[t->op->flow->index].resend;
+    struct helper *h = again ? NULL : pool_idle(s);
     struct buf packet = { 0 };
     struct job job;
-    if (!h)
+    if (!h && !again)
         return END;
     if (t->recovered || t->b->w->retry.attempts || t->b->w->run)
         trip_clear(s, t);
@@ -105,6 +106,8 @@ int pool_start(struct supervisor *s, struct trip *t)
     int rc = count_start(s, t);
     if (rc == SKIP)
         return step_reject(s, t, "WORKER_DIED", SLICE("the program died again and again while this file was worked on"));
+    if (rc <= WARN && again)
+        return step_resend(s, t), OK;
     if (rc <= WARN)
         rc = job_input(s, t, &job.fd);
     if (rc > WARN) {

@@ -59,7 +59,9 @@ int step_hold(struct supervisor *s, struct trip *t)
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
     trim_leases(t);
-    return batch_written(t->b, s->ps);
+    int rc = flow_stages(t->op->flow) && t->op != &s->by_hand[t->op->flow->index].resend
+        ? batch_keep_outputs(t->b, s->ps) : OK;
+    return rc <= WARN ? batch_written(t->b, s->ps) : rc;
 }
 
 int step_written(struct supervisor *s, struct trip *t)

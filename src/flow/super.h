@@ -103,6 +103,11 @@ struct opens {
     size_t n;
 };
 
+/* What people do to a batch that is no operation of its flow. */
+struct by_hand {
+    struct operation amend, resend;
+};
+
 /* `every` of operations that take no inbox. */
 struct beat {
     const struct operation *op;
@@ -174,7 +179,7 @@ struct supervisor {
     struct trips *flows;            /* by flow.index */
     struct opens *opens;            /* by flow.index */
     struct open *spare;
-    struct operation *amends;       /* by flow.index: the operation of corrections by hand */
+    struct by_hand *by_hand;        /* by flow.index */
     struct beat *beats;
     size_t nbeats;
     struct asked *asked;            /* in the order of their coming */
@@ -284,8 +289,11 @@ int step_rest(struct supervisor *s, struct trip *t);
 int step_refuse(struct supervisor *s, struct trip *t, const char *code, struct slice text);
 /* Whether another operation of its flow comes after it. */
 bool due_follows(const struct operation *op);
-/* The operation of that name; also the one of corrections. NULL = the flow has none. */
+/* The operation of that name, also one by hand. NULL = the flow has none. */
 const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name);
+
+/* Puts what the batch delivered before into its outboxes once more: no worker is needed. */
+int step_resend(struct supervisor *s, struct trip *t);
 
 /* job.c: what a worker is told. */
 int job_input(struct supervisor *s, struct trip *t, int *fd_out);

@@ -1,0 +1,110 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "batch/batch_private.h"
+
+enum { BLOCK = 65536 };
+
+static int copy(int from, int to)
+{
+    char bytes[BLOCK];
+    ssize_t n;
+    int err = 0;
+    while (err == 0 && (n = file_read_full(from, bytes, sizeof bytes)) != 0)
+        err = n < 0 ? errno : file_write_all(to, (struct slice){ bytes, (size_t)n });
+    return err;
+}
+
+/* A copy: what lies in the outbox is the receiver's, who may write into it. */
+static int keep(struct batch *b, const struct waybill_output *o, const char *name, struct problems *ps)
+{
+    char out[32];
+    snprintf(out, sizeof out, "out.%u", o->n);
+    if (unlinkat(b->dir, name, 0) != 0 && errno != ENOENT)
+        return problem_system(ps, name, "cannot remove an unfinished file", errno);
+    int from = openat(b->dir, out, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (from < 0)
+        return problem_system(ps, out, "cannot be read", errno);
+    int to = openat(b->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = to < 0 ? errno : copy(from, to);
+    if (err == 0 && batch_syncs(b) && fsync(to) != 0)
+        err = errno;
+    close(from);
+    if (to >= 0 && close(to) != 0 && err == 0)
+        err = errno;
+    return err ? problem_system(ps, name, "cannot be kept", err) : OK;
+}
+
+int batch_keep_outputs(struct batch *b, struct problems *ps)
+{
+    int rc = OK;
+    for (struct waybill_output *o = b->w->outputs; o && rc == OK; o = o->next) {
+        char name[32];
+        if (o->run != b->w->run || o->published.p)
+            continue;
+        snprintf(name, sizeof name, "sent.%u", o->n);
+        rc = keep(b, o, name, ps);
+        if (rc != OK)
+            return rc;
+        struct waybill_file *f = waybill_file(b->w, "sent", name);
+        f->size = o->size;
+        memcpy(f->sha256, o->sha256, sizeof f->sha256);
+    }
+    return rc;
+}
+
+/* --- once more ---------------------------------------------------------------------------------------------------- */
+
+static const struct waybill_file *kept(const struct waybill *w, const struct waybill_output *o)
+{
+    char name[32];
+    snprintf(name, sizeof name, "sent.%u", o->n);
+    return waybill_file_named(w, slice_of(name));
+}
+
+static int stage_again(struct batch *b, const struct waybill_output *of, const struct waybill_file *f,
+                       struct problems *ps)
+{
+    const char *name = arena_cstr(b->arena, f->file);
+    unsigned n;
+    int to, rc = batch_check_file(b, f, ps);
+    int from = rc == OK ? openat(b->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (rc == OK && from < 0)
+        rc = problem_system(ps, name, "cannot be read", errno);
+    if (rc == OK)
+        rc = batch_output_again(b, of, &n, &to, ps);
+    int err = rc == OK ? copy(from, to) : 0;
+    if (err)
+        rc = problem_system(ps, name, "cannot be staged again", err);
+    if (from >= 0)
+        close(from);
+    if (rc != OK)
+        return rc;
+    return batch_output_done(b, n, to, f->sha256, ps);
+}
+
+int batch_outputs_again(struct batch *b, struct slice operation, struct problems *ps)
+{
+    const struct waybill_output *last = b->w->outputs;
+    bool any = false;
+    int rc = OK;
+    while (last && last->next)
+        last = last->next;
+    for (const struct waybill_output *o = b->w->outputs; o && rc == OK; o = o->next) {
+        const struct waybill_file *f = kept(b->w, o);
+        if (f && (operation.n == 0 || slice_equal(operation, o->operation))) {
+            rc = stage_again(b, o, f, ps);
+            any = true;
+        }
+        if (o == last)
+            break;
+    }
+    if (any || rc != OK)
+        return rc;
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_NOTHING_SENT", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                 "nothing that it delivered is kept%s%.*s", operation.n ? " of operation " : "", SLICE_ARG(operation));
+    return STOP;
+}
