@@ -25,10 +25,21 @@ static bool is_on(const struct flow *f)
     return f->on && !f->off;
 }
 
+/* The site may say in its own language what a flow that is off means to its people. */
+static void tell_off(struct asking *k, const struct flow *f)
+{
+    const char *code = f->off ? f->off : "SITE_SWITCHED_OFF";
+    struct slice own = site_text(k->site, code);
+    if (own.p)
+        say(k, code, f->name, arena_cstr(k->cmd->arena, own), slice_none());
+    else
+        say(k, code, f->name, "is a flow that is off", SLICE("write `on yes` in it"));
+}
+
 static bool take(struct asking *k, const struct flow *f, const struct operation *op)
 {
     if (!is_on(f)) {
-        say(k, f->off ? f->off : "SITE_SWITCHED_OFF", f->name, "is a flow that is off", SLICE("write `on yes` in it"));
+        tell_off(k, f);
         return false;
     }
     k->flow = f;
