@@ -395,6 +395,8 @@ int job_update(struct work *w)
     answers_init(&u.answers, u.run, &w->reader, &w->site->limits);
     list_batches(&u);
     rc = update_all(&u);
+    work_fault(w, rc);
+    groups_fold(w);
     arena_reset(&w->message);
     work_begin(w);
     if (rc <= WARN)
