@@ -6,6 +6,7 @@
  *     want.EXT        what must come out, byte for byte
  *     original.EXT    with it the case is an update: in.EXT is the answer, want.EXT the changed original
  *     back.EXT        what in.EXT becomes by rows against the arrow of a one-way mapping
+ *     in-NAME.EXT, want-NAME.EXT    the companion files of `group … file NAME`
  *     want.problems   what must be said, one line each: `3 error NO_ID Product without Id`; else nothing may be said
  *     case.conf       params, tables, direction (flow/bind.h)
  * At least one of want.EXT and want.problems is there.

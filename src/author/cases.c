@@ -20,6 +20,16 @@ struct covered {
     size_t n, cap;
 };
 
+enum { COMPANIONS = 8 };
+
+/* Files of `group … file NAME join COLUMN`: in-NAME.EXT is read, want-NAME.EXT must come out. */
+struct beside {
+    struct companion_file read[COMPANIONS], written[COMPANIONS];
+    struct source source[COMPANIONS];
+    struct sink sink[COMPANIONS];
+    size_t nread, nwritten;
+};
+
 struct trial {
     struct cases *c;
     struct arena *arena;            /* of this case */
@@ -27,6 +37,7 @@ struct trial {
     const char *dir;
     struct binding *binding;
     struct covered *covered;        /* NULL: nobody counts */
+    struct beside beside;
     struct buf output, back, said, skips; /* skips: messages that were left out, which is normal, are told last */
     struct buf *why;                /* what is different; NULL: nobody asks */
 };
@@ -104,6 +115,41 @@ static int load_judge(struct trial *t, const struct mapping **out, struct proble
     return rc;
 }
 
+static void open_read(struct trial *t, const struct format *f, struct problems *ps)
+{
+    struct beside *b = &t->beside;
+    for (size_t i = 0; i < f->ngroups && b->nread < COMPANIONS; i++) {
+        struct slice name = f->all_groups[i]->companion, text;
+        const char *path = name.n ? case_file(t, arena_printf(t->arena, "in-%.*s", SLICE_ARG(name)).p) : NULL;
+        if (!read_text(t, path, &text, ps))
+            continue;
+        source_open_text(&b->source[b->nread], text, file_base(path), t->c->limits);
+        b->read[b->nread] = (struct companion_file){ .name = name, .source = &b->source[b->nread] };
+        b->nread++;
+    }
+}
+
+static void open_written(struct trial *t, const struct format *f)
+{
+    struct beside *b = &t->beside;
+    for (size_t i = 0; i < f->ngroups && b->nwritten < COMPANIONS; i++) {
+        struct slice name = f->all_groups[i]->companion;
+        if (!name.n)
+            continue;
+        sink_open_memory(&b->sink[b->nwritten], "companion");
+        b->written[b->nwritten] = (struct companion_file){ .name = name, .sink = &b->sink[b->nwritten] };
+        b->nwritten++;
+    }
+}
+
+static void close_beside(struct beside *b)
+{
+    for (size_t i = 0; i < b->nread; i++)
+        source_close(&b->source[i]);
+    for (size_t i = 0; i < b->nwritten; i++)
+        sink_release(&b->sink[i]);
+}
+
 /* Runs the mapping over the case; the problems are those of the data. */
 static int convert_case(struct trial *t, struct problems *ps)
 {
@@ -129,6 +175,10 @@ static int convert_case(struct trial *t, struct problems *ps)
     c.outside = &outside;
     c.back_text = case_file(t, "back") ? &t->back : NULL;
     c.direction = binding_direction(t->binding, t->mapping, old);
+    open_read(t, conversion_from(&c), ps);
+    open_written(t, conversion_to(&c));
+    c.companions = t->beside.read, c.ncompanions = t->beside.nread;
+    c.companions_out = t->beside.written, c.ncompanions_out = t->beside.nwritten;
     return convert_text(&c, file_base(in), input, old ? &original : NULL, &t->output, ps);
 }
 
@@ -184,6 +234,24 @@ static bool same_back(struct trial *t)
     return false;
 }
 
+/* want-NAME.EXT: what is written to a companion file. */
+static bool same_beside(struct trial *t)
+{
+    bool ok = true;
+    struct problems ps;
+    problems_init(&ps, t->arena, 8);
+    for (size_t i = 0; i < t->beside.nwritten; i++) {
+        struct slice want, got = buf_slice(&t->beside.sink[i].buf), name = t->beside.written[i].name;
+        const char *path = case_file(t, arena_printf(t->arena, "want-%.*s", SLICE_ARG(name)).p);
+        if (!read_text(t, path, &want, &ps) || same(t, file_base(path), want, got))
+            continue;
+        ok = false;
+        if (t->c->update && t->why)
+            write_want(t, path, got);
+    }
+    return ok;
+}
+
 static bool compare_case(struct trial *t, bool usable)
 {
     const char *want_path = case_file(t, "want"), *said_path = file_join(t->arena, t->dir, "want.problems");
@@ -200,6 +268,7 @@ static bool compare_case(struct trial *t, bool usable)
         ok &= same(t, file_base(want_path), want, got);
     ok &= same(t, "want.problems", said, buf_slice(&t->said));
     ok &= same_back(t);
+    ok &= same_beside(t);
     if (!ok && t->c->update && t->why) {
         if (want_path)
             write_want(t, want_path, got);
@@ -220,6 +289,7 @@ static bool run_case(struct cases *c, const struct mapping *m, const char *dir, 
     int rc = convert_case(&t, &ps);
     say_problems(&t, &ps);
     bool ok = compare_case(&t, rc <= SKIP);
+    close_beside(&t.beside);
     buf_release(&t.output);
     buf_release(&t.back);
     buf_release(&t.said);
