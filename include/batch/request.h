@@ -55,6 +55,7 @@ struct request_answer {
     struct slice outcome;           /* "done", "refused" (nothing was changed), "nothing" (there was nothing to do) */
     struct slice code, text;        /* of the first reason; slice_none() */
     uint64_t batches, delivered, rejected, messages, refused;   /* as struct supervisor_report */
+    uint64_t waiting;               /* messages */
     struct waybill_param *made;     /* name: batch, value: what happened to it, "done", "created", "archived" … */
     struct waybill_output *outputs; /* outbox, name, size: what was delivered */
     struct waybill_group *problems;

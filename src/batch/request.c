@@ -47,6 +47,7 @@ static const struct shape_member answer_members[] = {
     { "rejected", SHAPE_U64, AT(request_answer, rejected), NULL, true, NULL },
     { "messages", SHAPE_U64, AT(request_answer, messages), NULL, true, NULL },
     { "refused", SHAPE_U64, AT(request_answer, refused), NULL, true, NULL },
+    { "waiting", SHAPE_U64, AT(request_answer, waiting), NULL, false, NULL },
     { "made", SHAPE_LIST, AT(request_answer, made), &waybill_param_shape, false, NULL },
     { "outputs", SHAPE_LIST, AT(request_answer, outputs), &waybill_output_shape, false, NULL },
     { "problems", SHAPE_LIST, AT(request_answer, problems), &waybill_group_shape, false, NULL },

@@ -24,6 +24,7 @@ static void answer_json(struct buf *out, const struct request_answer *a)
     json_number(out, "rejected", (int64_t)a->rejected);
     json_number(out, "messages", (int64_t)a->messages);
     json_number(out, "refused", (int64_t)a->refused);
+    json_number(out, "waiting", (int64_t)a->waiting);
     json_key(out, "batches");
     json_open(out, '[');
     for (const struct waybill_param *p = a->made; p; p = p->next) {
@@ -62,9 +63,9 @@ static void answer_text(struct buf *out, const struct request_answer *a)
         buf_add_shown(out, o->name, 0);
         buf_printf(out, "  %llu bytes\n", (unsigned long long)o->size);
     }
-    if (a->messages)
-        buf_printf(out, "%llu message%s, %llu refused\n", (unsigned long long)a->messages, a->messages == 1 ? "" : "s",
-                   (unsigned long long)a->refused);
+    if (a->messages && !slice_is(a->outcome, "refused"))
+        buf_printf(out, "%llu message%s, %llu refused, %llu waiting\n", (unsigned long long)a->messages,
+                   a->messages == 1 ? "" : "s", (unsigned long long)a->refused, (unsigned long long)a->waiting);
     if (!a->made && !slice_is(a->outcome, "refused"))
         buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do\n" : "done\n");
 }
@@ -79,23 +80,38 @@ static void answer_problems(struct cmd *c, const struct request_answer *a)
             .severity = g->severity, .code = arena_cstr(c->arena, g->code), .place = place, .message = g->message,
             .path = g->path, .text = g->text, .hint = g->hint });
     }
-    if (!a->problems && a->code.n)
+    if (!a->problems && a->code.n && a->text.n)
         problem_add(c->problems, &(struct problem){
             .severity = slice_is(a->outcome, "refused") ? PROBLEM_ERROR : PROBLEM_NOTE,
             .code = arena_cstr(c->arena, a->code), .place = PLACE_NONE, .text = a->text });
 }
 
+static bool any_error(const struct request_answer *a)
+{
+    for (const struct waybill_group *g = a->problems; g; g = g->next) {
+        if (g->severity == PROBLEM_ERROR)
+            return true;
+    }
+    return false;
+}
+
 static int answer_show(struct asking *k, const struct request_answer *a)
 {
     struct buf out = { 0 };
-    answer_problems(k->cmd, a);
+    if (!k->here || !a->problems)               /* what this process did it has told already */
+        answer_problems(k->cmd, a);
     cmd_flush(k->cmd);
     (k->cmd->json ? answer_json : answer_text)(&out, a);
     int code = cmd_print(k->cmd, &out);
     buf_release(&out);
     if (code != EXIT_GOOD)
         return code;
-    return slice_is(a->outcome, "refused") || a->refused || a->rejected ? EXIT_REJECTED : EXIT_GOOD;
+    for (const struct waybill_param *p = a->made; p; p = p->next) {
+        if (slice_is(p->value, "waits"))        /* for its next attempt: a fault of the world */
+            return EXIT_SYSTEM;
+    }
+    bool refused = slice_is(a->outcome, "refused") || a->refused || a->rejected || any_error(a);
+    return refused ? EXIT_REJECTED : EXIT_GOOD;
 }
 
 /* --- by whom ------------------------------------------------------------------------------------------------------ */
@@ -148,6 +164,7 @@ static int work(struct asking *k, long *pid)
         return -1;
     }
     cmd_flush(c);
+    k->here = true;
     return rc > WARN ? EXIT_SYSTEM : -1;
 }
 

@@ -30,6 +30,7 @@ struct asking {
     struct waybill *batch;          /* the one named; NULL = none */
     struct request request;
     int64_t wait_ms;
+    bool here;                      /* this process carried it out */
 };
 
 /* `name` NULL: flow and operation are operands. */

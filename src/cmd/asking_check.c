@@ -359,10 +359,11 @@ static bool amend(struct asking *k, struct slice message, const char *text)
     const struct field *f = find_field(k, m.path);
     if (!f)
         return false;
-    if (m.value.n && type_read(f, arena_copy(k->cmd->arena, m.value), k->cmd->arena, &v, &fault) != OK) {
+    int rc = m.value.n ? type_read(f, arena_copy(k->cmd->arena, m.value), k->cmd->arena, &v, &fault) : OK;
+    if (rc != OK || (v.form & VALUE_LAX)) {
         problem_add(k->cmd->problems, &(struct problem){
             .severity = PROBLEM_ERROR, .code = "PARAM_BAD", .place = PLACE_NONE, .path = m.path, .value = m.value,
-            .text = fault.text, .hint = fault.hint });
+            .text = fault.text.n ? fault.text : SLICE("does not fit the field"), .hint = fault.hint });
         return false;
     }
     waybill_amend(&k->request.amends, k->cmd->arena, &m);

@@ -35,6 +35,7 @@ static void show_identity(struct buf *out, struct arena *a, const struct waybill
     field(out, "sha256", slice_of(w->sha256));
     field(out, "batch time", w->batch_time);
     field(out, "duplicate of", w->duplicate_of);
+    field(out, "waits", slice_is(w->waits, "person") ? SLICE("held") : w->waits);
     field(out, "error", w->error_code.n ? arena_printf(a, "%.*s: %.*s", SLICE_ARG(w->error_code),
                                                        SLICE_ARG(w->error_text)) : slice_none());
     field(out, "again at", w->retry.cause.n ? w->retry.next : slice_none());

@@ -32,6 +32,12 @@ struct table {
     bool first;                     /* of the rows of its message */
 };
 
+/* Something that is still to be put right; what was left out on purpose is not. */
+static bool is_open(const struct said_entry *e)
+{
+    return e->open && e->kind >= OUTCOME_WARN && e->kind != OUTCOME_SKIP;
+}
+
 static struct slice place_key(struct arena *a, struct slice key, struct slice line)
 {
     return arena_printf(a, "%.*s\x1f%.*s", SLICE_ARG(key), SLICE_ARG(line));
@@ -50,7 +56,7 @@ static void index_codes(struct table *t, const struct said *d)
 {
     map_init(&t->codes, t->arena);
     for (const struct said_entry *e = d->first; e; e = e->next) {
-        if (!e->open || e->kind < OUTCOME_WARN || !e->code.n)
+        if (!is_open(e) || !e->code.n)
             continue;
         struct map_entry *m = map_at(&t->codes, place_key(t->arena, e->key, e->line));
         struct slice *text = m->value;
@@ -95,6 +101,15 @@ static void add_fields(struct table *t, const struct group *g)
     }
 }
 
+/* What does not fit a lax field is nothing to a mapping, but people want to see it. */
+static struct slice shown_value(const struct value *v, const struct field *f)
+{
+    bool lax = (v->form & VALUE_LAX) && v->n;
+    if (!value_is(v) && !lax)
+        return slice_none();
+    return f->flags & FIELD_SENSITIVE ? SLICE("…") : (struct slice){ v->p, v->n };
+}
+
 static struct slice cell(const struct table *t, const struct row *r, size_t column)
 {
     const struct field *f = t->columns[column].field;
@@ -103,9 +118,7 @@ static struct slice cell(const struct table *t, const struct row *r, size_t colu
         return r->cells[column];
     while (n && n->group != f->group)
         n = n->group->is_message ? NULL : n->parent;
-    if (!n || !value_is(node_value(n, f)))
-        return slice_none();
-    return f->flags & FIELD_SENSITIVE ? SLICE("…") : value_text(node_value(n, f));
+    return n ? shown_value(node_value(n, f), f) : slice_none();
 }
 
 static void add_row(void *owner, const struct node *n)
@@ -212,10 +225,9 @@ static void tree_json(struct buf *out, const struct node *n)
     const struct group *g = n->group;
     char room[NAME_SIZE];
     for (size_t i = 0; i < g->nfields; i++) {
-        const struct value *v = node_value(n, g->fields[i]);
-        if (value_is(v))
-            json_text(out, key_text(g->fields[i]->name, room),
-                      g->fields[i]->flags & FIELD_SENSITIVE ? SLICE("…") : value_text(v));
+        struct slice text = shown_value(node_value(n, g->fields[i]), g->fields[i]);
+        if (text.n)
+            json_text(out, key_text(g->fields[i]->name, room), text);
     }
     for (size_t i = 0; i < g->ngroups; i++) {
         const struct node *child = node_list(n, g->groups[i])->first;
@@ -305,7 +317,7 @@ static void put_part(struct buf *out, const char *before, struct slice text, con
 void show_said(struct buf *out, const struct said *d, bool all)
 {
     for (const struct said_entry *e = d->first; e; e = e->next) {
-        if (!all && (!e->open || e->kind < OUTCOME_WARN))
+        if (!all && !is_open(e))
             continue;
         put_part(out, "", e->time, "  ");
         put_part(out, "", e->operation, "  ");
@@ -313,8 +325,8 @@ void show_said(struct buf *out, const struct said *d, bool all)
         put_part(out, ", line ", e->line, "");
         put_part(out, ", ", e->field, "");
         put_part(out, " = \"", e->value, "\"");
-        buf_printf(out, ": %s: ", outcome_names[e->kind]);
-        buf_add_shown(out, e->text, 0);
+        buf_printf(out, ": %s", outcome_names[e->kind]);
+        put_part(out, ": ", e->text, "");
         put_part(out, " [", e->code, "]");
         buf_byte(out, '\n');
     }
@@ -349,8 +361,8 @@ void show_why(struct buf *out, const struct said *d)
             buf_printf(out, "    %-7s ", outcome_names[e->kind]);
             put_part(out, "line ", e->line, " ");
             put_part(out, "", e->field, ": ");
-            buf_add_shown(out, e->text, 0);
-            put_part(out, " [", e->code, "]");
+            put_part(out, "", e->text, " ");
+            put_part(out, "[", e->code, "]");
             buf_byte(out, '\n');
         }
         show_tried(out, last->tried);

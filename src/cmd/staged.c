@@ -172,10 +172,10 @@ static void judge(struct said *d, const struct line_read *l, struct said_entry *
         map_put(&d->judged, name, last);
         ARENA_PUSH(a, d->keys, d->nkeys, d->cap) = name;
     }
-    d->errors -= last->rejected;
+    d->errors -= last->errors;
     *last = (struct said_last){ .first = first, .count = count, .state = l->state, .reason = l->reason,
-                                .tried = l->tried, .rejected = slice_is(l->state, "rejected") };
-    d->errors += last->rejected;
+                                .tried = l->tried, .errors = slice_is(l->state, "rejected") || slice_is(l->state, "waiting") };
+    d->errors += last->errors;
 }
 
 static int add_line(void *owner, const struct line_read *l)

@@ -38,7 +38,7 @@ struct said_entry {
 struct said_last {
     struct said_entry *first;       /* what that run said */
     size_t count;
-    bool rejected;
+    bool errors;                    /* it was refused, or waits for something */
     struct slice state, reason;
     const struct tried *tried;
 };
@@ -49,7 +49,7 @@ struct said {
     struct map judged;              /* operation, \x1f, key -> struct said_last */
     struct slice *keys;             /* of the map, in order of coming */
     size_t nkeys, cap, n;
-    size_t errors;                  /* messages whose last run of some operation refused them */
+    size_t errors;                  /* messages that the last run of some operation refused or left waiting */
 };
 
 int staged_read(struct staged *s, struct cmd *c, struct places *p, const struct site *site, const struct waybill *w);

@@ -83,8 +83,12 @@ static int refuse(struct supervisor *s, struct asked *k, const char *code, struc
 static int answer_with(struct supervisor *s, struct asked *k, int rc, const char *what)
 {
     const struct problem *p = s->ps->last;
-    if (rc == STOP || rc == SKIP)
-        return refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
+    if (rc == STOP || rc == SKIP) {
+        rc = refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
+        if (!s->o->watch)                           /* who asked says it, once */
+            problems_init(s->ps, &s->said_arena, 200);
+        return rc;
+    }
     if (rc > WARN)
         return rc;
     waybill_param(&k->answer.made, &k->arena, k->request->batch, slice_of(what));
@@ -146,6 +150,7 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
     a->rejected += strcmp(what, "refused") == 0;
     a->messages += w->messages;
     a->refused += waybill_total_of(w->totals, "rejected");
+    a->waiting += waybill_total_of(w->totals, "waiting");
     if (!a->code.n && strcmp(what, "superseded") != 0) {
         a->code = arena_copy(&k->arena, code);
         a->text = arena_copy(&k->arena, text);

@@ -187,7 +187,8 @@ bool work_is_empty(const struct work *w)
 static int work_open(struct work *w)
 {
     struct buf shown = { 0 };
-    buf_add_shown(&shown, w->job->file, 200);
+    /* lines of a staged document are no lines of the file that it was made of */
+    buf_add_shown(&shown, w->op->take.kind == TAKE_BATCH ? w->job->batch : w->job->file, 200);
     const char *name = arena_cstr(w->arena, buf_slice(&shown));
     buf_release(&shown);
     source_open_fd(&w->source, w->job->fd, name, &w->site->limits);
