@@ -25,6 +25,16 @@ struct fsck_report {
     uint64_t ledgers, records, configs, sequences;
 };
 
+/*
+ * What can be derived is made anew from waybills alone: .waybill/seen (which content was taken, by which batch) from
+ * work/, error/ and the archive; entries of batches that never were go.  The caller holds the site's lease.  A batch
+ * whose content is noted already is passed over, so it may be done at any time, again after a kill.
+ */
+struct reindex_report {
+    uint64_t batches, entered, stale;
+};
+int fsck_reindex(const struct batch_site *s, struct reindex_report *out, struct problems *ps);
+
 int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problems *ps);
 
 #endif

@@ -42,6 +42,9 @@ int seen_put(const struct store *s, enum seen_kind kind, const char *key, const 
 /* The batch that has the key; END when there is none. */
 int seen_get(const struct store *s, enum seen_kind kind, const char *key, char batch_out[SEEN_BATCH],
              struct problems *ps);
+/* Removes the entries of batches that `known` does not know; counts them. */
+int seen_sweep(const struct store *s, enum seen_kind kind, bool (*known)(void *owner, const char *batch), void *owner,
+               uint64_t *removed, struct problems *ps);
 /* Takes an entry out if it is this batch's (a batch that was cancelled may come again). */
 int seen_remove(const struct store *s, enum seen_kind kind, const char *key, const char *batch, struct problems *ps);
 

@@ -1,8 +1,11 @@
+#include <stdio.h>
+
 #include "base/json.h"
 #include "cmd/commands.h"
 #include "cmd/places.h"
 #include "drop/lease.h"
 #include "flow/fsck.h"
+#include "flow/site.h"
 
 /* Each problem as one object, then the counts. */
 static void show_json(struct cmd *c, struct buf *out, const struct fsck_report *r)
@@ -38,12 +41,35 @@ static void show(struct cmd *c, struct buf *out, const struct fsck_report *r)
                c->problems->errors ? "FAULTS" : "all good");
 }
 
-static int look(struct cmd *c, const char *dir, struct buf *out)
+/* Only who has the site may do it. */
+static int reindex(struct cmd *c, struct places *p, const char *dir)
+{
+    struct site *site;
+    struct site_env env = { .roots = c->finder.roots };
+    struct reindex_report r;
+    site_load(c->arena, &env, dir, &site, c->problems);
+    problems_init(c->problems, c->arena, c->problems->max);     /* a wrong site.conf is nothing to this */
+    struct lease lease = { .fd = -1, .shared = site->shared, .expire_ms = (int64_t)site->limits.lease };
+    p->spool.durable = p->store.durable = true;
+    int rc = lease_take(&lease, &p->spool, c->problems);
+    if (rc > WARN)
+        return TEMP;
+    rc = fsck_reindex(&p->site, &r, c->problems);
+    lease_give(&lease, &p->spool);
+    if (rc <= WARN && !c->json)
+        fprintf(stderr, "%llu batches looked at, %llu contents entered anew, %llu stale entries removed\n",
+                (unsigned long long)r.batches, (unsigned long long)r.entered, (unsigned long long)r.stale);
+    return rc;
+}
+
+static int look(struct cmd *c, const char *dir, bool anew, struct buf *out)
 {
     struct places places;
     struct fsck_report r = { 0 };
     long pid = 0;
     int rc = places_open(&places, c, dir);
+    if (rc <= WARN && anew)
+        rc = reindex(c, &places, dir);
     if (rc <= WARN)
         rc = lease_holder(&places.spool, &pid, c->problems);
     if (rc <= WARN && pid)
@@ -60,14 +86,14 @@ static int look(struct cmd *c, const char *dir, struct buf *out)
 
 static int run(struct cmd *c, int argc, char **argv)
 {
-    static const struct cmd_option options[] = { { 0 } };
+    static const struct cmd_option options[] = { { 'r', "reindex", NULL }, { 0 } };
     struct cmd_args args;
     struct buf out = { 0 };
     if (cmd_args(c, argc, argv, options, &args))
         return EXIT_USAGE;
     if (args.n > 1)
         return cmd_usage(c, "one site at a time");
-    int rc = look(c, args.n ? args.operand[0] : ".", &out);
+    int rc = look(c, args.n ? args.operand[0] : ".", cmd_arg(&args, 'r') != NULL, &out);
     bool faults = c->problems->errors > 0;
     if (!c->json || rc > WARN)
         cmd_flush(c);
@@ -81,10 +107,11 @@ static int run(struct cmd *c, int argc, char **argv)
 const struct command command_fsck = {
     .verb = "fsck",
     .run = run,
-    .usage = "fsck [--json] [DIR]",
+    .usage = "fsck [--reindex] [--json] [DIR]",
     .summary = "check that everything in a site is as its waybills say",
-    .help = "      --json      one JSON object\n\n"
+    .help = "  -r, --reindex   first make anew what can be derived from waybills: which content was taken before\n"
+            "      --json      one JSON object\n\n"
             "Checks waybills and the chains of their histories, inputs, lines, staged outputs, zips against their\n"
-            "manifests, kept mappings and formats, ledgers and sequences. Nothing is changed; each fault is told with\n"
-            "its file and what to do. Meant for a site at rest. Exit code 1 when a fault was found.\n",
+            "manifests, kept mappings and formats, ledgers and sequences. Nothing is changed without --reindex; each\n"
+            "fault is told with its file and what to do. Meant for a site at rest. Exit code 1 when a fault was found.\n",
 };

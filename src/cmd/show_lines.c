@@ -107,7 +107,7 @@ static struct slice shown_value(const struct value *v, const struct field *f)
     bool lax = (v->form & VALUE_LAX) && v->n;
     if (!value_is(v) && !lax)
         return slice_none();
-    return f->flags & FIELD_SENSITIVE ? SLICE("…") : (struct slice){ v->p, v->n };
+    return f->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : (struct slice){ v->p, v->n };
 }
 
 static struct slice cell(const struct table *t, const struct row *r, size_t column)

@@ -206,10 +206,11 @@ static void disk(struct metrics *m)
 static void all(struct metrics *m)
 {
     struct care *c = m->s->care;
-    counter(m, "waybill_batches_taken_total", "Files taken from inboxes, and batches made.", offsetof(struct care_counts, taken));
+    counter(m, "waybill_batches_taken_total", "Files taken from inboxes, and batches made.",
+            offsetof(struct care_counts, taken));
     counter(m, "waybill_batches_delivered_total", "Batches whose outputs were delivered.",
             offsetof(struct care_counts, delivered));
-    counter(m, "waybill_batches_rejected_total", "Batches that were refused as a whole, or an operation on them.",
+    counter(m, "waybill_batches_rejected_total", "Batches refused as a whole, or an operation on them.",
             offsetof(struct care_counts, rejected));
     counter(m, "waybill_retries_total", "Times that a batch was put off because of a fault of the world.",
             offsetof(struct care_counts, retries));

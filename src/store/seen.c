@@ -1,11 +1,14 @@
 #include "store/seen.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 static const char *const kinds[] = { [SEEN_CONTENT] = "content", [SEEN_REFERENCE] = "reference", [SEEN_KEY] = "key" };
 
@@ -167,4 +170,44 @@ int seen_remove(const struct store *s, enum seen_kind kind, const char *key, con
     if (unlinkat(s->top, path, 0) != 0 && errno != ENOENT)
         return problem_system(ps, path, "cannot remove", errno);
     return sync_folder(s, shard, ps);
+}
+
+/* One shard. */
+static int sweep(const struct store *s, const char *path, bool (*known)(void *owner, const char *batch), void *owner,
+                 uint64_t *removed, struct problems *ps)
+{
+    char entry[PATH * 3], batch[SEEN_BATCH];
+    int fd = openat(s->top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err = 0, rc = OK;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    if (!dir)
+        return errno == ENOENT || errno == ENOTDIR ? OK : problem_system(ps, path, "cannot read the folder", errno);
+    while (rc <= END && (e = file_entry(dir, &err))) {
+        snprintf(entry, sizeof entry, "%s/%.280s", path, e->d_name);
+        rc = e->d_type == DT_LNK || e->d_type == DT_UNKNOWN ? read_entry(s, entry, batch, ps) : END;
+        if (rc != OK || known(owner, batch))
+            continue;
+        if (unlinkat(s->top, entry, 0) == 0)
+            (*removed)++;
+        else if (errno != ENOENT)
+            rc = problem_system(ps, entry, "cannot remove", errno);
+    }
+    closedir(dir);
+    if (rc <= END && err)
+        rc = problem_system(ps, path, "cannot read the folder", err);
+    return rc > END ? rc : sync_folder(s, path, ps);
+}
+
+int seen_sweep(const struct store *s, enum seen_kind kind, bool (*known)(void *owner, const char *batch), void *owner,
+               uint64_t *removed, struct problems *ps)
+{
+    int rc = OK;
+    *removed = 0;
+    for (unsigned shard = 0; shard < 256 && rc == OK; shard++) {
+        char path[PATH];
+        snprintf(path, sizeof path, "seen/%s/%02x", kinds[kind], shard);
+        if (faccessat(s->top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            rc = sweep(s, path, known, owner, removed, ps);
+    }
+    return rc;
 }

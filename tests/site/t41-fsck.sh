@@ -41,7 +41,7 @@ check "its counts" said "$tmp/out" "0 batches at work, 2 in error/, 1 archived; 
 "$prog" fsck --json "$tmp/s" > "$tmp/out" 2> "$tmp/err"
 check "as JSON" is "1 0" "$(json archived < "$tmp/out") $(json errors < "$tmp/out")"
 "$prog" fsck --help > "$tmp/out"
-check "--help" said "$tmp/out" "Nothing is changed"
+check "--help" said "$tmp/out" "Nothing is changed without --reindex"
 "$prog" fsck "$tmp/none" > "$tmp/out" 2>&1
 check "no site: exit code 3" is 3 $?
 
