@@ -62,6 +62,10 @@ void jwrite_value(struct jwrite *w, const struct node *n, const struct field *f,
 {
     struct slice text = { v->p, v->n };
 
+    if (w->exact && v->state != VALUE_PRESENT && !(v->form & VALUE_LAX)) {
+        buf_text(w->out, "null");
+        return;
+    }
     if (f->write_fast != TYPE_FAST_TEXT || v->state != VALUE_PRESENT || v->n > f->fast_max) {
         struct fault fault = { 0 };
         w->value.n = 0;

@@ -53,6 +53,7 @@ struct kit {
     struct reader reader;
     struct buf out;
     int rc;
+    bool exact;                     /* of the writer */
 };
 
 static inline bool kit_format(struct kit *k, const char *format)
@@ -129,7 +130,7 @@ static inline void kit_close(struct kit *k)
 /* The document read and written by one format. */
 static inline struct slice kit_rewrite(struct kit *k, struct sink *sink)
 {
-    struct writer w = { .sink = sink, .format = k->format, .file = k->reader.file };
+    struct writer w = { .sink = sink, .format = k->format, .file = k->reader.file, .exact = k->exact };
     struct node *m;
 
     sink_open_memory(sink, "out.xml");
