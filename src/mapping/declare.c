@@ -38,7 +38,8 @@ struct slice parse_ref(struct parser *p)
     return out.p ? out : (struct slice){ "", 0 };
 }
 
-/* A format of nothing but headers is there for others to include; read by a mapping it would pass over all that comes. */
+/* A format of nothing but headers is there for others to include; read by a mapping it would pass over all that
+   comes. */
 static bool holds_something(struct parser *p, const struct token *t, const struct format *f)
 {
     if (f->nmessages || f->file_group->nfields || f->file_group->ngroups)
