@@ -257,6 +257,43 @@ static void sorts_errors_of_our_files_only(void **state)
     assert_null(ps.last->next);
 }
 
+static void hidden_values_are_shown_nowhere(void **state)
+{
+    (void)state;
+    struct slice names[] = { SLICE("Pin"), SLICE("Iban") };
+    struct hidden h = { names, 2 }, none = { 0 };
+    struct buf out = { 0 };
+    problems_hide(&ps, &none);
+    problems_hide(&ps, &h);
+    problems_hide(&ps, &h);
+    assert_int_equal(ps.nhidden, 1);
+    static const char *const paths[] = { "Pin", "Line[2]/Pin", "Party[\"a/b\"]/Iban[3]", "" };
+    for (size_t i = 0; i < 4; i++)
+        problem_add(&ps, &(struct problem){ .code = "X", .path = slice_of(paths[i]), .value = SLICE("4711"),
+            .source = SLICE("a;4711;b"), .text = SLICE("is wrong"), .place = { .line = 2, .column = 3 } });
+    problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Pin"), .text = SLICE("\"4711\" is none of \"4712\"") });
+    for (const struct problem *p = ps.first; p; p = p->next) {
+        problem_show(&out, p);
+        problem_json(&out, p);
+    }
+    assert_null(memmem(out.p, out.n, "471", 3));
+    assert_non_null(memmem(out.p, out.n, "\"***\" is none of \"***\"", 22));
+    buf_release(&out);
+}
+
+static void other_fields_keep_theirs(void **state)
+{
+    (void)state;
+    struct slice names[] = { SLICE("Pin") };
+    struct hidden h = { names, 1 };
+    problems_hide(&ps, &h);
+    problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Pin/Qty"), .value = SLICE("12x"),
+                                        .source = SLICE("4711;12x"), .text = SLICE("\"12x\" is no number") });
+    assert_true(slice_is(ps.first->value, "12x"));
+    assert_true(slice_is(ps.first->text, "\"12x\" is no number"));
+    assert_int_equal(ps.first->source.n, 0);        /* the line holds the pin */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -266,7 +303,7 @@ int main(void)
         TEST(long_values_are_cut), TEST(offsets_are_located), TEST(beyond_max_only_counts),
             TEST(memory_of_many_is_bounded),
         TEST(system_faults), TEST(json), TEST(suggests), TEST(codes_are_known_once),
-        TEST(sorts_errors_of_our_files_only),
+        TEST(sorts_errors_of_our_files_only), TEST(hidden_values_are_shown_nowhere), TEST(other_fields_keep_theirs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,29 @@ static void of_several_processes_one_wins(void **state)
     assert_int_equal(won, 1);
 }
 
+static void sweeping_takes_dead_attempts_only(void **state)
+{
+    (void)state;
+    char key[SHA256_HEX], other[SEEN_BATCH];
+    uint64_t removed;
+    for (unsigned i = 0; i < 40; i++) {
+        char text[16], batch[16];
+        snprintf(text, sizeof text, "content %u", i);
+        snprintf(batch, sizeof batch, i % 2 ? "alive" : "dead%u", i);
+        seen_key(key, (struct slice[]){ slice_of(text) }, 1);
+        assert_int_equal(put(key, batch, other), OK);
+    }
+    alive[0] = "alive";
+    assert_int_equal(seen_sweep(&store, SEEN_CONTENT, known, NULL, &removed, &problems), OK);
+    assert_int_equal(removed, 20);
+    seen_key(key, (struct slice[]){ SLICE("content 1") }, 1);
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), OK);
+    seen_key(key, (struct slice[]){ SLICE("content 2") }, 1);
+    assert_int_equal(seen_get(&store, SEEN_CONTENT, key, other, &problems), END);
+    assert_int_equal(seen_sweep(&store, SEEN_KEY, known, NULL, &removed, &problems), OK);
+    assert_int_equal(removed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_second_is_told_of_the_first, setup, teardown),
         cmocka_unit_test_setup_teardown(an_entry_of_a_dead_attempt_is_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(of_several_processes_one_wins, setup, teardown),
+        cmocka_unit_test_setup_teardown(sweeping_takes_dead_attempts_only, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
