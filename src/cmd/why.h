@@ -1,5 +1,5 @@
 /*
- * why (private to cmd) - for people: what was looked at for a message, what failed with which values, what was said
+ * why - for people: what was looked at for a message, what failed with which values, what was said (private to cmd)
  *
  *     NET N-9002: done
  *       100232: LOCKED, $old/LockedBy "UPC"

@@ -1,5 +1,5 @@
 /*
- * merge (private to flow) - a document that a mapping updates in memory: a table, or the original of a conversion
+ * merge - a document that a mapping updates in memory: a table, or the original of a conversion (private to flow)
  *
  *     struct merge m;
  *     merge_open(&m, run, format, limits, file);
@@ -35,7 +35,7 @@ int merge_load(struct merge *m, const struct node *document, struct problems *ps
 /* OK, SKIP with the outcome or a problem, STOP, TEMP. */
 int merge_message(struct merge *m, struct node *message, uint64_t number, struct arena *a, struct outcome *o,
                   struct problems *ps);
-/* After a message was mapped, and before anything writes into it: the results that the mapping gives back stand in it. */
+/* After a message was mapped: the results that the mapping gives back stand in it. */
 void message_give_back(struct run *r, struct arena *a);
 /* All documents, into a writer that is open. */
 int merge_write(const struct merge *m, struct writer *w, struct problems *ps);
