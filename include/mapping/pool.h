@@ -13,7 +13,7 @@
  * `require` held and `accept` agreed.  The next message sees its result.  Documents that nothing writes stay as they
  * are, in their order; new ones come behind them.
  *
- * Owner:   the pool copies what it is given; pool_at's nodes live until the next pool_merge or pool_load.
+ * Owner:   the pool packs what it is given; a node of pool_at lives until the next call.
  * Errors:  pool_load: OK, STOP (LIMIT_TABLE).  pool_merge: OK; SKIP (see the outcome); STOP, TEMP.
  * Limits:  `most` documents.  Memory grows with the documents, time per message with the document it goes into and with
  *          those that equal it in the `match` of consolidate, never with the number of documents.
@@ -41,7 +41,7 @@ int pool_load(struct pool *p, const struct node *message, struct problems *ps);
 int pool_merge(struct pool *p, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
                pool_accept *accept, void *owner, struct problems *ps);
 size_t pool_count(const struct pool *p);
-struct node *pool_at(const struct pool *p, size_t i);
+struct node *pool_at(struct pool *p, size_t i);
 /* Since the last pool_load. */
 bool pool_changed(const struct pool *p);
 void pool_release(struct pool *p);

@@ -131,7 +131,7 @@ static int end_table(struct work *w, struct lane *l)
 /* What a mapping has updated: a table only when it changed. */
 static int end_merge(struct work *w, struct lane *l)
 {
-    const struct pool *p = l->merge->pool;
+    struct pool *p = l->merge->pool;
     int rc = OK;
     if (l->give->kind == GIVE_TABLE && !pool_changed(p))
         return OK;

@@ -339,6 +339,8 @@ static bool holds(struct search *x, const struct item *rule)
 static void take_candidate(void *owner, struct node *n)
 {
     struct search *x = owner;
+    if (message_full(x->r, x->read))
+        return;
     frame_old(x->r, x->frame, n, n);
     for (size_t i = 0; i < x->c->nrest; i++)
         if (!eval_true(x->r, x->c->rest[i], x->read))

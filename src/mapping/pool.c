@@ -1,9 +1,10 @@
 /* pool - documents in memory that a mapping updates; each message is judged first, then written into copies. */
 #include "mapping/pool.h"
 
+#include "message/pack.h"
 #include "run.h"
 
-enum { GARBAGE_LEAST = 1 << 20 };   /* replaced documents are not cleared away before there is that much of them */
+enum { GARBAGE_LEAST = 1 << 20 };   /* bytes: replaced documents are not cleared away before there is that much of them */
 
 struct bucket {                     /* documents that a match finds by one key, in their order */
     uint32_t *rows;
@@ -11,10 +12,10 @@ struct bucket {                     /* documents that a match finds by one key, 
 };
 
 struct row {
-    struct node *node;              /* its `position` is its place in the pool, from 1 */
+    const struct group *group;
+    struct slice packed;
     struct slice key;               /* of by_key; n 0 = none */
     struct bucket **found_by;       /* per index */
-    size_t size;
 };
 
 struct match_index {
@@ -24,7 +25,7 @@ struct match_index {
 
 /* What a message changes: nothing of it is kept before all of it is known to be good. */
 struct touched {
-    struct node *original, *copy;   /* original NULL: a new document */
+    struct node *original, *copy;   /* original NULL: a new document; its `position` is its row, from 1 */
     struct slice key;               /* of a new one, by key rows: another instance of the message may mean it */
     struct twin *twins;
     size_t ntwins, cap_twins;
@@ -34,9 +35,9 @@ struct touched {
 
 struct pool {
     struct run *run;
-    struct arena index, nodes;
+    struct arena index, packed, shown;
     struct row *rows;
-    size_t n, cap, live;            /* live: bytes of the nodes that count */
+    size_t n, cap, live;            /* live: packed bytes that count */
     uint64_t most;
     struct map by_key;              /* key → row + 1 */
     struct match_index *indexes;
@@ -102,7 +103,8 @@ struct pool *pool_new(struct run *r, uint64_t most)
     p->run = r;
     p->most = most;
     arena_init(&p->index, 0);
-    arena_init(&p->nodes, 0);
+    arena_init(&p->packed, 0);
+    arena_init(&p->shown, 0);
     map_init(&p->by_key, &p->index);
     edits_init(&p->edits, r->arena);
     for (size_t i = file->nrequires[d]; i < file->nops[d]; i++) {
@@ -118,7 +120,8 @@ struct pool *pool_new(struct run *r, uint64_t most)
 
 void pool_release(struct pool *p)
 {
-    arena_release(&p->nodes);
+    arena_release(&p->packed);
+    arena_release(&p->shown);
     arena_release(&p->index);
 }
 
@@ -127,9 +130,18 @@ size_t pool_count(const struct pool *p)
     return p->n;
 }
 
-struct node *pool_at(const struct pool *p, size_t i)
+/* Its `position` says where it comes from. */
+static struct node *unpack(const struct pool *p, size_t i, struct arena *a)
 {
-    return p->rows[i].node;
+    struct node *n = node_unpack(a, p->rows[i].group, p->rows[i].packed, p->run->file);
+    n->position = (uint32_t)i + 1;
+    return n;
+}
+
+struct node *pool_at(struct pool *p, size_t i)
+{
+    arena_reset(&p->shown);
+    return unpack(p, i, &p->shown);
 }
 
 bool pool_changed(const struct pool *p)
@@ -174,14 +186,14 @@ static void bucket_add(struct arena *a, struct bucket *b, uint32_t row)
     }
 }
 
-static void index_match(struct pool *p, uint32_t at, size_t i)
+static void index_match(struct pool *p, uint32_t at, struct node *n, size_t i)
 {
     struct run *r = p->run;
     struct match_index *x = &p->indexes[i];
     struct row *row = &p->rows[at];
-    if (!same_group(row->node->group, x->scope->side[side_written(r->direction)]))
+    if (!same_group(n->group, x->scope->side[side_written(r->direction)]))
         return;
-    frame_old(r, &r->frames[x->scope->depth], row->node, row->node);
+    frame_old(r, &r->frames[x->scope->depth], n, n);
     struct slice key = match_key(r, x->scope, true, r->a);
     struct bucket *b = map_get(&x->map, key);
     if (!b) {
@@ -196,11 +208,11 @@ static void index_match(struct pool *p, uint32_t at, size_t i)
     row->found_by[i] = b;
 }
 
-static void index_row(struct pool *p, uint32_t at, struct slice key)
+static void index_row(struct pool *p, uint32_t at, struct node *n, struct slice key)
 {
     struct row *row = &p->rows[at];
     for (size_t i = 0; i < p->nindexes; i++)
-        index_match(p, at, i);
+        index_match(p, at, n, i);
     if (slice_equal(row->key, key))
         return;
     if (row->key.n && map_get(&p->by_key, row->key) == (void *)(uintptr_t)(at + 1))
@@ -210,37 +222,40 @@ static void index_row(struct pool *p, uint32_t at, struct slice key)
         map_put(&p->by_key, row->key, (void *)(uintptr_t)(at + 1));
 }
 
-static void row_store(struct pool *p, uint32_t at, const struct node *n, struct slice key)
+static struct slice keep_packed(struct arena *a, struct slice packed)
+{
+    char *p = arena_alloc(a, packed.n);
+    memcpy(p, packed.p, packed.n);
+    return (struct slice){ p, packed.n };
+}
+
+static void row_store(struct pool *p, uint32_t at, struct node *n, struct slice key)
 {
     struct row *row = &p->rows[at];
-    size_t before = p->nodes.used;
-    p->live -= row->size;
-    row->node = node_copy(&p->nodes, n, p->run->file);
-    row->node->position = at + 1;
-    row->size = p->nodes.used - before;
-    p->live += row->size;
-    index_row(p, at, key);
+    struct buf packed = { 0 };
+    node_pack(&packed, n);
+    p->live -= row->packed.n;
+    row->group = n->group;
+    row->packed = keep_packed(&p->packed, buf_slice(&packed));
+    p->live += row->packed.n;
+    buf_release(&packed);
+    index_row(p, at, n, key);
 }
 
 /* What replaced documents have left behind is cleared away when it is more than the documents themselves. */
 static void clear_garbage(struct pool *p)
 {
-    if (p->nodes.used < 2 * p->live + GARBAGE_LEAST)
+    if (p->packed.used < 2 * p->live + 16 * p->n + GARBAGE_LEAST)
         return;
     struct arena fresh;
     arena_init(&fresh, 0);
-    for (size_t i = 0; i < p->n; i++) {
-        p->rows[i].node = node_copy(&fresh, p->rows[i].node, p->run->file);
-        p->rows[i].node->position = (uint32_t)i + 1;
-    }
-    arena_release(&p->nodes);
-    p->nodes = fresh;
-    p->live = fresh.used;
     for (size_t i = 0; i < p->n; i++)
-        p->rows[i].size = p->n ? p->live / p->n : 0;
+        p->rows[i].packed = keep_packed(&fresh, p->rows[i].packed);
+    arena_release(&p->packed);
+    p->packed = fresh;
 }
 
-static int row_add(struct pool *p, const struct node *n, struct slice key, struct problems *ps)
+static int row_add(struct pool *p, struct node *n, struct slice key, struct problems *ps)
 {
     if (p->n >= UINT32_MAX - 1 || (p->most && p->n >= p->most)) {
         problem_addf(ps, PROBLEM_ERROR, "LIMIT_TABLE", (struct place){ .offset = PLACE_NO_OFFSET },
@@ -259,13 +274,14 @@ int pool_load(struct pool *p, const struct node *message, struct problems *ps)
     struct arena *before = p->run->a;
     arena_init(&own, 0);
     p->run->a = &own;
-    struct slice key = document_key(p, (struct node *)(uintptr_t)message, &own);
+    struct node *n = (struct node *)(uintptr_t)message;
+    struct slice key = document_key(p, n, &own);
     uint32_t at = key.n ? (uint32_t)(uintptr_t)map_get(&p->by_key, key) : 0;
     int rc = OK;
     if (at)                         /* of documents with equal keys the last one counts */
-        row_store(p, at - 1, message, key);
+        row_store(p, at - 1, n, key);
     else
-        rc = row_add(p, message, key, ps);
+        rc = row_add(p, n, key, ps);
     p->run->a = before;
     arena_release(&own);
     return rc;
@@ -286,7 +302,7 @@ static void each_row(void *owner, struct slice key, void (*take)(void *to, struc
             continue;
         const struct bucket *b = map_get(&s->pool->indexes[i].map, key);
         for (size_t k = 0; b && k < b->n; k++)
-            take(to, s->pool->rows[b->rows[k]].node);
+            take(to, unpack(s->pool, b->rows[k], s->pool->run->a));
     }
 }
 
@@ -300,8 +316,10 @@ static struct node *document_for(struct merging *m, struct node *read, struct sl
     if (searches(r, s))
         return r->judge_only ? consolidate_choose(r, s, each_row, &search) : decision_next(r, s, read);
     *key = grouped(r->a, s->side[side_written(r->direction)], instance_key(r, s, side_read(r->direction), read));
+    if (!r->judge_only)
+        return decision_next(r, s, read);
     uint32_t at = key->n ? (uint32_t)(uintptr_t)map_get(&m->pool->by_key, *key) : 0;
-    return at ? m->pool->rows[at - 1].node : NULL;
+    return at ? unpack(m->pool, at - 1, r->a) : NULL;
 }
 
 static void pair_twins(struct run *r, struct touched *t, struct node *original, struct node *copy)
@@ -335,7 +353,7 @@ static struct touched *touched_add(struct pool *p, struct node *original, struct
 static struct touched *touched_find(const struct pool *p, const struct node *original, struct slice key)
 {
     struct touched *t = p->touched;
-    while (t && !(original ? t->original == original : !t->original && key.n && slice_equal(t->key, key)))
+    while (t && !(original ? t->original && t->original->position == original->position : !t->original && key.n && slice_equal(t->key, key)))
         t = t->next;
     return t;
 }

@@ -245,7 +245,7 @@ static void keep_result(struct run *r, struct node *made)
 }
 
 /* Groups within groups may make far more of a message than it was. */
-static bool message_full(struct run *r, const struct node *n)
+bool message_full(struct run *r, const struct node *n)
 {
     if (!arena_full(r->a))
         return false;

@@ -286,6 +286,8 @@ void run_op_value(struct run *r, const struct op *op, struct node *here);
 /* The value that a path gives when it did not fit its type, else NULL; and how a row carries it on. */
 const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here);
 void copy_lax(struct run *r, const struct op *op, const struct value *v);
+/* Says so when what is made of the message is more than one may hold. */
+bool message_full(struct run *r, const struct node *n);
 /* What the judging of all pairs comes to: OK or SKIP. */
 int run_verdict(struct run *r);
 bool run_dead(const struct run *r);
