@@ -16,6 +16,7 @@ struct telling {
     struct places places;
     struct row *first, **last;
     uint64_t archived;
+    bool aside;                     /* what lies in error/ is looked at */
 };
 
 static bool has_errors(struct telling *t, const struct waybill *w)
@@ -35,6 +36,8 @@ static int add_row(void *owner, const char *id)
     if (batch_find(&t->places.site, t->cmd->arena, id, &r->w, t->cmd->problems) != OK)
         return OK;                                  /* just now archived, or damaged: the problem says so */
     r->open = batch_is_open(r->w);
+    if (r->open && t->aside)                        /* its refused messages lie in error/; it is listed already */
+        return OK;
     if (r->open)
         r->errors = has_errors(t, r->w);
     *t->last = r;
@@ -191,6 +194,7 @@ static int gather(struct telling *t, long *pid)
 {
     struct problems *ps = t->cmd->problems;
     int rc = batch_each(&t->places.site, false, add_row, t, ps);
+    t->aside = true;
     if (rc <= WARN)
         rc = batch_each(&t->places.site, true, add_row, t, ps);
     if (rc <= WARN)

@@ -291,6 +291,7 @@ void show_said_json(struct buf *out, const struct said *d)
         json_text(out, "outcome", slice_of(outcome_names[e->kind]));
         json_text(out, "code", e->code);
         json_text(out, "text", e->text);
+        json_number(out, "message", (int64_t)e->message);
         json_text(out, "key", e->key);
         json_text(out, "line", e->line);
         json_text(out, "field", e->field);
@@ -322,6 +323,8 @@ void show_said(struct buf *out, const struct said *d, bool all)
         put_part(out, "", e->time, "  ");
         put_part(out, "", e->operation, "  ");
         put_part(out, "", e->key, "");
+        if (!e->key.n)
+            buf_printf(out, "message %llu", (unsigned long long)e->message);
         put_part(out, ", line ", e->line, "");
         put_part(out, ", ", e->field, "");
         put_part(out, " = \"", e->value, "\"");

@@ -148,7 +148,7 @@ static void add_problems(struct said *d, const struct line_read *l)
     for (size_t i = 0; i < l->nproblems; i++) {
         const struct problem *p = &l->problems[i];
         add_entry(d, &(struct said_entry){
-            .kind = kinds[p->severity], .key = l->key, .code = slice_of(p->code), .text = p->text, .field = p->path,
+            .kind = kinds[p->severity], .message = l->message, .key = l->key, .code = slice_of(p->code), .text = p->text, .field = p->path,
             .value = p->value, .operation = l->operation, .time = l->time });
     }
 }
@@ -157,7 +157,7 @@ static void add_findings(struct said *d, const struct line_read *l)
 {
     for (const struct finding *f = l->findings; f; f = f->next)
         add_entry(d, &(struct said_entry){
-            .kind = f->kind, .key = f->key, .line = f->line, .code = f->code, .text = f->text, .field = f->field,
+            .kind = f->kind, .message = l->message, .key = f->key, .line = f->line, .code = f->code, .text = f->text, .field = f->field,
             .value = f->value, .operation = f->operation, .time = f->time });
 }
 

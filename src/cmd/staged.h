@@ -29,6 +29,7 @@ struct staged {
 /* One judgement of an operation; of a message without any, how it came out. */
 struct said_entry {
     enum outcome_kind kind;
+    uint64_t message;               /* its number in that run; 0 = none */
     struct slice key, line, code, text, field, value, operation, time;
     bool open;                      /* the last run of its operation that took the message said it */
     struct said_entry *next;

@@ -1,0 +1,220 @@
+#!/bin/sh
+# t42-commands.sh PROGRAM - commands that act on batches: what they check, who carries them out, what they print and return
+. "$(dirname "$0")/lib.sh"
+
+small_site site << 'END'
+sequence numbers
+flow sync {
+    on yes
+    batch stage track Row {
+        state staged
+        state sent when Sent
+    }
+    operation create {
+        manual
+        take inbox "inbox/rows" ready name
+        give batch new map create
+    }
+    operation send {
+        manual
+        take batch
+        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
+        done {
+            batch-time() => Row/Sent
+        }
+    }
+}
+flow other {
+    on yes
+    operation send {
+        manual
+        take inbox "inbox/other" ready name
+        give outbox "outbox/other" name "{batch}.csv" map copy
+    }
+    operation import {
+        manual
+        take inbox "inbox/other" ready name
+        give outbox "outbox/other" name "{batch}.csv" map copy
+    }
+}
+flow idle {
+    operation rest {
+        take inbox "inbox/idle" ready name
+        give outbox "outbox/idle" name "{batch}.csv" map copy
+    }
+}
+END
+cat > site/mappings/stage.format << 'END'
+syntax json lines
+encoding utf-8
+
+message Row key Id {
+    Id   text required
+    Qty  decimal "Quantity"
+    Note text sensitive
+    From datetime
+    Sent datetime
+}
+END
+cat > site/mappings/create.map << 'END'
+mapping rows => stage
+
+param since datetime required "Changed since"
+param note text
+param most decimal = 100
+
+Row => Row {
+    key Id => Id
+    Qty    => Qty
+    $note  => Note
+    $since => From
+    require Qty <= $most else TOO_MANY "row {Id} asks for {Qty}"
+}
+END
+cat > site/mappings/send.map << 'END'
+mapping stage => rows
+
+Row => Row {
+    require not(Sent) else skip SENT
+    require Qty > 0   else NO_QUANTITY "row {Id}: nothing to send"
+    Id  => Id
+    Qty => Qty
+}
+END
+do_it() {                               # VERB OPTION...: the code is $code
+    "$prog" "$@" --dir site -q > out 2> err < /dev/null
+    code=$?
+}
+refused() {                             # NAME CODE TEXT... -- VERB OPTION...: and nothing was written
+    what=$1 want=$2 texts=''
+    shift 2
+    while [ "$1" != -- ]; do texts="$texts
+$1"; shift; done
+    shift
+    do_it "$@"
+    check "$what: exit code" is "$want" "$code"
+    echo "$texts" | while IFS= read -r t; do [ -z "$t" ] || said err "$t" || exit 1; done
+    result $? "$what: what is wrong"
+    check "$what: nothing is asked" is '' "$(ls site/.waybill/requests site/.waybill/work 2> /dev/null | grep -v :)"
+}
+
+check "the site is right" "$prog" check site > /dev/null
+
+# All is checked before anything is written.
+refused "no value" 2 'Changed since' 'MAP_PARAM_MISSING' '--set since' -- create
+refused "an empty value" 2 PARAM_BAD 'needs a value' -- create --set since=
+refused "no time at all" 2 PARAM_BAD '"yesterday"' datetime -- create --since yesterday
+refused "a day that does not exist" 2 PARAM_BAD -- create --since 2024-02-30
+refused "no number" 2 PARAM_BAD most -- create --since 2024-01-01 --set most=many
+refused "an unknown param" 2 PARAM_UNKNOWN 'did you mean `most`' -- create --since 2024-01-01 --set mots=3
+refused "a setting without =" 2 PARAM_BAD -- create --since 2024-01-01 --set most
+refused "--since where no param is a time" 2 PARAM_UNKNOWN -- do other import --since 2024-01-01
+refused "an unknown flow" 3 SITE_NO_FLOW 'did you mean `sync`' -- do sycn send
+refused "an unknown operation" 3 SITE_NO_OPERATION 'did you mean `send`' -- do sync sedn
+refused "an operation of two flows" 3 SITE_NO_FLOW 'sync, other' -- send
+refused "one of none" 3 SITE_NO_OPERATION -- commit
+refused "a flow that is off" 3 SITE_SWITCHED_OFF -- do idle rest
+refused "an unknown batch" 3 BATCH_NONE -- send sync --batch 20240101-000000-1-1
+refused "a path in its place" 3 BATCH_NONE -- hold ../../etc
+refused "no batch" 2 'which batch' -- cancel
+refused "a batch where files are taken" 2 'inbox' -- create --since 2024-01-01 --batch 20240101-000000-1-1
+refused "a wrong --wait" 2 '--wait' -- send sync --wait soon
+refused "wrong --workers" 2 '--workers' -- send sync --workers none
+for verb in create send receive commit update amend retry hold release cancel resend do; do
+    check "$verb --help" sh -c '"$1" "$2" --help | grep -q -e --dir' - "$prog" "$verb"
+done
+
+# A batch is made.
+do_it create --since 2024-01-01
+check "nothing to do is told" is "0 there was nothing to do" "$code $(cat out)"
+printf 'Id;Qty\n1;5\n2;0\n3;7\n4;900\n' > site/inbox/rows/a.csv
+do_it create --since '2024-01-01 10:30' --set note=hush --json
+b=$(json batches.0.batch < out)
+check "create: a message was refused" is "1 done 4 1" "$code $(json outcome < out) $(json messages < out) $(json refused < out)"
+check "create: the time is written out" is 2024-01-01T10:30:00 "$("$prog" show --dir site "$b" | sed -n 's/^param *since = //p')"
+check "no request is left" is '' "$(ls site/.waybill/requests)"
+check "it is open" is 1 "$("$prog" status site | grep -c "$b.* staged, with errors$")"
+check "status --json" is "staged true true 3" "$("$prog" status --json site > out; for m in state with_errors open states.0.lines; do json batches.0.$m < out; done | tr '\n' ' ' | sed 's/ $//')"
+
+# show
+"$prog" show --dir site "$b" > out
+check "show: a table with titles" said out 'Row  State   Quantity  Note' '1    staged  5         …'
+check "show: what is sensitive is not shown" is 1 "$(grep -c hush out)"      # the param
+check "show: what is open" said out 'create  message 4, Qty = "900": reject: row 4 asks for 900 [TOO_MANY]'
+"$prog" show --json --dir site "$b" > out
+check "show --json" is "staged $b 3 7 staged TOO_MANY true" "$(for m in state waybill.batch messages.# messages.2.fields.Qty messages.0.lines.0.state said.0.code said.0.open; do json $m < out; done | tr '\n' ' ' | sed 's/ $//')"
+check "show --json: what is sensitive is not shown" not_said out '"Note":"hush'
+check "show --why" sh -c '"$1" show --why --dir site "$2" | grep -q "message 4  create: rejected"' - "$prog" "$b"
+
+# By hand.
+refused_by() { do_it "$@"; [ "$code" = 1 ] && said err "$want"; }
+do_it hold "$b"
+check "hold" is "0 batch $b: held" "$code $(cat out)"
+check "a held batch" said "$(do_it status; "$prog" status site > out; echo out)" 'staged, with errors, held'
+want='it is held'
+check "no operation takes it" refused_by send sync --batch "$b"
+do_it release "$b"
+check "release" is "0 batch $b: released" "$code $(cat out)"
+want=BATCH_BUSY
+check "release twice" refused_by release "$b"
+want=SELECT_UNKNOWN
+check "a message that is not there" refused_by send sync --batch "$b" --message 9
+do_it send sync --batch "$b" --message 3
+check "one message alone" is "0 1" "$code $(cat site/outbox/rows/*_1.csv | grep -c '^3;7')"
+do_it send sync
+check "the rest: one refused" is 1 "$code"
+check "and told" said err NO_QUANTITY
+check "the file has the other" is "Id;Qty 1;5" "$(tr -d '\r' < "$(one site/outbox/rows '*_2.csv')" | tr '\n' ' ' | sed 's/ $//')"
+for bad in 'Qtty=5 AMEND_PATH' 'Qty AMEND_PATH' 'Qty=many PARAM_BAD' 'Line[1]/Qty=5 AMEND_PATH'; do
+    do_it amend "$b" --message 2 "${bad% *}"
+    check "amend ${bad% *}: 2, ${bad#* }" sh -c '[ "$1" = 2 ] && grep -q "$2" err' - "$code" "${bad#* }"
+done
+do_it amend "$b" 'Qty=5'
+check "amend: which message" is 2 "$code"
+do_it amend "$b" --message 2 'Qty=5'
+check "amend" is "0 done" "$code $(sed -n 's/.*: //p' out)"
+check "amend: who and when" sh -c '"$1" show --dir site "$2" | grep -q "amended *2 Qty = 5"' - "$prog" "$b"
+do_it send sync --json
+check "and it is sent: the batch ends" is "0 3 1" "$code $(json messages < out) $("$prog" status --json site | json archived)"
+do_it send sync --batch "$b"
+check "an archived batch is not open" sh -c '[ "$1" = 3 ] && grep -q BATCH_NOT_OPEN err' - "$code"
+check "show: an archived batch line by line" sh -c '"$1" show --dir site "$2" | grep -q "^2    sent"' - "$prog" "$b"
+
+# cancel, retry
+printf 'Id;Qty\n11;5\n' > site/inbox/rows/c.csv
+do_it create --since 2024-01-01 --json
+c=$(json batches.0.batch < out)
+do_it cancel "$c"
+check "cancel" is "0 batch $c: cancelled" "$code $(cat out)"
+check "a cancelled batch is archived" is "archived 2" "$("$prog" show --json --dir site "$c" > out; json waybill.place < out) $("$prog" status --json site | json archived)"
+printf 'Id;Qty\n"12;5\n' > site/inbox/rows/d.csv
+do_it create --since 2024-01-01 --json
+d=$(json batches.0.batch < out)
+check "a broken file" is "1 refused" "$code $(json batches.0.became < out)"
+do_it retry "$d" --json
+check "retry makes a batch of its own" is "created" "$(json batches.0.became < out)"
+check "what was set aside stays" is 3 "$(ls site/error | grep -c .)"
+want=BATCH
+check "retry of one that goes well" refused_by retry "$b"
+
+# Beside a watcher.
+watch site -q
+printf 'Id;Qty\n\033[31mred;5\n22;0\n' > site/inbox/rows/e.csv
+do_it create --since 2024-01-01 --json
+e=$(json batches.0.batch < out)
+check "the watcher does it" is "0 2" "$code $(json messages < out)"
+do_it send sync --batch "$e"
+check "and tells what was refused" sh -c '[ "$1" = 1 ] && grep -q "NO_QUANTITY" err' - "$code"
+check "nothing from the data reaches the terminal" sh -c '! grep -q "$(printf "\033")" out err' -
+"$prog" show --dir site "$e" > out
+check "show: neither" sh -c '! grep -q "$(printf "\033")" out && grep -q "red  " out' -
+kill -STOP "$watcher"
+start=$(date +%s)
+do_it hold "$e" --wait 1
+check "a watcher that sleeps: told in time" sh -c '[ "$1" = 5 ] && [ "$2" -lt 9 ] && grep -q REQUEST_WAITS err' - "$code" $(($(date +%s) - start))
+kill -CONT "$watcher"
+held() { "$prog" status site | grep -q "$e.*held"; }
+check "it is done all the same" wait_for 10 held
+stop
+check "fsck finds nothing" "$prog" fsck site > fsck.out
+finish
