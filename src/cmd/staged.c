@@ -148,8 +148,8 @@ static void add_problems(struct said *d, const struct line_read *l)
     for (size_t i = 0; i < l->nproblems; i++) {
         const struct problem *p = &l->problems[i];
         add_entry(d, &(struct said_entry){
-            .kind = kinds[p->severity], .message = l->message, .key = l->key, .code = slice_of(p->code), .text = p->text, .field = p->path,
-            .value = p->value, .operation = l->operation, .time = l->time });
+            .kind = kinds[p->severity], .message = l->message, .key = l->key, .code = slice_of(p->code),
+            .text = p->text, .field = p->path, .value = p->value, .operation = l->operation, .time = l->time });
     }
 }
 
@@ -157,8 +157,8 @@ static void add_findings(struct said *d, const struct line_read *l)
 {
     for (const struct finding *f = l->findings; f; f = f->next)
         add_entry(d, &(struct said_entry){
-            .kind = f->kind, .message = l->message, .key = f->key, .line = f->line, .code = f->code, .text = f->text, .field = f->field,
-            .value = f->value, .operation = f->operation, .time = f->time });
+            .kind = f->kind, .message = l->message, .key = f->key, .line = f->line, .code = f->code, .text = f->text,
+            .field = f->field, .value = f->value, .operation = f->operation, .time = f->time });
 }
 
 static void judge(struct said *d, const struct line_read *l, struct said_entry *first, size_t count)

@@ -123,7 +123,7 @@ static int check_outputs(struct fsck *f, int dir, const struct waybill *w, const
     for (const struct waybill_output *o = w->outputs; o && rc != TEMP; o = o->next) {
         snprintf(name, sizeof name, "out.%u", o->n);
         rc = compare(f, dir, name, o->sha256, &there, &same);
-        if (there && w->place == PLACE_DELIVERED)
+        if (there && w->place == PLACE_DELIVERED && o->published.n)
             fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch is delivered, but an output is still staged",
                      "look whether the receiver has it, then remove the staged one");
         else if (there && !same && w->place == PLACE_WRITTEN)
@@ -147,6 +147,9 @@ static int check_work(struct fsck *f, int dir, const struct waybill *w, const ch
         fsck_say(f, PROBLEM_ERROR, "FSCK_INPUT", path,
                  there ? "the input is not what its waybill says" : "the input is missing",
                  "bring the file `in` back from a backup, or ask the sender for it");
+    if (w->stage.p && !waybill_file_named(w, w->stage))
+        fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the waybill does not list its own staged document",
+                 "please report it");
     if (rc != TEMP)
         rc = check_outputs(f, dir, w, path);
     return rc == TEMP ? rc : check_files(f, dir, w, path);
