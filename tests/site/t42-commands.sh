@@ -138,7 +138,7 @@ check "status --json" is "staged true true 3" "$("$prog" status --json site > ou
 
 # show
 "$prog" show --dir site "$b" > out
-check "show: a table with titles" said out 'Row  State   Quantity  Note' '1    staged  5         …'
+check "show: a table with titles" said out 'Row  State   Quantity  Note' '1    staged  5         '
 check "show: what is sensitive is not shown" is 1 "$(grep -c hush out)"      # the param
 check "show: what is open" said out 'create  message 4, Qty = "900": reject: row 4 asks for 900 [TOO_MANY]'
 "$prog" show --json --dir site "$b" > out
