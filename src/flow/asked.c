@@ -64,7 +64,8 @@ static int answer(struct supervisor *s, struct asked *k)
 {
     struct request_answer *a = &k->answer;
     if (!a->outcome.n)
-        a->outcome = !a->made ? SLICE("nothing") : a->delivered || !a->rejected ? SLICE("done") : SLICE("refused");
+        a->outcome = !a->made ? SLICE("nothing") : k->waits ? SLICE("waits")
+            : a->delivered || !a->rejected ? SLICE("done") : SLICE("refused");
     int rc = request_answer(&s->spool, a, s->ps);
     if (rc <= WARN)
         forget(s, k);
@@ -148,6 +149,7 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
     a->batches++;
     a->delivered += strcmp(what, "done") == 0;
     a->rejected += strcmp(what, "refused") == 0;
+    k->waits = k->waits || strcmp(what, "waits") == 0;
     a->messages += w->messages;
     a->refused += waybill_total_of(w->totals, "rejected");
     a->waiting += waybill_total_of(w->totals, "waiting");
@@ -342,18 +344,6 @@ static bool waits(const struct trip *t)
     return (t->state == TRIP_QUEUED || t->state == TRIP_WRITTEN) && !t->helper;
 }
 
-/* A batch that is cancelled while it is open goes to the archive by the way of all others. */
-static int archive_soon(struct supervisor *s, struct trip *t, const struct operation *op)
-{
-    t->state = TRIP_WRITTEN;
-    t->delivered = true;
-    t->waved = false;
-    t->due = 0;
-    open_note(s, t->b->w);
-    if (!t->op)
-        trip_add(s, t, op);
-    return OK;
-}
 
 static int cancel(struct supervisor *s, struct trip *t, struct slice by)
 {
@@ -362,8 +352,12 @@ static int cancel(struct supervisor *s, struct trip *t, struct slice by)
     int rc = batch_cancel(t->b, by, s->ps);
     if (rc > WARN || rc == SKIP)
         return rc;
-    if (t->b->w->place != PLACE_ERROR && f)
-        return archive_soon(s, t, &s->by_hand[f->index].amend);
+    if (t->b->w->place != PLACE_ERROR && f) {
+        if (!t->op)
+            trip_add(s, t, &s->by_hand[f->index].amend);
+        step_archive_soon(s, t);
+        return OK;
+    }
     s->report->rejected++;
     notice(s, "cancelled", t);
     trip_free(s, t);
@@ -594,6 +588,23 @@ void asked_again(struct supervisor *s)
 {
     for (struct asked *k = s->asked; k; k = k->next)
         k->op = NULL;
+}
+
+/* Nobody is there to do it later: what stands in its way is told. */
+int asked_give_up(struct supervisor *s)
+{
+    int rc = OK;
+    while (s->asked && rc <= WARN) {
+        struct asked *k = s->asked;
+        const struct flow *f = flow_of(s, k);
+        const struct trip *t = f ? s->flows[f->index].first : trip_of(s, k->batch);
+        struct slice text = SLICE("it cannot be done now");
+        if (t)
+            text = arena_printf(&k->arena, "batch %s waits for another attempt (%.*s): `waybill retry` or `cancel` it first",
+                                t->b->id, SLICE_ARG(t->b->w->retry.cause));
+        rc = refuse(s, k, "BATCH_BUSY", text);
+    }
+    return rc;
 }
 
 bool asked_any(const struct supervisor *s, const struct flow *f)

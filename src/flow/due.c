@@ -28,7 +28,8 @@ static int take_on(struct supervisor *s, struct trip *t, const struct operation 
     t->state = TRIP_QUEUED;
     trip_add(s, t, op);
     s->report->batches++;
-    notice(s, "begun", t);
+    if (!t->quiet)
+        notice(s, "begun", t);
     return OK;
 }
 
@@ -428,11 +429,25 @@ static bool runs(const struct flow *f)
     return flow_stages(f) && f->on && !f->off;
 }
 
+/* Its life is over without an operation of its own: an answer was the last thing, or the site changed. */
+static int start_end(struct supervisor *s, const struct flow *f, struct open *o)
+{
+    struct trip *t = trip_new(s);
+    int rc = batch_open(&s->places, &t->arena, o->id, &t->b, s->ps);
+    o->ends = false;
+    if (rc == OK)
+        rc = batch_end(t->b, "ended", slice_none(), s->ps);
+    rc = take_on(s, t, &s->by_hand[f->index].amend, rc);
+    if (rc == OK)
+        step_archive_soon(s, t);
+    return rc == END ? OK : rc;
+}
+
 /* The oldest batch that has something to do. */
 struct open *due_of(const struct supervisor *s, const struct flow *f)
 {
     struct open *o = runs(f) ? s->opens[f->index].first : NULL;
-    while (o && (o->held || !(o->noted || o->due) || trip_of(s, o->id)))
+    while (o && (o->held || !(o->noted || o->due || o->ends) || trip_of(s, o->id)))
         o = o->next;
     return o;
 }
@@ -525,7 +540,7 @@ int due_start(struct supervisor *s, int64_t now, int64_t *wait)
         const struct flow *f = s->site->flows[i];
         struct open *o = sched_busy(s, f) ? NULL : due_of(s, f);
         if (o)
-            rc = o->noted ? start_noted(s, f, o) : start_quiet(s, f, o);
+            rc = o->noted ? start_noted(s, f, o) : o->ends ? start_end(s, f, o) : start_quiet(s, f, o);
     }
     notice_problems(s, s->ps);
     return rc;

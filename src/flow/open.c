@@ -94,6 +94,7 @@ void open_note(struct supervisor *s, const struct waybill *w)
     snprintf(o->stage, sizeof o->stage, "%.*s", SLICE_ARG(w->stage));
     o->held = slice_is(w->waits, "person");
     o->noted = w->due != NULL;
+    o->ends = slice_is(w->waits, "open") && open_ends(s, f, w);
     o->waiting = waiting_of(f, w);
 }
 

@@ -91,6 +91,7 @@ struct open {
     char stage[64];                 /* file of its current staged document */
     bool held;
     bool noted;                     /* its waybill says what is due */
+    bool ends;                      /* nothing is to come any more */
     uint64_t waiting;               /* operations (bits by index) that left messages waiting */
     uint64_t due;                   /* … that are to run: `every`, or a table changed */
     struct open *next;
@@ -123,6 +124,7 @@ struct asked {
     struct request_answer answer;
     struct waybill_param *left;     /* REQUEST_RUN: batches that are still to begin */
     size_t trips;                   /* under way for it */
+    bool waits;                     /* something of it is to be tried again later */
     bool listed;                    /* what is meant is known: `left`, or the inbox is being looked at */
     bool begun;                     /* nothing more will begin */
     struct asked *next;
@@ -309,6 +311,8 @@ void asked_again(struct supervisor *s);
 int asked_fd(const struct supervisor *s);
 void asked_heard(struct supervisor *s);
 bool asked_ready(const struct supervisor *s);
+/* The end of a process that works for requests alone. */
+int asked_give_up(struct supervisor *s);
 /* Reads new ones, begins what can begin, answers what is over. */
 int asked_turn(struct supervisor *s, int64_t now, int64_t *wait);
 /* Something of a request happened to a trip. */
@@ -363,6 +367,7 @@ int step_archive(struct supervisor *s, struct trip *t);
 /* The batch into the ledger (not commit: the caller ends it with ledger_commit), and what follows once it is there. */
 int step_enter(struct supervisor *s, struct trip *t, bool commit);
 int step_entered(struct supervisor *s, struct trip *t);
+void step_archive_soon(struct supervisor *s, struct trip *t);
 /* The last of it, with the status of the zip: the trip is gone, or tried again later. */
 int step_archived(struct supervisor *s, struct trip *t, int status);
 /* Batch time of the newest batch that the operation delivered; n 0 = none. */

@@ -416,7 +416,7 @@ static int loop(struct supervisor *s)
         if (rc > WARN || (s->ending && (pool_busy(s) == 0 || now - s->ending_since > END_MS)))
             return rc;
         if (finished(s, now) && !look_again(s, &last))
-            return OK;
+            return s->o->asked ? asked_give_up(s) : OK;
         start_work(s, now);
         bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site &&
                                           (intake_hungry(s) || more_to_do(s, now)));

@@ -25,16 +25,8 @@ masters() {                             # LOCATIONS
     drop "$in/divisions.csv" "$site/inbox/divisions" "divisions-$1"
     drop "$in/$1" "$site/inbox/locations"
     drop "$in/items.csv" "$site/inbox/items" "items-$1"
-    if [ "$how" = commands ]; then
-        "$prog" run -q "$site" 2> run.log
-    else
-        watch "$site" -q && wait_for 20 no_files "$site/inbox/items" "$site/inbox/locations" "$site/inbox/divisions" \
-            && wait_for 20 is 0 "$(ls "$site/.waybill/work" | grep -vc "${batch:-none}")"
-        case $how in watcher) end_watcher TERM ;; killed) end_watcher KILL ;; esac
-        "$prog" run -q "$site" 2> run.log
-    fi
+    "$prog" run -q "$site" 2> run.log
 }
-no_files() { [ -z "$(find "$@" -type f)" ]; }
 
 # The view of the batch now, and what is in a folder, under names without the batch: then the folder is empty again.
 view() {                                # WANT
