@@ -180,6 +180,11 @@ do_it send sync --batch "$b"
 check "an archived batch is not open" sh -c '[ "$1" = 3 ] && grep -q BATCH_NOT_OPEN err' - "$code"
 check "show: an archived batch line by line" sh -c '"$1" show --dir site "$2" | grep -q "^2    sent"' - "$prog" "$b"
 
+"$prog" where --dir site "$b" > out
+check "where: the zip, the outputs, the refused messages" said out "_$b.zip" "outbox/rows/${b}_1.csv  (lies there)" "error/$b"
+rm "site/outbox/rows/${b}_1.csv"
+check "where: an output that was taken" sh -c '"$1" where --json --dir site "$2" | grep -q "_1.csv\",\"note\":\"was taken"' - "$prog" "$b"
+
 # cancel, retry
 printf 'Id;Qty\n11;5\n' > site/inbox/rows/c.csv
 do_it create --since 2024-01-01 --json
