@@ -126,8 +126,13 @@ struct stamp {
 
 enum take_kind { TAKE_INBOX, TAKE_BATCH, TAKE_TABLE };
 
+struct name_part;                   /* flow/name.h */
+
 struct site_companion {
     struct slice name, pattern;     /* name n 0: files named by a field, for attachment() */
+    struct token token;             /* of the pattern */
+    struct name_part *parts;        /* of a give: the name of the output */
+    size_t nparts;
 };
 
 struct take {
@@ -146,8 +151,6 @@ struct take {
 };
 
 enum give_kind { GIVE_OUTBOX, GIVE_BATCH, GIVE_TABLE };
-
-struct name_part;                   /* flow/name.h */
 
 struct give {
     enum give_kind kind;

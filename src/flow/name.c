@@ -37,45 +37,50 @@ static struct slice suggest_word(struct site_loading *l, struct slice expr)
     return problem_suggest(l->arena, expr, list, sizeof words / sizeof *words);
 }
 
-static int field_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
+/* A text with {words} that is compiled. */
+struct naming {
+    struct site_loading *l;
+    const struct give *give;
+    const struct token *token;
+    struct name_part **parts;
+    size_t *n, cap;
+    bool unique;
+};
+
+static int field_part(struct naming *x, struct slice expr, struct name_part *out)
 {
+    struct site_loading *l = x->l;
+    const struct give *g = x->give;
     const struct group *m = g->operation->message;      /* not known where the mapping is wrong */
     struct slice near = suggest_word(l, expr);
     out->kind = NAME_FIELD;
     out->text = expr;
     if (m ? !resolve(l->arena, m, expr, out) : near.n > 0) {
-        struct token at = site_token(l, &g->name_token, expr);
+        struct token at = site_token(l, x->token, expr);
         return site_problem(l, &at, "SITE_NAME", near.n ? arena_cstr(l->arena, near)
                             : "{batch} {file} {time} {date} {operation} {n} or a field of the message",
                             "nothing is called {%.*s} here", SLICE_ARG(expr));
     }
-    struct token at = site_token(l, &g->name_token, (struct slice){ expr.p - 1, expr.n + 2 });
+    struct token at = site_token(l, x->token, (struct slice){ expr.p - 1, expr.n + 2 });
     if (!g->each)
         return site_problem(l, &at, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
                             "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
     return OK;
 }
 
-static int one_part(struct site_loading *l, struct give *g, struct slice expr, struct name_part *out)
+static int one_part(struct naming *x, struct slice expr, struct name_part *out)
 {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (slice_is(expr, words[i].word)) {
             out->kind = words[i].kind;
             return OK;
         }
-    return field_part(l, g, expr, out);
+    return field_part(x, expr, out);
 }
 
-static void add_part(struct site_loading *l, struct give *g, const struct name_part *part, size_t *cap)
+static int compile(struct naming *x, struct slice text)
 {
-    ARENA_PUSH(l->arena, g->name_parts, g->nname_parts, *cap) = *part;
-}
-
-int name_compile(struct site_loading *l, struct give *g)
-{
-    const char *p = g->name.p, *end = p + g->name.n;
-    size_t cap = 0;
-    bool unique = false;
+    const char *p = text.p, *end = p + text.n;
     int rc = OK;
     while (p < end && rc == OK) {
         struct name_part part = { .kind = NAME_TEXT };
@@ -86,16 +91,29 @@ int name_compile(struct site_loading *l, struct give *g)
         } else {
             const char *close = memchr(open, '}', (size_t)(end - open));
             if (!close)
-                return site_problem(l, &g->name_token, "SITE_NAME", "`{batch}`", "a `{` without its `}`");
-            rc = one_part(l, g, slice_trim(slice_range(open + 1, close)), &part);
+                return site_problem(x->l, x->token, "SITE_NAME", "`{batch}`", "a `{` without its `}`");
+            rc = one_part(x, slice_trim(slice_range(open + 1, close)), &part);
             p = close + 1;
         }
-        unique = unique || part.kind == NAME_BATCH || part.kind == NAME_TIME || part.kind == NAME_FIELD
+        x->unique = x->unique || part.kind == NAME_BATCH || part.kind == NAME_TIME || part.kind == NAME_FIELD
             || part.kind == NAME_FILE;
-        add_part(l, g, &part, &cap);
+        ARENA_PUSH(x->l->arena, *x->parts, *x->n, x->cap) = part;
     }
-    if (rc == OK && !unique && !g->operation->manual)
-        site_warning(l, &g->name_token, "SITE_NAME_SAME", "put {batch} in it", "every file of this outbox wants the same name");
+    if (rc == OK && !x->unique && !x->give->operation->manual)
+        site_warning(x->l, x->token, "SITE_NAME_SAME", "put {batch} in it",
+                     "every file of this outbox wants the same name");
+    return rc;
+}
+
+int name_compile(struct site_loading *l, struct give *g)
+{
+    struct naming x = { l, g, &g->name_token, &g->name_parts, &g->nname_parts, 0, false };
+    int rc = compile(&x, g->name);
+    for (size_t i = 0; i < g->ncompanions && rc == OK; i++) {
+        struct site_companion *c = &g->companions[i];
+        struct naming of = { l, g, &c->token, &c->parts, &c->nparts, 0, false };
+        rc = compile(&of, c->pattern);
+    }
     return rc;
 }
 

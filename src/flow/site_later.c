@@ -17,8 +17,6 @@ static void later_take(struct site_loading *l, struct flow *f, const struct take
 
 static void later_give(struct site_loading *l, struct flow *f, const struct give *g)
 {
-    if (g->ncompanions)
-        later(l, f, &g->token, "`companion`");
     if (g->answers)
         later(l, f, &g->token, "`answer`");
     if (g->original)

@@ -55,6 +55,7 @@ static int parse_companion(struct cursor *c, struct site_companion **list, size_
     int rc = OK;
     if (cursor_token(c)->kind == TOKEN_NAME)
         rc = word_name(c, &one.name, "a name");
+    one.token = *cursor_token(c);
     if (rc == OK)
         rc = word_string(c, &one.pattern, "the file of the companion");
     if (rc == OK)

@@ -3,19 +3,18 @@
 #include "flow/name.h"
 #include "flow/work.h"
 
-/* The name that an output wants; the supervisor cleans it and makes it unique within the batch. */
-static int wanted_name(struct work *w, struct lane *l, const struct node *message, struct slice *out)
+int output_name(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
+                const struct node *message, struct slice *out)
 {
     struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name,
-                             .time = w->batch_time,
-                             .n = l->output ? l->output->number + 1 : 1 };
-    if (w->job->before)
-        v.n += w->job->before[l->give->index];
+                             .time = w->batch_time, .n = l->files + 1 };
     struct buf name = { 0 };
-    int rc = name_render(l->give->name_parts, l->give->nname_parts, &v, message, &name);
+    if (w->job->before)
+        v.n += w->job->before[l->give->index] / (1 + l->give->ncompanions);
+    int rc = name_render(parts, n, &v, message, &name);
     if (rc != OK)
         problem_addf(&w->now, PROBLEM_ERROR, "NAME_EMPTY", (struct place){ .offset = PLACE_NO_OFFSET },
-                     "a field in the name of the output has no value: %.*s", SLICE_ARG(l->give->name));
+                     "a field in the name of the output has no value: %.*s", SLICE_ARG(shown));
     *out = arena_copy(w->arena, buf_slice(&name));
     buf_release(&name);
     return rc;
@@ -29,23 +28,26 @@ static int open_writer(struct work *w, struct lane *l)
     l->sink.hash = &l->hash;
     l->sink.max = limits->output_times * w->job->size + limits->output_base;
     l->writer = (struct writer){ .sink = &l->sink, .format = l->give->to, .limits = limits,
-                                 .file = l->run ? run_file(l->run) : w->reader.file };
+                                 .file = l->run ? run_file(l->run) : w->reader.file,
+                                 .companions = l->companions, .ncompanions = l->give->ncompanions };
     return writer_open(&l->writer, &l->arena, &w->now);
 }
 
 static int open_output(struct work *w, struct lane *l, const struct node *message)
 {
-    bool table = l->give->kind == GIVE_TABLE;
-    struct output *o = work_output(w, table ? OUTPUT_TABLE : OUTPUT_FILE, l->give);
-    int rc = table ? OK : wanted_name(w, l, message, &o->name);
+    const struct give *g = l->give;
+    bool table = g->kind == GIVE_TABLE;
+    struct output *o = work_output(w, table ? OUTPUT_TABLE : OUTPUT_FILE, g);
+    int rc = table ? OK : output_name(w, l, g->name_parts, g->nname_parts, g->name, message, &o->name);
     if (rc != OK)
         return rc;
-    o->number = l->output ? l->output->number + 1 : 1;
+    o->number = ++l->outputs;
     rc = w->port->open(w->port->owner, o, &l->fd, &w->now);
     if (rc > WARN)
         return rc;
     l->output = o;
-    return open_writer(w, l);
+    rc = beside_open(w, l, message);
+    return rc <= WARN ? open_writer(w, l) : rc;
 }
 
 static int close_output(struct work *w, struct lane *l)
@@ -59,6 +61,10 @@ static int close_output(struct work *w, struct lane *l)
     sink_release(&l->sink);
     close(l->fd);
     l->fd = -1;
+    if (closed > rc)
+        rc = closed;
+    closed = beside_close(w, l);
+    l->files++;
     if (closed > rc)
         rc = closed;
     return rc <= WARN ? w->port->closed(w->port->owner, o, &w->now) : rc;
@@ -107,6 +113,7 @@ int lane_write(struct work *w, struct lane *l, struct node *target, const struct
         return end > rc ? end : rc;
     }
     sink_turn(&l->sink);
+    beside_turn(l);
     return rc;
 }
 
@@ -171,6 +178,7 @@ int lane_end(struct work *w, struct lane *l)
 
 void lane_abandon(struct lane *l)
 {
+    beside_drop(l);
     if (l->fd < 0)
         return;
     writer_drop(&l->writer);

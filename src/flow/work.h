@@ -48,6 +48,15 @@ struct stage {
     bool changed;
 };
 
+/* A file that a give writes beside its own: `companion lines "lines_{batch}.csv"`. */
+struct beside {
+    const struct site_companion *companion;
+    struct sink sink;
+    struct sha256 hash;
+    int fd;                         /* -1: nothing is open */
+    struct output *output;
+};
+
 /* One give of the job. */
 struct lane {
     const struct give *give;
@@ -58,6 +67,9 @@ struct lane {
     struct sha256 hash;
     int fd;                         /* -1: nothing is open */
     struct output *output;
+    uint32_t outputs, files;        /* so far: all, and without those beside */
+    struct beside *beside;          /* one per companion of the give, while an output is open */
+    struct companion_file *companions;
     struct node **targets;          /* what the mapping gave for the message at hand */
     size_t ntargets, targets_cap;
     struct rows *rows;              /* of a table that is replaced, or whose rows are merged field by field */
@@ -238,6 +250,14 @@ int step_check(struct work *w, const struct node *message, struct outcome *outco
 int lane_write(struct work *w, struct lane *l, struct node *target, const struct node *message);
 int lane_end(struct work *w, struct lane *l);
 void lane_abandon(struct lane *l);
+/* step_beside.c: the companions of a give's output. */
+int beside_open(struct work *w, struct lane *l, const struct node *message);
+int beside_close(struct work *w, struct lane *l);
+void beside_turn(struct lane *l);
+void beside_drop(struct lane *l);
+/* The name of an output; the supervisor cleans it and makes it unique within the batch. */
+int output_name(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
+                const struct node *message, struct slice *out);
 struct output *work_output(struct work *w, enum output_kind kind, const struct give *g);
 /* step_note.c: the line, the ledger record and the counts of a message. */
 int step_note(struct work *w, const struct node *message, const struct outcome *outcome);

@@ -165,6 +165,7 @@ static void faults_are_told(void **state)
           "SITE_DONE", 14, "take batch" },
         { TRACK "    operation x {\n        manual\n        take table kep\n        give outbox \"o\" name \"{batch}\" map send\n    }\n}\n", "SITE_NO_TABLE", 13, "kept" },
         { TRACK "    operation x {\n        manual\n        take table open\n        give outbox \"o\" name \"{batch}\" map send\n    }\n}\n", "SITE_TABLE", 13, "file" },
+        { TRACK SEND "        give outbox \"p\" name \"{batch}\" map send companion lines \"l_{batch}\"\n    }\n}\n", "SITE_COMPANION", 15, "group" },
         { TRACK "    operation x {\n        manual\n        take batch newest\n        give outbox \"o\" name \"{batch}\" map send\n    }\n}\n", "SITE_TAKE", 13, "leave" },
     };
     (void)state;

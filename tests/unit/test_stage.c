@@ -24,8 +24,15 @@ static const char log_format[] =
 static const char item_format[] =
     "syntax csv delimiter \";\" header yes\nencoding utf-8\nmessage Item key Id {\n    Id text required\n    Stock decimal\n    Printed datetime\n}\n";
 
+static const char pair_format[] =
+    "syntax csv delimiter \";\" header yes\nencoding utf-8\nmessage Order key No {\n    No text required\n    Text text\n"
+    "    group Line 0..* file lines join No {\n        N text\n        Qty decimal lax\n    }\n}\n";
+
 static void put_maps(void)
 {
+    kit_put("pair.format", pair_format);
+    kit_put("pair.map", "mapping batch => pair \"Pair\"\nOrder => Order {\n    key No => No\n    Text => Text\n"
+            "    Line => Line {\n        N => N\n        Qty => Qty\n    }\n}\n");
     kit_put("stage.map", "mapping orders => batch \"Stage\"\nconcat(\"B\", next(\"n\")) => /Batch\nOrder => Order {\n"
             "    require not(No = \"skip\") else skip LEFT_OUT\n"
             "    key No => No\n    Text => Text\n    Price => Price\n    Day => Day\n    Flag => Flag\n"
@@ -66,6 +73,8 @@ static const char site_conf[] =
     "    operation look {\n        manual\n        take batch\n        give outbox \"o\" name \"l_{batch}_{n}.csv\" map latest report\n"
     "        give outbox \"o\" name \"m_{batch}_{n}.csv\" map log report\n    }\n"
     "    operation fix {\n        manual\n        take batch\n        give batch map fix\n    }\n"
+    "    operation pair {\n        manual\n        take batch\n"
+    "        give outbox \"o\" name \"{batch}_{n}.csv\" map pair companion lines \"{batch}_lines_{n}.csv\"\n    }\n"
     "    operation print {\n        manual\n        take table items\n        give outbox \"o\" name \"p_{batch}.csv\" map print empty skip\n"
     "        done {\n            batch-time() => Item/Printed\n        }\n    }\n"
     "}\n";
@@ -335,6 +344,22 @@ static void an_interval_says_nothing_twice(void **state)
     assert_int_equal(kit.noutputs, 0);
 }
 
+static void a_give_has_companions(void **state)
+{
+    (void)state;
+    create("b1", orders);
+    kit_batch("pair", "b1", T2);
+    expect(kit_output(OUTPUT_FILE, 0), "No;Text\nA;one\nB;\nC;\" b \"\n");
+    size_t i = 1;
+    assert_int_equal(kit.outputs[i].kind, OUTPUT_FILE);
+    assert_int_equal(kit.outputs[i].number, 2);
+    assert_true(slice_is(kit.outputs[i].name, "b1_lines_1.csv"));
+    expect(arena_cstr(&kit.arena, kit_contents(kit.paths[i])), "No;N;Qty\nA;1;2\nA;2;x\nB;1;0.50\n");
+    kit_batch("pair", "b1", T3);
+    assert_true(slice_is(kit.outputs[0].name, "b1_2.csv"));
+    assert_true(slice_is(kit.outputs[1].name, "b1_lines_2.csv"));
+}
+
 static void a_damaged_document_stops_the_operation(void **state)
 {
     (void)state;
@@ -413,7 +438,7 @@ int main(void)
         TEST(no_batch_is_open), TEST(a_refused_answer_is_set_aside), TEST(an_answer_names_each_message_once),
         TEST(what_was_applied_is_not_applied_again), TEST(what_is_taken_is_stamped), TEST(a_param_of_the_run_wins),
         TEST(only_what_is_selected), TEST(a_batch_updates_itself), TEST(reports_know_what_was_said_last),
-        TEST(an_interval_says_nothing_twice), TEST(a_damaged_document_stops_the_operation),
+        TEST(an_interval_says_nothing_twice), TEST(a_give_has_companions), TEST(a_damaged_document_stops_the_operation),
         TEST(a_table_is_taken_and_stamped), TEST(corrections_by_hand), TEST(wrong_corrections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
