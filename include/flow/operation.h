@@ -49,6 +49,7 @@ struct amend {
 /*
  * One document through one operation.  Which job it is follows from the operation:
  *
+ *     unpack                           a dropped archive: OUTPUT_MEMBER for each file in it
  *     namends > 0                      edits by hand: the input is the staged document of the batch
  *     take inbox, no `give batch`      a file is converted
  *     take inbox, `give batch new`     a file is staged: OUTPUT_STAGE of its own batch
@@ -76,6 +77,7 @@ struct job {
     uint32_t *before;               /* by give: the outputs of earlier runs, {n} goes on from there; NULL = none */
     struct amend *amends;
     size_t namends;
+    bool unpack;                    /* the input is an archive: OUTPUT_MEMBER for each file in it, nothing else */
 };
 
 enum output_kind {
@@ -85,6 +87,7 @@ enum output_kind {
     OUTPUT_LINES,                   /* detail per message, JSON lines */
     OUTPUT_LEDGER,                  /* one line per finished message: what the ledger takes over when delivered */
     OUTPUT_STAGE,                   /* the whole new staged document of the batch `target` */
+    OUTPUT_MEMBER,                  /* a file of a dropped archive */
     OUTPUT_LOG,                     /* what this job said about messages of the batch `target`: a lines file for it */
 };
 
@@ -96,7 +99,7 @@ struct skip_count {
 struct output {
     enum output_kind kind;
     const struct give *give;        /* NULL unless FILE or TABLE */
-    struct slice name;              /* final name in the outbox */
+    struct slice name;              /* final name in the outbox; MEMBER: the name that it has in the archive */
     uint32_t number;                /* of the give's outputs, from 1; STAGE and LOG: by target, 0 = its own batch */
     uint64_t bytes, messages;
     char sha256[SHA256_HEX];

@@ -142,6 +142,7 @@ struct take {
     struct slice table_name;
     struct site_table *table;       /* TAKE_TABLE */
     bool ready_given, ready_name, ready_complete, newest;
+    bool unpack;                    /* a dropped archive is opened, and each member is a batch of its own */
     int64_t stable;                 /* -1 = no such term */
     struct slice done, manifest;    /* n 0 = no such term */
     struct site_companion *companions;

@@ -156,7 +156,7 @@ static bool content_fits(struct intake *in, const struct drop *d)
     if (fd < 0)
         return true;                                /* the claim will tell */
     bool fits = !t->type.n || sniff_type(fd, in->op->format, t->type);
-    if (fits && end)
+    if (fits && end && !unpack_wanted(in->op, fd))
         fits = sniff_complete(fd, d->size, in->op->format) || age_ms(d) > INCOMPLETE_MS;
     close(fd);
     return fits;

@@ -222,6 +222,8 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
     w.format = w.op->format;
     memset(out, 0, sizeof *out);
     problems_init(&out->problems, a, 0);
+    if (job->unpack)
+        return job_unpack(job, port, out);
     arena_init(&w.message, w.site->limits.message);
     w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
     w.lines.kind = OUTPUT_LINES;

@@ -116,6 +116,7 @@ int pool_start(struct supervisor *s, struct trip *t)
     }
     int fd = job.fd;
     job_of(s, t, &job);
+    job.unpack = unpack_wanted(t->op, fd);
     wire_job(&packet, &job);
     int err = wire_send_job(h->socket, &packet, fd);
     close(fd);
@@ -212,6 +213,9 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     case OUTPUT_STAGE:
     case OUTPUT_LOG:
         return open_staged(s, t, f, o);
+    case OUTPUT_MEMBER:
+        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "member.%u", o->number));
+        return open_plain(t, f, ps);
     case OUTPUT_REJECTED:
         return open_rejects(t, f, o->name, ps);
     case OUTPUT_LINES:
@@ -266,7 +270,8 @@ static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
 
 static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
 {
-    static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines" };
+    static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines",
+                                         [OUTPUT_MEMBER] = "member" };
     int rc = OK;
     if (s->o->durable && !t->waved && fsync(f->fd) != 0)
         rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
@@ -277,6 +282,8 @@ static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
         return rc;
     struct waybill_file *file = f->target.n ? batch_staged(t->b, slice_of(f->name), f->target)
                                             : waybill_file(t->b->w, kinds[o->kind], f->name);
+    if (o->kind == OUTPUT_MEMBER)
+        file->name = arena_copy(t->b->w->arena, o->name);
     file->size = o->bytes;
     file->count = o->messages;
     memcpy(file->sha256, o->sha256, SHA256_HEX);

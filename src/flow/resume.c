@@ -39,6 +39,10 @@ static bool to_do(const struct waybill *w)
 
 static int take_up(struct supervisor *s, const struct recovery *r)
 {
+    if (trips_in_hand(s) >= LATER_MAX) {
+        later_add(s, r->batch);
+        return OK;
+    }
     struct trip *t = trip_new(s);
     int rc = batch_open(&s->places, &t->arena, r->batch, &t->b, s->ps);
     const struct operation *op = rc == OK ? operation_of(s, t->b->w) : NULL;

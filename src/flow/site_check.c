@@ -56,6 +56,9 @@ static void check_every(struct site_loading *l, const struct operation *op)
     if (op->every && op->every < 1000)
         site_problem(l, &op->token, "SITE_EVERY", "at least 1s", "operation %.*s would run without a pause",
                      SLICE_ARG(op->name));
+    if (op->take.unpack && op->take.type.n)
+        site_problem(l, &op->take.token, "SITE_UNPACK", "give archives an inbox of their own",
+                     "`unpack` and `type` do not go together: the type of an archive's members is not known before");
     if (op->take.kind == TAKE_INBOX && op->take.stable > 24LL * 3600 * 1000)
         site_warning(l, &op->take.token, "SITE_STABLE", "5s or 10s are usual", "a file must be stable for more than a day");
 }

@@ -3,7 +3,7 @@
 #include "base/file.h"
 
 static const char *const take_sources[] = { "inbox", "batch", "table", NULL };
-static const char *const take_words[] = { "ready", "companion", "type", "from", "newest", NULL };
+static const char *const take_words[] = { "ready", "companion", "type", "from", "newest", "unpack", NULL };
 static const char *const ready_words[] = { "name", "stable", "done", "manifest", "complete", NULL };
 static const char *const give_targets[] = { "outbox", "batch", "table", NULL };
 static const char *const give_words[] = {
@@ -75,6 +75,10 @@ static int parse_take_word(struct cursor *c, struct take *t)
         return word_name(c, &t->from, "the name of a partner");
     if (cursor_take(c, "newest")) {
         t->newest = true;
+        return OK;
+    }
+    if (t->kind == TAKE_INBOX && cursor_take(c, "unpack")) {
+        t->unpack = true;
         return OK;
     }
     return word_unknown(c, take_words);

@@ -158,6 +158,8 @@ int step_archive(struct supervisor *s, struct trip *t)
     int rc = ended ? OK : step_enter(s, t, true);
     if (rc <= WARN && !ended)
         rc = step_entered(s, t);
+    if (rc <= WARN)
+        rc = step_unpack(s, t);
     if (rc <= WARN && !ended && (flow_stages(t->op->flow) || due_follows(t->op))) {
         rc = step_rest(s, t);
         if (rc != OK)

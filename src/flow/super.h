@@ -29,6 +29,7 @@
 #include "store/ledger.h"
 
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
+#define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
@@ -98,6 +99,12 @@ struct open {
 };
 
 #define OPERATIONS_MAX 64           /* of a flow that stages: those beyond are not run by `every` or a table */
+
+/* A batch in work/ that is taken up when there is room. */
+struct later {
+    char id[BATCH_ID_SIZE];
+    struct later *next;
+};
 
 struct opens {
     struct open *first, *last;
@@ -200,6 +207,8 @@ struct supervisor {
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
+    struct later *later, *later_last;
+    struct arena later_arena;
     int signals;                    /* signalfd */
     bool waited;                    /* stood by before the site was ours */
     bool ending;
@@ -242,6 +251,14 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
 void wave_written(struct supervisor *s, int64_t now);
 /* Publishes, enters into the ledger and archives what is written. */
 void wave_deliver(struct supervisor *s, int64_t now);
+
+/* step_unpack.c: whether the input is an archive to be opened; the members of one become batches. */
+bool unpack_wanted(const struct operation *op, int fd);
+bool unpack_pending(const struct waybill *w);
+int step_unpack(struct supervisor *s, struct trip *t);
+/* Batches in work/ that wait for room: each open one costs a descriptor. */
+void later_add(struct supervisor *s, const char *id);
+int later_take(struct supervisor *s);
 
 /* trip.c */
 struct trip *trip_new(struct supervisor *s);

@@ -277,6 +277,8 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
             if (t->due > now && t->due - now < wait)
                 wait = t->due - now;
+    if (s->later && trips_in_hand(s) < LATER_MAX)
+        wait = 0;
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)
@@ -330,7 +332,7 @@ static bool more_to_do(const struct supervisor *s, int64_t now)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || more_to_do(s, now))
+    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || s->later || more_to_do(s, now))
         return false;
     return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
@@ -397,6 +399,8 @@ static int turn(struct supervisor *s, int64_t *wait)
         rc = s->o->watch ? OK : TEMP;
         *wait = *wait > 5000 ? 5000 : *wait;
     }
+    if (rc <= WARN && !s->next_site && !s->ending)
+        rc = later_take(s);
     start_work(s, now);
     wave_deliver(s, now);
     deliver_work(s);
@@ -461,6 +465,7 @@ static void hand_over(struct supervisor *s, struct problems *ps)
     for (const struct problem *p = s->said.first; p; p = p->next)
         problem_add(ps, p);
     arena_release(&s->said_arena);
+    arena_release(&s->later_arena);
 }
 
 int supervisor_run(struct site *site, const struct supervisor_options *o, struct supervisor_report *out,
@@ -470,6 +475,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
                             .claims_due = INT64_MAX,
                             .lease.fd = -1 };
     memset(out, 0, sizeof *out);
+    arena_init(&s.later_arena, 0);
     arena_init(&s.said_arena, 0);
     problems_init(&s.said, &s.said_arena, 200);
     s.ps = &s.said;

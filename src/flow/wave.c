@@ -22,7 +22,7 @@ static int wave_sync(struct supervisor *s)
 bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d)
 {
     return s->o->durable && d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && !op->numbers &&
-           !op->fills_table && !op->reads_itself && !flow_stages(op->flow) && !due_follows(op);
+           !op->fills_table && !op->reads_itself && !op->take.unpack && !flow_stages(op->flow) && !due_follows(op);
 }
 
 struct wave {

@@ -158,6 +158,7 @@ static void wire_staging(struct buf *b, const struct job *j)
         wire_text(b, j->amends[i].path);
         wire_text(b, j->amends[i].value);
     }
+    wire_number(b, j->unpack);
 }
 
 void wire_job(struct buf *b, const struct job *j)
@@ -299,6 +300,7 @@ static void get_staging(struct wire *w, struct job *j)
         j->amends[i].path = wire_get_text(w);
         j->amends[i].value = wire_get_text(w);
     }
+    j->unpack = wire_get_number(w) != 0;
 }
 
 int wire_get_job(struct wire *w, const struct site *site, struct job *j)
@@ -343,6 +345,8 @@ static bool output_fits(const struct output *o, const struct operation *op)
     case OUTPUT_STAGE:
     case OUTPUT_LOG:
         return o->target.n > 0;
+    case OUTPUT_MEMBER:
+        return op->take.unpack;
     case OUTPUT_REJECTED:
     case OUTPUT_LINES:
     case OUTPUT_LEDGER:

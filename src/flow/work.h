@@ -276,6 +276,9 @@ int note_record(struct work *w, uint64_t number, const struct outcome *o, const 
 /* step_set_aside.c: refused messages in their own syntax. */
 int step_set_aside(struct work *w);
 
+/* job_unpack.c: an archive's members, in place of a document's messages. */
+int job_unpack(const struct job *job, const struct port *port, struct result *out);
+
 /* groups.c: problems of the same code and path are one, with a count. */
 void groups_fold(struct work *w);
 void groups_hide(struct work *w);

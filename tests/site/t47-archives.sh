@@ -1,0 +1,96 @@
+#!/bin/sh
+# t47-archives - a dropped zip, tar, gz, xz or zst: each member is a batch of its own; hostile ones are refused whole
+. "$(dirname "$0")/lib.sh"
+
+small_site site << END
+limit unpack-members 50
+flow one {
+    on yes
+    operation convert {
+        take inbox  "inbox/one" ready name unpack
+        give outbox "outbox/one" name "{file}" map copy
+    }
+}
+END
+mkdir -p site/inbox/one members
+rows 1 3 > members/a.csv
+rows 4 9 > members/b.csv
+printf 'Id;Qty\nx;12x\ny;2\n' > members/c.csv
+cat > pack.py << 'END'
+import gzip, io, lzma, sys, tarfile, zipfile
+names = ["a.csv", "b.csv", "c.csv"]
+def data(n): return open("members/" + n, "rb").read()
+with zipfile.ZipFile("three.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    for n in names: z.writestr("orders/" + n, data(n))
+for kind, mode in (("tar", "w"), ("tar.gz", "w:gz"), ("tar.xz", "w:xz")):
+    with tarfile.open("t." + kind, mode) as t:
+        i = tarfile.TarInfo(kind + ".csv"); i.size = len(data("a.csv")) + len(kind) + 3
+        t.addfile(i, io.BytesIO(data("a.csv") + kind.encode() + b";7\n"))
+open("lone.csv.gz", "wb").write(gzip.compress(data("b.csv") + b"gz;1\n"))
+with zipfile.ZipFile("climb.zip", "w") as z: z.writestr("../../../evil.csv", "x"); z.writestr("good.csv", data("a.csv"))
+with tarfile.open("link.tar", "w") as t:
+    i = tarfile.TarInfo("l.csv"); i.type = tarfile.SYMTYPE; i.linkname = "/etc/passwd"; t.addfile(i)
+open("bomb.gz", "wb").write(gzip.compress(b"0" * (300 << 20), 9))
+open("nested.gz", "wb").write(gzip.compress(gzip.compress(b"Id;Qty\n")))
+open("cut.zip", "wb").write(open("three.zip", "rb").read()[:200])
+with zipfile.ZipFile("many.zip", "w") as z:
+    for i in range(60): z.writestr("m%d.csv" % i, "Id;Qty\n%d;1\n" % i)
+END
+python3 pack.py || exit 2
+parent_of() { "$prog" show --json --dir site "$1" 2> /dev/null | json parent; }
+id_of() { basename "$(find site/archive -name '*.waybill.json' -exec grep -l "\"name\": *\"$1\"" {} + | head -n 1)" .waybill.json; }
+
+cp three.zip site/inbox/one/
+run site
+check "a zip: exit code 1, one row of a member is refused" is 1 $code
+check "each member is converted" is "a.csv b.csv c.csv" "$(ls site/outbox/one | tr '\n' ' ' | sed 's/ $//')"
+check "whole" same members/b.csv site/outbox/one/b.csv
+check "the archive and its members are archived" is 4 "$(archived site)"
+zip=$(id_of three.zip)
+check "a member knows the archive that it came in" is "$zip" "$(parent_of "$(id_of a.csv)")"
+check "the archive names its members" is 3 "$(find site/archive -name "$zip.waybill.json" -exec cat {} + | json members | grep -o '\.csv' | grep -c .)"
+check "the refused row lies in error/" has site/error 1
+run site
+cp three.zip again.zip && cp again.zip site/inbox/one/
+run site
+check "the same archive again: refused as a duplicate" said run.log DUP_CONTENT
+
+rm -rf site/outbox/one/* site/error/*
+for f in t.tar t.tar.gz t.tar.xz lone.csv.gz; do cp $f site/inbox/one/; done
+run site
+check "tar, tar.gz, tar.xz and a lone gz" is "lone.csv tar.csv tar.gz.csv tar.xz.csv" "$(ls site/outbox/one | tr '\n' ' ' | sed 's/ $//')"
+
+rm -rf site/outbox/one/* site/error/*
+refused() {                             # FILE CODE
+    cp "$1" site/inbox/one/
+    run site
+    said run.log "$2" && is "" "$(ls site/outbox/one)"
+}
+check "a name that climbs: nothing of it is used" refused climb.zip UNPACK_NAME
+check "no file outside" test ! -e evil.csv
+check "a link" refused link.tar UNPACK_KIND
+check "a bomb" refused bomb.gz LIMIT_UNPACK
+check "compressed twice" refused nested.gz UNPACK_NESTED
+check "cut off" refused cut.zip UNPACK_DAMAGED
+check "more members than allowed" refused many.zip LIMIT_UNPACK
+check "all of them lie in error/" is 6 "$(in_error site)"
+check "the site is in order" "$prog" fsck site
+
+# Killed at any moment: each member once.
+strike() {                              # OPTION...: one run of a fresh site
+    rm -rf k && small_site k < /dev/null && sed -n '/^flow/,$p' site/site.conf >> k/site.conf && mkdir -p k/inbox/one
+    cp three.zip k/inbox/one/
+    "$tools/ce" "$@" -o ce.out "$prog" run -q -w 1 k > /dev/null 2>&1
+}
+points=$(strike -m count; tail -n 1 ce.out | cut -d' ' -f2)
+tried=0
+bad=0
+for n in $(seq 1 17 "${points:-0}"); do
+    strike -m before -n "$n"
+    "$prog" run -q k > /dev/null 2>&1
+    tried=$((tried + 1))
+    got="$(ls k/outbox/one 2> /dev/null | tr '\n' ' ')$(archived k)"
+    [ "$got" = "a.csv b.csv c.csv 4" ] || { bad=$((bad + 1)); echo "# point $n: $got"; }
+done
+check "killed at $tried of $points points: every member once" is "0 yes" "$bad $([ "$tried" -gt 5 ] && echo yes)"
+finish
