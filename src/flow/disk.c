@@ -66,12 +66,19 @@ static void lay_ballast(struct supervisor *s, const struct statvfs *v)
     close(fd);
 }
 
+/* Another disk, or a quota: nothing that stopping to take files would mend. */
+static bool elsewhere(const struct supervisor *s, const struct statvfs *v)
+{
+    uint64_t reserve = room_reserve(&s->site->limits, v);
+    return room_free(v) > (reserve > ROOM_MORE ? reserve : ROOM_MORE) && room_inodes(&s->site->limits, v);
+}
+
 void care_full(struct supervisor *s)
 {
-    if (!s->care)
-        return;                                     /* at the very end */
-    struct care_disk *d = &s->care->disk;
     struct statvfs v;
+    if (!s->care || fstatvfs(s->spool.top, &v) != 0 || elsewhere(s, &v))
+        return;
+    struct care_disk *d = &s->care->disk;
     if (d->ballast && unlinkat(s->spool.top, BALLAST_NAME, 0) == 0) {
         struct log l = log_begin(LOG_LEVEL_WARNING, "ballast");
         log_text(&l, "text", SLICE("the disk is full: .waybill/reserve is given up"));

@@ -4,7 +4,7 @@
 
 disk=$tmp/disk
 mounted=''
-unmount() { [ -z "$mounted" ] || umount "$disk" 2> /dev/null || umount -l "$disk"; }
+unmount() { umount "$disk/site/metrics" 2> /dev/null; [ -z "$mounted" ] || umount "$disk" 2> /dev/null || umount -l "$disk"; }
 trap 'for p in $started; do kill -KILL "$p" 2> /dev/null; done; unmount; clean' EXIT
 mkdir "$disk"
 mount -t tmpfs -o size=24m,nr_inodes=4000,mode=700 none "$disk" 2> /dev/null && mounted=yes
@@ -80,6 +80,19 @@ wait_for 10 eval '[ "$(archived "$disk/site")" = 3 ]'
 stop
 "$prog" fsck "$disk/site" > fsck.out 2>&1
 check "fsck: all good" is 0 $?
+
+# Another disk that is full holds nothing up.
+mkdir "$disk/site/metrics" && mount -t tmpfs -o size=4k none "$disk/site/metrics" && echo x > "$disk/site/metrics/x"
+flows 'metrics "metrics/waybill.prom"'
+rows 1 7 > "$disk/site/inbox/rows/other.csv"
+watch "$disk/site"
+check "another disk is full: the files go on" wait_for 10 test -f "$disk/site/outbox/rows/other.csv"
+stop
+rows 1 8 > "$disk/site/inbox/rows/other2.csv"
+run "$disk/site"
+check "which is told" said run.log SYS_FULL
+check "and these as well" test -f "$disk/site/outbox/rows/other2.csv"
+umount "$disk/site/metrics"
 
 # A file too large for what is free does not hold up other inboxes; `run` tells by its exit code.
 flows 'flow wide {

@@ -80,11 +80,12 @@ i=0
 while [ $i -lt 130 ]; do rows 1 $((i + 1)) > .x && mv .x s/inbox/rows/f$i.csv; i=$((i + 1)); done
 echo bad > .x && mv .x s/inbox/rows/bad.csv
 check "a program that hangs does not hold the files up" wait_for 20 eval '[ "$(archived s)" = 130 ]'
-check "no more than four at a time" eval '[ "$(ps -o args= -A | grep -c "[s]/tools/slow")" -le 4 ]'
+slow() { ps -A -o pid=,pgid=,args= | awk '$1 == $2' | grep -c "$tmp/[s]/tools/slow"; }
+check "no more than four at a time" eval '[ "$(slow)" -le 4 ]'
 check "what is too much is dropped and counted" wait_for 5 grep -q 'event=notice-dropped count=' watch.log
 stop
 check "TERM ends it in time" is 0 "$code"
-check "with every program that it started" eval 'sleep 0.3; [ "$(ps -o args= -A | grep -c "[s]/tools/slow")" = 0 ]'
+check "with every program that it started" eval 'sleep 0.3; [ "$(ps -A -o args= | grep -c "$tmp/[s]/tools/slow")" = 0 ]'
 printf '#!/bin/sh\nexit 0\n' > s/tools/slow
 watch s
 echo bad2 > .x && mv .x s/inbox/rows/bad2.csv
