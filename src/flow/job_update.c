@@ -281,7 +281,7 @@ static int update_document(struct updating *u, struct opened *d)
     while ((rc = read_document(u, d, &old)) != END && rc <= WARN) {
         rc = stage_see(&d->stage, old);
         struct answer *a = rc <= WARN ? answers_find(&u->answers, old, &w->message) : NULL;
-        if (rc <= WARN)
+        if (rc <= WARN && d->meant)
             rc = a ? take_known(u, d, old, a) : take_missing(u, d, old);
         if (rc >= STOP)
             return rc;

@@ -198,6 +198,9 @@ static void new_ones_go_to_the_newest(void **state)
     answers("answer", "a1", "No;Text;Qty\nX;x;\n");
     expect(kit_stage("b2"), "{\"Batch\":\"B2\"}\n{\"No\":\"B\",\"Text\":\"2\"}\n{\"No\":\"X\",\"Text\":\"x\"}\n");
     assert_int_equal(kit_of("b1")->nlogs, 1);                   /* nothing was said of it */
+    answers("strict", "a2", "No;Text;Qty\nN;x;\n");             /* it means no batch, so none misses anything */
+    assert_true(kit_find(OUTPUT_STAGE, -1) == SIZE_MAX);
+    assert_null(strstr(kit_output(OUTPUT_LOG, -1), "is gone"));
 }
 
 static void missing_ones_are_those_of_batches_that_are_meant(void **state)
