@@ -71,6 +71,10 @@ int request_find(const struct spool *s, struct arena *a, const char *id, struct 
 int request_answer(const struct spool *s, const struct request_answer *answer, struct problems *ps);
 int request_result(const struct spool *s, struct arena *a, struct slice id, struct request_answer **out,
                    struct problems *ps);
+/* From their text; `id` is what the file is called. */
+int request_read(struct arena *a, struct slice text, struct slice id, struct request **out, struct problems *ps);
+int request_read_answer(struct arena *a, struct slice text, struct slice id, struct request_answer **out,
+                        struct problems *ps);
 /* `now`: seconds since 1970. */
 int request_clean(const struct spool *s, int64_t now, struct problems *ps);
 /* Whether the history of a waybill names the request: it was taken up before. */

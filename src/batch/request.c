@@ -229,18 +229,17 @@ static int read_document(struct slice text, const char *name, const struct shape
     return rc;
 }
 
-static int get_document(const struct spool *s, const char *folder, struct slice id, const struct shape *shape,
-                        void *thing, struct arena *a, struct problems *ps)
+static int get_text(const struct spool *s, const char *folder, struct slice id, struct arena *a, struct slice *text,
+                    struct problems *ps)
 {
-    struct slice text = slice_none();
     char name[ID_MAX + 8];
     int dir, rc = open_folder(s, folder, false, &dir, ps);
     if (rc != OK)
         return rc;
     file_name(id, name);
-    rc = load_text(dir, name, a, &text, ps);
+    rc = load_text(dir, name, a, text, ps);
     close(dir);
-    return rc == OK ? read_document(text, name, shape, thing, a, ps) : rc;
+    return rc;
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
@@ -283,18 +282,28 @@ int request_put(const struct spool *s, struct arena *a, struct request *r, struc
     return rc == OK ? put_document(s, "requests", r->id, &request_shape, r, ps) : rc;
 }
 
-int request_find(const struct spool *s, struct arena *a, const char *id, struct request **out, struct problems *ps)
+int request_read(struct arena *a, struct slice text, struct slice id, struct request **out, struct problems *ps)
 {
     struct request *r = arena_zero(a, sizeof *r);
+    char name[ID_MAX + 8];
+    file_name(id, name);
     *out = NULL;
-    if (!is_id(slice_of(id)))
-        return END;
-    int rc = get_document(s, "requests", slice_of(id), &request_shape, r, a, ps);
+    int rc = read_document(text, name, &request_shape, r, a, ps);
     if (rc == OK)
-        rc = check(r, slice_of(id), ps);
+        rc = check(r, id, ps);
     if (rc == OK)
         *out = r;
     return rc;
+}
+
+int request_find(const struct spool *s, struct arena *a, const char *id, struct request **out, struct problems *ps)
+{
+    struct slice text = SLICE("");
+    *out = NULL;
+    if (!is_id(slice_of(id)))
+        return END;
+    int rc = get_text(s, "requests", slice_of(id), a, &text, ps);
+    return rc == OK ? request_read(a, text, slice_of(id), out, ps) : rc;
 }
 
 static int by_id(const void *a, const void *b)
@@ -417,17 +426,28 @@ int request_answer(const struct spool *s, const struct request_answer *answer, s
     return rc;
 }
 
-int request_result(const struct spool *s, struct arena *a, struct slice id, struct request_answer **out,
-                   struct problems *ps)
+int request_read_answer(struct arena *a, struct slice text, struct slice id, struct request_answer **out,
+                        struct problems *ps)
 {
     struct request_answer *r = arena_zero(a, sizeof *r);
+    char name[ID_MAX + 8];
+    file_name(id, name);
     *out = NULL;
-    if (!is_id(id))
-        return END;
-    int rc = get_document(s, "answers", id, &answer_shape, r, a, ps);
+    int rc = read_document(text, name, &answer_shape, r, a, ps);
     if (rc == OK)
         *out = r;
     return rc;
+}
+
+int request_result(const struct spool *s, struct arena *a, struct slice id, struct request_answer **out,
+                   struct problems *ps)
+{
+    struct slice text = SLICE("");
+    *out = NULL;
+    if (!is_id(id))
+        return END;
+    int rc = get_text(s, "answers", id, a, &text, ps);
+    return rc == OK ? request_read_answer(a, text, id, out, ps) : rc;
 }
 
 /* Also what a killed writer left. */
