@@ -98,6 +98,7 @@ struct batch_accept {
     const int *from;                /* batch_create: a descriptor that gives the input instead; NULL = none */
     struct slice parent;            /* what it was made from */
     const char *asked;              /* id of the request that it answers; NULL = none */
+    struct slice by;                /* … who asked */
     struct waybill_param *sets;     /* … and its params */
     const char *refuse;             /* it is not worked on but set aside at once, with this code; NULL = it is */
     struct slice refuse_text;

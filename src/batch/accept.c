@@ -45,7 +45,9 @@ static void begin_history(struct waybill *w, const struct batch_accept *how)
     waybill_event(w, w->batch_time, "accepted", slice_none());
     if (!how->asked)
         return;
-    waybill_event(w, w->batch_time, "asked", slice_of(how->asked));
+    struct slice who = how->by.n ? arena_printf(w->arena, "%s by %.*s", how->asked, SLICE_ARG(how->by))
+                                 : slice_of(how->asked);
+    waybill_event(w, w->batch_time, "asked", who);
     w->run_by = arena_printf(w->arena, "request %s", how->asked);
 }
 

@@ -417,6 +417,7 @@ static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
         how.from = &fd;
         how.parent = b->w->batch;
         how.asked = arena_cstr(&k->arena, k->request->id);
+        how.by = k->request->by;
         how.sets = b->w->run_sets;
         rc = batch_create(&s->places, &t->arena, &how, b->w->name, slice_none(), &t->b, s->ps);
     }

@@ -101,6 +101,7 @@ static int make_batch(struct supervisor *s, const struct operation *op, const ch
     how.parent = cause ? cause->w->batch : slice_none();
     if (k) {
         how.asked = arena_cstr(&t->arena, k->request->id);
+        how.by = k->request->by;
         how.sets = k->request->sets;
     }
     int rc = fd < 0 ? problem_system(s->ps, path, "the table cannot be read", errno)

@@ -234,6 +234,7 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
     struct trip *t = trip_new(s);
     if (k) {
         how.asked = arena_cstr(&t->arena, k->request->id);
+        how.by = k->request->by;
         how.sets = k->request->sets;
         t->asked = k;
         k->trips++;

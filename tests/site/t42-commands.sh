@@ -132,6 +132,7 @@ do_it create --since '2024-01-01 10:30' --set note=hush --json
 b=$(json batches.0.batch < out)
 check "create: a message was refused" is "1 done 4 1" "$code $(json outcome < out) $(json messages < out) $(json refused < out)"
 check "create: the time is written out" is 2024-01-01T10:30:00 "$("$prog" show --dir site "$b" | sed -n 's/^param *since = //p')"
+check "who asked is in the history" sh -c '"$1" show --dir site "$2" | grep -q "asked .* by .*uid"' - "$prog" "$b"
 check "no request is left" is '' "$(ls site/.waybill/requests)"
 check "it is open" is 1 "$("$prog" status site | grep -c "$b.* staged, with errors$")"
 check "status --json" is "staged true true 3" "$("$prog" status --json site > out; for m in state with_errors open states.0.lines; do json batches.0.$m < out; done | tr '\n' ' ' | sed 's/ $//')"
