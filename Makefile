@@ -226,7 +226,7 @@ help:
 	  'make asan          the same tests under AddressSanitizer and UBSan' \
 	  'make fuzz          libFuzzer on every harness [FUZZ_TIME=60]' \
 	  'make torture       every crash point and fault of a run [TORTURE="-m kill -s 5"]' \
-	  'make bench         W1 and W2 against library limits and peers [BENCH_QUICK=1 BENCH_BIG=1]' \
+	  'make bench         W1 and W2 against library limits and peers, W8 [BENCH_QUICK=1 BENCH_BIG=1]' \
 	  'make lint          layers, sizes, banned calls, headers, codes; clang-tidy and cppcheck where installed' \
 	  'make cover         line coverage by gcovr' \
 	  'make install       [PREFIX=/usr/local DESTDIR=], uninstall' \

@@ -243,7 +243,7 @@ static void tell_why(struct converting *k, uint64_t number, const struct node *m
         lines_add(&k->lines, &line, k->c->problems);
     } else {
         why_head(&k->why.sink.buf, number, line.key, line.state, line.code);
-        why_tried(&k->why.sink.buf, o->tried);
+        why_tried(&k->why.sink.buf, "  ", o->tried, SIZE_MAX);
         why_findings(&k->why.sink.buf, o->first);
         sink_turn(&k->why.sink);
     }

@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "cmd/why.h"
 
-enum { NAME_SIZE = 256, COLUMNS_MAX = 256, WIDTH_MAX = 24, CODES_MAX = 60, TRIED_SHOWN = 20 };
+enum { NAME_SIZE = 256, COLUMNS_MAX = 256, WIDTH_MAX = 24, CODES_MAX = 60, TRIED_SHOWN = 1000 };
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
@@ -282,6 +283,28 @@ void show_messages_json(struct buf *out, struct staged *s)
     json_close(out, ']');
 }
 
+/* What was looked at for each message, by the last run of each operation that looked for something. */
+static void show_tried_json(struct buf *out, const struct said *d)
+{
+    json_key(out, "tried");
+    json_open(out, '[');
+    for (size_t i = 0; i < d->nkeys; i++) {
+        const struct said_last *last = map_get(&d->judged, d->keys[i]);
+        const char *part = memchr(d->keys[i].p, '\x1f', d->keys[i].n);
+        if (!last->tried)
+            continue;
+        json_open(out, '{');
+        json_text(out, "key", slice_range(part + 1, slice_end(d->keys[i])));
+        json_text(out, "operation", slice_range(d->keys[i].p, part));
+        json_text(out, "state", last->state);
+        json_text(out, "reason", last->reason);
+        json_key(out, "looked_at");
+        why_json(out, last->tried);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
 void show_said_json(struct buf *out, const struct said *d)
 {
     json_key(out, "said");
@@ -302,6 +325,7 @@ void show_said_json(struct buf *out, const struct said *d)
         json_close(out, '}');
     }
     json_close(out, ']');
+    show_tried_json(out, d);
 }
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
@@ -335,20 +359,6 @@ void show_said(struct buf *out, const struct said *d, bool all)
     }
 }
 
-static void show_tried(struct buf *out, const struct tried *t)
-{
-    for (size_t n = 0; t && n < TRIED_SHOWN; t = t->next, n++) {
-        buf_printf(out, "    %-7s ", tried_names[t->kind]);
-        put_part(out, "", t->key, "");
-        put_part(out, " ", t->line, "");
-        put_part(out, ": ", t->text.n ? t->text : t->code, "");
-        put_part(out, " (", t->values, ")");
-        buf_byte(out, '\n');
-    }
-    if (t)
-        buf_text(out, "    … and more\n");
-}
-
 void show_why(struct buf *out, const struct said *d)
 {
     for (size_t i = 0; i < d->nkeys; i++) {
@@ -368,6 +378,6 @@ void show_why(struct buf *out, const struct said *d)
             put_part(out, "[", e->code, "]");
             buf_byte(out, '\n');
         }
-        show_tried(out, last->tried);
+        why_tried(out, "    ", last->tried, TRIED_SHOWN);
     }
 }

@@ -1,5 +1,7 @@
 #include "cmd/why.h"
 
+#include "base/json.h"
+
 static void shown(struct buf *out, const char *before, struct slice s)
 {
     if (!s.n)
@@ -19,10 +21,11 @@ void why_head(struct buf *out, uint64_t message, struct slice key, struct slice 
     buf_byte(out, '\n');
 }
 
-void why_tried(struct buf *out, const struct tried *first)
+void why_tried(struct buf *out, const char *indent, const struct tried *first, size_t most)
 {
-    for (const struct tried *t = first; t; t = t->next) {
-        buf_text(out, "  ");
+    const struct tried *t = first;
+    for (size_t n = 0; t && n < most; t = t->next, n++) {
+        buf_text(out, indent);
         shown(out, "", t->line);
         if (t->line.n)
             buf_text(out, ": ");
@@ -37,6 +40,30 @@ void why_tried(struct buf *out, const struct tried *first)
         shown(out, ", ", t->values);
         buf_byte(out, '\n');
     }
+    if (t)
+        buf_printf(out, "%s… and more\n", indent);
+}
+
+static void json_if(struct buf *out, const char *name, struct slice text)
+{
+    if (text.n)
+        json_text(out, name, text);
+}
+
+void why_json(struct buf *out, const struct tried *first)
+{
+    json_open(out, '[');
+    for (const struct tried *t = first; t; t = t->next) {
+        json_open(out, '{');
+        json_text(out, "kind", slice_of(tried_names[t->kind]));
+        json_if(out, "line", t->line);
+        json_if(out, "key", t->key);
+        json_if(out, "code", t->code);
+        json_if(out, "text", t->text);
+        json_if(out, "values", t->values);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
 }
 
 void why_findings(struct buf *out, const struct finding *first)

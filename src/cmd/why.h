@@ -15,7 +15,10 @@
 #include "mapping/mapping.h"
 
 void why_head(struct buf *out, uint64_t message, struct slice key, struct slice state, struct slice code);
-void why_tried(struct buf *out, const struct tried *first);
+/* Each in a line of its own, behind `indent`; the first `most` of them. */
+void why_tried(struct buf *out, const char *indent, const struct tried *first, size_t most);
+/* The same as a JSON array. */
+void why_json(struct buf *out, const struct tried *first);
 /* Findings need `line` set; the message's own have none. */
 void why_findings(struct buf *out, const struct finding *first);
 

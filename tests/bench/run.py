@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """run.py PROGRAM WORKDIR - waybill against the limits of its libraries and against what users would script instead.
 
-W1 is orders.csv to grouped orders.xml, W2 orders.xml to flat csv.  In one run, alternating, each contestant converts the same
+W1 is orders.csv to grouped orders.xml, W2 orders.xml to flat csv, W8 the consolidation of N orders into N open invoices.  In one run, alternating, each contestant converts the same
 file; counted is the CPU time (user and system, median of at least three) and the largest memory, by limits/meas.  What comes
 out is compared byte for byte with the generator's own file; who differs is shown and is nobody's best peer.
 
@@ -224,6 +224,35 @@ class Bench:
         self.more.append(("small files", "%d files" % files, ", ".join("%s %.0f files/s" % (how, statistics.median(r))
                                                                        for how, r in rate.items())))
 
+    def consolidation(self, sizes):
+        """W8: N orders into N open invoices. What they cost, and how that grows."""
+        done = []
+        for n in sizes:
+            dir = os.path.join(self.data, "consolidation-%d" % n)
+            if not os.path.exists(dir + "/case.conf"):
+                subprocess.run([sys.executable, os.path.join(HERE, "gen/consolidation.py"), str(n), dir], check=True)
+            command = [self.program, "convert", "-m", os.path.join(HERE, "../../mappings/necs/consolidate"), "-c", dir + "/case.conf",
+                       "--original", dir + "/invoices.jsonl", "-o", dir + "/out.jsonl", dir + "/orders.jsonl"]
+            runs = [self.measure(command) for _ in range(3)]
+            if not all(ok for _, _, ok in runs) or not self.nothing_lost(dir):
+                self.wrong.append("W8 with %d orders: %s" % (n, "failed" if not all(ok for _, _, ok in runs) else "a quantity was lost or doubled"))
+                return
+            os.unlink(dir + "/out.jsonl")
+            done.append((n, statistics.median(s for s, _, _ in runs), max(k for _, k, _ in runs) * 1024 / 1e6))
+            self.more.append(("W8 consolidation", "%d orders" % n, "%.2f s CPU, %.0f MB, %.1f us and %.0f bytes an order"
+                              % (done[-1][1], done[-1][2], done[-1][1] / n * 1e6, done[-1][2] / n * 1e6)))
+        (small, time, memory), (large, more_time, more_memory) = done[0], done[-1]
+        self.more.append(("W8 growth", "%d to %d" % (small, large), "%.1f times the orders: %.1f times the time, %.1f times the memory"
+                          % (large / small, more_time / time, more_memory / memory)))
+
+    @staticmethod
+    def nothing_lost(dir):
+        """The quantities of invoices and orders are those of the invoices that came out."""
+        def total(name):
+            with open(dir + "/" + name) as f:
+                return sum(int(part.split(",", 1)[0].split("}", 1)[0]) for text in f for part in text.split('"Quantity":')[1:])
+        return total("invoices.jsonl") + total("orders.jsonl") == total("out.jsonl")
+
     def site(self, inputs):
         site = os.path.join(self.work, "site")
         shutil.rmtree(site, ignore_errors=True)
@@ -273,6 +302,8 @@ def main():
     if not bench.only or "folder" in bench.only:
         bench.folder(*((4, 1000) if quick else (40, 10000)))
         bench.small(200 if quick else 2000)
+    if not bench.only or "consolidation" in bench.only:
+        bench.consolidation([1000, 3000] if quick else [10000, 30000, 100000])
     bench.write()
     for row in bench.more:
         print("%s (%s): %s" % row)

@@ -13,11 +13,14 @@ if [ $? -ge 77 ]; then
     exit 0
 fi
 failed=0
-sample() {                              # WORKLOADS MODES STEP
-    timeout 300 python3 "$here/torture/torture.py" "$prog" "$tools" -j 1 -w "$1" -m "$2" -s "$3" || failed=1
+sample() {                              # WORKLOADS MODES STEP OPTION...
+    w=$1 m=$2 s=$3
+    shift 3
+    timeout 300 python3 "$here/torture/torture.py" "$prog" "$tools" -j 1 -w "$w" -m "$m" -s "$s" "$@" || failed=1
 }
 sample one,mixed kill 13
 sample mixed one,takes,again,late 37
 sample articles kill,short 37
 sample mixed fail 83
+sample merge kill,again 41 -x WAYBILL_CLOCK=2026-11-22T03:04:05Z
 exit $failed

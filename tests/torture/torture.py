@@ -43,7 +43,7 @@ class Bench:
         self.env = dict(os.environ, LC_ALL='C', TZ='UTC', **dict(x.split('=', 1) for x in args.env))
         os.makedirs(self.base)
         self.template = f'{self.base}/template'
-        self.truth = check.Truth(workloads.ALL[name](args.program, self.template))
+        self.truth = check.Truth(workloads.ASKED[name](args.program, self.template))
         site = self.fresh('truth')
         self.waybill(site)
         self.truth.learn(site)

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""consolidation.py N DIR - N open invoices and N orders that merge into them: the input of W8
+
+Two invoices for each ship-to number, of one day each; the orders go to these ship-to numbers and to a few others, on these
+days. The same N always gives the same files: invoices.jsonl and orders.jsonl as mappings/necs has them, case.conf.
+"""
+import os
+import random
+import sys
+
+
+def lines(r, least, most, numbered):
+    for n in range(r.randint(least, most)):
+        no = '"No":%d,' % (n + 1) if numbered else ""
+        yield '{%s"Item":"%d","Type":"D","Quantity":%d,"Unit":"CS","Price":%d.50,"UserPrice":false}' % (
+            no, 10000 + r.randrange(2000), r.randint(1, 19), r.randint(5, 49))
+
+
+def main():
+    n, out = int(sys.argv[1]), sys.argv[2]
+    r = random.Random(8)
+    os.makedirs(out, exist_ok=True)
+    with open(out + "/invoices.jsonl", "w") as f:
+        for i in range(n):
+            f.write('{"InvoiceNo":%d,"Created":%d,"ShipTo":"C%d","DeliveryDate":"2024-03-%02d","Canceled":false,"CreditHold":"none",'
+                    '"Printed":%s,"PONumber":"Verbal","OrderGiver":"Ana","Salesperson":"07","Line":[%s]}\n'
+                    % (100000 + i, i, i // 2, 1 + i % 2, "true" if i % 10 == 0 else "false", ",".join(lines(r, 2, 7, False))))
+    with open(out + "/orders.jsonl", "w") as f:
+        for i in range(n):
+            f.write('{"Source":"NET","OrderNo":"N-%d","ShipTo":"C%d","DeliveryDate":"2024-03-%02d","OrderGiver":"Ana","Salesperson":"07",'
+                    '"Line":[%s]}\n' % (i, r.randrange(n // 2 + n // 20), 1 + r.randrange(2), ",".join(lines(r, 1, 5, True))))
+    with open(out + "/case.conf", "w") as f:
+        f.write("table settings {\n    Source Enable AllowPrinted PoMode ItemMode PriceConflict CreditMode AssignSalesperson AddonOnly "
+                "AllowCredits\n    all yes no match merge keep_both merge no no yes\n}\ntable imported of batch\n"
+                "sequence invoice-number from 900000\nsequence invoice-created from 900000\n")
+
+
+if __name__ == "__main__":
+    main()
