@@ -52,8 +52,9 @@ struct request {
 /* What became of it. */
 struct request_answer {
     struct slice id;
-    struct slice outcome;           /* "done", "refused" (nothing was changed), "nothing" (there was nothing to do), "waits" (for
-                                       another attempt: code and text say why) */
+    /* "done", "refused" (nothing was changed), "nothing" (there was nothing to do), "waits" (for another attempt: code
+       and text say why) */
+    struct slice outcome;
     struct slice code, text;        /* of the first reason; slice_none() */
     uint64_t batches, delivered, rejected, messages, refused;   /* as struct supervisor_report */
     uint64_t waiting;               /* messages */
