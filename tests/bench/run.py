@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """run.py PROGRAM WORKDIR - waybill against the limits of its libraries and against what users would script instead.
 
-W1 is orders.csv to grouped orders.xml, W2 orders.xml to flat csv, W8 the consolidation of N orders into N open invoices.  In one run, alternating, each contestant converts the same
+W1 is orders.csv to grouped orders.xml, W2 orders.xml to flat csv, W6 small files through the watcher (watch.py), W8 the consolidation
+of N orders into N open invoices.  In one run, alternating, each contestant converts the same
 file; counted is the CPU time (user and system, median of at least three) and the largest memory, by limits/meas.  What comes
 out is compared byte for byte with the generator's own file; who differs is shown and is nobody's best peer.
 
@@ -11,9 +12,11 @@ WORKDIR/more.tsv (flatness over sizes, two workers against one).  No time is eve
 BENCH_QUICK=1  one size of 2 MB, for a look whether all works
 BENCH_BIG=1    1 GB too (limits, waybill and the best peer)
 BENCH_SIZES="10 100"  sizes in MB of input
-BENCH_ONLY="waybill limit"  contestants
+BENCH_ONLY="waybill limit"  contestants; "W6" or "folder": only that
 """
 import filecmp, os, shutil, statistics, subprocess, sys, time
+
+import watch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BYTES_PER_ORDER = {"csv": 477, "xml": 856}      # of gen.py's default orders
@@ -53,7 +56,7 @@ class Bench:
         """The limit programs, outside of the source tree."""
         os.makedirs(self.data, exist_ok=True)
         shutil.copytree(os.path.join(HERE, "limits"), self.limits, dirs_exist_ok=True)
-        subprocess.run(["make", "-s", "-C", self.limits, "meas", "lim_csv", "lim_sax", "conv_csv_xml_libcsv"], check=True)
+        subprocess.run(["make", "-s", "-C", self.limits, "meas", "lim_csv", "lim_sax", "conv_csv_xml_libcsv", "lim_waves", "drop"], check=True)
 
     def generate(self, item, mb):
         """The input of about that size and the generator's own output for it; kept between runs."""
@@ -200,30 +203,6 @@ class Bench:
                           "one worker %.1f MB/s, two workers %.1f MB/s: %.2f x (other programs took %.0f %% of the processors)"
                           % (size / 1e6 / one, size / 1e6 / two, one / two, foreign_share(before, busy()))))
 
-    def small(self, files):
-        """Many files of one order each, durable and not: files per second, median of three, alternating."""
-        inputs = os.path.join(self.data, "small-%d" % files)
-        if not os.path.exists(inputs + "/done"):
-            head, *rows = open(self.generate("W1", 2)[0]).read().splitlines(True)
-            os.makedirs(inputs, exist_ok=True)
-            for i in range(files):
-                with open("%s/s%05d.csv" % (inputs, i), "w") as f:
-                    f.write(head + rows[i % len(rows)].replace("PO", "P%dO" % i, 1))
-            open(inputs + "/done", "w").close()
-        rate = {"durable": [], "no fsync": []}
-        for _ in range(3):
-            for how in rate:
-                site = self.site(inputs)
-                start = time.monotonic()
-                done = subprocess.run([self.program, "run", "-q", *(["--no-fsync"] if how != "durable" else []), site],
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-                rate[how].append(files / (time.monotonic() - start))
-                if done.returncode or len(os.listdir(site + "/outbox/orders")) != files:
-                    self.wrong.append("small files, %s: exit code %d" % (how, done.returncode))
-                    return
-        self.more.append(("small files", "%d files" % files, ", ".join("%s %.0f files/s" % (how, statistics.median(r))
-                                                                       for how, r in rate.items())))
-
     def consolidation(self, sizes):
         """W8: N orders into N open invoices. What they cost, and how that grows."""
         done = []
@@ -253,14 +232,14 @@ class Bench:
                 return sum(int(part.split(",", 1)[0].split("}", 1)[0]) for text in f for part in text.split('"Quantity":')[1:])
         return total("invoices.jsonl") + total("orders.jsonl") == total("out.jsonl")
 
-    def site(self, inputs):
+    def site(self, inputs, most=10**9):
         site = os.path.join(self.work, "site")
         shutil.rmtree(site, ignore_errors=True)
         os.makedirs(site + "/inbox/orders")
         os.makedirs(site + "/outbox/orders")
         shutil.copytree(os.path.join(HERE, "mappings"), site + "/mappings")
         shutil.copy(os.path.join(HERE, "site.conf"), site)
-        for name in os.listdir(inputs):
+        for name in sorted(os.listdir(inputs))[:most] if os.path.isdir(inputs) else ():
             if name.endswith(".csv"):
                 shutil.copy(os.path.join(inputs, name), site + "/inbox/orders")
         return site
@@ -296,12 +275,13 @@ def main():
         sys.exit("no program " + sys.argv[1])
     bench.build()
     for item in ITEMS:
-        for mb in sizes:
+        for mb in sizes if bench.only != ["W6"] else ():
             bench.run(item, mb)
     bench.flatness()
     if not bench.only or "folder" in bench.only:
         bench.folder(*((4, 1000) if quick else (40, 10000)))
-        bench.small(200 if quick else 2000)
+    if not bench.only or "W6" in bench.only:
+        watch.run(bench, 500 if quick else 10000)
     if not bench.only or "consolidation" in bench.only:
         bench.consolidation([1000, 3000] if quick else [10000, 30000, 100000])
     bench.write()
