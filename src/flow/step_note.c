@@ -49,8 +49,8 @@ void note_count(struct work *w, const struct outcome *o)
 struct slice note_key(struct arena *a, const struct node *message)
 {
     struct slice key = message->group->nkeys ? node_key(a, message) : slice_none();
-    if (!key.n)
-        return slice_none();
+    if (!key.n)                     /* a line without a key is known by its place */
+        return message->group->is_message ? slice_none() : node_path(a, message, NULL);
     char *copy = arena_cstr(a, key);
     for (size_t i = 0; i < key.n; i++)
         if (copy[i] == '\x1f')

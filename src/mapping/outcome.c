@@ -76,6 +76,13 @@ static struct slice joined_texts(struct arena *a, const struct outcome *o)
     return out;
 }
 
+/* Its key; a line without one is known by its place. */
+static struct slice line_name(struct arena *a, const struct node *n)
+{
+    struct slice key = node_key(a, n);
+    return key.n || n->group->is_message ? key : node_path(a, n, NULL);
+}
+
 static void add_problem(struct arena *a, struct node *n, const struct finding *f, const struct outcome *o,
                         const struct node *message)
 {
@@ -87,7 +94,7 @@ static void add_problem(struct arena *a, struct node *n, const struct finding *f
     if (f->line.n)
         set(p, PROBLEM_LINE, f->line);
     else if (f->node && f->node != message)
-        set(p, PROBLEM_LINE, node_key(a, f->node));
+        set(p, PROBLEM_LINE, line_name(a, f->node));
     set(p, PROBLEM_FIELD, f->field);
     set(p, PROBLEM_VALUE, f->value);
     set(p, PROBLEM_OPERATION, f->operation.n ? f->operation : o->operation);

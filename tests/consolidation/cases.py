@@ -1,4 +1,4 @@
-"""cases.py [-v] FILE.json [PROGRAM]: see cases.sh."""
+"""cases.py [-v] [-c] FILE.json [PROGRAM]: see cases.sh."""
 import json
 import os
 import sys
@@ -61,10 +61,14 @@ def unchanged(case, invoices, touched):
     return wrong
 
 
-def run_case(program, case, dir):
+def run_case(program, case, dir, alone):
     imported = [[s, n, i["no"], kit.number(r)] for i in case["invoices"] for r, s, n in i.get("hist", [])]
     kit.write_files(dir, case["settings"], case["customers"], case["invoices"], case["orders"], imported=imported)
-    program.import_orders(dir)
+    if alone:
+        program.import_orders(dir)
+    else:
+        program.run_site(dir, case["settings"], imported if any(i[:2] == [o["source"], o["no"]] for i in imported
+                                                                for o in case["orders"]) else [])
     invoices, history, why = kit.read_invoices(dir), kit.read_history(dir), kit.read_why(dir)
     decided = [kit.decision(w, history, o) for w, o in zip(why, case["orders"])]
     results = []
@@ -78,7 +82,7 @@ def run_case(program, case, dir):
 
 
 def main():
-    args = [a for a in sys.argv[1:] if a != "-v"]
+    args = [a for a in sys.argv[1:] if a not in ("-v", "-c")]
     verbose = "-v" in sys.argv
     program = kit.Program(args[1] if len(args) > 1 else f"{TOP}/build/release/waybill", f"{TOP}/mappings/necs")
     with open(args[0]) as f:
@@ -87,7 +91,7 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         for case in cases:
             dir = tempfile.mkdtemp(dir=None if verbose else top, prefix=case["id"])
-            for order, wrong in zip(case["orders"], run_case(program, case, dir)):
+            for order, wrong in zip(case["orders"], run_case(program, case, dir, "-c" in sys.argv)):
                 passed, failed = passed + (not wrong), failed + bool(wrong)
                 print(f"{'not ok' if wrong else 'ok'} {case['id']} {order['no']}: {case['title']}")
                 for text in wrong:

@@ -4,9 +4,13 @@ A case has settings, customers, invoices and orders in the form of decision_case
 entrée and the web shops write; the program reads them with the mappings of mappings/necs.
 """
 import csv
+import glob
 import json
 import os
+import re
+import shutil
 import subprocess
+import time
 
 HEAD = ["InvoiceNo", "Created", "ShipTo", "DeliveryDate", "LockedBy", "Canceled", "CreditHold", "Printed", "PONumber",
         "Comment", "PrintOnLSOnly", "OrderGiver", "Salesperson", "Route", "Revision"]
@@ -64,15 +68,20 @@ def read_csv(path):
         return list(csv.DictReader(f))
 
 
+def settings_rows(settings):
+    """The rows of the table in a case.conf or site.conf."""
+    text = "    Source " + " ".join(COLUMNS.values()) + "\n"
+    for source, own in settings.items():
+        row = {**SETTINGS, **own}
+        cells = ['""' if row[k] == "" else {True: "yes", False: "no"}.get(row[k], row[k]) for k in COLUMNS]
+        text += f"    {'all' if source == '*' else source} {' '.join(cells)}\n"
+    return text
+
+
 def write_case_conf(path, settings, imported, first):
     with open(path, "w") as f:
         if settings:
-            f.write("table settings {\n    Source " + " ".join(COLUMNS.values()) + "\n")
-            for source, own in settings.items():
-                row = {**SETTINGS, **own}
-                cells = ['""' if row[k] == "" else {True: "yes", False: "no"}.get(row[k], row[k]) for k in COLUMNS]
-                f.write(f"    {'all' if source == '*' else source} {' '.join(cells)}\n")
-            f.write("}\n")
+            f.write("table settings {\n" + settings_rows(settings) + "}\n")
         f.write('table customers "customers.csv" format customers\n')
         f.write('table imported "imported.csv"\n' if imported else "table imported of batch\n")
         f.write(f'sequence invoice-number from {first}\nsequence invoice-created from {first}\n')
@@ -116,6 +125,37 @@ class Program:
         self.convert(dir, "consolidate", "-c", "case.conf", "--original", "before.jsonl", "-o", "after.jsonl", "--json",
                      "--why", "why.jsonl", "orders.jsonl")
         self.convert(dir, "invoices", "-L", "lines=lines_after.csv", "-o", "invoices_after.csv", "after.jsonl", good=(0,))
+
+
+    def run_site(self, dir, settings, imported, first=900):
+        """The same in a site: the orders are dropped, a flow stages and imports them, another operation writes the result."""
+        site = f"{dir}/site"
+        shutil.copytree(self.mappings, f"{site}/mappings", ignore=shutil.ignore_patterns("*.test", "site.conf", "README.md"))
+        with open(f"{self.mappings}/site.conf") as f:
+            conf = f.read()
+        conf = re.sub(r"(?s)(table settings key Source \{\n).*?\}", lambda m: m[1] + settings_rows(settings) + "}", conf, count=1)
+        conf = re.sub(r"(sequence [a-z-]+) +from \d+", rf"\1 from {first}", conf)
+        if imported:                    # what earlier batches have imported
+            rows = "".join(f"    {' '.join(str(x) for x in row)}\n" for row in imported)
+            conf = re.sub(r"table imported .*", "table imported {\n    Source OrderNo Invoice Revision\n" + rows + "}", conf)
+        with open(f"{site}/site.conf", "w") as f:
+            f.write(conf)
+        for folder in ("tables", "inbox/orders"):
+            os.makedirs(f"{site}/{folder}")
+        self.convert(dir, "invoice-state", "-l", "lines=invoice_lines.csv", "-o", "site/tables/invoices.jsonl", "invoices.csv")
+        shutil.copy(f"{dir}/customers.csv", f"{site}/tables/customers.csv")
+        shutil.copy(f"{dir}/orders.csv", f"{site}/inbox/orders/orders.csv")
+        os.utime(f"{site}/inbox/orders/orders.csv", (time.time() - 100, time.time() - 100))
+        run = subprocess.run([self.path, "run", "-q", "-n", site], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if run.returncode not in (0, 1):
+            raise SystemExit(f"site: exit code {run.returncode}\n{run.stderr.decode(errors='replace')}")
+        for pattern, name in (("archive/*/*/*/*.lines.2.jsonl", "why.jsonl"), ("tables/invoices.jsonl", "after.jsonl"),
+                              ("outbox/entree/invoices_*.csv", "invoices_after.csv"),
+                              ("outbox/entree/invoice_lines_*.csv", "lines_after.csv")):
+            found = glob.glob(f"{site}/{pattern}")
+            if len(found) != 1:
+                raise SystemExit(f"{site}/{pattern}: {len(found)} files\n{run.stderr.decode(errors='replace')}")
+            shutil.copy(found[0], f"{dir}/{name}")
 
 
 def shown_line(row):

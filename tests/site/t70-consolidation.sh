@@ -7,9 +7,11 @@ in=$top/samples/necs/in
 want=$top/samples/necs/expected
 export WAYBILL_CLOCK=2026-01-02T03:04:05Z WAYBILL_PATH=$m
 
-for f in decision_cases more_cases; do
-    "$cases/cases.sh" "$cases/$f.json" "$prog" > out 2>&1
-    result $? "$f: $(tail -1 out)"
+for f in decision_cases more_cases '-c decision_cases'; do
+    how=''
+    case $f in -c*) how=-c f=${f#-c } ;; esac
+    "$cases/cases.sh" $how "$cases/$f.json" "$prog" > out 2>&1
+    result $? "$f, $([ -n "$how" ] && echo by convert || echo each in a site of its own): $(tail -1 out)"
     grep -A5 '^not ok' out | sed 's/^/# /'
 done
 python3 -B "$cases/model.py" "$prog" 10000 > out 2>&1
