@@ -10,7 +10,8 @@
  *     conversion.judged = …; in it: binding_message(b, message, outcome)         for tables `of batch`
  *
  * A case.conf is a small site.conf:  set NAME VALUE | table NAME "file" [format REF] | table NAME of batch |
- * table NAME { rows, the first is the heading } | direction backward | direction forward | report MAPPING |
+ * table NAME { rows, the first is the heading } | direction backward | direction forward |
+ * report MAPPING [OPERATION] | said { rows: what earlier operations said } | state NAME ($state of every instance) |
  * time "2026-01-02T03:04:05" | sequence NAME [from N] [size N] | attachments "folder". Files are looked up beside it.
  * With an original the direction is backward, unless it is said or the mapping runs forward only.
  *
@@ -40,6 +41,8 @@ int binding_load(struct binding *b, const char *path, struct problems *ps);
 enum mapping_direction binding_direction(const struct binding *b, const struct mapping *m, bool original);
 struct slice binding_report(const struct binding *b);   /* `report MAPPING`: its outcomes are what the mapping
                                                            reports */
+struct slice binding_operation(const struct binding *b);    /* the operation that they name; slice_none() */
+const struct outcome *binding_said(const struct binding *b);    /* for a report over the log; NULL = nothing */
 void binding_time(struct binding *b, struct slice batch_time);
 void binding_file(struct binding *b, struct slice file_name);
 /* Params and tables that were given although the mapping, and the one that it reports of (NULL: none), declare none of

@@ -46,6 +46,8 @@ struct conversion {
     struct source *original;        /* update mode: the document to change; must be seekable or in memory */
     bool unjudged;                  /* requires refuse nothing: for the laws */
     const struct mapping *judge;    /* `mapping` is a report: over what this mapping says of the messages */
+    struct slice operation;         /* that the report names; n 0: none */
+    const struct outcome *said;     /* by earlier operations, for a report over the log; NULL = nothing */
     /* Told now and then how many bytes of the input are done; may be NULL. */
     void (*progress)(void *owner, uint64_t done);
     void *owner;

@@ -40,6 +40,10 @@ struct mapping_param {
     bool used;
 };
 
+/* The value of a param as people write it: a date alone is its first moment, a blank may stand for the T of a datetime,
+   seconds may be left out. */
+struct slice param_spelling(struct arena *a, const struct mapping_param *m, struct slice text);
+
 struct mapping_table {
     struct slice name;
     struct slice *keys, *columns;   /* column names */

@@ -173,6 +173,8 @@ static int convert_case(struct trial *t, struct problems *ps)
     struct outside outside;
     binding_outside(t->binding, &outside);
     c.outside = &outside;
+    c.operation = binding_operation(t->binding);
+    c.said = binding_said(t->binding);
     c.back_text = case_file(t, "back") ? &t->back : NULL;
     c.direction = binding_direction(t->binding, t->mapping, old);
     open_read(t, conversion_from(&c), ps);

@@ -199,21 +199,6 @@ static size_t param_names(const struct operation *op, struct slice *out, bool ti
     return n;
 }
 
-/* A date alone is its first moment, and a blank may stand for the T: people write so. */
-static struct slice spell(struct asking *k, const struct mapping_param *p, struct slice text)
-{
-    struct slice canonical;
-    struct fault fault;
-    if (p->field->type != TYPE_DATETIME || p->field->pattern_text.n)
-        return text;
-    if (type_parse(TYPE_DATE, text, k->cmd->arena, &canonical, &fault) == OK)
-        return arena_printf(k->cmd->arena, "%.*sT00:00:00", SLICE_ARG(canonical));
-    char *copy = arena_cstr(k->cmd->arena, text);
-    if (text.n >= 16 && copy[10] == ' ')
-        copy[10] = 'T';
-    return text.n == 16 ? arena_printf(k->cmd->arena, "%s:00", copy) : (struct slice){ copy, text.n };
-}
-
 static bool set(struct asking *k, struct slice name, struct slice text)
 {
     struct slice names[NAMES_MAX];
@@ -226,7 +211,7 @@ static bool set(struct asking *k, struct slice name, struct slice text)
                     SLICE("`waybill describe MAPPING` lists them")));
         return false;
     }
-    struct slice value = spell(k, p, text);
+    struct slice value = param_spelling(k->cmd->arena, p, text);
     bool good = p->field->type == TYPE_BOOLEAN && (slice_is(value, "yes") || slice_is(value, "no"));
     if (!good && value.n)
         good = type_read(p->field, arena_copy(k->cmd->arena, value), k->cmd->arena, &v, &fault) == OK;

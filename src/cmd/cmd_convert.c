@@ -357,7 +357,9 @@ static int convert(struct converting *k)
     struct stat st;
     progress_start(&k->progress, fstat(k->in, &st) == 0 ? (uint64_t)st.st_size : 0, k->args.operand[0]);
     k->conversion = (struct conversion){
-        .mapping = k->mapping, .judge = k->judge, .outside = &outside, .limits = &c->limits,
+        .mapping = k->mapping, .judge = k->judge,
+        .operation = binding_operation(k->binding), .said = binding_said(k->binding),
+        .outside = &outside, .limits = &c->limits,
         .input = &k->input, .output = &k->output.sink,
         .direction = k->backward ? MAPPING_BACKWARD : MAPPING_FORWARD,
         .original = cmd_arg(&k->args, 'r') ? &k->original : NULL, .progress = advance, .judged = judged, .owner = k,

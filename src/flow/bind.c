@@ -45,8 +45,9 @@ struct binding {
     struct pair *params;
     struct bound *tables;
     struct counter *sequences;
-    struct slice time, file, report;
+    struct slice time, file, report, operation, state;
     const char *from, *attachments;
+    struct outcome said;
     enum { WAY_FREE, WAY_FORWARD, WAY_BACKWARD } way;
 };
 
@@ -116,6 +117,16 @@ struct slice binding_report(const struct binding *b)
     return b->report;
 }
 
+struct slice binding_operation(const struct binding *b)
+{
+    return b->operation;
+}
+
+const struct outcome *binding_said(const struct binding *b)
+{
+    return b->said.first ? &b->said : NULL;
+}
+
 /* case.conf */
 
 static bool text_token(const struct statement *s, size_t i)
@@ -166,6 +177,28 @@ static bool load_sequence(struct binding *b, struct statement *s)
     return true;
 }
 
+/* `said { Operation Code Key …`: what earlier operations said, as a report over the log reads it. */
+static bool load_said(struct binding *b, const struct statement *s)
+{
+    const struct statement *head = s->block;
+    if (s->n != 1 || !head)
+        return false;
+    for (const struct statement *row = head->next; row; row = row->next) {
+        struct finding *f = arena_zero(b->arena, sizeof *f);
+        struct { const char *name; struct slice *at; } fields[] = {
+            { "Code", &f->code }, { "Text", &f->text }, { "Key", &f->key }, { "Line", &f->line },
+            { "Field", &f->field }, { "Value", &f->value }, { "Operation", &f->operation }, { "Time", &f->time },
+        };
+        f->kind = OUTCOME_WARN;
+        for (size_t i = 0; i < row->n && i < head->n; i++)
+            for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+                if (token_is(&head->tokens[i], fields[k].name))
+                    *fields[k].at = row->tokens[i].text;
+        outcome_add(&b->said, f, NULL);
+    }
+    return true;
+}
+
 static bool load_statement(struct binding *b, const struct conf *c, struct statement *s)
 {
     const struct token *word = &s->tokens[0];
@@ -175,8 +208,13 @@ static bool load_statement(struct binding *b, const struct conf *c, struct state
         b->way = token_is(&s->tokens[1], "backward") ? WAY_BACKWARD : WAY_FORWARD;
     else if (token_is(word, "attachments") && s->n == 2 && text_token(s, 1))
         b->attachments = beside(b, c->file, s->tokens[1].text);
-    else if (token_is(word, "report") && s->n == 2)
+    else if (token_is(word, "report") && (s->n == 2 || s->n == 3)) {
         b->report = s->tokens[1].text;
+        b->operation = s->n == 3 ? s->tokens[2].text : slice_none();
+    } else if (token_is(word, "state") && s->n == 2)
+        b->state = s->tokens[1].text;
+    else if (token_is(word, "said"))
+        return load_said(b, s);
     else if (token_is(word, "time") && s->n == 2 && s->tokens[1].kind == TOKEN_STRING)
         b->time = s->tokens[1].text;
     else if (token_is(word, "table"))
@@ -197,8 +235,11 @@ int binding_load(struct binding *b, const char *path, struct problems *ps)
     for (struct statement *s = c->first; s; s = s->next)
         if (!load_statement(b, c, s))
             rc = conf_problem(c, &s->tokens[0], PROBLEM_ERROR, "BIND_WORD", ps,
-                              "set NAME VALUE, table NAME \"file\" [format REF], table NAME of batch, table NAME { rows }, "
-                              "direction backward, direction forward, report MAPPING, time \"2026-01-02T03:04:05\", "
+                              "set NAME VALUE, table NAME \"file\" [format REF], table NAME of batch, "
+                              "table NAME { rows }, "
+                              "direction backward, direction forward, report MAPPING [OPERATION], "
+                              "said { rows }, state NAME, "
+                              "time \"2026-01-02T03:04:05\", "
                               "sequence NAME [from N] [size N] or attachments \"folder\"",
                               "this is no statement of a case");
     return rc;
@@ -518,12 +559,20 @@ static int read_attachment(void *owner, struct slice name, struct arena *a, stru
     return rc;
 }
 
+/* What the flow would say of each instance. */
+static struct slice the_state(void *owner, const struct node *instance)
+{
+    const struct binding *b = owner;
+    (void)instance;
+    return b->state;
+}
+
 void binding_outside(struct binding *b, struct outside *out)
 {
     *out = (struct outside){ .owner = b, .param = find_param, .table_open = open_table, .table_column = column_of,
                              .table_find = find_row, .sequence_next = next_number,
                              .attachment = read_attachment, .batch_id = SLICE("none"),
-                             .file_name = b->file, .batch_time = b->time };
+                             .file_name = b->file, .batch_time = b->time, .state = the_state };
 }
 
 void binding_message(struct binding *b, const struct node *message, const struct outcome *o)

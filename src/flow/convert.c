@@ -123,6 +123,8 @@ static int report_message(struct creating *k, struct node *msg, struct outcome *
         return rc;
     if (rc <= WARN)
         message_give_back(k->judge, &k->message);
+    outcome->operation = k->c->operation;
+    outcome->time = k->c->outside ? k->c->outside->batch_time : slice_none();
     struct node *said = outcome_node(&k->message, k->outcomes, msg, outcome);
     rc = run_report(k->run, msg, said, &k->message, give_message, k, ps);
     return rc <= WARN ? run_log(k->run, msg, said, &k->message, give_message, k, ps) : rc;
@@ -155,6 +157,21 @@ static int convert_message(struct creating *k, struct node *msg, struct problems
     count_outcome(c, &outcome);
     if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
         c->rejected++;                          /* refused by the writer or by a fault of the run */
+    return rc;
+}
+
+/* What earlier operations said, oldest first: a report over the log tells it before what is said now. */
+static int report_said(struct creating *k, struct problems *ps)
+{
+    struct conversion *c = k->c;
+    if (!c->said || !k->outcomes || !run_has_log(k->run))
+        return OK;
+    const struct format *f = conversion_from(c);
+    const struct group *g = f->nmessages ? f->messages[0] : NULL;
+    struct node *msg = g ? node_new(&k->message, g, k->reader.file) : NULL;
+    int rc = msg ? run_log(k->run, msg, outcome_node(&k->message, k->outcomes, msg, c->said), &k->message, give_message,
+                           k, ps) : OK;
+    arena_reset(&k->message);
     return rc;
 }
 
@@ -293,6 +310,8 @@ static int create(struct conversion *c, struct problems *ps)
         patcher_init(&k.back, &k.reader, &k.program);
         rc = open_merge(&k, ps);
         if (rc <= WARN)
+            rc = report_said(&k, ps);
+        if (rc <= WARN)
             rc = read_all(&k, ps);
         if (rc <= WARN)
             rc = finish_writing(&k, ps);
@@ -360,16 +379,34 @@ static int update_pair(struct updating *u, struct node *old, struct answer *a, s
     return rc == SKIP ? OK : rc;
 }
 
+/* `key /Batch => /Batch`: an answer for another document changes nothing. */
+static int same_document(struct updating *u, struct problems *ps)
+{
+    if (!mapping_file_keyed(u->c->mapping, u->c->direction))
+        return OK;
+    struct slice named = run_file_key(u->run, false, u->from.file, &u->message);
+    struct slice own = run_file_key(u->run, true, u->originals.file, &u->message);
+    if (slice_equal(named, own))
+        return OK;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "KEY_FILE", .place = PLACE_NONE,
+                    .text = SLICE("the file is about another document than the original"),
+                    .hint = SLICE("the `key` rows of the file tell which one it names") });
+    return STOP;
+}
+
 static int read_originals(struct updating *u, struct problems *ps)
 {
+    bool checked = false;
     for (;;) {
         struct node *msg = NULL;
         source_locate(u->c->original, ps);
         int rc = reader_read(&u->originals, &u->message, &msg, ps);
-        if (rc == END)
-            return OK;
-        if (rc >= SKIP)
+        if (rc == SKIP || (rc >= STOP && rc != END))
             return rc == SKIP ? STOP : rc;      /* a document that cannot be read cannot be updated */
+        int other = checked ? OK : same_document(u, ps);
+        checked = true;
+        if (other != OK || rc == END)
+            return other;
         struct answer *a = answers_find(&u->answers, msg, &u->message);
         if (a)
             a->used = true;

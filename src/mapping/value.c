@@ -190,10 +190,24 @@ bool val_convert(struct run *r, const struct val *v, const struct field *f, cons
 
 /* ---- params ----------------------------------------------------------------------------------------------------- */
 
+struct slice param_spelling(struct arena *a, const struct mapping_param *m, struct slice text)
+{
+    struct slice day;
+    struct fault fault;
+    if (m->field->type != TYPE_DATETIME || m->field->pattern_text.n)
+        return text;
+    if (type_parse(TYPE_DATE, text, a, &day, &fault) == OK)
+        return arena_printf(a, "%.*sT00:00:00", SLICE_ARG(day));
+    struct slice copy = arena_copy(a, text);
+    if (copy.n >= 16 && copy.p[10] == ' ')
+        copy = arena_printf(a, "%.10sT%.*s", copy.p, (int)copy.n - 11, copy.p + 11);
+    return copy.n == 16 ? arena_printf(a, "%.*s:00", SLICE_ARG(copy)) : copy;
+}
+
 bool param_value(struct arena *a, const struct mapping_param *m, struct slice text, struct value *out,
                  struct fault *fault)
 {
-    struct slice copy = arena_copy(a, text);
+    struct slice copy = arena_copy(a, param_spelling(a, m, text));
     *out = (struct value){ .at = VALUE_NO_PLACE };
     if (copy.n == 0)
         return true;
