@@ -28,14 +28,16 @@ int merge_load(struct merge *m, const struct node *document, struct problems *ps
     return pool_load(m->pool, document, ps);
 }
 
-/* Can it be written?  What comes out is thrown away. */
+/* Can it be written?  What comes out is thrown away; a file of its own, for a format may hold one document only. */
 static int try_document(void *owner, struct node *document, struct problems *ps)
 {
     struct merge *m = owner;
-    int rc = m->trying ? OK : writer_open(&m->writer, &m->arena, ps);
-    m->trying = true;
+    struct writer w = m->writer;
+    int rc = writer_open(&w, &m->arena, ps);
     if (rc <= WARN)
-        rc = writer_write(&m->writer, document, ps);
+        rc = writer_write(&w, document, ps);
+    writer_drop(&w);
+    arena_reset(&m->arena);
     m->sink.buf.n = 0;
     for (size_t i = 0; i < m->writer.ncompanions; i++)
         m->beside[i].buf.n = 0;
@@ -69,8 +71,6 @@ int merge_write(const struct merge *m, struct writer *w, struct problems *ps)
 
 void merge_close(struct merge *m)
 {
-    if (m->trying)
-        writer_drop(&m->writer);
     sink_release(&m->sink);
     for (size_t i = 0; i < m->writer.ncompanions; i++)
         sink_release(&m->beside[i]);

@@ -26,7 +26,6 @@ struct merge {
     struct sink sink, beside[MERGE_COMPANIONS];
     struct companion_file companions[MERGE_COMPANIONS];
     struct arena arena;
-    bool trying;
 };
 
 void merge_open(struct merge *m, struct run *r, const struct format *f, const struct limits *limits,

@@ -222,12 +222,18 @@ static bool told_before(struct telling *t, struct slice source)
     return false;
 }
 
+/* count(Line): the list itself cannot be shown. */
+static bool is_of_many(const struct expr *e)
+{
+    return e->kind == EXPR_CALL && e->nargs == 1 && e->args[0]->kind == EXPR_PATH && e->args[0]->many;
+}
+
 /* The paths of a condition with the values that it saw. */
 static void tell_value(void *owner, struct expr *e)
 {
     struct telling *t = owner;
     struct val v;
-    bool value = e->kind == EXPR_PATH && e->shape == SHAPE_VALUE && !e->many;
+    bool value = e->shape == SHAPE_VALUE && !e->many && (e->kind == EXPR_PATH || is_of_many(e));
     if (!value || t->text.n > VALUES_MOST || told_before(t, expr_source(t->item->conf, e)))
         return;
     t->r->guard++;
