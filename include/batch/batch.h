@@ -197,6 +197,15 @@ int batch_refuse(struct batch *b, const char *code, struct slice text, struct pr
 /* Its life is over, by itself ("ended") or by somebody ("cancelled", `by`), instead of batch_rest or later: nothing is
    due any more; saved. */
 int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps);
+/* The waybill as it is now, to come back to when a save fails after several changes. */
+struct batch_memory {
+    struct buf text;
+    uint64_t seq;
+    char prev[SHA256_HEX], check[SHA256_HEX];
+};
+void batch_remember(const struct batch *b, struct batch_memory *m);
+void batch_recall(struct batch *b, const struct batch_memory *m, struct problems *ps);
+void batch_forget_memory(struct batch_memory *m);
 /* Holds it until batch_release; what is due stays due. */
 int batch_hold(struct batch *b, struct slice by, struct problems *ps);
 int batch_release(struct batch *b, struct slice by, struct problems *ps);

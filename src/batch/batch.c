@@ -260,6 +260,32 @@ int batch_save(struct batch *b, struct problems *ps)
     return waybill_save(b->w, b->dir, batch_syncs(b), ps);
 }
 
+void batch_remember(const struct batch *b, struct batch_memory *m)
+{
+    *m = (struct batch_memory){ .seq = b->w->seq };
+    memcpy(m->prev, b->w->prev, sizeof m->prev);
+    memcpy(m->check, b->w->check, sizeof m->check);
+    waybill_write(b->w, &m->text);
+}
+
+void batch_recall(struct batch *b, const struct batch_memory *m, struct problems *ps)
+{
+    struct waybill *w;
+    if (waybill_read(b->arena, arena_copy(b->arena, buf_slice(&m->text)), b->id, &w, ps) != OK)
+        return;
+    w->seq = m->seq;
+    memcpy(w->prev, m->prev, sizeof w->prev);
+    memcpy(w->check, m->check, sizeof w->check);
+    b->w = w;
+    b->names = NULL;
+    b->last_output = NULL;
+}
+
+void batch_forget_memory(struct batch_memory *m)
+{
+    buf_release(&m->text);
+}
+
 void batch_note(struct batch *b, const char *what, struct slice detail)
 {
     waybill_event(b->w, batch_stamp(b->site, b->arena), what, detail);

@@ -24,6 +24,8 @@ bool batch_has_files(const struct batch *b);
 bool batch_visible(const struct batch *b);
 /* Drops outputs and files (but lines) of a run that is given up. */
 void batch_forget(struct batch *b);
+/* Removes what is staged in its folder and not listed (any more). */
+void batch_sweep(const struct batch *b);
 /* Whether a file of the batch has the hash of the waybill: STOP with BATCH_DAMAGED. */
 int batch_check_file(const struct batch *b, const struct waybill_file *f, struct problems *ps);
 /* Removes work/<id> of an archived batch, its waybill last. */

@@ -31,7 +31,8 @@ static bool is_member(const struct batch *b, const char *name, const char *waybi
 {
     struct stat st;
     const struct waybill_file *f = waybill_file_named(b->w, slice_of(name));
-    bool staged = strncmp(name, "stage.", 6) == 0 || strncmp(name, "log.", 4) == 0;
+    bool staged = strncmp(name, "stage.", 6) == 0 || strncmp(name, "log.", 4) == 0 ||
+                  strncmp(name, "sent.", 5) == 0;
     if (name[0] == '.' || strcmp(name, waybill) == 0 || strncmp(name, "out.", 4) == 0)
         return false;
     if (f ? is_for_others(f) : staged)

@@ -146,7 +146,10 @@ int batch_refuse(struct batch *b, const char *code, struct slice text, struct pr
     batch_note(b, "refused", arena_printf(b->arena, "%.*s: %.*s [%s]", SLICE_ARG(w->operation), SLICE_ARG(text), code));
     forget_run(w);
     w->waits = SLICE("open");
-    return batch_save(b, ps);
+    int rc = batch_save(b, ps);
+    if (rc == OK)
+        batch_sweep(b);
+    return rc;
 }
 
 int batch_end(struct batch *b, const char *what, struct slice by, struct problems *ps)
@@ -208,7 +211,10 @@ int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
     }
     if (stays) {
         w->waits = SLICE("open");
-        return batch_end(b, "cancelled", by, ps);
+        int ended = batch_end(b, "cancelled", by, ps);
+        if (ended == OK)
+            batch_sweep(b);
+        return ended;
     }
     if (w->place == PLACE_DELIVERED)
         return busy(b, "it is delivered", ps);

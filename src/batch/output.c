@@ -1,8 +1,10 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "batch/batch_private.h"
 
 enum { NAMES_MAX = 1000000, OUTBOXES_MAX = 64 };
@@ -184,21 +186,41 @@ bool batch_visible(const struct batch *b)
     return false;
 }
 
-/* What stays of them when the program is killed now is not listed: later runs overwrite it, the zip leaves it out. */
 void batch_forget(struct batch *b)
 {
-    char file[32];
-    for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
-        snprintf(file, sizeof file, "out.%u", o->n);
-        if (o->published.p == NULL)
-            unlinkat(b->dir, file, 0);
-    }
-    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
-        if (of_run(b->w, f, false) && !slice_equal(f->file, b->w->stage))
-            unlinkat(b->dir, arena_cstr(b->arena, f->file), 0);
-    }
     forget_outputs(b);
     forget_files(b->w, false);
+}
+
+static bool is_output_of(const struct waybill *w, const char *name)
+{
+    char file[32];
+    for (const struct waybill_output *o = w->outputs; o; o = o->next) {
+        snprintf(file, sizeof file, "out.%u", o->n);
+        if (o->published.p == NULL && strcmp(file, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Once the waybill that does not list them is safe: an output that is missing counts as published. What a kill leaves
+   of them later runs overwrite, and the zip leaves it out. */
+void batch_sweep(const struct batch *b)
+{
+    int err, fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    for (struct dirent *e; dir && (e = file_entry(dir, &err)) != NULL;) {
+        const char *name = e->d_name;
+        bool output = strncmp(name, "out.", 4) == 0;
+        bool staged = strncmp(name, "stage.", 6) == 0 || strncmp(name, "log.", 4) == 0 ||
+                      strncmp(name, "sent.", 5) == 0;
+        if ((output && !is_output_of(b->w, name)) || (staged && !waybill_file_named(b->w, slice_of(name))))
+            unlinkat(b->dir, name, 0);
+    }
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
 }
 
 void batch_restart(struct batch *b)

@@ -1,8 +1,10 @@
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "flow/super.h"
 
+#define CLEAN_MS (3600 * 1000LL)    /* old answers are removed so often */
 #define LOOK_MS 30000               /* the folder of requests is read so often even when nothing tells of news */
 
 /* --- those that are carried out ----------------------------------------------------------------------------------- */
@@ -46,7 +48,10 @@ static int read_folder(struct supervisor *s)
     s->asked_due = s->o->watch ? clock_monotonic_ms() + LOOK_MS : INT64_MAX;
     int rc = request_each(&s->spool, &a, add, s, s->ps);
     arena_release(&a);
-    return rc;
+    if (rc > WARN || s->o->asked || s->asked_clean > clock_monotonic_ms())
+        return rc;
+    s->asked_clean = clock_monotonic_ms() + CLEAN_MS;
+    return request_clean(&s->spool, time(NULL), s->ps);
 }
 
 static void forget(struct supervisor *s, struct asked *k)

@@ -123,9 +123,11 @@ static int make_batch(struct supervisor *s, const struct operation *op, const ch
     return OK;
 }
 
+/* Only what is surely not there is left out: in doubt the batch is made, and tells. */
 static bool has_file(const struct operation *op)
 {
-    return op->take.table->kind == TABLE_FILE && file_exists(op->take.table->path);
+    const struct site_table *t = op->take.table;
+    return t->kind == TABLE_FILE && (faccessat(AT_FDCWD, t->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT);
 }
 
 int due_table(struct supervisor *s, const struct operation *op, struct asked *k)
@@ -317,15 +319,19 @@ static int make_due(struct supervisor *s, struct trip *t)
     return rc <= WARN ? make_tables(s, t) : rc;
 }
 
-/* The batch rests, or its life is over. */
+/* The batch rests, or its life is over; when that cannot be written down nothing has changed. */
 static int rest(struct supervisor *s, struct trip *t)
 {
     struct batch *b = t->b;
+    struct batch_memory before;
+    batch_remember(b, &before);
     tables_made(s, t);
-    if (!batch_is_open(b->w))
-        return OK;
-    return open_ends(s, t->op->flow, b->w) ? batch_end(b, "ended", slice_none(), s->ps)
-                                           : batch_rest(b, SLICE("open"), s->ps);
+    int rc = !batch_is_open(b->w) ? OK : open_ends(s, t->op->flow, b->w) ? batch_end(b, "ended", slice_none(), s->ps)
+                                                                         : batch_rest(b, SLICE("open"), s->ps);
+    if (rc > WARN)
+        batch_recall(b, &before, s->ps);
+    batch_forget_memory(&before);
+    return rc;
 }
 
 int step_rest(struct supervisor *s, struct trip *t)
@@ -352,7 +358,12 @@ int step_rest(struct supervisor *s, struct trip *t)
 
 int step_refuse(struct supervisor *s, struct trip *t, const char *code, struct slice text)
 {
+    struct batch_memory before;
+    batch_remember(t->b, &before);
     int rc = batch_refuse(t->b, code, text, s->ps);
+    if (rc > WARN)
+        batch_recall(t->b, &before, s->ps);
+    batch_forget_memory(&before);
     notice_problems(s, s->ps);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");

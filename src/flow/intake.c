@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -467,16 +468,41 @@ static const struct operation *owner_of(struct supervisor *s, const struct claim
     return NULL;
 }
 
+/* A claim that a crash left, of an operation that takes only the newest: is a newer file in the inbox? */
+static bool newer_there(struct supervisor *s, const struct operation *op, const struct claim *c, char name[256])
+{
+    struct ready terms = ready_terms(s, op, false);
+    struct inbox *in;
+    struct drop d;
+    struct arena a;
+    int64_t newest = c->mtime_ns;
+    int rc = OK;
+    arena_init(&a, 0);
+    name[0] = '\0';
+    if (inbox_open(&a, &s->spool, arena_cstr(&a, op->take.folder), &terms, &in, s->ps) <= WARN) {
+        inbox_begin(in, clock_monotonic_ms());
+        while ((rc = inbox_next(in, &d, s->ps)) == OK || rc == SKIP)
+            if (rc == OK && (d.mtime_ns > newest || (d.mtime_ns == newest && strcmp(d.name, c->name) > 0))) {
+                newest = d.mtime_ns;
+                snprintf(name, 256, "%s", d.name);
+            }
+        inbox_close(in);
+    }
+    arena_release(&a);
+    return name[0] != '\0';
+}
+
 int claim_again(struct supervisor *s, const char *id)
 {
     struct claim c;
+    char newer[256];
     int rc = claim_open(&s->spool, id, &c, s->ps);
     if (rc > WARN || rc == END)
         return rc == END ? OK : rc;
     struct asked *k;
     const struct operation *op = owner_of(s, &c, &k);
     if (op)
-        rc = accept_claim(s, op, &c, k, NULL);
+        rc = accept_claim(s, op, &c, k, op->take.newest && newer_there(s, op, &c, newer) ? newer : NULL);
     else
         problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },
                      "the claimed file in .waybill/claim/%s belongs to no flow that is on; it stays there", id);

@@ -71,7 +71,7 @@ struct trip {
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
-    bool quiet;                     /* an operation that began in memory only: nothing is saved unless it does something */
+    bool quiet;                     /* an operation that began in memory only: saved when it does something */
     struct asked *asked;            /* the request that it answers; NULL = none */
     struct trip_file *files;
     struct helper *helper;
@@ -194,9 +194,10 @@ struct supervisor {
     struct asked *asked;            /* in the order of their coming */
     bool asked_news;                /* the folder of requests is to be read */
     int64_t asked_due;              /* … at the latest, monotonic ms */
+    int64_t asked_clean;            /* old answers are removed next, monotonic ms */
     struct watch *asked_watch;
     struct arena asked_arena;
-    int64_t pause;                  /* until then, monotonic ms, nothing that is due or asked for begins: a fault of the world */
+    int64_t pause;                  /* a fault of the world: nothing due or asked for begins until then, monotonic ms */
     struct ledger **ledgers;        /* by flow.index; opened when needed */
     struct arena *ledger_arenas;
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */

@@ -6,14 +6,18 @@ It trusts nothing that waybill says: hashes, zips, waybills and ledgers are read
     I1  each visible output is whole and one of those that are wanted         I2  the bytes of each input exist somewhere
     I3  a batch is in one place; its waybill and its input verify             I4  an input is accepted at most once
     I5  staged outputs are those of the waybill; accepted: nothing is visible
+    I6  what the waybill of a batch that stays names is there, whole          I8  no number of a sequence is given twice
     Q1  inboxes, claims, tmp and work are empty                               Q2  each input is in archive or error, once
     Q3  the outputs are the wanted ones, each once                            Q4  each error says why
     Q5  running again changes nothing (asked by torture.py)                   Q6  the tree is that of the undisturbed run
+    Q7  staged documents are those of the undisturbed run
 """
 import binascii, collections, hashlib, json, os, re, zipfile
 
 ID = re.compile(rb'\d{8}-\d{6}-\d+-\d+')
 STAMP = re.compile(rb'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?')
+TORN = re.compile(r'^\.waybill/(requests|sequences)/\.[^/]*\.new$')     # its name is written again, or removed a day later
+NUMBER = re.compile(rb'#\d+')       # of a sequence: a crash may leave a gap, but never gives one twice
 
 
 def sha(data):
@@ -33,8 +37,8 @@ def names(path):
 
 
 def plain(data):
-    """Without what differs from run to run: batch ids and stamps."""
-    return STAMP.sub(b'STAMP', ID.sub(b'ID', data))
+    """Without what differs from run to run: batch ids, stamps and numbers."""
+    return NUMBER.sub(b'#N', STAMP.sub(b'STAMP', ID.sub(b'ID', data)))
 
 
 def plain_path(path):
@@ -152,11 +156,11 @@ class Batches:
 
 
 class Truth:
-    """inputs: (inbox, name bytes, data, 'archive' or 'error'); from `learn` what the undisturbed run gave."""
+    """inputs: (inbox, name bytes, data, 'archive', 'error' or 'work'); from `learn` what the undisturbed run gave."""
 
     def __init__(self, inputs):
         self.inputs = inputs
-        self.outputs, self.tree = None, None
+        self.outputs, self.tree, self.asks = None, None, False
         # Of two files with the same bytes either may be the duplicate.
         first = {}
         for _, name, data, _ in inputs:
@@ -175,7 +179,12 @@ class Truth:
         self.rejects = collections.Counter((self.same(n), h) for n, h in rejects(site))
         self.tables = {n: read(f'{site}/tables/{n}') for n in names(f'{site}/tables')}
         self.ledgers = {n: ledger(read(f'{site}/.waybill/ledger/{n}'), n, []) for n in names(f'{site}/.waybill/ledger')}
+        self.stages = stages(site)
         self.tree = shape(site, self)
+
+
+def files(folder):
+    return [os.path.join(d, f) for d, _, fs in os.walk(folder) for f in fs if not f.startswith('.')]
 
 
 def outputs(site):
@@ -196,7 +205,35 @@ def rejects(site):
 
 
 def shape(site, truth):
-    return collections.Counter(truth.same(plain_path(p)) for p in tree(site) if not p.startswith('outbox/'))
+    return collections.Counter(truth.same(plain_path(p)) for p in tree(site)
+                               if not p.startswith('outbox/') and not p.startswith('.waybill/answers/') and not TORN.search(p))
+
+
+def stages(site):
+    """What the open batches hold, by the name of their file."""
+    out = {}
+    for name in names(f'{site}/.waybill/work'):
+        path = f'{site}/.waybill/work/{name}'
+        if os.path.exists(f'{path}/{name}.waybill.json'):
+            w = json.loads(read(f'{path}/{name}.waybill.json'))
+            if w.get('stage') and os.path.exists(f'{path}/{w["stage"]}'):
+                out[w['name']] = plain(read(f'{path}/{w["stage"]}'))
+    return out
+
+
+def left(site, stay=None):
+    """What is still to do: batches but those that rest (and are to stay), claims, requests."""
+    def rests(name):
+        path = f'{site}/.waybill/work/{name}/{name}.waybill.json'
+        w = json.loads(read(path)) if os.path.exists(path) else {}
+        return w.get('waits') == 'open' and (stay is None or w.get('name') in stay)
+    batches = [n for n in names(f'{site}/.waybill/work') if not rests(n)]
+    return batches + names(f'{site}/.waybill/claim') + [n for n in names(f'{site}/.waybill/requests') if n[0] != '.']
+
+
+def told(site, truth):
+    """Whether what was asked for is done."""
+    return stages(site) == truth.stages and not any(names(f'{site}/{i[0]}') for i in truth.inputs)
 
 
 def without_copies(paths):
@@ -209,6 +246,8 @@ def any_moment(site, truth, taken=()):
     for o, n in have.items():
         if truth.outputs[o] < n:
             bad.append(f'I1 {"visible twice" if truth.outputs[o] else "not a wanted output"}: {o[0]}/{o[1]}')
+    numbers = collections.Counter(n for f in files(f'{site}/outbox') for n in NUMBER.findall(read(f)))
+    bad += [f'I8 number {n.decode()} was given {k} times' for n, k in numbers.items() if k > 1]
     b = Batches(site, bad)
     for batch, places in b.at.items():
         where = set(places)
@@ -216,6 +255,8 @@ def any_moment(site, truth, taken=()):
             bad.append(f'I3 {batch} is in {sorted(where)}')
         if '.waybill/work' in places:
             staged(site, batch, places['.waybill/work'][0], bad)
+            if 'archive' not in places:
+                listed(site, batch, places['.waybill/work'][0], bad)
     for inbox, name, data, _ in truth.inputs:
         find_input(site, b, inbox, name, data, bad)
     return bad
@@ -238,22 +279,38 @@ def find_input(site, b, inbox, name, data, bad):
         bad.append(f'I4 accepted {accepted} times: {bname}')
 
 
+def listed(site, batch, w, bad):
+    """Every file that the waybill of an open batch names is there, whole."""
+    for f in w.get('files', []):
+        p = f'{site}/.waybill/work/{batch}/{f["file"]}'
+        if '/' in f['file'] or (f.get('name') and f['kind'] in ('stage', 'log')) or w['place'] != 'delivered':
+            continue
+        if not os.path.exists(p) or (f.get('sha256') and sha(read(p)) != f['sha256']):
+            bad.append(f'I6 {f["file"]} does not verify: {batch}')
+
+
 def staged(site, batch, w, bad):
     listed = {o['n']: o for o in w.get('outputs', [])}
     for n, o in listed.items():
         p = f'{site}/.waybill/work/{batch}/out.{n}'
         if w['place'] == 'written' and os.path.exists(p) and sha(read(p)) != o['sha256']:
             bad.append(f'I5 staged output {n} does not verify: {batch}')
-        if w['place'] == 'delivered' and ('stage' not in w or 'published' in o) and os.path.exists(p):
+        under_way = w.get('stage') and not o.get('published') and w.get('operation') and not w.get('waits')
+        if w['place'] == 'delivered' and os.path.exists(p) and not under_way:
             bad.append(f'I5 delivered, but output {n} is still staged: {batch}')
 
 
 def at_rest(site, truth, taken=(), cut=False):
     """`cut`: the power was cut, so the copies beside a zip may be missing or torn: they are not synced, the zip holds them."""
     bad = any_moment(site, truth, taken)
-    for d in {i[0] for i in truth.inputs} | {'.waybill/claim', '.waybill/tmp', '.waybill/work'}:
+    for d in {i[0] for i in truth.inputs} | {'.waybill/claim', '.waybill/tmp'}:
         if names(f'{site}/{d}'):
             bad.append(f'Q1 {d} is not empty: {[plain_path(n) for n in names(f"{site}/{d}")]}')
+    still = left(site, {i[1].decode('utf-8', 'backslashreplace') for i in truth.inputs if i[3] == 'work'})
+    if still:
+        bad.append(f'Q1 there is still something to do: {[plain_path(n) for n in still]}')
+    if stages(site) != truth.stages:
+        bad.append(f'Q7 staged documents differ: {stages(site)} instead of {truth.stages}')
     b = Batches(site, [])
     ends = collections.Counter()
     for places in b.at.values():
@@ -262,7 +319,8 @@ def at_rest(site, truth, taken=(), cut=False):
                 ends[(truth.twins.get(w['name']), where)] += 1
             if where == 'error' and not (w.get('error_code') and w.get('error_text')):
                 bad.append(f'Q4 {w["name"]}: no code or text')
-    want = collections.Counter((truth.twins[i[1].decode('utf-8', 'backslashreplace')], i[3]) for i in truth.inputs)
+    want = collections.Counter((truth.twins[i[1].decode('utf-8', 'backslashreplace')], {'work': '.waybill/work'}.get(i[3], i[3]))
+                               for i in truth.inputs)
     if ends != want:
         bad.append(f'Q2 ends {sorted((ends - want).items())} instead of {sorted((want - ends).items())}')
     have = collections.Counter(outputs(site)) + collections.Counter(taken)
@@ -275,7 +333,8 @@ def at_rest(site, truth, taken=(), cut=False):
             bad.append(f'Q3 table differs: {n}')
     for n, lines in truth.ledgers.items():
         p = f'{site}/.waybill/ledger/{n}'
-        if not os.path.exists(p) or ledger(read(p), n, bad) != lines:
+        have = ledger(read(p), n, bad) if os.path.exists(p) else -1
+        if have < lines or (have > lines and not truth.asks):   # a command that is given again notes its run again
             bad.append(f'Q3 ledger has another number of records: {n}')
     have, want = shape(site, truth), truth.tree
     if cut:

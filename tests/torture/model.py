@@ -236,7 +236,8 @@ def record(bench):
     if 'LD_PRELOAD' in bench.env:
         command += ['-E', f'LD_PRELOAD={bench.env["LD_PRELOAD"]}']
     env = {k: v for k, v in bench.env.items() if k != 'LD_PRELOAD'}
-    subprocess.run(command + [bench.args.program, 'run', '-q', '-w', '1', site], env=env, stdin=subprocess.DEVNULL,
+    struck = [bench.command, '-q', '-w', '1', '--dir', site] if bench.command else ['run', '-q', '-w', '1', site]
+    subprocess.run(command + [bench.args.program] + struck, env=env, stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return site, list(whole(open(log, errors='replace').read().splitlines()))
 

@@ -57,7 +57,7 @@ def trial(bench, disk, strike):
     shutil.rmtree(site, True)
     shutil.copytree(bench.template, site, symlinks=True)
     os.sync()
-    bench.waybill(site, strike, f'{bench.base}/power.log')
+    bench.waybill(site, strike, f'{bench.base}/power.log', ask=True)
     before = list(check.outputs(site))
     fault = disk.cut()
     if fault:

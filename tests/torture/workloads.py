@@ -6,8 +6,18 @@
     all        the whole integration: five flows, tables that others read
     merge      orders into open invoices: a staged batch, a table that is updated once, three operations one after another; with
                times in its tables, so by name only, with -x WAYBILL_CLOCK=… and the modes that kill
+
+and of a flow that stages (staged.py), each with the command that is struck:
+
+    create     a batch is made of the newer of two files, the older one is set aside; a list comes after
+    send       two batches are sent, with numbers of a sequence
+    receive    an answer that changes both batches; a confirmation of each comes after
+    update     a file by hand changes both
+    commit     both are committed, a table operation comes after each, and their lives end
 """
 import os, re, subprocess, time
+
+import staged
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -91,5 +101,5 @@ def merge(program, site):
     return [drop(site, 'inbox/orders', b'orders.csv', data.encode('windows-1252'), 'archive')]
 
 
-ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything}
+ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, **staged.workloads(drop)}
 ASKED = {**ALL, 'merge': merge}
