@@ -105,7 +105,8 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
     if (duplicate) {
         char code[80];
         snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
-        reply_prepare(s, w, code, w->error_text);
+        if (reply_prepare(s, w, code, w->error_text) > WARN)
+            reply_later(s, w);
     }
     if (error)
         tell(s, gave_up(w) ? NOTICE_GAVE_UP : NOTICE_REJECTED, w);
@@ -119,10 +120,9 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
         reply_publish(s, w);
 }
 
-void care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text)
+int care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text)
 {
-    if (s->care)
-        reply_prepare(s, t->b->w, code, text);
+    return s->care ? reply_prepare(s, t->b->w, code, text) : OK;
 }
 
 void care_close(struct supervisor *s, int rc)

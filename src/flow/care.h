@@ -30,8 +30,9 @@ void care_ready(struct supervisor *s);
 void care_reloading(struct supervisor *s);
 void care_turn(struct supervisor *s, int64_t now, int64_t *wait);
 void care_event(struct supervisor *s, const char *event, const struct trip *t);
-/* The file (code NULL: some messages of it) is about to be refused: what its sender is answered is made ready. */
-void care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text);
+/* The file (code NULL: some messages of it) is about to be refused: what its sender is answered is made ready. TEMP: it
+   could not be written, the refusal must wait. */
+int care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text);
 /* Some write was answered with "disk full". */
 void care_full(struct supervisor *s);
 /* Whether there is room for a file of that size; false = it stays in the inbox for now, and has been told. */

@@ -71,6 +71,8 @@ struct care {
     int64_t started;                /* seconds since 1970 */
     int64_t metrics_due;
     bool metrics_failed;            /* told */
+    struct waybill_param *unanswered;       /* name: batch */
+    size_t nunanswered;
     struct purge purge;
     bool purging;
     int64_t purge_due;              /* of the next one */
@@ -101,7 +103,10 @@ void letter_mail(const struct site *site, const struct waybill *w, const char *e
                  struct buf *out);
 /* reply.c */
 void reply_resume(struct supervisor *s);
-void reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text);
+int reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text);
+/* A refusal that did not wait for its answer: tried again when there is room. */
+void reply_later(struct supervisor *s, const struct waybill *w);
+void reply_again(struct supervisor *s);
 void reply_publish(struct supervisor *s, const struct waybill *w);
 /* daily.c: what is kept no longer goes, once a day. */
 void daily_turn(struct supervisor *s, int64_t now, int64_t *wait);

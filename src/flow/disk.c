@@ -100,6 +100,9 @@ static void go_on(struct supervisor *s)
         for (struct trip *t = s->flows[i].first; t; t = t->next)
             if (t->b && slice_starts(t->b->w->retry.cause, SLICE("SYS_")))
                 t->due = 0;
+    reply_again(s);
+    if (s->claims_due != INT64_MAX)
+        s->claims_due = 0;
     for (size_t i = 0; i < s->nintakes; i++)
         if (!s->intakes[i].every)
             s->intakes[i].due = 0;

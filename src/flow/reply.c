@@ -14,6 +14,7 @@
  */
 #define FOLDER "replies"
 #define MODE 0640
+#define UNANSWERED_MAX 1000
 
 static int open_folder(struct supervisor *s)
 {
@@ -28,23 +29,50 @@ static bool senders(const char *code)
     return !code || (strcmp(code, "GAVE_UP") != 0 && strcmp(code, "CANCELLED") != 0);
 }
 
-void reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text)
+int reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text)
 {
     const struct flow *f = site_flow(s->site, w->flow);
     char id[BATCH_ID_SIZE];
     struct buf out = { 0 };
     if (!f || !f->reply || !senders(code))
-        return;
+        return OK;
     int dir = open_folder(s);
-    if (dir < 0) {
-        problem_system(s->ps, FOLDER, "cannot open the folder", errno);
-        return;
-    }
+    if (dir < 0)
+        return problem_system(s->ps, FOLDER, "cannot open the folder", errno);
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
     letter_text(s->site, w, code, text, &out);
-    file_replace(dir, id, buf_slice(&out), MODE, s->o->durable, s->ps);
+    int rc = file_replace(dir, id, buf_slice(&out), MODE, s->o->durable, s->ps);
     buf_release(&out);
     close(dir);
+    return rc;
+}
+
+void reply_later(struct supervisor *s, const struct waybill *w)
+{
+    struct care *c = s->care;
+    if (c->nunanswered++ < UNANSWERED_MAX)
+        waybill_param(&c->unanswered, &c->arena, w->batch, slice_none());
+}
+
+void reply_again(struct supervisor *s)
+{
+    struct waybill_param *list = s->care->unanswered;
+    struct arena a;
+    arena_init(&a, 0);
+    s->care->unanswered = NULL;
+    s->care->nunanswered = 0;
+    for (; list; list = list->next) {
+        struct waybill *w;
+        char code[80];
+        if (batch_find(&s->places, &a, arena_cstr(&a, list->name), &w, s->ps) != OK)
+            continue;
+        snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
+        if (reply_prepare(s, w, code, w->error_text) > WARN)
+            reply_later(s, w);
+        else
+            reply_publish(s, w);
+    }
+    arena_release(&a);
 }
 
 static int move(struct supervisor *s, int from, const char *id, const char *folder, const char *name)

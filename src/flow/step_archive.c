@@ -144,8 +144,9 @@ int step_entered(struct supervisor *s, struct trip *t)
     if (unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
         rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
     if (rc <= WARN && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        care_refused(s, t, NULL, slice_none());
-        rc = batch_rejects(t->b, s->ps);
+        rc = care_refused(s, t, NULL, slice_none());
+        if (rc <= WARN)
+            rc = batch_rejects(t->b, s->ps);
     }
     open_flow_changed(s, t->op->flow);
     return rc;

@@ -26,9 +26,11 @@ int step_reject(struct supervisor *s, struct trip *t, const char *code, struct s
     }
     if (batch_is_open(t->b->w))
         return step_refuse(s, t, code, text);
-    care_refused(s, t, code, text);
-    asked_told(s, t, "refused", slice_of(code), text);
-    int rc = batch_set_aside(t->b, code, text, s->ps);
+    int rc = care_refused(s, t, code, text);
+    if (rc <= WARN) {
+        asked_told(s, t, "refused", slice_of(code), text);
+        rc = batch_set_aside(t->b, code, text, s->ps);
+    }
     notice_problems(s, s->ps);
     if (rc > SKIP) {
         trip_retry(s, t, "SYS_IO");

@@ -125,4 +125,38 @@ check "and that is told" said run.log "inodes are free"
 rm -r "$disk/many"
 run "$disk/site"
 check "until there are some" test -f "$disk/site/outbox/rows/inode.csv"
+
+# Full and free again, six times, while files keep coming: each ends once, and each refusal is answered.
+umount "$disk" && mount -t tmpfs -o size=100m,nr_inodes=40000,mode=700 none "$disk"
+flows 'limit disk-reserve 1
+limit ballast 1048576'
+sed -i 's|retry 1h|retry 2s 5s|; s|map copy|map to-items|; s|^    on yes|    on yes\n    reply "outbox/answers"|' "$disk/site/site.conf"
+mkdir -p "$disk/site/inbox/rows" "$disk/in"
+watch "$disk/site"
+n=0
+cycle=0
+while [ $cycle -lt 6 ]; do
+    fill $((50 + cycle * 120))
+    i=0
+    while [ $i -lt 8 ]; do
+        n=$((n + 1)) i=$((i + 1))
+        if { rows $((n * 10)) $((n * 10 + n * 97 % 7000)); [ $((n % 5)) != 0 ] || echo "$n;y"; } > "$disk/in/f$n" 2> /dev/null; then
+            mv "$disk/in/f$n" "$disk/site/inbox/rows/f$n.csv"
+        else
+            rm "$disk/in/f$n" && n=$((n - 1))
+        fi
+    done
+    sleep 1
+    rm "$disk/fill"
+    sleep 0.3
+    cycle=$((cycle + 1))
+done
+check "the disk was full" grep -q 'code=SYS_FULL' watch.log
+check "all is done in 35 s" wait_for 35 eval '[ -z "$(ls "$disk/site/inbox/rows" "$disk/site/.waybill/work" "$disk/site/.waybill/claim" | grep -v :)" ]'
+stop
+check "every file ended once" is "$n" "$(cat "$disk"/site/archive/*/*/*/*.waybill.json "$disk"/site/error/*/*.waybill.json | grep -o '"name":"f[0-9]*.csv"' | sort -u | wc -l)"
+check "one output for each that was not refused whole" is "$(archived "$disk/site")" "$(ls "$disk/site/outbox/rows" | wc -l)"
+check "one answer for each refusal" is "$(in_error "$disk/site") 0" "$(ls "$disk/site/outbox/answers" | wc -l) $(ls "$disk/site/.waybill/replies" | wc -l)"
+"$prog" fsck "$disk/site" > fsck.out 2>&1
+check "fsck: all good" is 0 $?
 finish
