@@ -77,7 +77,7 @@ static int answer(struct supervisor *s, struct asked *k)
     return rc;
 }
 
-static int refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text)
+int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text)
 {
     k->answer.outcome = SLICE("refused");
     k->answer.code = slice_of(code);
@@ -86,11 +86,11 @@ static int refuse(struct supervisor *s, struct asked *k, const char *code, struc
 }
 
 /* What a step of the batch layer said no to, is the answer. */
-static int answer_with(struct supervisor *s, struct asked *k, int rc, const char *what)
+int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char *what)
 {
     const struct problem *p = s->ps->last;
     if (rc == STOP || rc == SKIP) {
-        rc = refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
+        rc = asked_refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
         if (!s->o->watch)                           /* who asked says it, once */
             problems_init(s->ps, &s->said_arena, 200);
         return rc;
@@ -224,13 +224,13 @@ static int resolve(struct supervisor *s, struct asked *k)
     struct slice param;
     int rc = OK;
     if (!f)
-        rc = refuse(s, k, "SITE_NO_FLOW", SLICE("there is no such flow"));
+        rc = asked_refuse(s, k, "SITE_NO_FLOW", SLICE("there is no such flow"));
     else if (!op)
-        rc = refuse(s, k, "SITE_NO_OPERATION", SLICE("the flow has no such operation"));
+        rc = asked_refuse(s, k, "SITE_NO_OPERATION", SLICE("the flow has no such operation"));
     else if (!f->on || f->off)
-        rc = refuse(s, k, f->off ? f->off : "SITE_SWITCHED_OFF", SLICE("the flow is off"));
+        rc = asked_refuse(s, k, f->off ? f->off : "SITE_SWITCHED_OFF", SLICE("the flow is off"));
     else if (missing_param(k, op, &param))
-        rc = refuse(s, k, "SITE_PARAM", arena_printf(&k->arena, "param %.*s is required and has no value: add --set "
+        rc = asked_refuse(s, k, "SITE_PARAM", arena_printf(&k->arena, "param %.*s is required and has no value: add --set "
                                                      "%.*s=…", SLICE_ARG(param), SLICE_ARG(param)));
     else {
         k->op = op;
@@ -243,7 +243,7 @@ static int run_inbox(struct supervisor *s, struct asked *k)
 {
     struct intake *in = intake_asked(s, k->op);
     if (!in)
-        return s->o->watch ? refuse(s, k, "SYS_IO", SLICE("the inbox cannot be opened")) : TEMP;
+        return s->o->watch ? asked_refuse(s, k, "SYS_IO", SLICE("the inbox cannot be opened")) : TEMP;
     if (in->asked && in->asked != k)
         return OK;
     if (!in->asked) {
@@ -275,7 +275,7 @@ static int list_batches(struct supervisor *s, struct asked *k)
     }
     k->listed = true;
     if (named.n && !k->left && !k->trips)
-        return refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
+        return asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
                                                          SLICE_ARG(named), SLICE_ARG(f->name),
                                                          k->answer.made ? ": it is held" : ""));
     return OK;
@@ -341,211 +341,6 @@ static int run(struct supervisor *s, struct asked *k)
         : k->op->take.kind == TAKE_BATCH ? run_batches(s, k) : run_table(s, k);
 }
 
-/* --- acting on a batch -------------------------------------------------------------------------------------------- */
-
-/* A trip may be touched while it waits: nothing of it is in anybody's hands. */
-static bool waits(const struct trip *t)
-{
-    return (t->state == TRIP_QUEUED || t->state == TRIP_WRITTEN) && !t->helper;
-}
-
-
-static int cancel(struct supervisor *s, struct trip *t, struct slice by)
-{
-    const struct flow *f = site_flow(s->site, t->b->w->flow);
-    trip_clear(s, t);
-    int rc = batch_cancel(t->b, by, s->ps);
-    if (rc > WARN || rc == SKIP)
-        return rc;
-    if (t->b->w->place != PLACE_ERROR && f) {
-        if (!t->op)
-            trip_add(s, t, &s->by_hand[f->index].amend);
-        step_archive_soon(s, t);
-        return OK;
-    }
-    s->report->rejected++;
-    notice(s, "cancelled", t);
-    trip_free(s, t);
-    return OK;
-}
-
-/* Trip or not: what each request does to a batch that nobody has in hand. */
-static int touch(struct supervisor *s, struct asked *k, struct trip *t)
-{
-    struct slice by = k->request->by;
-    int rc;
-    switch (k->request->kind) {
-    case REQUEST_HOLD:
-        rc = batch_hold(t->b, by, s->ps);
-        break;
-    case REQUEST_RELEASE:
-        rc = batch_release(t->b, by, s->ps);
-        break;
-    default:
-        rc = batch_retry_now(t->b, by, s->ps);
-        break;
-    }
-    if (rc <= WARN)
-        open_note(s, t->b->w);
-    return rc;
-}
-
-/* The operation that was refused last may be tried again. */
-static const struct operation *refused_last(const struct supervisor *s, const struct waybill *w)
-{
-    const struct flow *f = site_flow(s->site, w->flow);
-    const struct waybill_run *last = NULL;
-    for (const struct waybill_run *r = w->runs; r; r = r->next)
-        if (!last || slice_compare(r->time, last->time) >= 0)
-            last = r;
-    bool again = last && f && slice_is(last->outcome, "refused");
-    const struct operation *op = again ? flow_operation(f, last->operation) : NULL;
-    return op && op->take.kind == TAKE_BATCH ? op : NULL;
-}
-
-/* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
-static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
-{
-    const struct flow *f = site_flow(s->site, b->w->flow);
-    const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
-    struct trip *t = trip_new(s);
-    int fd = -1, rc = OK;
-    if (!op || op->take.kind != TAKE_INBOX) {
-        problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
-                     "its operation is not in the site any more");
-        rc = STOP;
-    }
-    if (rc == OK)
-        rc = batch_input(b, &fd, s->ps);
-    if (rc == OK) {
-        struct batch_accept how = accept_terms(s, op);
-        how.from = &fd;
-        how.parent = b->w->batch;
-        how.asked = arena_cstr(&k->arena, k->request->id);
-        how.by = k->request->by;
-        how.sets = b->w->run_sets;
-        rc = batch_create(&s->places, &t->arena, &how, b->w->name, slice_none(), &t->b, s->ps);
-    }
-    if (fd >= 0)
-        close(fd);
-    if (rc != OK) {
-        trip_free(s, t);
-        return rc;
-    }
-    trip_add(s, t, op);
-    s->report->batches++;
-    notice(s, "created", t);
-    return OK;
-}
-
-/* An operation on the batch that is named. */
-static int begin(struct supervisor *s, struct asked *k, const struct operation *op)
-{
-    int rc = due_begin(s, k->batch, op, k);
-    k->begun = rc == OK;
-    return rc == OK || rc == TEMP ? rc : answer_with(s, k, rc == SKIP ? OK : STOP, "done");
-}
-
-static int retry(struct supervisor *s, struct asked *k, struct trip *t)
-{
-    const struct operation *op = refused_last(s, t->b->w);
-    if (t->b->w->place == PLACE_ERROR)
-        return answer_with(s, k, anew(s, k, t->b), "created");
-    if (!op || !batch_is_open(t->b->w) || t->b->w->operation.n)
-        return answer_with(s, k, touch(s, k, t), "retried");
-    return begin(s, k, op);
-}
-
-/* Whether the batch is open and its flow has something under way that may change it. */
-static bool busy(const struct supervisor *s, const char *id)
-{
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct open *o = s->opens[i].first; o; o = o->next)
-            if (strcmp(o->id, id) == 0)
-                return sched_busy(s, s->site->flows[i]);
-    return false;
-}
-
-/* Takes the trip. */
-static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
-{
-    const struct flow *f = site_flow(s->site, t->b->w->flow);
-    enum request_kind kind = k->request->kind;
-    int rc;
-    if (kind == REQUEST_CANCEL) {
-        rc = cancel(s, t, k->request->by);
-        if (rc > WARN || rc == SKIP)
-            trip_free(s, t);
-        return answer_with(s, k, rc, "cancelled");
-    }
-    if ((kind == REQUEST_AMEND || kind == REQUEST_RESEND) && f && batch_is_open(t->b->w))
-        rc = begin(s, k, kind == REQUEST_AMEND ? &s->by_hand[f->index].amend : &s->by_hand[f->index].resend);
-    else if (kind == REQUEST_AMEND || kind == REQUEST_RESEND)
-        rc = refuse(s, k, "BATCH_CLOSED", SLICE("only a batch that is open can be changed or sent again"));
-    else if (kind == REQUEST_HOLD)
-        rc = answer_with(s, k, touch(s, k, t), "held");
-    else if (kind == REQUEST_RELEASE) {
-        rc = touch(s, k, t);
-        rc = answer_with(s, k, rc <= WARN ? resume_batch(s, k->batch) : rc, "released");
-    } else
-        rc = retry(s, k, t);
-    trip_free(s, t);
-    return rc;
-}
-
-/* A batch that lies somewhere, in nobody's hands. */
-static int act_on_disk(struct supervisor *s, struct asked *k)
-{
-    struct trip *t = trip_new(s);
-    int rc = batch_open(&s->places, &t->arena, k->batch, &t->b, s->ps);
-    if (rc == OK)
-        return act_on(s, k, t);
-    trip_free(s, t);
-    return rc == TEMP ? rc : refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything "
-                                                                     "could be done with", k->batch));
-}
-
-/* One that waits for its next attempt, or in the queue of its flow. */
-static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
-{
-    int rc;
-    if (!waits(t))
-        return OK;                                  /* when that is over */
-    switch (k->request->kind) {
-    case REQUEST_CANCEL:
-        return answer_with(s, k, cancel(s, t, k->request->by), "cancelled");
-    case REQUEST_HOLD:
-        rc = touch(s, k, t);
-        if (rc <= WARN) {
-            notice(s, "held", t);
-            trip_free(s, t);
-        }
-        return answer_with(s, k, rc, "held");
-    case REQUEST_RETRY:
-        rc = touch(s, k, t);
-        if (rc <= WARN)
-            t->due = 0;
-        return answer_with(s, k, rc, "retried");
-    case REQUEST_RELEASE:
-        return answer_with(s, k, touch(s, k, t), "released");
-    default:
-        return OK;
-    }
-}
-
-static int act(struct supervisor *s, struct asked *k)
-{
-    struct trip *t = trip_of(s, k->batch);
-    if (k->begun || k->trips) {                     /* begun before a crash */
-        k->begun = true;
-        return OK;
-    }
-    if (t)
-        return act_on_trip(s, k, t);
-    bool at_once = k->request->kind == REQUEST_HOLD || k->request->kind == REQUEST_RELEASE;
-    return at_once || !busy(s, k->batch) ? act_on_disk(s, k) : OK;
-}
-
 /* --- turns -------------------------------------------------------------------------------------------------------- */
 
 static void news(void *owner, int id)
@@ -608,7 +403,7 @@ int asked_give_up(struct supervisor *s)
         if (t)
             text = arena_printf(&k->arena, "batch %s waits for another attempt (%.*s): `waybill retry` or `cancel` it first",
                                 t->b->id, SLICE_ARG(t->b->w->retry.cause));
-        rc = refuse(s, k, "BATCH_BUSY", text);
+        rc = asked_refuse(s, k, "BATCH_BUSY", text);
     }
     return rc;
 }
@@ -632,8 +427,7 @@ static bool ready(const struct supervisor *s, const struct asked *k)
             return true;
         return !f || (!sched_busy(s, f) && first_of_flow(s, k) && !looks);
     }
-    const struct trip *t = trip_of(s, k->batch);
-    return t ? waits(t) : !busy(s, k->batch);
+    return asked_may_act(s, k);
 }
 
 /* One that can be carried on now, so that nobody goes to sleep over it. */
@@ -652,7 +446,7 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
         rc = read_folder(s);
     for (struct asked *k = s->asked, *next; k && rc <= WARN; k = next) {
         next = k->next;
-        rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : act(s, k);
+        rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : asked_act(s, k);
     }
     if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)
         *wait = s->asked_due - now;

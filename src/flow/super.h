@@ -333,6 +333,12 @@ bool asked_ready(const struct supervisor *s);
 int asked_give_up(struct supervisor *s);
 /* Reads new ones, begins what can begin, answers what is over. */
 int asked_turn(struct supervisor *s, int64_t now, int64_t *wait);
+/* Answers it: nothing was changed; with the status of a step of the batch layer. The request is gone. */
+int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text);
+int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char *what);
+/* asked_act.c: what is asked of a batch as such: hold, release, cancel, retry, resend, amend. */
+int asked_act(struct supervisor *s, struct asked *k);
+bool asked_may_act(const struct supervisor *s, const struct asked *k);
 /* Something of a request happened to a trip. */
 void asked_told(struct supervisor *s, struct trip *t, const char *what, struct slice code, struct slice text);
 /* A trip of a request goes. */

@@ -1,0 +1,212 @@
+#include <unistd.h>
+
+#include "flow/super.h"
+
+/* A trip may be touched while it waits: nothing of it is in anybody's hands. */
+static bool waits(const struct trip *t)
+{
+    return (t->state == TRIP_QUEUED || t->state == TRIP_WRITTEN) && !t->helper;
+}
+
+static int cancel(struct supervisor *s, struct trip *t, struct slice by)
+{
+    const struct flow *f = site_flow(s->site, t->b->w->flow);
+    trip_clear(s, t);
+    int rc = batch_cancel(t->b, by, s->ps);
+    if (rc > WARN || rc == SKIP)
+        return rc;
+    if (t->b->w->place != PLACE_ERROR && f) {
+        if (!t->op)
+            trip_add(s, t, &s->by_hand[f->index].amend);
+        step_archive_soon(s, t);
+        return OK;
+    }
+    s->report->rejected++;
+    notice(s, "cancelled", t);
+    trip_free(s, t);
+    return OK;
+}
+
+/* Trip or not: what each request does to a batch that nobody has in hand. */
+static int touch(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    struct slice by = k->request->by;
+    int rc;
+    switch (k->request->kind) {
+    case REQUEST_HOLD:
+        rc = batch_hold(t->b, by, s->ps);
+        break;
+    case REQUEST_RELEASE:
+        rc = batch_release(t->b, by, s->ps);
+        break;
+    default:
+        rc = batch_retry_now(t->b, by, s->ps);
+        break;
+    }
+    if (rc <= WARN)
+        open_note(s, t->b->w);
+    return rc;
+}
+
+/* The operation that was refused last may be tried again. */
+static const struct operation *refused_last(const struct supervisor *s, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    const struct waybill_run *last = NULL;
+    for (const struct waybill_run *r = w->runs; r; r = r->next)
+        if (!last || slice_compare(r->time, last->time) >= 0)
+            last = r;
+    bool again = last && f && slice_is(last->outcome, "refused");
+    const struct operation *op = again ? flow_operation(f, last->operation) : NULL;
+    return op && op->take.kind == TAKE_BATCH ? op : NULL;
+}
+
+/* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
+static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
+{
+    const struct flow *f = site_flow(s->site, b->w->flow);
+    const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
+    struct trip *t = trip_new(s);
+    int fd = -1, rc = OK;
+    if (!op || op->take.kind != TAKE_INBOX) {
+        problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                     "its operation is not in the site any more");
+        rc = STOP;
+    }
+    if (rc == OK)
+        rc = batch_input(b, &fd, s->ps);
+    if (rc == OK) {
+        struct batch_accept how = accept_terms(s, op);
+        how.from = &fd;
+        how.parent = b->w->batch;
+        how.asked = arena_cstr(&k->arena, k->request->id);
+        how.by = k->request->by;
+        how.sets = b->w->run_sets;
+        rc = batch_create(&s->places, &t->arena, &how, b->w->name, slice_none(), &t->b, s->ps);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (rc != OK) {
+        trip_free(s, t);
+        return rc;
+    }
+    trip_add(s, t, op);
+    s->report->batches++;
+    notice(s, "created", t);
+    return OK;
+}
+
+/* An operation on the batch that is named. */
+static int begin(struct supervisor *s, struct asked *k, const struct operation *op)
+{
+    int rc = due_begin(s, k->batch, op, k);
+    k->begun = rc == OK;
+    return rc == OK || rc == TEMP ? rc : asked_answer_with(s, k, rc == SKIP ? OK : STOP, "done");
+}
+
+static int retry(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    const struct operation *op = refused_last(s, t->b->w);
+    if (t->b->w->place == PLACE_ERROR)
+        return asked_answer_with(s, k, anew(s, k, t->b), "created");
+    if (!op || !batch_is_open(t->b->w) || t->b->w->operation.n)
+        return asked_answer_with(s, k, touch(s, k, t), "retried");
+    return begin(s, k, op);
+}
+
+/* Whether the batch is open and its flow has something under way that may change it. */
+static bool busy(const struct supervisor *s, const char *id)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct open *o = s->opens[i].first; o; o = o->next)
+            if (strcmp(o->id, id) == 0)
+                return sched_busy(s, s->site->flows[i]);
+    return false;
+}
+
+/* Takes the trip. */
+static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    const struct flow *f = site_flow(s->site, t->b->w->flow);
+    enum request_kind kind = k->request->kind;
+    int rc;
+    if (kind == REQUEST_CANCEL) {
+        rc = cancel(s, t, k->request->by);
+        if (rc > WARN || rc == SKIP)
+            trip_free(s, t);
+        return asked_answer_with(s, k, rc, "cancelled");
+    }
+    if ((kind == REQUEST_AMEND || kind == REQUEST_RESEND) && f && batch_is_open(t->b->w))
+        rc = begin(s, k, kind == REQUEST_AMEND ? &s->by_hand[f->index].amend : &s->by_hand[f->index].resend);
+    else if (kind == REQUEST_AMEND || kind == REQUEST_RESEND)
+        rc = asked_refuse(s, k, "BATCH_CLOSED", SLICE("only a batch that is open can be changed or sent again"));
+    else if (kind == REQUEST_HOLD)
+        rc = asked_answer_with(s, k, touch(s, k, t), "held");
+    else if (kind == REQUEST_RELEASE) {
+        rc = touch(s, k, t);
+        rc = asked_answer_with(s, k, rc <= WARN ? resume_batch(s, k->batch) : rc, "released");
+    } else
+        rc = retry(s, k, t);
+    trip_free(s, t);
+    return rc;
+}
+
+/* A batch that lies somewhere, in nobody's hands. */
+static int act_on_disk(struct supervisor *s, struct asked *k)
+{
+    struct trip *t = trip_new(s);
+    int rc = batch_open(&s->places, &t->arena, k->batch, &t->b, s->ps);
+    if (rc == OK)
+        return act_on(s, k, t);
+    trip_free(s, t);
+    return rc == TEMP ? rc : asked_refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything "
+                                                                     "could be done with", k->batch));
+}
+
+/* One that waits for its next attempt, or in the queue of its flow. */
+static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    int rc;
+    if (!waits(t))
+        return OK;                                  /* when that is over */
+    switch (k->request->kind) {
+    case REQUEST_CANCEL:
+        return asked_answer_with(s, k, cancel(s, t, k->request->by), "cancelled");
+    case REQUEST_HOLD:
+        rc = touch(s, k, t);
+        if (rc <= WARN) {
+            notice(s, "held", t);
+            trip_free(s, t);
+        }
+        return asked_answer_with(s, k, rc, "held");
+    case REQUEST_RETRY:
+        rc = touch(s, k, t);
+        if (rc <= WARN)
+            t->due = 0;
+        return asked_answer_with(s, k, rc, "retried");
+    case REQUEST_RELEASE:
+        return asked_answer_with(s, k, touch(s, k, t), "released");
+    default:
+        return OK;
+    }
+}
+
+int asked_act(struct supervisor *s, struct asked *k)
+{
+    struct trip *t = trip_of(s, k->batch);
+    if (k->begun || k->trips) {                     /* begun before a crash */
+        k->begun = true;
+        return OK;
+    }
+    if (t)
+        return act_on_trip(s, k, t);
+    bool at_once = k->request->kind == REQUEST_HOLD || k->request->kind == REQUEST_RELEASE;
+    return at_once || !busy(s, k->batch) ? act_on_disk(s, k) : OK;
+}
+
+
+bool asked_may_act(const struct supervisor *s, const struct asked *k)
+{
+    const struct trip *t = trip_of(s, k->batch);
+    return t ? waits(t) : !busy(s, k->batch);
+}
