@@ -1,10 +1,10 @@
 /* fuzz_map - any text as a mapping: loaded, checked, compiled and, when it is good, run forward,
-   backward and in update mode. */
+   backward, in update mode and into documents in memory. */
 #include <stdio.h>
 #include <string.h>
 
 #include "format/type.h"
-#include "mapping/mapping.h"
+#include "mapping/pool.h"
 
 static const char *const left_text =
     "syntax xml\nFrom text\nmessage M key Id {\n    Id integer\n    A text\n    B text max 3\n    N decimal\n"
@@ -103,6 +103,25 @@ static void give_back(struct fuzz *f, struct run *r)
     edits_apply(&edits, &f->arena);
 }
 
+/* The same twice into two documents that are there already: the second time into what the first has made of them. */
+static void merge(struct fuzz *f, struct run *r, struct node *n, const struct format *written)
+{
+    struct outcome outcome;
+    if (!run_aligns(r))
+        return;
+    struct pool *p = pool_new(r, 100);
+    for (int i = 0; i < 2; i++)
+        pool_load(p, message(f, written), &f->problems);
+    for (uint64_t i = 1; i <= 3; i++) {
+        if (pool_merge(p, n, i, &f->arena, &outcome, NULL, NULL, &f->problems) == OK)
+            give_back(f, r);
+        outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome);
+    }
+    for (size_t i = 0; i < pool_count(p); i++)
+        give(NULL, pool_at(p, i), NULL);
+    pool_release(p);
+}
+
 static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direction d)
 {
     struct outside o = { .batch_id = SLICE("B"), .file_name = SLICE("f"),
@@ -127,6 +146,7 @@ static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direct
     run_update(r, old, n, 1, &f->arena, &edits, &outcome, &f->problems);
     run_update(r, old, NULL, 1, &f->arena, &edits, &outcome, &f->problems);
     run_update(r, NULL, n, 1, &f->arena, &edits, &outcome, &f->problems);
+    merge(f, r, n, d == MAPPING_FORWARD ? f->right : f->left);
     run_free(r);
 }
 
