@@ -629,7 +629,11 @@ static struct node *new_document(struct run *r, const struct op *op, struct node
     r->frames[s->depth].side[written] = made;
     r->regs[s->base[r->direction]->reg] = made;
     run_scope(r, s);
-    return made;
+    if (!r->emptied)
+        return made;
+    r->emptied = false;             /* all its lines were left out, and it must have one */
+    leave_out(r, s, read);
+    return NULL;
 }
 
 void update_enter(struct run *r, const struct scope *s, struct node *read, uint32_t position)

@@ -358,6 +358,34 @@ static void test_garbage(void **state)
     end(&k);
 }
 
+/* A document must have a line: without the skipped ones it is none, and the message is skipped. */
+static void test_emptied(void **state)
+{
+    struct kit k;
+    (void)state;
+    memset(&k, 0, sizeof k);
+    tree_init(&k.t);
+    tree_format(&k.t, "order", order_format);
+    tree_format(&k.t, "sheet", "syntax json lines\nmessage Sheet key Id {\n    Id text\n    group Line 1..* {\n        Item text\n    }\n}\n");
+    assert_int_equal(tree_mapping(&k.t, "mapping order => sheet\n"
+                                        "Order => Sheet {\n"
+                                        "    key No => Id\n"
+                                        "    Line => Line {\n"
+                                        "        require Quantity else skip NOTHING\n"
+                                        "        key Item => Item\n"
+                                        "    }\n"
+                                        "}\n"), OK);
+    tree_outside(&k.t, &k.o);
+    k.run = run_new(&k.t.arena, k.t.mapping, MAPPING_FORWARD, &k.o, &k.t.problems);
+    k.pool = pool_new(k.run, 1000);
+    assert_int_equal(comes(&k, "No = 1\nLine {\nItem = K\n}\n"), SKIP);
+    assert_int_equal(k.t.outcome.kind, OUTCOME_SKIP);
+    assert_int_equal(pool_count(k.pool), 0);
+    assert_int_equal(comes(&k, "No = 1\nLine {\nItem = K\n}\nLine {\nItem = L\nQuantity = 1\n}\n"), OK);
+    is(&k, 0, "Id = \"1\"\nLine {\nItem = \"L\"\n}\n");
+    end(&k);
+}
+
 static void test_create(void **state)
 {
     struct kit k;
@@ -373,7 +401,7 @@ int main(void)
         cmocka_unit_test(test_merge), cmocka_unit_test(test_new), cmocka_unit_test(test_search),
         cmocka_unit_test(test_all_or_nothing), cmocka_unit_test(test_index), cmocka_unit_test(test_keys),
         cmocka_unit_test(test_below), cmocka_unit_test(test_limits), cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_create), cmocka_unit_test(test_emptied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
