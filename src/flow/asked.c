@@ -90,7 +90,8 @@ int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char 
 {
     const struct problem *p = s->ps->last;
     if (rc == STOP || rc == SKIP) {
-        rc = asked_refuse(s, k, p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY", p ? p->text : slice_none());
+        const char *code = p ? arena_cstr(&k->arena, slice_of(p->code)) : "BATCH_BUSY";
+        rc = asked_refuse(s, k, code, p ? p->text : slice_none());
         if (!s->o->watch)                           /* who asked says it, once */
             problems_init(s->ps, &s->said_arena, 200);
         return rc;
@@ -260,7 +261,7 @@ static int run_inbox(struct supervisor *s, struct asked *k)
     return k->trips ? OK : answer(s, k);
 }
 
-/* The batches that are meant, once; those that come later are not. */
+/* The batches that are meant, once; those that come later are not. END: it is refused, and gone. */
 static int list_batches(struct supervisor *s, struct asked *k)
 {
     const struct flow *f = k->op->flow;
@@ -274,11 +275,12 @@ static int list_batches(struct supervisor *s, struct asked *k)
             waybill_param(&k->left, &k->arena, slice_of(o->id), SLICE(""));
     }
     k->listed = true;
-    if (named.n && !k->left && !k->trips)
-        return asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
-                                                         SLICE_ARG(named), SLICE_ARG(f->name),
-                                                         k->answer.made ? ": it is held" : ""));
-    return OK;
+    if (!named.n || k->left || k->trips)
+        return OK;
+    int rc = asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
+                                                             SLICE_ARG(named), SLICE_ARG(f->name),
+                                                             k->answer.made ? ": it is held" : ""));
+    return rc <= WARN ? END : rc;
 }
 
 /* One after the other, each when its flow is free and nothing that was due before is left. */
@@ -287,8 +289,8 @@ static int run_batches(struct supervisor *s, struct asked *k)
     int rc = OK;
     if (!k->listed) {
         rc = list_batches(s, k);
-        if (rc != OK || !find(s, k->request->id))
-            return rc;
+        if (rc != OK)
+            return rc == END ? OK : rc;
     }
     while (k->left && !sched_busy(s, k->op->flow)) {
         struct open *o = open_find(s, arena_cstr(&k->arena, k->left->name));
