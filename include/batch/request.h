@@ -58,6 +58,7 @@ struct request_answer {
     struct slice code, text;        /* of the first reason; slice_none() */
     uint64_t batches, delivered, rejected, messages, refused;   /* as struct supervisor_report */
     uint64_t waiting;               /* messages */
+    struct waybill_total *skips;    /* by code: what was left out */
     struct waybill_param *made;     /* name: batch, value: what happened to it, "done", "created", "archived" … */
     struct waybill_output *outputs; /* outbox, name, size: what was delivered */
     struct waybill_group *problems;

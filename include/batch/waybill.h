@@ -160,6 +160,7 @@ struct waybill {
     /* results */
     uint64_t messages;
     struct waybill_total *totals, *states;
+    struct waybill_total *skips;    /* by code: what the last run left out, lines too */
     struct waybill_output *outputs;
     struct waybill_file *files;
     struct waybill_group *groups;

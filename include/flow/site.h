@@ -206,6 +206,8 @@ struct operation {
     bool reads_itself, fills_table, numbers;
     bool last_run;                  /* a param is `last-run`: the batch time of the newest batch that this operation
                                        delivered */
+    bool own_duplicates;            /* `duplicates content …` of its own, else the flow's counts */
+    enum duplicate_policy duplicates;
     bool duplicates_key;            /* a business key that came before is told: the ledger keeps the keys */
     struct token token;
 };

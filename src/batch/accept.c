@@ -74,7 +74,7 @@ static void note_duplicate(struct batch *b, const char *other, enum duplicate_po
     problem_add(ps, &(struct problem){ .severity = policy == DUPLICATE_REJECT ? PROBLEM_ERROR : PROBLEM_WARNING,
                                        .code = "DUP_CONTENT",
         .place = { .file = b->id, .offset = PLACE_NO_OFFSET }, .text = text,
-        .hint = SLICE("write `duplicates content process` into the flow if that is meant") });
+        .hint = SLICE("write `duplicates content process` into the flow or the operation if that is meant") });
     batch_note(b, "duplicate", b->w->duplicate_of);
 }
 

@@ -48,6 +48,7 @@ static const struct shape_member answer_members[] = {
     { "messages", SHAPE_U64, AT(request_answer, messages), NULL, true, NULL },
     { "refused", SHAPE_U64, AT(request_answer, refused), NULL, true, NULL },
     { "waiting", SHAPE_U64, AT(request_answer, waiting), NULL, false, NULL },
+    { "skips", SHAPE_LIST, AT(request_answer, skips), &waybill_total_shape, false, NULL },
     { "made", SHAPE_LIST, AT(request_answer, made), &waybill_param_shape, false, NULL },
     { "outputs", SHAPE_LIST, AT(request_answer, outputs), &waybill_output_shape, false, NULL },
     { "problems", SHAPE_LIST, AT(request_answer, problems), &waybill_group_shape, false, NULL },

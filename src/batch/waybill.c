@@ -51,7 +51,7 @@ static const struct shape_member total_members[] = {
     { "name", SHAPE_TEXT, AT(waybill_total, name), NULL, true, NULL },
     { "count", SHAPE_U64, AT(waybill_total, count), NULL, true, NULL },
 };
-static const struct shape total_shape = { total_members, COUNT(total_members), sizeof(struct waybill_total),
+const struct shape waybill_total_shape = { total_members, COUNT(total_members), sizeof(struct waybill_total),
                                           AT(waybill_total, next) };
 
 static const struct shape_member output_members[] = {
@@ -76,7 +76,7 @@ static const struct shape_member file_members[] = {
     { "count", SHAPE_U64, AT(waybill_file, count), NULL, false, NULL },
     { "sha256", SHAPE_HASH, AT(waybill_file, sha256), NULL, false, NULL },
     { "run", SHAPE_U32, AT(waybill_file, run), NULL, false, NULL },
-    { "states", SHAPE_LIST, AT(waybill_file, states), &total_shape, false, NULL },
+    { "states", SHAPE_LIST, AT(waybill_file, states), &waybill_total_shape, false, NULL },
 };
 static const struct shape file_shape = { file_members, COUNT(file_members), sizeof(struct waybill_file),
                                          AT(waybill_file, next) };
@@ -162,8 +162,9 @@ static const struct shape_member members[] = {
     { "params", SHAPE_LIST, AT(waybill, params), &waybill_param_shape, false, NULL },
     { "leases", SHAPE_LIST, AT(waybill, leases), &lease_shape, false, NULL },
     { "messages", SHAPE_U64, AT(waybill, messages), NULL, true, NULL },
-    { "totals", SHAPE_LIST, AT(waybill, totals), &total_shape, false, NULL },
-    { "states", SHAPE_LIST, AT(waybill, states), &total_shape, false, NULL },
+    { "totals", SHAPE_LIST, AT(waybill, totals), &waybill_total_shape, false, NULL },
+    { "skips", SHAPE_LIST, AT(waybill, skips), &waybill_total_shape, false, NULL },
+    { "states", SHAPE_LIST, AT(waybill, states), &waybill_total_shape, false, NULL },
     { "outputs", SHAPE_LIST, AT(waybill, outputs), &waybill_output_shape, false, NULL },
     { "files", SHAPE_LIST, AT(waybill, files), &file_shape, false, NULL },
     { "errors", SHAPE_U64, AT(waybill, errors), NULL, false, NULL },

@@ -6,6 +6,7 @@
 
 #include "batch/shape.h"
 
+extern const struct shape waybill_total_shape;
 extern const struct shape waybill_param_shape, waybill_amend_shape, waybill_output_shape, waybill_group_shape;
 
 #endif

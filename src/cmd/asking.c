@@ -25,6 +25,15 @@ static void answer_json(struct buf *out, const struct request_answer *a)
     json_number(out, "messages", (int64_t)a->messages);
     json_number(out, "refused", (int64_t)a->refused);
     json_number(out, "waiting", (int64_t)a->waiting);
+    json_key(out, "skips");
+    json_open(out, '[');
+    for (const struct waybill_total *t = a->skips; t; t = t->next) {
+        json_open(out, '{');
+        json_text(out, "code", t->name);
+        json_number(out, "count", (int64_t)t->count);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
     json_key(out, "batches");
     json_open(out, '[');
     for (const struct waybill_param *p = a->made; p; p = p->next) {
@@ -48,6 +57,16 @@ static void answer_json(struct buf *out, const struct request_answer *a)
     buf_byte(out, '\n');
 }
 
+static void answer_skips(struct buf *out, const struct request_answer *a)
+{
+    for (const struct waybill_total *t = a->skips; t; t = t->next) {
+        buf_printf(out, "%s%llu ", t == a->skips ? "left out: " : ", ", (unsigned long long)t->count);
+        buf_add_shown(out, t->name, 0);
+    }
+    if (a->skips)
+        buf_byte(out, '\n');
+}
+
 static void answer_text(struct buf *out, const struct request_answer *a)
 {
     for (const struct waybill_param *p = a->made; p; p = p->next) {
@@ -66,21 +85,24 @@ static void answer_text(struct buf *out, const struct request_answer *a)
     if (a->messages && !slice_is(a->outcome, "refused"))
         buf_printf(out, "%llu message%s, %llu refused, %llu waiting\n", (unsigned long long)a->messages,
                    a->messages == 1 ? "" : "s", (unsigned long long)a->refused, (unsigned long long)a->waiting);
+    answer_skips(out, a);
     if (!a->made && !slice_is(a->outcome, "refused"))
         buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do\n" : "done\n");
 }
 
-/* What was said about it, as if it had been said here. */
-static void answer_problems(struct cmd *c, const struct request_answer *a)
+/* What was said about it, as if it had been said here; what this process did it has told already, but for the notes. */
+static void answer_problems(struct cmd *c, const struct request_answer *a, bool here)
 {
     for (const struct waybill_group *g = a->problems; g; g = g->next) {
+        if (here && g->severity != PROBLEM_NOTE)
+            continue;
         struct place place = { .file = g->file.n ? arena_cstr(c->arena, g->file) : NULL, .offset = PLACE_NO_OFFSET,
                                .line = g->line, .column = g->column };
         problem_add(c->problems, &(struct problem){
             .severity = g->severity, .code = arena_cstr(c->arena, g->code), .place = place, .message = g->message,
             .path = g->path, .text = g->text, .hint = g->hint });
     }
-    if (!a->problems && a->code.n && a->text.n)
+    if (!a->problems && !(here && a->batches) && a->code.n && a->text.n)
         problem_add(c->problems, &(struct problem){
             .severity = slice_is(a->outcome, "refused") ? PROBLEM_ERROR : PROBLEM_NOTE,
             .code = arena_cstr(c->arena, a->code), .place = PLACE_NONE, .text = a->text });
@@ -98,8 +120,7 @@ static bool any_error(const struct request_answer *a)
 static int answer_show(struct asking *k, const struct request_answer *a)
 {
     struct buf out = { 0 };
-    if (!k->here || !a->problems)               /* what this process did it has told already */
-        answer_problems(k->cmd, a);
+    answer_problems(k->cmd, a, k->here);
     cmd_flush(k->cmd);
     (k->cmd->json ? answer_json : answer_text)(&out, a);
     int code = cmd_print(k->cmd, &out);

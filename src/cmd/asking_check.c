@@ -42,6 +42,10 @@ static bool take(struct asking *k, const struct flow *f, const struct operation 
         tell_off(k, f);
         return false;
     }
+    if (op->manual && !op->on) {
+        say(k, "SITE_SWITCHED_OFF", op->name, "is an operation that is off", SLICE("write `on yes` in it"));
+        return false;
+    }
     k->flow = f;
     k->operation = op;
     k->request.flow = f->name;

@@ -34,7 +34,7 @@ static void show_identity(struct buf *out, struct arena *a, const struct waybill
     field(out, "bytes", arena_printf(a, "%llu", (unsigned long long)w->bytes));
     field(out, "sha256", slice_of(w->sha256));
     field(out, "batch time", w->batch_time);
-    field(out, "duplicate of", w->duplicate_of);
+    field(out, "came before", w->duplicate_of);
     field(out, "waits", slice_is(w->waits, "person") ? SLICE("held") : w->waits);
     field(out, "error", w->error_code.n ? arena_printf(a, "%.*s: %.*s", SLICE_ARG(w->error_code),
                                                        SLICE_ARG(w->error_text)) : slice_none());
@@ -48,6 +48,10 @@ static void show_results(struct buf *out, const struct waybill *w)
     for (const struct waybill_total *t = w->totals; t; t = t->next)
         buf_printf(out, ", %llu %.*s", (unsigned long long)t->count, SLICE_ARG(t->name));
     buf_byte(out, '\n');
+    for (const struct waybill_total *t = w->skips; t; t = t->next) {
+        buf_text(out, t == w->skips ? "left out    " : "            ");
+        buf_printf(out, "%llu %.*s\n", (unsigned long long)t->count, SLICE_ARG(t->name));
+    }
     for (const struct waybill_output *o = w->outputs; o; o = o->next) {
         buf_text(out, "output      ");
         buf_add_shown(out, o->outbox, 0);
@@ -103,8 +107,9 @@ static void show_history(struct buf *out, const struct waybill *w)
 static void show_runs(struct buf *out, const struct waybill *w)
 {
     for (const struct waybill_run *r = w->runs; r; r = r->next) {
-        buf_printf(out, "%-12.*s%.*s  %.*s  %llu messages, %llu refused", SLICE_ARG(r->operation), SLICE_ARG(r->time),
-                   SLICE_ARG(r->outcome), (unsigned long long)r->messages, (unsigned long long)r->rejected);
+        buf_printf(out, "%-12.*s%.*s  %.*s  %llu message%s, %llu refused", SLICE_ARG(r->operation), SLICE_ARG(r->time),
+                   SLICE_ARG(r->outcome), (unsigned long long)r->messages, r->messages == 1 ? "" : "s",
+                   (unsigned long long)r->rejected);
         if (r->code.n) {
             buf_text(out, "  ");
             buf_add_shown(out, r->text, 0);
@@ -133,8 +138,6 @@ static void show_lines_of(struct buf *out, struct telling *t)
 {
     buf_byte(out, '\n');
     show_table(out, &t->staged, &t->said);
-    if (t->said.n)
-        buf_text(out, t->all ? "\nsaid\n" : "\nopen problems\n");
     show_said(out, &t->said, t->all);
 }
 
@@ -142,6 +145,8 @@ static void show(struct buf *out, struct telling *t)
 {
     const struct waybill *w = t->w;
     show_identity(out, t->cmd->arena, w);
+    if (t->stages)
+        show_members(out, &t->staged);
     show_states(out, t);
     show_results(out, w);
     if (w->runs)

@@ -128,7 +128,7 @@ static void add_row(void *owner, const struct node *n)
     struct slice key = t->message_key, line = n->group->is_message ? slice_none() : staged_key(t->staged, n);
     struct slice own = line.n ? codes_of(t, key, line) : slice_none();
     struct slice of_message = t->first ? codes_of(t, key, slice_none()) : slice_none();
-    struct slice both = own.n && of_message.n
+    struct slice both = own.n && of_message.n && !holds(of_message, own)
         ? arena_printf(t->arena, "%.*s, %.*s", SLICE_ARG(of_message), SLICE_ARG(own)) : own.n ? own : of_message;
     ARENA_PUSH(t->arena, t->rows, t->nrows, t->cap) =
         (struct row){ n, { key, line, staged_state(t->staged, n), both } };
@@ -330,6 +330,20 @@ void show_said_json(struct buf *out, const struct said *d)
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
 
+void show_members(struct buf *out, const struct staged *s)
+{
+    const struct node *file = s->nmessages ? s->messages[0]->parent : NULL;
+    for (size_t i = 0; file && i < file->group->nfields; i++) {
+        const struct field *f = file->group->fields[i];
+        struct slice text = shown_value(node_value(file, f), f);
+        if (!text.n)
+            continue;
+        buf_printf(out, "%-11.*s ", SLICE_ARG(f->name));
+        buf_add_shown(out, text, 0);
+        buf_byte(out, '\n');
+    }
+}
+
 static void put_part(struct buf *out, const char *before, struct slice text, const char *after)
 {
     if (!text.n)
@@ -341,9 +355,13 @@ static void put_part(struct buf *out, const char *before, struct slice text, con
 
 void show_said(struct buf *out, const struct said *d, bool all)
 {
+    bool headed = false;
     for (const struct said_entry *e = d->first; e; e = e->next) {
         if (!all && !is_open(e))
             continue;
+        if (!headed)
+            buf_text(out, all ? "\nsaid\n" : "\nopen problems\n");
+        headed = true;
         put_part(out, "", e->time, "  ");
         put_part(out, "", e->operation, "  ");
         put_part(out, "", e->key, "");

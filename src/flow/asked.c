@@ -124,6 +124,29 @@ static void add_outputs(struct asked *k, const struct waybill *w)
     }
 }
 
+/* The batches that a file changed. */
+static void add_changed(struct asked *k, const struct waybill *w)
+{
+    for (const struct waybill_file *f = w->files; f; f = f->next) {
+        if (slice_is(f->kind, "stage") && f->name.n)
+            waybill_param(&k->answer.made, &k->arena, f->name, SLICE("changed"));
+    }
+}
+
+static void add_skips(struct asked *k, const struct waybill *w)
+{
+    for (const struct waybill_total *t = w->skips; t; t = t->next) {
+        struct waybill_total **link = &k->answer.skips;
+        while (*link && !slice_equal((*link)->name, t->name))
+            link = &(*link)->next;
+        if (!*link) {
+            *link = arena_zero(&k->arena, sizeof **link);
+            (*link)->name = arena_copy(&k->arena, t->name);
+        }
+        (*link)->count += t->count;
+    }
+}
+
 static void add_groups(struct asked *k, const struct waybill *w)
 {
     struct arena *a = &k->arena;
@@ -164,6 +187,8 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
         a->text = arena_copy(&k->arena, text);
     }
     add_outputs(k, w);
+    add_changed(k, w);
+    add_skips(k, w);
     add_groups(k, w);
     asked_left(s, t);
     if (k->begun && k->trips == 0)
@@ -230,6 +255,8 @@ static int resolve(struct supervisor *s, struct asked *k)
         rc = asked_refuse(s, k, "SITE_NO_OPERATION", SLICE("the flow has no such operation"));
     else if (!f->on || f->off)
         rc = asked_refuse(s, k, f->off ? f->off : "SITE_SWITCHED_OFF", SLICE("the flow is off"));
+    else if (op->manual && !op->on)
+        rc = asked_refuse(s, k, "SITE_SWITCHED_OFF", SLICE("the operation is off"));
     else if (missing_param(k, op, &param))
         rc = asked_refuse(s, k, "SITE_PARAM", arena_printf(&k->arena, "param %.*s is required and has no value: add --set "
                                                      "%.*s=…", SLICE_ARG(param), SLICE_ARG(param)));

@@ -211,7 +211,8 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
 struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op)
 {
     return (struct batch_accept){ .flow = op->flow->name, .operation = op->name,
-                                  .content = op->flow->duplicates[DUPLICATE_CONTENT],
+                                  .content = op->own_duplicates ? op->duplicates
+                                                                 : op->flow->duplicates[DUPLICATE_CONTENT],
                                   .max_size = s->site->limits.file };
 }
 

@@ -25,8 +25,9 @@ static int take_message(struct work *w, int read, struct node *msg)
 
 static void stage_nothing(struct work *w)
 {
-    problem_addf(&w->now, PROBLEM_NOTE, "NOTHING_STAGED", (struct place){ .offset = PLACE_NO_OFFSET },
-                 "no message of the file was staged");
+    struct slice own = site_text(w->site, "NOTHING_STAGED");
+    problem_add(&w->now, &(struct problem){ .severity = PROBLEM_NOTE, .code = "NOTHING_STAGED", .place = PLACE_NONE,
+                .text = own.p ? own : SLICE("no message of the file was staged") });
 }
 
 static int end(struct work *w)

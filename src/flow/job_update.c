@@ -121,7 +121,7 @@ static int unknown(struct updating *u)
     problem_add(&w->now, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BATCH_UNKNOWN",
                 .place.offset = PLACE_NO_OFFSET,
                 .text = u->n ? SLICE("the file names a batch that is not open") : SLICE("no batch is open"),
-                .hint = SLICE("it ended, or the file came too early: drop it again when there is one") });
+                .hint = SLICE("it ended, or the file came too early: `waybill retry` when there is one") });
     return STOP;
 }
 

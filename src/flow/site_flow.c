@@ -3,12 +3,13 @@
 static const char *const flow_words[] = { "on", "partner", "set", "every", "duplicates", "retry", "order", "batch",
                                           "operation", "notice", "reply", NULL };
 static const char *const operation_words[] = {
-    "on", "manual", "every", "after", "set", "serial", "take", "give", "done", NULL
+    "on", "manual", "every", "after", "set", "duplicates", "serial", "take", "give", "done", NULL
 };
 
-static int parse_duplicates(struct cursor *c, struct flow *f)
+static const char *const duplicate_words[] = { "content", "reference", "key", NULL };
+
+static int parse_duplicates(struct cursor *c, enum duplicate_policy *out, const char *const *whats)
 {
-    static const char *const whats[] = { "content", "reference", "key", NULL };
     static const char *const policies[] = { "reject", "warn", "process", NULL };
     size_t what = 0, policy = 0;
     while (whats[what] && !cursor_is(c, whats[what]))
@@ -21,7 +22,7 @@ static int parse_duplicates(struct cursor *c, struct flow *f)
     if (!policies[policy])
         return word_unknown(c, policies);
     c->at++;
-    f->duplicates[what] = (enum duplicate_policy)policy;
+    out[what] = (enum duplicate_policy)policy;
     return word_end(c, NULL);
 }
 
@@ -62,6 +63,11 @@ static int parse_operation_line(struct site_loading *l, struct statement *s, str
         return word_names(&c, &op->after, &op->nafter, "the name of an operation") == OK ? word_end(&c, NULL) : STOP;
     if (cursor_take(&c, "set"))
         return parse_set(&c, &op->sets);
+    if (cursor_take(&c, "duplicates")) {
+        static const char *const content[] = { "content", NULL };
+        op->own_duplicates = true;
+        return parse_duplicates(&c, &op->duplicates, content);
+    }
     if (cursor_take(&c, "serial"))
         return word_yes(&c, &op->serial) == OK ? word_end(&c, NULL) : STOP;
     if (cursor_take(&c, "take"))
@@ -134,7 +140,7 @@ static int parse_flow_line(struct site_loading *l, struct statement *s, struct f
     if (cursor_take(&c, "every"))
         return word_duration(&c, &f->every) == OK ? word_end(&c, NULL) : STOP;
     if (cursor_take(&c, "duplicates"))
-        return parse_duplicates(&c, f);
+        return parse_duplicates(&c, f->duplicates, duplicate_words);
     if (cursor_take(&c, "retry"))
         return parse_retry(&c, f);
     if (cursor_take(&c, "order"))

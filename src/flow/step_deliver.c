@@ -20,6 +20,8 @@ static void add_totals(struct waybill *w, const struct result *r)
     for (size_t i = 0; i < 4; i++)
         if (counts[i] || i == 0)
             waybill_total(w, &w->totals, names[i], counts[i]);
+    for (size_t i = 0; i < r->nskips; i++)
+        waybill_total(w, &w->skips, arena_cstr(w->arena, r->skips[i].code), r->skips[i].count);
     for (size_t i = 0; i < r->ntables; i++)
         waybill_pin(w, "table", r->tables[i].name, r->tables[i].sha256);
 }

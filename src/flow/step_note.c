@@ -42,8 +42,9 @@ void note_count(struct work *w, const struct outcome *o)
     r->rejected += o->kind == OUTCOME_REJECT;
     r->warnings += o->kind == OUTCOME_WARN;
     r->notes += o->kind == OUTCOME_NOTE;
-    if (o->kind == OUTCOME_SKIP)
-        count_skip(w, code_of(o));
+    for (const struct finding *f = o->first; f; f = f->next)
+        if (f->kind == OUTCOME_SKIP)
+            count_skip(w, f->code);
 }
 
 struct slice note_key(struct arena *a, const struct node *message)
