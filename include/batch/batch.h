@@ -255,9 +255,11 @@ struct batch_zip {
     uint64_t bytes;                 /* of the members that are files */
     int fd;                         /* -1: a good zip is there */
     struct slice text;              /* the waybill as it goes in */
+    struct waybill_event *archived; /* enters the history when the zip has its name */
     struct waybill_event *last;     /* of before */
     uint64_t nevents;
     struct slice waits, operation;  /* of before */
+    int status;                     /* the caller's, between begin and end */
 };
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps);
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps);

@@ -5,7 +5,8 @@
  *     rc = archived_read(store, batch, slice_of("in"), 0, arena, &bytes, problems);
  *     rc = config_put(store, bytes, hash, problems);      archive/config/<sha256>: a mapping, format or table
  *
- * The only user of libarchive in waybill.  (Names begin with archived_ because the library owns archive_.)
+ * The only user of libarchive in waybill; a batch of short files needs none.  (Names begin with archived_ because the
+ * library owns archive_.)
  *
  * A batch id begins with its date and time, so the path follows from the id.  Member names are ASCII ([A-Za-z0-9._-]);
  * original names stand in manifest.json, the last member, with size and SHA-256 of each.  Deflate level 1 from 4 KiB

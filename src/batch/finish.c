@@ -188,6 +188,16 @@ static void stay_delivered(struct batch *b, const struct batch_zip *z)
         z->last->next = NULL;
 }
 
+static void become_archived(struct batch *b, const struct batch_zip *z)
+{
+    b->w->place = PLACE_ARCHIVED;
+    b->w->waits = b->w->operation = slice_none();
+    if (z->last)
+        z->last->next = z->archived;
+    b->w->last_event = z->archived;
+    b->w->nevents = z->nevents + 1;
+}
+
 /* The waybill is the last member but the manifest, as it is from now on. */
 static void add_waybill(struct batch *b, struct members *m, struct batch_zip *z)
 {
@@ -235,8 +245,8 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
     }
     z->members = m.list;
     z->n = m.n;
-    if (rc != OK && rc != END)
-        stay_delivered(b, z);
+    z->archived = b->w->last_event;
+    stay_delivered(b, z);
     return rc;
 }
 
@@ -248,10 +258,9 @@ int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct probl
     waybill_file_name(b->id, file);
     if (rc == OK)
         rc = put_beside(b->site, b->dir, b->w, file, z->text, ps);
-    if (rc != OK) {
-        stay_delivered(b, z);
+    if (rc != OK)
         return rc;
-    }
+    become_archived(b, z);
     return b->site->spool->group ? OK : batch_leave(b, ps);
 }
 

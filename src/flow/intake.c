@@ -331,7 +331,9 @@ static size_t room(const struct supervisor *s, const struct intake *in)
         return 0;
     if (flow_stages(f))
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
-    return n < TRIPS_PER_FLOW ? TRIPS_PER_FLOW - n : 0;
+    size_t most = wave_takes(s, in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
+    /* a wave waits until it is a whole one, as long as something moves */
+    return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone) ? 0 : left;
 }
 
 /* No room on the disk: what is there is forgotten, another look finds it again. Other inboxes go on. */

@@ -29,12 +29,15 @@
 #include "store/ledger.h"
 
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
+#define TRIPS_IN_WAVES (2 * WAVE)   /* … of a flow whose files go in waves: one is worked on while the other ends */
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
-#define WAVE 64                     /* files of one wave */
-#define WAVE_MS 50                  /* so long the first that is done waits for others */
+#define WAVE 256                    /* files of one wave */
+#define WAVE_FILES 4096             /* descriptors that two waves need, and then some */
+#define WAVE_MS 50                  /* so long the first that is done waits for others … */
+#define WAVE_HELD_MS 400            /* … that a worker has not begun with yet */
 #define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
 #define POISON 3                    /* deaths of workers over one file */
 #define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */
@@ -76,7 +79,8 @@ struct trip {
     struct trip_file *files;
     struct helper *helper;
     struct result *result;
-    struct batch_zip zip;           /* of TRIP_ZIPPING */
+    struct batch_zip zip;           /* of TRIP_ZIPPING; in a wave, when `zipped` */
+    bool zipped;
     uint64_t done_bytes;
     struct trip *next;
 };
@@ -247,6 +251,8 @@ bool intake_done(const struct supervisor *s, const struct asked *k);
 /* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9): each durable point is one syncfs for
    all of them, in the same order as for one. */
 bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d);
+/* Whether small files of the operation go in waves. */
+bool wave_takes(const struct supervisor *s, const struct operation *op);
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n);
 /* What workers have done becomes written, when it is enough or has waited long enough. */
 void wave_written(struct supervisor *s, int64_t now);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -129,8 +130,19 @@ static int take_site(struct supervisor *s)
     }
 }
 
+/* Waves hold many files open. */
+static void more_files(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < WAVE_FILES) {
+        l.rlim_cur = l.rlim_max < WAVE_FILES ? l.rlim_max : WAVE_FILES;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
 static int open_all(struct supervisor *s)
 {
+    more_files();
     struct arena *a = s->site->arena;
     int rc = spool_open(&s->spool, a, s->site->dir, s->o->durable, s->ps);
     if (rc > WARN)

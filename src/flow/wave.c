@@ -19,10 +19,15 @@ static int wave_sync(struct supervisor *s)
 /* --- claiming and accepting --------------------------------------------------------------------------------------- */
 
 /* Operations with numbers, tables or a look at their own ledger go one by one anyway. */
+bool wave_takes(const struct supervisor *s, const struct operation *op)
+{
+    return s->o->durable && !op->numbers && !op->fills_table && !op->reads_itself && !flow_stages(op->flow) &&
+           !due_follows(op);
+}
+
 bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d)
 {
-    return s->o->durable && d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && !op->numbers &&
-           !op->fills_table && !op->reads_itself && !op->take.unpack && !flow_stages(op->flow) && !due_follows(op);
+    return d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && wave_takes(s, op);
 }
 
 struct wave {
@@ -52,7 +57,7 @@ static void wave_end_step(struct supervisor *s, struct wave *w)
 }
 
 /* The folders are durable before a file moves into one. */
-static void take_all(struct supervisor *s, struct intake *in, struct wave *w)
+static void make_all(struct supervisor *s, struct intake *in, struct wave *w)
 {
     char id[BATCH_ID_SIZE];
     for (size_t i = 0; i < w->n && w->fault == OK; i++) {
@@ -61,27 +66,31 @@ static void take_all(struct supervisor *s, struct intake *in, struct wave *w)
         fail(w, w->status[i]);
     }
     wave_end_step(s, w);
+}
+
+/* Claims and copies are durable before any of them is accepted: nothing refers to one before that. */
+static void copy_all(struct supervisor *s, struct intake *in, struct wave *w)
+{
+    struct batch_accept how = accept_terms(s, in->op);
     for (size_t i = 0; i < w->n; i++) {
+        struct claim *c = &w->claims[i];
         if (goes_on(w, i))
-            w->status[i] = claim_move(&s->spool, in->inbox, w->drops[i], &w->claims[i], s->ps);
-        else if (w->claims[i].dir >= 0)
-            claim_unmake(&s->spool, &w->claims[i]);
+            w->status[i] = claim_move(&s->spool, in->inbox, w->drops[i], c, s->ps);
+        else if (c->dir >= 0)
+            claim_unmake(&s->spool, c);
         fail(w, w->status[i]);
+        if (goes_on(w, i)) {
+            struct trip *t = w->trips[i] = trip_new(s);
+            w->status[i] = batch_copy(&s->places, &t->arena, c, &how, &t->b, s->ps);
+            fail(w, w->status[i]);
+        }
+        claim_close(c);
     }
     wave_end_step(s, w);
 }
 
-static void copy_all(struct supervisor *s, const struct operation *op, struct wave *w)
+static void commit_all(struct supervisor *s, struct wave *w)
 {
-    struct batch_accept how = accept_terms(s, op);
-    for (size_t i = 0; i < w->n; i++) {
-        if (!goes_on(w, i))
-            continue;
-        struct trip *t = w->trips[i] = trip_new(s);
-        w->status[i] = batch_copy(&s->places, &t->arena, &w->claims[i], &how, &t->b, s->ps);
-        fail(w, w->status[i]);
-    }
-    wave_end_step(s, w);
     for (size_t i = 0; i < w->n; i++)
         if (w->trips[i] && goes_on(w, i)) {
             w->status[i] = batch_commit(w->trips[i]->b, s->ps);
@@ -120,13 +129,13 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
     for (size_t i = 0; i < n; i++)
         w->claims[i].dir = w->claims[i].fd = -1;
     group_begin(s);
-    take_all(s, in, w);
-    copy_all(s, in->op, w);
+    make_all(s, in, w);
+    copy_all(s, in, w);
+    commit_all(s, w);
     group_end(s);
     for (size_t i = 0; i < n; i++) {
         int one = w->trips[i] ? accept_one(s, in->op, w, i) : OK;
         rc = one > rc ? one : rc;
-        claim_close(&w->claims[i]);
     }
     if (w->fault != OK) {
         rc = w->fault;
@@ -188,10 +197,25 @@ static void write_wave(struct supervisor *s)
     notice_problems(s, s->ps);
 }
 
+/* Whether workers will soon be done with more of a wave. */
+static bool more_queued(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->waved && t->state == TRIP_QUEUED)
+                return true;
+    return false;
+}
+
 void wave_written(struct supervisor *s, int64_t now)
 {
-    while (s->ndone >= WAVE / 2 || (s->ndone && (pool_busy(s) == 0 || now - s->done_since >= WAVE_MS)))
+    while (s->ndone) {
+        int64_t waited = now - s->done_since;
+        bool full = s->ndone >= WAVE || pool_busy(s) == 0 || waited >= WAVE_HELD_MS;
+        if (!full && (waited < WAVE_MS || more_queued(s)))
+            return;
         write_wave(s);
+    }
 }
 
 /* --- delivered ---------------------------------------------------------------------------------------------------- */
@@ -225,6 +249,25 @@ static void unsure(struct trip *t)
         o->published = slice_none();
 }
 
+/* The archive of a published batch, under a name that nobody looks for: it ends on the disk together with the
+   publication.  What was refused of a batch goes to error/ first, with the waybill as it is then. */
+static void zip_early(struct supervisor *s, struct trip *t)
+{
+    struct batch_zip *z = &t->zip;
+    z->status = batch_zip_begin(t->b, z, s->ps);
+    if (z->status == OK)
+        z->status = archived_fill(z->fd, t->b->id, z->members, z->n, s->ps);
+    t->zipped = true;
+}
+
+/* It is made anew later. */
+static void zip_drop(struct supervisor *s, struct trip *t)
+{
+    if (t->zipped)
+        batch_zip_end(t->b, &t->zip, TEMP, s->ps);
+    t->zipped = false;
+}
+
 /* Those that go on stand in t[0 … n-1] again. */
 static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
 {
@@ -233,15 +276,20 @@ static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
         group_begin(s);
         int rc = step_publish(s, t[i]);
         group_end(s);
-        if (rc <= WARN)
-            t[published++] = t[i];
-        else
+        if (rc > WARN) {
             step_delivered(s, t[i], rc);
+            continue;
+        }
+        if (!waybill_find_file(t[i]->b->w, "rejects"))
+            zip_early(s, t[i]);
+        t[published++] = t[i];
     }
     int synced = wave_sync(s);
     for (size_t i = 0; i < published; i++) {
-        if (synced > WARN)
+        if (synced > WARN) {
+            zip_drop(s, t[i]);
             unsure(t[i]);
+        }
         if (step_delivered(s, t[i], synced) == OK)
             t[kept++] = t[i];
     }
@@ -262,9 +310,10 @@ static size_t enter_all(struct supervisor *s, struct trip **t, size_t n)
             ledger_drop(s->ledgers[t[i]->op->flow->index]);
     for (size_t i = 0; i < n; i++) {
         int one = rc <= WARN ? step_entered(s, t[i]) : rc;
-        if (one > WARN)
+        if (one > WARN) {
+            zip_drop(s, t[i]);
             step_archived(s, t[i], one);
-        else
+        } else
             t[kept++] = t[i];
     }
     return kept;
@@ -273,28 +322,33 @@ static size_t enter_all(struct supervisor *s, struct trip **t, size_t n)
 /* A zip gets its name when its bytes are on the disk, and a batch goes when the name is. */
 static void archive_all(struct supervisor *s, struct trip **t, size_t n)
 {
-    int status[WAVE];
+    int synced = OK;
+    bool late = false;
+    for (size_t i = 0; i < n; i++)
+        if (!t[i]->zipped) {
+            zip_early(s, t[i]);
+            late = true;
+        }
+    if (late)
+        synced = wave_sync(s);
+    group_begin(s);
     for (size_t i = 0; i < n; i++) {
         struct batch_zip *z = &t[i]->zip;
-        status[i] = batch_zip_begin(t[i]->b, z, s->ps);
-        if (status[i] == OK)
-            status[i] = archived_fill(z->fd, t[i]->b->id, z->members, z->n, s->ps);
+        t[i]->zipped = false;
+        if (z->fd >= 0 || z->status == END)
+            z->status = batch_zip_end(t[i]->b, z, z->status > WARN && z->status != END ? z->status : synced, s->ps);
     }
-    int synced = wave_sync(s);
-    group_begin(s);
-    for (size_t i = 0; i < n; i++)
-        if (t[i]->zip.fd >= 0 || status[i] == END)
-            status[i] = batch_zip_end(t[i]->b, &t[i]->zip, status[i] > WARN ? status[i] : synced, s->ps);
     group_end(s);
     synced = wave_sync(s);
     for (size_t i = 0; i < n; i++) {
-        if (status[i] <= WARN && synced > WARN) {
+        int status = t[i]->zip.status;
+        if (status <= WARN && synced > WARN) {
             t[i]->b->w->place = PLACE_DELIVERED;
-            status[i] = synced;
+            status = synced;
         }
-        if (status[i] <= WARN)
-            status[i] = batch_leave(t[i]->b, s->ps);
-        step_archived(s, t[i], status[i]);
+        if (status <= WARN)
+            status = batch_leave(t[i]->b, s->ps);
+        step_archived(s, t[i], status);
     }
 }
 

@@ -9,15 +9,11 @@
 
 #include "base/date.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "store/libarchive.h"
 #include "store/zip_read.h"
+#include "store/zip_stored.h"
 
 enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
-
-/* Shorter members are stored as they are: a block of the disk is 4 KiB anyway, and deflate would be a quarter of the
-   CPU that a small batch takes (measured 2026-11-22). */
-enum { DEFLATE_FROM = 4096 };
 
 /* --- paths -------------------------------------------------------------------------------------------------------- */
 
@@ -86,7 +82,7 @@ static int zip_fail(struct zip_writer *w, const char *what)
 static int zip_begin(struct zip_writer *w, const char *name, uint64_t size)
 {
     w->lib.archive_entry_clear(w->entry);
-    int rc = size < DEFLATE_FROM ? w->lib.archive_write_zip_set_compression_store(w->zip)
+    int rc = size < ZIP_STORED_MAX ? w->lib.archive_write_zip_set_compression_store(w->zip)
                                  : w->lib.archive_write_zip_set_compression_deflate(w->zip);
     if (rc != ARCHIVE_OK)
         return zip_fail(w, "cannot write the archive");
@@ -132,26 +128,6 @@ static int zip_file(struct zip_writer *w, int fd, uint64_t size, struct sha256 *
     }
 }
 
-static void add_to_manifest(struct zip_writer *w, const struct archived_member *m, uint64_t size, const char *sha256)
-{
-    struct buf *b = &w->manifest;
-    buf_text(b, b->n ? ",\n" : "{\"version\":1,\"members\":[\n");
-    struct buf one = { 0 };
-    json_open(&one, '{');
-    json_text(&one, "name", slice_of(m->name));
-    if (m->original.p) {
-        struct buf shown = { 0 };
-        buf_add_shown(&shown, m->original, 0);
-        json_text(&one, "original", buf_slice(&shown));
-        buf_release(&shown);
-    }
-    json_number(&one, "size", (int64_t)size);
-    json_text(&one, "sha256", slice_of(sha256));
-    json_close(&one, '}');
-    buf_add(b, buf_slice(&one));
-    buf_release(&one);
-}
-
 static int zip_member(struct zip_writer *w, const struct archived_member *m)
 {
     struct sha256 hash;
@@ -180,14 +156,10 @@ static int zip_member(struct zip_writer *w, const struct archived_member *m)
     if (fd >= 0)
         close(fd);
     sha256_hex(&hash, sha256);
-    if (rc == OK && m->sha256 && m->sha256[0] && strcmp(m->sha256, sha256) != 0) {
-        problem_addf(w->ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = w->path,
-                                                                              .offset = PLACE_NO_OFFSET },
-                     "%s changed since the waybill was written: it has SHA-256 %s, not %s", m->name, sha256, m->sha256);
-        rc = STOP;
-    }
     if (rc == OK)
-        add_to_manifest(w, m, (uint64_t)st.st_size, sha256);
+        rc = manifest_check(m, sha256, w->path, w->ps);
+    if (rc == OK)
+        manifest_add(&w->manifest, m, (uint64_t)st.st_size, sha256);
     return rc;
 }
 
@@ -203,9 +175,7 @@ static int zip_all(struct zip_writer *w, int fd, const struct archived_member *m
         rc = zip_member(w, &members[i]);
     if (rc != OK)
         return rc;
-    if (w->manifest.n == 0)
-        buf_text(&w->manifest, "{\"version\":1,\"members\":[\n");
-    buf_text(&w->manifest, "\n]}\n");
+    manifest_end(&w->manifest);
     rc = zip_begin(w, "manifest.json", w->manifest.n);
     if (rc == OK)
         rc = zip_data(w, buf_slice(&w->manifest));
@@ -276,7 +246,10 @@ static int open_new(const struct store *s, const char *path, struct problems *ps
 int archived_fill(int fd, const char *batch, const struct archived_member *members, size_t n, struct problems *ps)
 {
     struct zip_writer w = { .path = batch, .time = member_time(batch), .ps = ps };
-    int rc = libarchive_load(&w.lib, ps);
+    int rc = zip_stored(fd, batch, w.time, members, n, ps);
+    if (rc != END)
+        return rc;
+    rc = libarchive_load(&w.lib, ps);
     if (rc != OK)
         return rc;
     w.zip = w.lib.archive_write_new();

@@ -93,9 +93,11 @@ mv "$site/outbox/warehouse/fixed.xml" "$work/"
 "$prog" run -q -n "$site" 2> "$work/log"
 check "and waits for its turn" same "$(grep -c '<Order number="b-' "$site/outbox/warehouse/fixed.xml")" 2
 
-# libarchive comes with the first zip: an empty file in its place is none.
+# libarchive comes with the first zip of a file that is not short: an empty file in its place is none.
 fresh
 orders "$site/inbox/orders/a.csv" a
+for i in $(seq 100); do sed -n "2s/^/$i/p" "$site/inbox/orders/a.csv"; done > "$work/more"
+cat "$work/more" >> "$site/inbox/orders/a.csv"
 old "$site"/inbox/orders/*
 mkdir "$work/lib"
 : > "$work/lib/libarchive.so.13"
