@@ -4,7 +4,8 @@
 #include "message/pack.h"
 #include "run.h"
 
-enum { GARBAGE_LEAST = 1 << 20 };   /* bytes: replaced documents are not cleared away before there is that much of them */
+/* Bytes: replaced documents are not cleared away before there is that much of them. */
+enum { GARBAGE_LEAST = 1 << 20 };
 
 struct bucket {                     /* documents that a match finds by one key, in their order */
     uint32_t *rows;
@@ -353,8 +354,10 @@ static struct touched *touched_add(struct pool *p, struct node *original, struct
 static struct touched *touched_find(const struct pool *p, const struct node *original, struct slice key)
 {
     struct touched *t = p->touched;
-    while (t && !(original ? t->original && t->original->position == original->position : !t->original && key.n && slice_equal(t->key, key)))
-        t = t->next;
+    for (; t; t = t->next)
+        if (original ? t->original && t->original->position == original->position
+                     : !t->original && key.n && slice_equal(t->key, key))
+            break;
     return t;
 }
 
