@@ -107,6 +107,9 @@ struct batch_accept {
 /* A new id for now; the stamp of now, RFC 3339 with the zone's offset. */
 void batch_new_id(const struct batch_site *s, char out[BATCH_ID_SIZE]);
 struct slice batch_stamp(const struct batch_site *s, struct arena *a);
+/* The stamp of so many milliseconds from now; the milliseconds until a stamp, 0 when it is past. */
+struct slice batch_stamp_in(const struct batch_site *s, struct arena *a, int64_t ms);
+int64_t batch_until_ms(const struct batch_site *s, struct slice stamp);
 /* Whether a batch exists anywhere: work, error, archive. `owner` is the batch_site. */
 bool batch_known(void *owner, const char *id);
 
@@ -230,6 +233,20 @@ bool batch_answered(const struct batch *into, const struct batch *answer);
  * into->w->due before).  Idempotent: links, then the waybill; the answer keeps its files until it is archived.
  */
 int batch_install(struct batch *answer, struct batch *into, struct problems *ps);
+
+/*
+ * The file `entry` of the folder `from` (-1 = none), which a message names, becomes one of the batch: copied
+ * into its folder, entered (kind "companion") and saved, then removed there.  One that changed less than stable_ms ago
+ * counts as not there yet.  Else the newest one of that name that the batch has. *fd_out: for reading, -1 = there is
+ * none; what is no regular file, or longer than `max`, is given as it lies there.
+ */
+struct batch_beside {
+    int from;
+    const char *entry;
+    uint64_t max;
+    int64_t stable_ms;
+};
+int batch_companion(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps);
 
 /* All outputs are there. Nothing staged: place delivered at once. */
 int batch_written(struct batch *b, struct problems *ps);

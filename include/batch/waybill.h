@@ -128,6 +128,18 @@ struct waybill_event {
     struct waybill_event *next;
 };
 
+/* A run of an operation that calls, one message after another, and waits for each answer: it spans several jobs. */
+struct waybill_calls {
+    struct slice operation;         /* slice_none() = no such run is under way */
+    struct slice since;             /* stamp: when it began */
+    uint64_t message;               /* the message at hand: its number in the staged document, 0 = none yet */
+    struct slice key;               /* … as people write it */
+    uint32_t give;                  /* … and the give that called for it last, from 0 */
+    struct slice asked, until;      /* stamps: an answer is awaited since (slice_none() = none is), is late then */
+    uint32_t over;                  /* 1: nothing more of this run for that message; 2: its answer is late */
+    uint32_t last;                  /* 1: nothing is left to call for, the other gives and the reports are to come */
+};
+
 struct waybill_retry {
     struct slice cause;             /* code: SYS_FULL, WORKER_DIED …; slice_none() = no retry is due */
     uint32_t attempts;
@@ -175,6 +187,7 @@ struct waybill {
     struct waybill_param *run_sets, *run_keys;  /* … its params; the messages selected (name: key) */
     struct waybill_amend *run_amends;           /* … its corrections */
     struct waybill_run *runs;       /* the last one of each operation */
+    struct waybill_calls calls;
     struct waybill_retry retry;
     struct slice error_code, error_text;        /* why it was set aside */
     struct waybill_event *history, *last_event;

@@ -53,6 +53,7 @@ struct ready {
     int (*complete)(void *owner, int fd, uint64_t size);
     void *owner;
     uint64_t max_size;              /* limits->file; 0 = none */
+    const char *const *folders;     /* names of folders that belong there, NULL-terminated; NULL = none */
 };
 
 /* A ready file. */

@@ -14,10 +14,17 @@
 #ifndef WAYBILL_FLOW_ATTACH_H
 #define WAYBILL_FLOW_ATTACH_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/limit.h"
 #include "base/problem.h"
 
+/* Whether a name may be one of a file that lies beside a document. */
+bool attach_is_entry(struct slice name);
+/* From the file itself, which stays open and is read from its beginning. */
+int attach_read_fd(int fd, struct slice name, const struct limits *limits, struct arena *a, struct slice *out,
+                   struct problems *ps);
 int attach_read(int dirfd, struct slice name, const struct limits *limits, struct arena *a, struct slice *out,
                 struct problems *ps);
 

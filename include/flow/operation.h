@@ -46,6 +46,21 @@ struct amend {
     struct slice path, value;       /* "Line[2]/Quantity"; value n 0 = nothing */
 };
 
+/* An operation that calls and waits for answers (`serial yes`): which of its jobs this is. */
+enum call_phase {
+    CALL_NONE,                      /* another operation */
+    CALL_NEXT,                      /* the first message and give that has something to call for, one call, no more */
+    CALL_LAST,                      /* nothing was left to call for: the gives without answer, the reports */
+};
+
+struct call_place {
+    enum call_phase phase;
+    uint64_t message;               /* so far the run has come: number in the staged document, 0 = nowhere */
+    uint32_t give;                  /* … which has called for it */
+    bool over;                      /* nothing more for that message in this run: its answer was a refusal */
+    bool late;                      /* … its answer did not come in time */
+};
+
 /*
  * One document through one operation.  Which job it is follows from the operation:
  *
@@ -53,6 +68,7 @@ struct amend {
  *     namends > 0                      edits by hand: the input is the staged document of the batch
  *     take inbox, no `give batch`      a file is converted
  *     take inbox, `give batch new`     a file is staged: OUTPUT_STAGE of its own batch
+ *     calls.phase != CALL_NONE         one step of a run that calls and waits for answers (job_call.c)
  *     take inbox, `give batch`         a file updates the open batches: OUTPUT_STAGE and OUTPUT_LOG for each it changes
  *     take batch                       the input is the batch's staged document; what changes of it is OUTPUT_STAGE
  *     take table                       the input is the table's content; what changes of it is OUTPUT_TABLE, give NULL
@@ -77,6 +93,9 @@ struct job {
     uint32_t *before;               /* by give: the outputs of earlier runs, {n} goes on from there; NULL = none */
     struct amend *amends;
     size_t namends;
+    struct call_place calls;
+    struct slice asked;             /* the file answers a call of this batch (operation->answers); n 0 = of none */
+    uint64_t asked_message;         /* … for that message, by its number there */
     bool unpack;                    /* the input is an archive: OUTPUT_MEMBER for each file in it, nothing else */
 };
 
@@ -119,6 +138,9 @@ struct port {
     /* At least one number; recorded durably before the answer. */
     int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out,
                  struct problems *ps);
+    /* A file that came along or that a message names: of a companion of the take with that name (`named`), else one
+       entry beside the dropped file, for attachment(). *fd_out -1 = there is none. */
+    int (*companion)(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps);
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
 };
 
@@ -139,6 +161,10 @@ struct result {
     size_t ntables;
     struct lease_range *leases;     /* numbers that were leased last and not used: they may go back */
     size_t nleases;
+    bool called;                    /* CALL_NEXT: a call was written, for this message by that give */
+    uint64_t call_message;
+    struct slice call_key;
+    uint32_t call_give;
     struct skip_count *states;      /* of the batch taken, when no new stage was written; empty: unchanged */
     size_t nstates;
 };

@@ -151,6 +151,14 @@ struct take {
     struct token token;
 };
 
+/* `answer inbox "inbox/answers" map M by order within 10m`: taken by an operation of its own, OPERATION.MAP. */
+struct give_answer {
+    bool by_order;                  /* an answer names no message: it is that of the call under way */
+    int64_t within;                 /* ms; 0 = for ever */
+    struct operation *operation;
+    struct token token;
+};
+
 enum give_kind { GIVE_OUTBOX, GIVE_BATCH, GIVE_TABLE };
 
 struct give {
@@ -171,7 +179,7 @@ struct give {
     bool backward, original, report, each, empty_skip, on;
     struct site_companion *companions;
     size_t ncompanions;
-    bool answers;
+    struct give_answer *answer;     /* NULL = nobody answers */
     bool judges;                    /* what it says of a message is a judgement: its mapping has `require`, or the
                                        operation has `done` or stages */
     struct mapping *mapping;        /* NULL: as it is */
@@ -193,6 +201,7 @@ struct operation {
     struct take take;
     struct give **gives;
     size_t ngives;
+    const struct give *answers;     /* it takes the answers to what this give called for; NULL = an ordinary one */
     struct give *stage;             /* its `give batch`; NULL = none.  With `new`: a file makes a batch, else it (or the
                                        batch itself) changes batches that are there */
     struct statement *done;

@@ -44,6 +44,17 @@ struct slice batch_stamp(const struct batch_site *s, struct arena *a)
     return batch_stamp_at(s, a, clock_now(s->clock));
 }
 
+struct slice batch_stamp_in(const struct batch_site *s, struct arena *a, int64_t ms)
+{
+    return batch_stamp_at(s, a, clock_now(s->clock) + (ms + 999) / 1000);
+}
+
+int64_t batch_until_ms(const struct batch_site *s, struct slice stamp)
+{
+    int64_t at, now = clock_now(s->clock);
+    return batch_seconds(stamp, &at) && at > now ? (at - now) * 1000 : 0;
+}
+
 bool batch_seconds(struct slice stamp, int64_t *out)
 {
     struct date_parts p;

@@ -68,6 +68,8 @@ static int check_rests(const struct batch *b, struct problems *ps)
         return busy(b, "its life is over, or it has not begun: it is not open", ps);
     if (slice_is(w->waits, "person"))
         return busy(b, "it is held until somebody releases it", ps);
+    if (w->calls.asked.p)
+        return busy(b, "an operation on it waits for an answer", ps);
     return w->operation.p ? busy(b, "another operation on it is not over", ps) : OK;
 }
 
@@ -77,6 +79,8 @@ int batch_begin(struct batch *b, struct slice operation, struct problems *ps)
     if (slice_equal(w->operation, operation) && !w->waits.p && w->place == PLACE_DELIVERED)
         return OK;                              /* begun before a crash */
     int rc = check_rests(b, ps);
+    if (rc == OK && w->calls.operation.n && !slice_equal(w->calls.operation, operation))
+        rc = busy(b, "another operation on it is not over", ps);
     if (rc != OK)
         return rc;
     w->run++;
@@ -91,10 +95,12 @@ int batch_begin(struct batch *b, struct slice operation, struct problems *ps)
     return b->lazy ? OK : batch_save(b, ps);
 }
 
+/* A run that spans several jobs keeps what it was begun with. */
 static void forget_run(struct waybill *w)
 {
     w->operation = w->run_by = slice_none();
-    w->run_sets = w->run_keys = NULL;
+    if (!w->calls.operation.n)
+        w->run_sets = w->run_keys = NULL;
     w->run_amends = NULL;
     w->retry = (struct waybill_retry){ .attempts = 0 };
 }
@@ -144,6 +150,7 @@ int batch_refuse(struct batch *b, const char *code, struct slice text, struct pr
     w->place = PLACE_DELIVERED;
     note_run(b, "refused", slice_of(code), text);
     batch_note(b, "refused", arena_printf(b->arena, "%.*s: %.*s [%s]", SLICE_ARG(w->operation), SLICE_ARG(text), code));
+    w->calls = (struct waybill_calls){ .operation = slice_none() };
     forget_run(w);
     w->waits = SLICE("open");
     int rc = batch_save(b, ps);
@@ -158,6 +165,7 @@ int batch_end(struct batch *b, const char *what, struct slice by, struct problem
     bool over = w->operation.p && slice_is(w->waits, "rest");
     if (!batch_is_open(w) || w->place != PLACE_DELIVERED || (w->operation.p && !over))
         return check_rests(b, ps) == OK ? OK : STOP;
+    w->calls = (struct waybill_calls){ .operation = slice_none() };
     if (over)
         end_run(b);
     w->due = NULL;
@@ -185,7 +193,8 @@ int batch_release(struct batch *b, struct slice by, struct problems *ps)
     struct waybill *w = b->w;
     if (!slice_is(w->waits, "person"))
         return busy(b, "it is not held", ps);
-    w->waits = w->stage.p && w->place == PLACE_DELIVERED && !w->operation.p ? SLICE("open") : slice_none();
+    w->waits = !w->stage.p || w->place != PLACE_DELIVERED || w->operation.p ? slice_none()
+        : w->calls.asked.p ? SLICE("answer") : SLICE("open");
     batch_note(b, "released", by);
     return batch_save(b, ps);
 }
@@ -207,6 +216,7 @@ int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
     if (stays && w->operation.p) {              /* what had begun is not visible: it did not take place */
         batch_forget(b);
         w->place = PLACE_DELIVERED;
+        w->calls = (struct waybill_calls){ .operation = slice_none() };
         forget_run(w);
     }
     if (stays) {

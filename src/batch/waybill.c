@@ -138,6 +138,19 @@ static const struct shape_member retry_members[] = {
 };
 static const struct shape retry_shape = { retry_members, COUNT(retry_members), sizeof(struct waybill_retry), 0 };
 
+static const struct shape_member calls_members[] = {
+    { "operation", SHAPE_TEXT, AT(waybill_calls, operation), NULL, true, NULL },
+    { "since", SHAPE_TEXT, AT(waybill_calls, since), NULL, true, NULL },
+    { "message", SHAPE_U64, AT(waybill_calls, message), NULL, true, NULL },
+    { "key", SHAPE_TEXT, AT(waybill_calls, key), NULL, false, NULL },
+    { "give", SHAPE_U32, AT(waybill_calls, give), NULL, false, NULL },
+    { "asked", SHAPE_TEXT, AT(waybill_calls, asked), NULL, false, NULL },
+    { "until", SHAPE_TEXT, AT(waybill_calls, until), NULL, false, NULL },
+    { "over", SHAPE_U32, AT(waybill_calls, over), NULL, false, NULL },
+    { "last", SHAPE_U32, AT(waybill_calls, last), NULL, false, NULL },
+};
+static const struct shape calls_shape = { calls_members, COUNT(calls_members), sizeof(struct waybill_calls), 0 };
+
 static const struct shape_member members[] = {
     { "batch", SHAPE_TEXT, AT(waybill, batch), NULL, true, NULL },
     { "seq", SHAPE_U64, AT(waybill, seq), NULL, true, NULL },
@@ -182,6 +195,7 @@ static const struct shape_member members[] = {
     { "run_keys", SHAPE_LIST, AT(waybill, run_keys), &waybill_param_shape, false, NULL },
     { "run_amends", SHAPE_LIST, AT(waybill, run_amends), &waybill_amend_shape, false, NULL },
     { "runs", SHAPE_LIST, AT(waybill, runs), &run_shape, false, NULL },
+    { "calls", SHAPE_OBJECT, AT(waybill, calls), &calls_shape, false, NULL },
     { "retry", SHAPE_OBJECT, AT(waybill, retry), &retry_shape, false, NULL },
     { "error_code", SHAPE_TEXT, AT(waybill, error_code), NULL, false, NULL },
     { "error_text", SHAPE_TEXT, AT(waybill, error_text), NULL, false, NULL },

@@ -188,9 +188,19 @@ static void report(struct inbox *in, const char *name, struct observed *e, const
     buf_release(&text);
 }
 
+static bool belongs(const struct inbox *in, const char *name)
+{
+    const char *const *f = in->ready.folders;
+    while (f && *f && strcmp(*f, name) != 0)
+        f++;
+    return f && *f;
+}
+
 /* Kinds of objects that are never taken. */
 static bool refused(struct inbox *in, const char *name, const struct stat *st, struct observed *e, struct problems *ps)
 {
+    if (S_ISDIR(st->st_mode) && belongs(in, name))
+        return true;
     if (!S_ISREG(st->st_mode))
         report(in, name, e, "INBOX_KIND", "this is no regular file, it stays where it is", "drop plain files", ps);
     else if (st->st_nlink > 1)

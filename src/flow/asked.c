@@ -249,6 +249,8 @@ static int resolve(struct supervisor *s, struct asked *k)
     const struct operation *op = f ? flow_operation(f, r->operation) : NULL;
     struct slice param;
     int rc = OK;
+    if (op && op->answers)
+        op = NULL;
     if (!f)
         rc = asked_refuse(s, k, "SITE_NO_FLOW", SLICE("there is no such flow"));
     else if (!op)
@@ -310,6 +312,19 @@ static int list_batches(struct supervisor *s, struct asked *k)
     return rc <= WARN ? END : rc;
 }
 
+/* A run that waits for an answer is not waited for: END when nothing of the request was begun. */
+static int not_now(struct supervisor *s, struct asked *k, const struct open *run)
+{
+    if (k->answer.batches == 0) {
+        int rc = asked_refuse(s, k, "BATCH_BUSY", arena_printf(&k->arena, "operation %s of batch %s is not over: it waits "
+                                                               "for an answer", run->call_operation, run->id));
+        return rc <= WARN ? END : rc;
+    }
+    for (; k->left; k->left = k->left->next)
+        waybill_param(&k->answer.made, &k->arena, k->left->name, SLICE("not begun"));
+    return OK;
+}
+
 /* One after the other, each when its flow is free and nothing that was due before is left. */
 static int run_batches(struct supervisor *s, struct asked *k)
 {
@@ -319,7 +334,12 @@ static int run_batches(struct supervisor *s, struct asked *k)
         if (rc != OK)
             return rc == END ? OK : rc;
     }
-    while (k->left && !sched_busy(s, k->op->flow)) {
+    if (k->left && !k->trips && calls_open(s, k->op->flow)) {
+        rc = not_now(s, k, calls_open(s, k->op->flow));
+        if (rc != OK)
+            return rc == END ? OK : rc;
+    }
+    while (k->left && !sched_busy(s, k->op->flow) && !calls_open(s, k->op->flow)) {
         struct open *o = open_find(s, arena_cstr(&k->arena, k->left->name));
         if (o && o->noted)
             return OK;

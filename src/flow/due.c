@@ -288,8 +288,10 @@ static int install(struct supervisor *s, struct trip *t, const char *id)
                      "batch %s is gone: what this file says about it is left out", id);
         rc = OK;
     } else if (rc == OK) {
-        if (!batch_answered(into, t->b))
+        if (!batch_answered(into, t->b)) {
             batch_due_after(into->w, t->op);
+            calls_answered(s, t, into);
+        }
         rc = batch_install(t->b, into, s->ps);
         open_note(s, into->w);
         if (!other)
@@ -310,13 +312,22 @@ static int install_all(struct supervisor *s, struct trip *t)
 static int make_due(struct supervisor *s, struct trip *t)
 {
     struct waybill *w = t->b->w;
-    if (slice_is(w->waits, "end"))
+    if (slice_is(w->waits, "end") || calls_go_on(w, t->op))
         return OK;
     if (batch_is_open(w))
         batch_due_after(w, t->op);
     tables_due_after(w, t->op);
     int rc = all_due_after(s, t);
     return rc <= WARN ? make_tables(s, t) : rc;
+}
+
+/* Between two jobs of a run that calls: the answer is awaited, or the next job is due. */
+static int rest_between(struct supervisor *s, struct trip *t)
+{
+    struct waybill *w = t->b->w;
+    if (!w->calls.asked.p)
+        waybill_due(w, t->op->name, SLICE("goes on"));
+    return batch_rest(t->b, w->calls.asked.p ? SLICE("answer") : SLICE("open"), s->ps);
 }
 
 /* The batch rests, or its life is over; when that cannot be written down nothing has changed. */
@@ -326,12 +337,26 @@ static int rest(struct supervisor *s, struct trip *t)
     struct batch_memory before;
     batch_remember(b, &before);
     tables_made(s, t);
-    int rc = !batch_is_open(b->w) ? OK : open_ends(s, t->op->flow, b->w) ? batch_end(b, "ended", slice_none(), s->ps)
-                                                                         : batch_rest(b, SLICE("open"), s->ps);
+    int rc = !batch_is_open(b->w) ? OK : calls_go_on(b->w, t->op) ? rest_between(s, t)
+        : open_ends(s, t->op->flow, b->w) ? batch_end(b, "ended", slice_none(), s->ps)
+                                          : batch_rest(b, SLICE("open"), s->ps);
     if (rc > WARN)
         batch_recall(b, &before, s->ps);
     batch_forget_memory(&before);
     return rc;
+}
+
+/* The next job of a run that calls: the trip stays in hand, and with it the request that it answers. */
+static bool go_on(struct supervisor *s, struct trip *t)
+{
+    const struct waybill *w = t->b->w;
+    if (s->ending || s->next_site || !batch_is_open(w) || !calls_go_on(w, t->op) || w->calls.asked.p ||
+        batch_begin(t->b, t->op->name, s->ps) > WARN)
+        return false;
+    t->delivered = false;
+    t->result = NULL;
+    t->state = TRIP_QUEUED;
+    return true;
 }
 
 int step_rest(struct supervisor *s, struct trip *t)
@@ -349,6 +374,8 @@ int step_rest(struct supervisor *s, struct trip *t)
     open_note(s, t->b->w);
     if (!batch_is_open(t->b->w))
         return OK;
+    if (go_on(s, t))
+        return END;
     asked_told(s, t, "done", slice_none(), slice_none());
     notice(s, "rests", t);
     s->report->delivered++;
@@ -400,15 +427,25 @@ static int not_due(struct supervisor *s, struct batch *b, const struct waybill_p
     problem_addf(s->ps, PROBLEM_WARNING, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
                  "operation %.*s was due (%.*s), but the flow does not have it any more", SLICE_ARG(d->name),
                  SLICE_ARG(d->value));
+    if (slice_equal(b->w->calls.operation, d->name))
+        b->w->calls = (struct waybill_calls){ .operation = slice_none() };
     waybill_not_due(b->w, d->name);
     return batch_save(b, s->ps);
+}
+
+const struct waybill_param *due_next(const struct waybill *w)
+{
+    const struct waybill_param *d = w->due;
+    while (d && w->calls.operation.n && !slice_equal(d->name, w->calls.operation))
+        d = d->next;                                /* first the run that is under way */
+    return d;
 }
 
 static int start_noted(struct supervisor *s, const struct flow *f, const struct open *o)
 {
     struct trip *t = trip_new(s);
     int rc = batch_open(&s->places, &t->arena, o->id, &t->b, s->ps);
-    const struct waybill_param *d = rc == OK ? t->b->w->due : NULL;
+    const struct waybill_param *d = rc == OK ? due_next(t->b->w) : NULL;
     const struct operation *op = d ? due_operation(s, f, d->name) : NULL;
     if (op && op->take.kind == TAKE_BATCH)
         return take_on(s, t, op, batch_begin(t->b, op->name, s->ps));
@@ -458,7 +495,9 @@ static int start_end(struct supervisor *s, const struct flow *f, struct open *o)
 /* The oldest batch that has something to do. */
 struct open *due_of(const struct supervisor *s, const struct flow *f)
 {
-    struct open *o = runs(f) ? s->opens[f->index].first : NULL;
+    struct open *o = runs(f) ? s->opens[f->index].first : NULL, *calls = o ? calls_open(s, f) : NULL;
+    if (calls)
+        return calls->noted && !calls->held && !trip_of(s, calls->id) ? calls : NULL;
     while (o && (o->held || !(o->noted || o->due || o->ends) || trip_of(s, o->id)))
         o = o->next;
     return o;
@@ -529,6 +568,8 @@ static int beat(struct supervisor *s, struct beat *b, int64_t now)
 {
     const struct operation *op = b->op;
     b->next = s->o->watch ? now + op->every : INT64_MAX;
+    if (calls_open(s, op->flow))
+        return OK;                                  /* a run is under way: this one is left out */
     if (op->take.kind == TAKE_TABLE) {
         int rc = due_table(s, op, NULL);
         return rc == END ? OK : rc;
@@ -548,6 +589,8 @@ int due_start(struct supervisor *s, int64_t now, int64_t *wait)
         if (b->next > now && b->next - now < *wait)
             *wait = b->next - now;
     }
+    if (rc <= WARN)
+        rc = calls_turn(s, wait);
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
         const struct flow *f = s->site->flows[i];
         struct open *o = sched_busy(s, f) ? NULL : due_of(s, f);

@@ -35,11 +35,25 @@ static bool by_age(const struct supervisor *s, const struct intake *in)
     return !s->o->watch || in->by_hand;
 }
 
+/* `companion "pdf/{PDF}"`: that folder is no file that somebody dropped by mistake. */
+static const char *const *folders_of(const struct supervisor *s, const struct take *t)
+{
+    const char **list = arena_zero(s->site_arena, (t->ncompanions + 1) * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < t->ncompanions; i++) {
+        struct slice p = t->companions[i].pattern;
+        const char *slash = p.n ? memchr(p.p, '/', p.n) : NULL;
+        if (slash && !t->companions[i].name.n)
+            list[n++] = arena_cstr(s->site_arena, slice_range(p.p, slash));
+    }
+    return list;
+}
+
 static struct ready ready_terms(const struct supervisor *s, const struct operation *op, bool watched)
 {
     const struct take *t = &op->take;
     int64_t stable = t->ready_given ? t->stable : 10000;
-    struct ready r = { .terms = READY_NAME, .max_size = s->site->limits.file };
+    struct ready r = { .terms = READY_NAME, .max_size = s->site->limits.file, .folders = folders_of(s, t) };
     if (stable > 0 && watched) {
         r.terms |= READY_STABLE;
         r.stable_ms = stable;
@@ -71,6 +85,15 @@ static int open_intake(struct supervisor *s, const struct operation *op, bool by
     return rc;
 }
 
+/* Answers to several gives come through one inbox. */
+static bool looked_into(const struct supervisor *s, const struct operation *op)
+{
+    for (size_t i = 0; i < s->nintakes && op->answers; i++)
+        if (s->intakes[i].op->answers && slice_equal(s->intakes[i].op->take.folder, op->take.folder))
+            return true;
+    return false;
+}
+
 int intakes_open(struct supervisor *s)
 {
     size_t n = 0;
@@ -81,7 +104,7 @@ int intakes_open(struct supervisor *s)
     s->nintakes = 0;
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++)
         for (size_t k = 0; k < s->site->flows[i]->noperations && rc <= WARN; k++)
-            if (runs(s, s->site->flows[i]->operations[k]))
+            if (runs(s, s->site->flows[i]->operations[k]) && !looked_into(s, s->site->flows[i]->operations[k]))
                 rc = open_intake(s, s->site->flows[i]->operations[k], false);
     return rc;
 }
@@ -187,11 +210,17 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
         in->ready = arena_alloc(&s->arena, READY_MAX * sizeof *in->ready);
     in->nready = in->at = 0;
     in->more = in->waiting = false;
+    int64_t with = companions_in(in);
+    if (with < 0) {                                 /* the coming of the companion wakes us */
+        in->due = next_look(s, in, now, -1);
+        return OK;
+    }
     inbox_begin(in->inbox, now);
     while ((rc = inbox_next(in->inbox, &d, s->ps)) == OK || rc == SKIP) {
-        if (rc == SKIP)
+        if (rc == SKIP || companion_is(in->op, d.name))
             continue;
-        if ((rest = stable_in(s, in, &d)) > 0) {
+        rest = stable_in(s, in, &d);
+        if ((rest = with > rest ? with : rest) > 0) {
             in->waiting = true;
             wake = wake < 0 || rest < wake ? rest : wake;
         } else if (in->nready == READY_MAX)
@@ -200,8 +229,8 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
             in->ready[in->nready++] = d;
     }
     if (!by_age(s, in)) {
-        in->waiting = inbox_waiting(in->inbox, &rest) > 0;
-        wake = rest;
+        in->waiting = inbox_waiting(in->inbox, &rest) > 0 || with > 0;
+        wake = rest < 0 || (with > 0 && with > rest) ? with > 0 ? with : rest : rest;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
     in->due = next_look(s, in, now, wake);
@@ -232,8 +261,15 @@ static void superseded(struct batch_accept *how, struct trip *t, const char *new
 static int accept_claim(struct supervisor *s, const struct operation *op, struct claim *c, struct asked *k,
                         const char *newest)
 {
-    struct batch_accept how = accept_terms(s, op);
+    const struct open *of;
+    const struct operation *asked = op->answers ? calls_answer(s, op, &of) : op;
+    struct batch_accept how = accept_terms(s, asked ? asked : op);
     struct trip *t = trip_new(s);
+    if (!asked) {
+        how.refuse = "ANSWER_UNEXPECTED";
+        how.refuse_text = SLICE("no call is under way that this could answer");
+    } else
+        op = asked;
     if (k) {
         how.asked = arena_cstr(&t->arena, k->request->id);
         how.by = k->request->by;
@@ -260,7 +296,7 @@ static void aside_told(struct supervisor *s, struct trip *t)
     s->report->rejected += !older;
     t->op = NULL;
     asked_told(s, t, older ? "superseded" : "refused", w->error_code, w->error_text);
-    notice(s, older ? "superseded" : "duplicate", t);
+    notice(s, older ? "superseded" : slice_is(w->error_code, "DUP_CONTENT") ? "duplicate" : "error", t);
 }
 
 int accept_told(struct supervisor *s, const struct operation *op, struct trip *t, int rc)
@@ -306,10 +342,14 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
 {
     char id[BATCH_ID_SIZE];
     struct claim c;
+    if (companions_in(in) != 0)
+        return OK;                                  /* another file took them: it waits for its own */
     batch_new_id(&s->places, id);
     int rc = claim_take(&s->spool, in->inbox, d, id, &c, s->ps);
     if (rc <= WARN && rc != END) {
-        rc = accept_claim(s, in->op, &c, in->asked, newest);
+        rc = companions_claim(s, in, &c);
+        if (rc <= WARN)
+            rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
         return rc;
     }
@@ -329,6 +369,9 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     size_t n = s->flows[f->index].n;
     if (in->by_hand && !in->asked)
         return 0;
+    const struct open *run = calls_open(s, f);
+    if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
+        return 0;                                   /* nothing else changes a batch meanwhile */
     if (flow_stages(f))
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
     size_t most = wave_takes(s, in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
@@ -495,6 +538,17 @@ static bool newer_there(struct supervisor *s, const struct operation *op, const 
     return name[0] != '\0';
 }
 
+/* The program died before they could go along. */
+static int companions_again(struct supervisor *s, const struct operation *op, const struct claim *c)
+{
+    if (faccessat(c->dir, ".with", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return OK;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].op == op)
+            return companions_claim(s, &s->intakes[i], c);
+    return OK;
+}
+
 int claim_again(struct supervisor *s, const char *id)
 {
     struct claim c;
@@ -505,7 +559,11 @@ int claim_again(struct supervisor *s, const char *id)
     struct asked *k;
     const struct operation *op = owner_of(s, &c, &k);
     if (op)
+        rc = companions_again(s, op, &c);
+    if (op && rc <= WARN)
         rc = accept_claim(s, op, &c, k, op->take.newest && newer_there(s, op, &c, newer) ? newer : NULL);
+    else if (op)
+        rc = rc == END ? OK : rc;
     else
         problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },
                      "the claimed file in .waybill/claim/%s belongs to no flow that is on; it stays there", id);

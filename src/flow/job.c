@@ -168,13 +168,20 @@ static void add_logs(struct supervisor *s, struct job *j, struct arena *a, const
     }
 }
 
-/* {n} goes on from what earlier runs of the operation gave. */
+static bool same_names(const struct operation *op, uint32_t give, const struct give *g)
+{
+    return give == g->index || (op->serial && give < op->ngives && slice_equal(op->gives[give]->name, g->name)
+                                && slice_equal(op->gives[give]->folder, g->folder));
+}
+
+/* {n} goes on from what earlier runs of the operation gave; calls under one name are numbered as they are made. */
 static void add_before(struct job *j, struct arena *a, const struct waybill *w)
 {
     j->before = arena_zero(a, (j->operation->ngives + 1) * sizeof *j->before);
     for (const struct waybill_output *o = w->outputs; o; o = o->next)
-        if (o->run < w->run && o->give < j->operation->ngives && slice_equal(o->operation, j->operation->name))
-            j->before[o->give]++;
+        for (size_t i = 0; i < j->operation->ngives && o->run < w->run; i++)
+            j->before[i] += slice_equal(o->operation, j->operation->name)
+                && same_names(j->operation, o->give, j->operation->gives[i]);
 }
 
 void job_of(struct supervisor *s, struct trip *t, struct job *j)
@@ -185,6 +192,7 @@ void job_of(struct supervisor *s, struct trip *t, struct job *j)
     *j = (struct job){ .operation = t->op, .batch = w->batch, .file = w->name, .time = w->batch_time,
                        .size = stage ? stage->size : w->bytes, .last_run = last_run(s, t->op, a),
                        .attempt = w->retry.attempts + 1, .fd = j->fd };
+    calls_of(s, t, j);
     add_leases(j, a, w);
     add_run(j, a, w);
     add_open(s, j, a);

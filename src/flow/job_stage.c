@@ -68,7 +68,8 @@ static int run_message_through(struct work *w, struct node *msg, struct outcome 
     if (rc >= STOP)
         return rc;
     w->judged = w->judged || now->first;
-    rc = step_report(w, msg, w->judged ? now : latest_of(w, key, w->reader.messages), w->judged ? now : NULL);
+    bool said = w->op->serial ? now->first != NULL : w->judged;     /* or what the calls of the run came to */
+    rc = step_report(w, msg, said ? now : latest_of(w, key, w->reader.messages), said ? now : NULL);
     if (rc < STOP && w->op->nstamps && now->kind < OUTCOME_WAIT)
         rc = step_stamp(w, msg);
     if (rc == SKIP)
@@ -92,6 +93,25 @@ static int note(struct work *w, const struct node *msg, const struct outcome *o)
     return step_note(w, msg, o);
 }
 
+/* Behind the place to which the run has come, up to the first message that is called for. */
+static int call_for(struct work *w, struct node *msg, struct span place)
+{
+    const struct call_place *at = &w->job->calls;
+    struct outcome now = work_outcome(w);
+    if (w->result->called || w->reader.messages < at->message || (w->reader.messages == at->message && at->over))
+        return OK;
+    w->result->messages++;
+    int rc = step_call(w, msg, &now);
+    if (rc == SKIP && now.kind < OUTCOME_SKIP)
+        work_refuse(w, &now);
+    if (rc < STOP && w->changed)
+        rc = stage_put(w->stage, msg, place);
+    if (rc >= STOP || !now.first)
+        return rc;
+    w->judged = true;
+    return note(w, msg, &now);
+}
+
 static int take_staged(struct work *w, int read, struct node *msg)
 {
     struct staged *x = w->data;
@@ -102,6 +122,8 @@ static int take_staged(struct work *w, int read, struct node *msg)
     int rc = stage_see(w->stage, msg);
     if (rc > WARN || !is_selected(x, msg))
         return rc;
+    if (w->job->calls.phase == CALL_NEXT)
+        return call_for(w, msg, place);
     w->result->messages++;
     rc = run_message_through(w, msg, &now);
     if (rc >= STOP)

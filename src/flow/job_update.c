@@ -98,8 +98,19 @@ static int holds_one(struct updating *u, struct opened *d)
     return rc > WARN ? rc : OK;
 }
 
+/* The answer to the call under way. */
+static bool is_asked(const struct updating *u)
+{
+    const struct give *of = u->work->op->answers;
+    return of && of->answer->by_order;
+}
+
 static int find_meant(struct updating *u)
 {
+    if (is_asked(u)) {
+        u->newest = u->n ? &u->list[0] : NULL;
+        return OK;
+    }
     bool by_file = mapping_file_keyed(u->work->op->stage->mapping, u->work->op->stage->direction);
     int rc = OK;
     for (size_t i = 0; i < u->n && rc <= WARN; i++) {
@@ -261,7 +272,7 @@ static int log_answers(struct updating *u, struct opened *d)
     for (struct answer *a = u->answers.first; a && rc <= WARN; a = a->next) {
         arena_reset(&w->message);
         work_begin(w);
-        if (!a->used && d == u->newest)
+        if (!a->used && d == u->newest && !is_asked(u))
             rc = take_new(u, d, a);
         if (rc <= WARN && a->staged_in == d)
             rc = log_pair(u, d, a->node, a->staged, a->key, &a->said);
@@ -273,6 +284,13 @@ static int log_answers(struct updating *u, struct opened *d)
     return rc;
 }
 
+static struct answer *answer_to(struct updating *u, struct opened *d, struct node *old)
+{
+    if (!is_asked(u))
+        return answers_find(&u->answers, old, &u->work->message);
+    return d->reader.messages == u->work->job->asked_message ? u->answers.first : NULL;
+}
+
 static int update_document(struct updating *u, struct opened *d)
 {
     struct work *w = u->work;
@@ -280,8 +298,8 @@ static int update_document(struct updating *u, struct opened *d)
     int rc;
     while ((rc = read_document(u, d, &old)) != END && rc <= WARN) {
         rc = stage_see(&d->stage, old);
-        struct answer *a = rc <= WARN ? answers_find(&u->answers, old, &w->message) : NULL;
-        if (rc <= WARN && d->meant)
+        struct answer *a = rc <= WARN ? answer_to(u, d, old) : NULL;
+        if (rc <= WARN && (is_asked(u) ? a != NULL : d->meant))
             rc = a ? take_known(u, d, old, a) : take_missing(u, d, old);
         if (rc >= STOP)
             return rc;
@@ -362,10 +380,23 @@ static int conclude_answers(struct updating *u)
 static void list_batches(struct updating *u)
 {
     const struct job *job = u->work->job;
-    u->n = job->nopen;
-    u->list = arena_zero(u->work->arena, (u->n + 1) * sizeof *u->list);
-    for (size_t i = 0; i < u->n; i++)
-        u->list[i] = (struct opened){ .batch = &job->open[i], .number = (uint32_t)i + 1, .fd = -1 };
+    u->list = arena_zero(u->work->arena, (job->nopen + 1) * sizeof *u->list);
+    for (size_t i = 0; i < job->nopen; i++)
+        if (!is_asked(u) || slice_equal(job->open[i].batch, job->asked))
+            u->list[u->n++] = (struct opened){ .batch = &job->open[i], .number = (uint32_t)i + 1, .fd = -1 };
+}
+
+/* One call, one answer. */
+static int check_asked(struct updating *u)
+{
+    struct work *w = u->work;
+    const struct answer *first = u->answers.first;
+    if (first ? u->n && !first->next : w->result->rejected > 0)
+        return OK;
+    problem_addf(&w->now, PROBLEM_ERROR, "ANSWER_UNEXPECTED", (struct place){ .offset = PLACE_NO_OFFSET },
+                 !first ? "the file holds no answer" : first->next ? "the file holds several answers to one call"
+                 : "no call is under way that this could answer");
+    return STOP;
 }
 
 static int update_all(struct updating *u)
@@ -373,6 +404,8 @@ static int update_all(struct updating *u)
     struct work *w = u->work;
     int rc = work_read(w, take_answer);
     work_begin(w);
+    if (rc <= WARN && is_asked(u))
+        rc = check_asked(u);
     if (rc <= WARN && u->answers.first)
         rc = find_meant(u);
     if (rc <= WARN && u->answers.first && !u->newest)

@@ -79,6 +79,17 @@ static uint64_t waiting_of(const struct flow *f, const struct waybill *w)
     return bits;
 }
 
+static void note_calls(struct open *o, const struct waybill *w)
+{
+    const struct waybill_calls *c = &w->calls;
+    o->calls = c->operation.n > 0;
+    o->awaits = c->asked.p != NULL;
+    o->call_give = c->give;
+    o->call_message = c->message;
+    snprintf(o->call_operation, sizeof o->call_operation, "%.*s", SLICE_ARG(c->operation));
+    snprintf(o->until, sizeof o->until, "%.*s", SLICE_ARG(c->until));
+}
+
 void open_note(struct supervisor *s, const struct waybill *w)
 {
     const struct flow *f = site_flow(s->site, w->flow);
@@ -93,7 +104,8 @@ void open_note(struct supervisor *s, const struct waybill *w)
         o = add(s, &s->opens[f->index], w->batch);
     snprintf(o->stage, sizeof o->stage, "%.*s", SLICE_ARG(w->stage));
     o->held = slice_is(w->waits, "person");
-    o->noted = w->due != NULL;
+    o->noted = due_next(w) != NULL;
+    note_calls(o, w);
     o->ends = slice_is(w->waits, "open") && open_ends(s, f, w);
     o->waiting = waiting_of(f, w);
 }
@@ -191,7 +203,7 @@ static bool all_done(const struct flow *f, const struct waybill *w)
 bool open_ends(const struct supervisor *s, const struct flow *f, const struct waybill *w)
 {
     (void)s;
-    if (w->due || slice_is(w->waits, "person"))
+    if (w->due || w->calls.operation.n || slice_is(w->waits, "person"))
         return false;
     return all_done(f, w) || (!may_be_touched(f) && !waiting_of(f, w));
 }

@@ -64,11 +64,18 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
     return OK;
 }
 
+/* Calls are made one by one, before all else. */
+static bool belongs(const struct work *w, const struct give *g)
+{
+    enum call_phase phase = w->job->calls.phase;
+    return phase == CALL_NONE || (phase == CALL_NEXT) == (g->answer != NULL);
+}
+
 int work_lanes(struct work *w)
 {
     int rc = OK;
     for (size_t i = 0; i < w->op->ngives && rc <= WARN; i++)
-        if (w->op->gives[i]->on)
+        if (w->op->gives[i]->on && belongs(w, w->op->gives[i]))
             rc = open_lane(w, &w->lanes[i], w->op->gives[i]);
     work_fault(w, rc);
     groups_fold(w);
@@ -172,6 +179,8 @@ static void release(struct work *w)
             arena_release(&w->lanes[i].arena);
         }
     latest_free(w);
+    attached_drop(w);
+    with_close(w);
     note_drop(w);
     lookup_end(w);
     numbers_end(w);
@@ -198,8 +207,10 @@ static int work_open(struct work *w)
     if (w->job->namends)
         w->format = w->op->flow->batch;
     w->reader = (struct reader){ .source = &w->source, .format = w->format, .limits = &w->site->limits };
-    if (!work_is_empty(w))
-        return reader_open(&w->reader, w->arena, &w->now);
+    if (!work_is_empty(w)) {
+        int rc = with_open(w);
+        return rc <= WARN ? reader_open(&w->reader, w->arena, &w->now) : rc;
+    }
     w->reader.file = node_new(w->arena, w->format->file_group, NULL);
     return OK;
 }
@@ -226,6 +237,7 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
         return job_unpack(job, port, out);
     arena_init(&w.message, w.site->limits.message);
     w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
+    w.attached_fd = -1;
     w.lines.kind = OUTPUT_LINES;
     w.lanes = arena_zero(a, (w.op->ngives + 1) * sizeof *w.lanes);
     for (size_t i = 0; i < w.op->ngives; i++)

@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include "flow/attach.h"
 #include "flow/work.h"
 #include "store/ledger.h"
 
@@ -303,6 +306,34 @@ static int find_row(void *owner, void *table, const int *cols, const struct slic
     return found > 1 && l->site && l->site->kind == TABLE_OF_BATCH ? 1 : found;
 }
 
+/* What a message names beside the document, asked for again and again: the last one stays open. */
+static int read_attachment(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
+{
+    struct work *w = owner;
+    int rc = OK;
+    *out = (struct slice){ "", 0 };
+    if (!name.n)
+        return OK;
+    if (!attach_is_entry(name))
+        return attach_read(-1, name, &w->site->limits, a, out, ps);     /* which says so */
+    if (!slice_equal(name, buf_slice(&w->attached)) || !w->attached.n) {
+        attached_drop(w);
+        rc = w->port->companion(w->port->owner, false, name, &w->attached_fd, ps);
+        buf_add(&w->attached, rc <= WARN ? name : slice_none());
+    }
+    return rc <= WARN && w->attached_fd >= 0
+        ? attach_read_fd(w->attached_fd, name, &w->site->limits, a, out, ps) : rc;
+}
+
+void attached_drop(struct work *w)
+{
+    if (w->attached_fd >= 0)
+        close(w->attached_fd);
+    w->attached_fd = -1;
+    buf_release(&w->attached);
+    w->attached = (struct buf){ 0 };
+}
+
 static struct numbers *find_numbers(struct work *w, struct slice name)
 {
     const struct site_sequence *q = site_sequence(w->site, name);
@@ -370,7 +401,7 @@ void work_outside(struct work *w)
 {
     w->outside = (struct outside){
         .owner = w, .param = find_param, .table_open = table_bind, .table_column = column_of, .table_find = find_row,
-        .sequence_next = sequence_number, .text = find_text,
+        .sequence_next = sequence_number, .attachment = read_attachment, .text = find_text,
         .state = w->op->flow->track ? states_of : NULL,
         .batch_id = w->job->batch, .file_name = w->job->file, .batch_time = w->batch_time,
     };

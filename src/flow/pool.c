@@ -268,6 +268,22 @@ static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
     notice_problems(s, s->ps);
 }
 
+/* Gone from the inbox and in the waybill, on the disk, before the worker sees it. */
+static void asked_companion(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    bool named = wire_get_number(w) != 0;
+    struct slice name = wire_get_text(w);
+    uint64_t saved = t->b->w->seq;
+    int fd = -1, rc = w->bad ? STOP : companion_open(s, t, named, name, &fd);
+    if (t->b->w->seq != saved)
+        t->quiet = false;                           /* what began in memory only is on the disk now */
+    reply(h, WIRE_COMPANION_IS, rc, s->ps, NULL, 0, fd);
+    if (fd >= 0)
+        close(fd);
+    notice_problems(s, s->ps);
+}
+
 static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
 {
     static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines",
@@ -327,6 +343,8 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
         return;
     }
     notice_result(s, t);
+    if (r->status <= WARN && calls_last(t))
+        return;
     if (t->quiet && r->status <= WARN && !t->files)
         trip_free(s, t);                            /* nothing to do, and nothing was written down */
     else if (r->status == TEMP)
@@ -380,6 +398,8 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w)
         asked_open(s, h, w);
     else if (kind == WIRE_LEASE)
         asked_lease(s, h, w);
+    else if (kind == WIRE_COMPANION)
+        asked_companion(s, h, w);
     else if (kind == WIRE_CLOSED)
         rc = told_closed(s, h, w);
     else if (kind == WIRE_PROGRESS) {

@@ -198,6 +198,8 @@ int stage_mapping(struct site_loading *l, const struct give *g)
         return site_problem(l, &g->map_token, "SITE_FORMATS", "the mapping must write the format of the batch",
                             "%.*s writes %.*s, flow %.*s stages %.*s", SLICE_ARG(g->mapping->name),
                             SLICE_ARG(g->to->name), SLICE_ARG(f->name), SLICE_ARG(f->batch->name));
+    if (g->operation->answers && g->operation->answers->answer->by_order)
+        return OK;                                  /* it is that of the call under way */
     if (!g->new_batch && !mapping_keyed(g->mapping, g->direction))
         return site_problem(l, &g->map_token, "SITE_GIVE_BATCH", "add `key … => …` to its message row",
                             "%.*s does not say which staged message it changes", SLICE_ARG(g->mapping->name));

@@ -114,6 +114,7 @@ static void check_flow(struct site_loading *l, struct flow *f)
     for (size_t i = 0; i < f->noperations; i++) {
         check_every(l, f->operations[i]);
         check_after(l, f->operations[i]);
+        check_answers(l, f->operations[i]);
         operation_compile(l, f->operations[i]);
     }
 }
@@ -123,6 +124,8 @@ static void check_shared(struct site_loading *l, const struct operation *a, cons
 {
     if (a->take.kind != TAKE_INBOX || b->take.kind != TAKE_INBOX || !slice_equal(a->take.folder, b->take.folder))
         return;
+    if (a->answers && b->answers && a->flow == b->flow)
+        return;                                     /* the call under way says whose answer it is */
     if ((a->take.type.n && b->take.type.n) || a->manual || b->manual || a->take.from.n || b->take.from.n)
         return;
     site_problem(l, &b->take.token, "SITE_INBOX_SHARED", "add `type \"…\"` to both, or give each its own inbox",

@@ -148,42 +148,6 @@ static void find_writes(struct site_loading *l, struct give *g)
     }
 }
 
-static bool has_companion(const struct group *g, struct slice name)
-{
-    bool found = slice_equal(g->companion, name) && name.n;
-    for (size_t i = 0; i < g->ngroups && !found; i++)
-        found = has_companion(g->groups[i], name);
-    return found;
-}
-
-static void want_companions(struct site_loading *l, const struct give *g, const struct group *of)
-{
-    bool given = !of->companion.n;
-    for (size_t i = 0; i < g->ncompanions; i++)
-        given = given || slice_equal(g->companions[i].name, of->companion);
-    if (!given)
-        site_problem(l, &g->token, "SITE_COMPANION",
-                     arena_cstr(l->arena, arena_printf(l->arena, "add `companion %.*s \"NAME\"`",
-                                                       SLICE_ARG(of->companion))),
-                     "%.*s has %.*s in a file of their own, and this give names none", SLICE_ARG(g->to->name),
-                     SLICE_ARG(of->name));
-    for (size_t i = 0; i < of->ngroups; i++)
-        want_companions(l, g, of->groups[i]);
-}
-
-/* Files beside the one that is given hold groups of its format. */
-static void check_companions(struct site_loading *l, const struct give *g)
-{
-    for (size_t i = 0; i < g->ncompanions; i++) {
-        const struct site_companion *c = &g->companions[i];
-        if (g->kind != GIVE_OUTBOX || !has_companion(g->to->file_group, c->name))
-            site_problem(l, &c->token, "SITE_COMPANION", "`companion NAME \"FILE\"`, NAME as in `group … file NAME`",
-                         "no group of %.*s lies in a file \"%.*s\"", SLICE_ARG(g->to->name), SLICE_ARG(c->name));
-    }
-    if (g->kind == GIVE_OUTBOX)
-        want_companions(l, g, g->to->file_group);
-}
-
 int operation_compile(struct site_loading *l, struct operation *op)
 {
     size_t errors = l->ps->errors;
@@ -203,15 +167,17 @@ int operation_compile(struct site_loading *l, struct operation *op)
         if (g->kind == GIVE_OUTBOX)
             name_compile(l, g);
         if (g->to && good)
-            check_companions(l, g);
+            check_given_companions(l, g);
         if (g->kind == GIVE_TABLE && g->to && good) {
             find_writes(l, g);
             op->fills_table = true;
         }
         g->judges = g->mapping && !g->report && (op->done || g->kind == GIVE_BATCH || mapping_judges(g->mapping));
     }
-    if (good)
+    if (good) {
+        check_taken_companions(l, op);
         operation_done(l, op);
+    }
     op->fills_table = op->fills_table || (op->take.kind == TAKE_TABLE && op->nstamps);
     return l->ps->errors > errors ? STOP : OK;
 }

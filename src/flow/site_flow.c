@@ -186,5 +186,6 @@ int parse_flow(struct site_loading *l, struct statement *s)
     LIST_PUSH(l, l->site, flows, nflows, f);
     for (struct statement *line = s->block; line; line = line->next)
         parse_flow_line(l, line, f);
+    push_answers(l, f);
     return word_end(&c, NULL);
 }

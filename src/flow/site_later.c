@@ -9,26 +9,20 @@ static void later(struct site_loading *l, struct flow *f, const struct token *t,
 
 static void later_take(struct site_loading *l, struct flow *f, const struct take *t)
 {
-    if (t->ncompanions)
-        later(l, f, &t->token, "`companion`");
     if (t->from.n)
-        later(l, f, &t->token, "`from` a partner");
+        later(l, f, &t->token, "`from` a partner, whom only the envelope of an EDI interchange names,");
 }
 
 static void later_give(struct site_loading *l, struct flow *f, const struct give *g)
 {
-    if (g->answers)
-        later(l, f, &g->token, "`answer`");
     if (g->original)
         later(l, f, &g->token, "`original`");
-    if (g->kind == GIVE_TABLE && (g->each || g->report))
-        later(l, f, &g->token, "`each` or `report` into a table");
 }
 
 void site_later(struct site_loading *l, struct flow *f)
 {
     if (f->duplicates[DUPLICATE_REFERENCE] != DUPLICATE_PROCESS)
-        later(l, f, &f->token, "`duplicates reference`");
+        later(l, f, &f->token, "`duplicates reference`, which needs the envelope of an EDI interchange,");
     for (size_t i = 0; i < f->noperations; i++) {
         const struct operation *op = f->operations[i];
         if (!op->on)
@@ -37,7 +31,5 @@ void site_later(struct site_loading *l, struct flow *f)
         for (size_t k = 0; k < op->ngives; k++)
             if (op->gives[k]->on)
                 later_give(l, f, op->gives[k]);
-        if (op->serial)
-            later(l, f, &op->token, "`serial`");
     }
 }

@@ -69,6 +69,14 @@ int parse_flow(struct site_loading *l, struct statement *s);
 /* site_take.c: the take and give statements of an operation. */
 int parse_take(struct cursor *c, struct operation *op);
 int parse_give(struct cursor *c, struct operation *op);
+int parse_ready(struct cursor *c, struct take *t);
+/* site_companion.c: files beside the one that is given, or taken. */
+void check_given_companions(struct site_loading *l, const struct give *g);
+void check_taken_companions(struct site_loading *l, const struct operation *op);
+/* site_answer.c: what answers a give; the operations that take the answers stand behind the others of the flow. */
+int parse_answer(struct site_loading *l, struct statement *s, struct give *g);
+void push_answers(struct site_loading *l, struct flow *f);
+void check_answers(struct site_loading *l, const struct operation *op);
 /* site_exchange.c */
 int parse_exchange(struct cursor *c);
 /* site_table.c */

@@ -37,7 +37,7 @@ static int parse_ready_term(struct cursor *c, struct take *t)
     return word_unknown(c, ready_words);
 }
 
-static int parse_ready(struct cursor *c, struct take *t)
+int parse_ready(struct cursor *c, struct take *t)
 {
     int rc;
     t->ready_given = true;
@@ -188,29 +188,6 @@ static int parse_target(struct cursor *c, struct give *g)
     return word_unknown(c, give_targets);
 }
 
-/* `answer inbox "…" map M [by order] [within 2h]` */
-static int parse_answer(struct site_loading *l, struct statement *s)
-{
-    static const char *const words[] = { "inbox", "map", "by", "within", NULL };
-    struct cursor c = { l, s, 0 };
-    struct slice text;
-    int64_t within;
-    int rc = cursor_take(&c, "answer") ? OK : word_unknown(&c, (const char *const[]){ "answer", NULL });
-    while (rc == OK && cursor_more(&c)) {
-        if (cursor_take(&c, "inbox"))
-            rc = word_string(&c, &text, "the folder of the inbox");
-        else if (cursor_take(&c, "map"))
-            rc = word_ref(&c, &text, "the name of a mapping");
-        else if (cursor_take(&c, "by"))
-            rc = cursor_take(&c, "order") ? OK : word_unknown(&c, (const char *const[]){ "order", NULL });
-        else if (cursor_take(&c, "within"))
-            rc = word_duration(&c, &within);
-        else
-            rc = word_unknown(&c, words);
-    }
-    return rc;
-}
-
 int parse_give(struct cursor *c, struct operation *op)
 {
     struct give *g = arena_zero(c->l->arena, sizeof *g);
@@ -223,8 +200,7 @@ int parse_give(struct cursor *c, struct operation *op)
     while (rc == OK && cursor_more(c))
         rc = parse_give_word(c, g);
     for (struct statement *s = c->s->block; rc == OK && s; s = s->next) {
-        g->answers = true;
-        rc = parse_answer(c->l, s);
+        rc = parse_answer(c->l, s, g);
     }
     if (rc == OK)
         LIST_PUSH(c->l, op, gives, ngives, g);

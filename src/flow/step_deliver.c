@@ -58,12 +58,17 @@ int step_hold(struct supervisor *s, struct trip *t)
     const struct result *r = t->result;
     trip_close_files(t);
     add_totals(t->b->w, r);
+    const struct waybill_calls before = t->b->w->calls;
+    calls_note(s, t);
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
     trim_leases(t);
     int rc = flow_stages(t->op->flow) && t->op != &s->by_hand[t->op->flow->index].resend
         ? batch_keep_outputs(t->b, s->ps) : OK;
-    return rc <= WARN ? batch_written(t->b, s->ps) : rc;
+    rc = rc <= WARN ? batch_written(t->b, s->ps) : rc;
+    if (rc > WARN)
+        t->b->w->calls = before;                    /* the job is done once more, from where it began */
+    return rc;
 }
 
 int step_written(struct supervisor *s, struct trip *t)

@@ -152,6 +152,37 @@ int step_map(struct work *w, struct node *message, struct outcome *outcome)
     return rc;
 }
 
+static int late(struct work *w, struct outcome *o)
+{
+    struct finding *f = arena_zero(&w->message, sizeof *f);
+    struct slice text = site_text(w->site, "ANSWER_LATE");
+    *f = (struct finding){ .kind = OUTCOME_REJECT, .code = SLICE("ANSWER_LATE"),
+                           .text = text.p ? text : SLICE("no answer came in time") };
+    outcome_add(o, f, NULL);
+    return SKIP;
+}
+
+/* From where the run has come, the first give that has something to call for; what one of them refuses is over. */
+int step_call(struct work *w, struct node *message, struct outcome *o)
+{
+    const struct call_place *at = &w->job->calls;
+    bool here = at->message && w->reader.messages == at->message;
+    int rc = here && at->late ? late(w, o) : OK;
+    for (size_t i = here ? at->give + 1 : 0; i < w->op->ngives && rc <= WARN && !w->result->called; i++) {
+        struct lane *l = &w->lanes[i];
+        uint64_t before = l->messages;
+        if (l->give)
+            rc = map_lane(w, l, message, o);
+        if (rc > WARN || l->messages == before)
+            continue;
+        w->result->called = true;
+        w->result->call_message = w->reader.messages;
+        w->result->call_key = arena_copy(w->arena, note_key(&w->message, message));
+        w->result->call_give = (uint32_t)i;
+    }
+    return rc;
+}
+
 static int report_lane(struct work *w, struct lane *l, struct node *message, const struct outcome *latest,
                        const struct outcome *now)
 {

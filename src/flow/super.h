@@ -74,6 +74,7 @@ struct trip {
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
+    bool last;                      /* nothing was left to call for (calls.c) */
     bool quiet;                     /* an operation that began in memory only: saved when it does something */
     struct asked *asked;            /* the request that it answers; NULL = none */
     struct trip_file *files;
@@ -97,6 +98,12 @@ struct open {
     bool held;
     bool noted;                     /* its waybill says what is due */
     bool ends;                      /* nothing is to come any more */
+    bool calls;                     /* a run that calls and waits for answers: no other begins in the flow */
+    bool awaits;                    /* … and an answer is awaited: to a call of this give, for this message */
+    char call_operation[64];
+    uint32_t call_give;
+    uint64_t call_message;
+    char until[40];                 /* … by then; "" = for ever */
     uint64_t waiting;               /* operations (bits by index) that left messages waiting */
     uint64_t due;                   /* … that are to run: `every`, or a table changed */
     struct open *next;
@@ -313,10 +320,41 @@ int due_table(struct supervisor *s, const struct operation *op, struct asked *k)
 int step_rest(struct supervisor *s, struct trip *t);
 /* The operation alone is refused; the batch stays as it was. */
 int step_refuse(struct supervisor *s, struct trip *t, const char *code, struct slice text);
+/* What is due first on a batch; NULL = nothing is. */
+const struct waybill_param *due_next(const struct waybill *w);
 /* Whether another operation of its flow comes after it. */
 bool due_follows(const struct operation *op);
 /* The operation of that name, also one by hand. NULL = the flow has none. */
 const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name);
+
+/* calls.c: runs that call and wait for answers. */
+/* The batch of a flow on which one is under way; NULL = none. */
+struct open *calls_open(const struct supervisor *s, const struct flow *f);
+/* Whether a run of this operation is under way on a batch. */
+bool calls_go_on(const struct waybill *w, const struct operation *op);
+/* What takes a file that came into the inbox of this operation, by the call that is under way: on the batch *of.
+   NULL = nobody waits for it. */
+const struct operation *calls_answer(const struct supervisor *s, const struct operation *op, const struct open **of);
+/* Its part of a job. */
+void calls_of(struct supervisor *s, struct trip *t, struct job *j);
+/* Whether the job had nothing to say or write: the trip goes on with the last job of its run. */
+bool calls_last(struct trip *t);
+/* The result of a job, for the save that makes it written. */
+void calls_note(struct supervisor *s, struct trip *t);
+/* Before an answer is installed: the run on `into` goes on. */
+void calls_answered(struct supervisor *s, const struct trip *t, struct batch *into);
+/* Answers that are late. */
+int calls_turn(struct supervisor *s, int64_t *wait);
+
+/* companion.c: the files beside a dropped one. */
+/* What the worker asked for: a companion of the take by its name, or one that a message names. *fd_out -1 = none. */
+int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out);
+/* Whether a file of the inbox is a companion of another one. */
+bool companion_is(const struct operation *op, const char *name);
+/* In how many ms each named companion of the take may be taken along: 0 = now; -1 = one is not there. */
+int64_t companions_in(const struct intake *in);
+/* They go along with a file that was just claimed. */
+int companions_claim(struct supervisor *s, const struct intake *in, const struct claim *c);
 
 /* Puts what the batch delivered before into its outboxes once more: no worker is needed. */
 int step_resend(struct supervisor *s, struct trip *t);

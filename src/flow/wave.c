@@ -22,7 +22,7 @@ static int wave_sync(struct supervisor *s)
 bool wave_takes(const struct supervisor *s, const struct operation *op)
 {
     return s->o->durable && !op->numbers && !op->fills_table && !op->reads_itself && !flow_stages(op->flow) &&
-           !due_follows(op);
+           !op->take.ncompanions && !due_follows(op);
 }
 
 bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d)

@@ -159,6 +159,13 @@ static void wire_staging(struct buf *b, const struct job *j)
         wire_text(b, j->amends[i].value);
     }
     wire_number(b, j->unpack);
+    wire_number(b, j->calls.phase);
+    wire_number(b, j->calls.message);
+    wire_number(b, j->calls.give);
+    wire_number(b, j->calls.over);
+    wire_number(b, j->calls.late);
+    wire_text(b, j->asked);
+    wire_number(b, j->asked_message);
 }
 
 void wire_job(struct buf *b, const struct job *j)
@@ -301,6 +308,14 @@ static void get_staging(struct wire *w, struct job *j)
         j->amends[i].value = wire_get_text(w);
     }
     j->unpack = wire_get_number(w) != 0;
+    uint64_t phase = wire_get_number(w);
+    j->calls.phase = phase <= CALL_LAST ? (enum call_phase)phase : CALL_NONE;
+    j->calls.message = wire_get_number(w);
+    j->calls.give = (uint32_t)wire_get_number(w);
+    j->calls.over = wire_get_number(w) != 0;
+    j->calls.late = wire_get_number(w) != 0;
+    j->asked = wire_get_text(w);
+    j->asked_message = wire_get_number(w);
 }
 
 int wire_get_job(struct wire *w, const struct site *site, struct job *j)
@@ -444,6 +459,10 @@ static void wire_counts(struct buf *b, const struct result *r)
         wire_number(b, counts[i]);
     wire_counted(b, r->skips, r->nskips);
     wire_counted(b, r->states, r->nstates);
+    wire_number(b, r->called);
+    wire_number(b, r->call_message);
+    wire_text(b, r->call_key);
+    wire_number(b, r->call_give);
 }
 
 void wire_result(struct buf *b, const struct result *r)
@@ -480,6 +499,10 @@ static void get_counts(struct wire *w, struct result *r)
         *counts[i] = wire_get_number(w);
     r->skips = get_counted(w, &r->nskips);
     r->states = get_counted(w, &r->nstates);
+    r->called = wire_get_number(w) != 0;
+    r->call_message = wire_get_number(w);
+    r->call_key = wire_get_text(w);
+    r->call_give = (uint32_t)wire_get_number(w);
 }
 
 static void get_tables(struct wire *w, struct result *r)

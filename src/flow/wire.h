@@ -23,6 +23,7 @@ enum wire_kind {
     WIRE_OPENED,                    /* to the worker: status, number, text; with its descriptor */
     WIRE_CLOSED,                    /* to the supervisor: this output is complete */
     WIRE_LEASE, WIRE_LEASED,
+    WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without */
     WIRE_PROGRESS,
     WIRE_RESULT,
     WIRE_JOB_LONG,                  /* to the worker, with the input and a file that holds the WIRE_JOB */

@@ -137,6 +137,10 @@ struct work {
     bool ledger_open;
     struct sha256 ledger_hash;
     struct output *ledger_output;
+    struct buf attached;            /* name of the file that attachment() read last */
+    int attached_fd;                /* -1: there is none */
+    struct companion_file *companions;              /* of the document that is read */
+    size_t ncompanions;
     struct ledger *own;             /* of this flow, when a table or `duplicates key` asks for it */
     bool told_all;                  /* the message's findings are among its problems already */
     int64_t told;                   /* monotonic ms of the last progress */
@@ -145,6 +149,11 @@ struct work {
 
 /* outside.c */
 void work_outside(struct work *w);
+/* The file that attachment() read last is closed. */
+void attached_drop(struct work *w);
+/* step_with.c: the companions that came along with the file, for its reader. */
+int with_open(struct work *w);
+void with_close(struct work *w);
 /* A message that gave output is an earlier one from now on: tables `of batch`, and `of flow` over this flow. */
 void lookup_message(struct work *w, const struct node *message);
 void lookup_end(struct work *w);
@@ -236,6 +245,8 @@ int latest_report(struct work *w);
 /* step_map.c */
 int step_map(struct work *w, struct node *message, struct outcome *outcome);
 int lane_finish(struct work *w, struct lane *l);
+/* One step of a run that calls and waits for answers: result->called when this message is called for. */
+int step_call(struct work *w, struct node *message, struct outcome *outcome);
 /* All messages, refused ones too: `latest` is what counts of them, `now` what this run has said; NULL = nothing. */
 int step_report(struct work *w, struct node *message, const struct outcome *latest, const struct outcome *now);
 /* One line of the log through a report that goes over it. */

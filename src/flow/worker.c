@@ -99,6 +99,19 @@ static int port_lease(void *owner, struct slice sequence, uint64_t want, uint64_
     return rc;
 }
 
+static int port_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+{
+    struct desk *d = owner;
+    wire_number(&d->out, WIRE_COMPANION);
+    wire_number(&d->out, named);
+    wire_text(&d->out, name);
+    send_packet(d, -1);
+    struct wire w = receive_packet(d, WIRE_COMPANION_IS, fd_out);
+    int rc = answered(&w, ps);
+    arena_reset(&d->answer);
+    return rc;
+}
+
 static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
 {
     struct desk *d = owner;
@@ -113,7 +126,7 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct table_cache 
     struct arena a;
     struct job job = { .fd = fd };
     struct result result;
-    struct port port = { d, port_open, port_closed, port_lease, port_progress };
+    struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress };
     arena_init(&a, 0);
     w->arena = &a;
     if (wire_get_job(w, d->site, &job) != OK || fd < 0)

@@ -141,6 +141,15 @@ static int kit_lease(void *owner, struct slice sequence, uint64_t want, uint64_t
     return OK;
 }
 
+/* What a message names lies in the folder "beside", what comes along under its name in "with". */
+static int kit_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+{
+    struct slice path = arena_printf(&kit.arena, "%s/%.*s", named ? "with" : "beside", SLICE_ARG(name));
+    (void)owner, (void)ps;
+    *fd_out = open(kit_path(arena_cstr(&kit.arena, path)), O_RDONLY);
+    return OK;
+}
+
 static void kit_progress(void *owner, uint64_t bytes, uint64_t messages)
 {
     (void)owner, (void)bytes, (void)messages;
@@ -206,7 +215,7 @@ static void kit_install(const struct job *job, bool own)
 
 static int kit_run(struct job *job, const char *input, bool own)
 {
-    struct port port = { NULL, kit_open, kit_closed, kit_lease, kit_progress };
+    struct port port = { NULL, kit_open, kit_closed, kit_lease, kit_companion, kit_progress };
     struct open_batch open_ones[8];
     assert_non_null(job->operation);
     kit.noutputs = 0;

@@ -81,6 +81,13 @@ static int shelf_lease(void *owner, struct slice sequence, uint64_t want, uint64
     return OK;
 }
 
+static int shelf_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+{
+    (void)owner, (void)named, (void)name, (void)ps;
+    *fd_out = -1;
+    return OK;
+}
+
 static void shelf_progress(void *owner, uint64_t bytes, uint64_t messages)
 {
     (void)owner;
@@ -125,7 +132,7 @@ static struct site *make_site(const char *conf)
 
 static struct result work(struct site *s, const char *input)
 {
-    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_progress };
+    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress };
     struct result r;
     put("input", input);
     struct job job = { .operation = s->flows[0]->operations[0], .batch = SLICE("20261122-100000-1-1"), .file = SLICE("orders.csv"),

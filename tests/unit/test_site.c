@@ -156,8 +156,8 @@ static void given_settings_win(void **state)
 static void later_features_keep_the_flow_off(void **state)
 {
     (void)state;
-    struct site *s = load(HEAD FLOW "flow staged {\n    on yes\n    operation send {\n        take inbox \"inbox/x\"\n        serial yes\n"
-                          "        give outbox \"outbox\" name \"x_{batch}.csv\" map test\n    }\n    set owner \"X\"\n}\n", OK);
+    struct site *s = load(HEAD FLOW "flow staged {\n    on yes\n    operation send {\n        take inbox \"inbox/x\"\n        every 1h\n"
+                          "        give outbox \"outbox\" name \"x_{batch}.csv\" map test\n    }\n    set owner \"X\"\n    duplicates reference warn\n}\n", OK);
     assert_string_equal(site_flow(s, SLICE("staged"))->off, "SITE_LATER");
     assert_null(site_flow(s, SLICE("orders"))->off);
 }

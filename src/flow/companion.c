@@ -1,0 +1,188 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "flow/attach.h"
+#include "flow/super.h"
+
+/* ---- files that a message names: `companion "pdf/{PDF}"` -------------------------------------------------------- */
+
+/* The folder below the inbox, and what stands before and behind the name there. */
+static void split(struct arena *a, struct slice pattern, const char **folder, struct slice *before,
+                  struct slice *behind)
+{
+    const char *open = memchr(pattern.p, '{', pattern.n), *close = memchr(pattern.p, '}', pattern.n);
+    const char *end = pattern.p + pattern.n, *from = open ? open : end;
+    while (from > pattern.p && from[-1] != '/')
+        from--;
+    *folder = arena_cstr(a, slice_range(pattern.p, from));
+    *before = slice_range(from, open ? open : end);
+    *behind = close ? slice_range(close + 1, end) : slice_none();
+}
+
+static int look_in(struct supervisor *s, struct trip *t, const struct take *take, const struct site_companion *c,
+                   struct slice name, int *fd_out)
+{
+    struct arena *a = &t->arena;
+    const char *below;
+    struct slice before, behind;
+    split(a, c->pattern, &below, &before, &behind);
+    struct slice entry = arena_printf(a, "%.*s%.*s%.*s", SLICE_ARG(before), SLICE_ARG(name), SLICE_ARG(behind));
+    if (!attach_is_entry(entry))
+        return OK;
+    struct batch_beside of = { .entry = arena_cstr(a, entry), .max = s->site->limits.binary,
+                               .stable_ms = take->ready_given ? take->stable : 10000 };
+    const char *folder = below[0] ? file_join(a, take->path, below) : take->path;
+    of.from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int rc = batch_companion(t->b, &of, fd_out, s->ps);
+    if (of.from >= 0)
+        close(of.from);
+    return rc;
+}
+
+/* The inbox that a batch came through says where its files lie, whatever operation asks. */
+static bool came_through(const struct trip *t, const struct operation *op)
+{
+    struct slice inbox = t->b->w->inbox, folder = op->take.folder;
+    return op->take.kind == TAKE_INBOX && inbox.n >= folder.n && folder.n &&
+           memcmp(inbox.p + inbox.n - folder.n, folder.p, folder.n) == 0;
+}
+
+static int open_named_by_message(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)
+{
+    const struct flow *f = t->op->flow;
+    int rc = OK;
+    for (size_t i = 0; i < f->noperations && rc <= WARN && *fd_out < 0; i++) {
+        const struct operation *op = f->operations[i];
+        for (size_t k = 0; came_through(t, op) && k < op->take.ncompanions && rc <= WARN && *fd_out < 0; k++)
+            if (!op->take.companions[k].name.n)
+                rc = look_in(s, t, &op->take, &op->take.companions[k], name, fd_out);
+    }
+    return rc;
+}
+
+/* ---- files that come along: `companion lines "invoice_lines*.csv"` ---------------------------------------------- */
+
+static bool matches(struct arena *a, const struct site_companion *c, const char *name)
+{
+    return c->name.n && fnmatch(arena_cstr(a, c->pattern), name, FNM_PERIOD) == 0;
+}
+
+static int open_that_came(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)
+{
+    const struct take *take = &t->op->take;
+    struct arena *a = &t->arena;
+    for (size_t i = 0; i < take->ncompanions; i++)
+        for (const struct waybill_file *f = t->b->w->files; f; f = f->next) {
+            if (!slice_equal(take->companions[i].name, name) || !slice_is(f->kind, "companion") || !f->name.p ||
+                !matches(a, &take->companions[i], arena_cstr(a, f->name)))
+                continue;
+            const char *file = arena_cstr(a, f->file);
+            *fd_out = openat(t->b->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+            return *fd_out < 0 ? problem_system(s->ps, file, "a companion cannot be opened", errno) : OK;
+        }
+    return OK;
+}
+
+int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out)
+{
+    *fd_out = -1;
+    if (named)
+        return open_that_came(s, t, name, fd_out);
+    return attach_is_entry(name) ? open_named_by_message(s, t, name, fd_out) : OK;
+}
+
+bool companion_is(const struct operation *op, const char *name)
+{
+    struct arena a;
+    bool is = false;
+    arena_init(&a, 0);
+    for (size_t i = 0; i < op->take.ncompanions && !is; i++)
+        is = matches(&a, &op->take.companions[i], name);
+    arena_release(&a);
+    return is;
+}
+
+/* One that lies there, the oldest; its age tells whether somebody still writes it. */
+struct beside {
+    char name[256];
+    int64_t mtime_ns, wait_ms;
+};
+
+static int64_t stable_ms(const struct take *t)
+{
+    int64_t ms = t->ready_given ? t->stable : 10000;
+    return ms > 0 ? ms : 0;
+}
+
+static void consider(struct beside *best, const struct take *t, int dir, const char *name)
+{
+    struct stat st;
+    struct timespec now;
+    if (strlen(name) >= sizeof best->name || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return;
+    int64_t at = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+    if (best->name[0] && (best->mtime_ns < at || (best->mtime_ns == at && strcmp(best->name, name) < 0)))
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age = (now.tv_sec * 1000000000LL + now.tv_nsec - at) / 1000000, stable = stable_ms(t);
+    snprintf(best->name, sizeof best->name, "%s", name);
+    best->mtime_ns = at;
+    best->wait_ms = age >= stable ? 0 : age < 0 ? stable : stable - age;
+}
+
+static bool find(const struct intake *in, const struct site_companion *c, struct beside *best)
+{
+    struct arena a;
+    int err, fd = openat(inbox_fd(in->inbox), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    *best = (struct beside){ .wait_ms = 0 };
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    arena_init(&a, 0);
+    while ((e = file_entry(dir, &err)))
+        if (matches(&a, c, e->d_name))
+            consider(best, &in->op->take, fd, e->d_name);
+    arena_release(&a);
+    closedir(dir);
+    return best->name[0] != '\0';
+}
+
+int64_t companions_in(const struct intake *in)
+{
+    const struct take *t = &in->op->take;
+    int64_t wait = 0;
+    for (size_t i = 0; i < t->ncompanions && wait >= 0; i++) {
+        struct beside b;
+        if (!t->companions[i].name.n)
+            continue;
+        if (!find(in, &t->companions[i], &b))
+            wait = -1;
+        else
+            wait = b.wait_ms > wait ? b.wait_ms : wait;
+    }
+    return wait;
+}
+
+int companions_claim(struct supervisor *s, const struct intake *in, const struct claim *c)
+{
+    const struct take *t = &in->op->take;
+    int rc = OK;
+    for (size_t i = 0; i < t->ncompanions && rc <= WARN; i++) {
+        struct beside b;
+        if (t->companions[i].name.n && find(in, &t->companions[i], &b))
+            rc = claim_with(&s->spool, in->inbox, b.name, c, s->ps);
+        rc = rc == END ? OK : rc;
+    }
+    return rc;
+}
