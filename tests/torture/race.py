@@ -34,7 +34,7 @@ def make_site(site, shared):
     os.makedirs(site + "/mappings")
     os.makedirs(site + "/inbox/one")
     os.makedirs(site + "/outbox/one")
-    for name, text in (("site.conf", CONF % ("shared yes\nlimit lease 2000" if shared else "")),
+    for name, text in (("site.conf", CONF % ("shared yes\nlimit lease 3000" if shared else "")),
                        ("mappings/rows.format", ROWS), ("mappings/copy.map", COPY)):
         with open(site + "/" + name, "w") as f:
             f.write(text)
@@ -70,7 +70,7 @@ class Watchers:
     def strike(self, w, paused):
         if paused:
             w.send_signal(signal.SIGSTOP)
-            threading.Timer(random.uniform(2.5, 4), lambda: w.poll() is None and w.send_signal(signal.SIGCONT)).start()
+            threading.Timer(random.uniform(3.5, 5), lambda: w.poll() is None and w.send_signal(signal.SIGCONT)).start()
         else:
             w.kill()
             w.wait()
@@ -193,7 +193,7 @@ def main():
         watchers.replace_dead()
     stop.set()
     dropper.join()
-    time.sleep(4.5 if a.shared else 0)
+    time.sleep(5.5 if a.shared else 0)
     watchers.end()
     for _ in range(3):                                  # what waits for its time after a kill is tried again
         subprocess.run([os.path.abspath(a.program), "run", "--quiet", site], stdin=subprocess.DEVNULL, stdout=log,
