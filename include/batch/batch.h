@@ -100,6 +100,7 @@ struct batch_accept {
     const char *asked;              /* id of the request that it answers; NULL = none */
     struct slice by;                /* … who asked */
     struct waybill_param *sets;     /* … and its params */
+    const char *config;             /* manifest of the mappings that convert it; NULL or "" = none is kept */
     const char *refuse;             /* it is not worked on but set aside at once, with this code; NULL = it is */
     struct slice refuse_text;
 };
@@ -212,6 +213,8 @@ void batch_forget_memory(struct batch_memory *m);
 /* Holds it until batch_release; what is due stays due. */
 int batch_hold(struct batch *b, struct slice by, struct problems *ps);
 int batch_release(struct batch *b, struct slice by, struct problems *ps);
+/* From now on it is converted with the mappings of that manifest. */
+int batch_renew(struct batch *b, const char *config, struct slice by, struct problems *ps);
 /* Ends an open batch as "cancelled"; one that is not delivered goes to error/ as CANCELLED, and its content may come
    again. BATCH_BUSY (STOP) when something of it is visible already. */
 int batch_cancel(struct batch *b, struct slice by, struct problems *ps);

@@ -37,6 +37,7 @@ enum request_kind {
     REQUEST_HOLD, REQUEST_RELEASE, REQUEST_CANCEL,
     REQUEST_AMEND,                  /* amends */
     REQUEST_RESEND,                 /* outputs again; operation "" = all */
+    REQUEST_RENEW,                  /* it goes on with the mappings of now */
 };
 extern const char *const request_names[];       /* "run" "retry" … */
 

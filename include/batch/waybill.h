@@ -44,7 +44,9 @@ extern const char *const place_names[];         /* "accepted" … */
 
 /* What the batch was converted by: a mapping, format, table or guide in archive/config/. */
 struct waybill_pin {
-    struct slice kind, name;        /* "mapping", "format", "table", "site" */
+    /* "config" (the manifest of all mappings and formats of the site when it was accepted, or renewed), "mapping",
+       "format", "table", "site" */
+    struct slice kind, name;
     char sha256[SHA256_HEX];
     struct waybill_pin *next;
 };
@@ -212,6 +214,8 @@ int waybill_show(const struct waybill *w, int dirfd, struct problems *ps);
 /* Small helpers: lists keep the order of adding; texts are copied into the waybill's arena. */
 void waybill_event(struct waybill *w, struct slice time, const char *what, struct slice detail);
 void waybill_pin(struct waybill *w, const char *kind, struct slice name, const char *sha256);
+/* "" = there is none of that kind */
+const char *waybill_pinned(const struct waybill *w, const char *kind);
 void waybill_param(struct waybill_param **list, struct arena *a, struct slice name, struct slice value);
 void waybill_total(struct waybill *w, struct waybill_total **list, const char *name, uint64_t add);
 uint64_t waybill_total_of(const struct waybill_total *list, const char *name);

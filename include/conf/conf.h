@@ -59,6 +59,8 @@ struct conf {
     bool faulty;                    /* an error was added while parsing */
 };
 
+#define CONF_FILE_MAX (16 << 20)      /* bytes */
+
 int conf_parse(struct arena *a, const char *file, struct slice text, struct conf **out, struct problems *ps);
 /* Reads the file (a BOM is tolerated), then as above.  A file that cannot be read is SYS_MISSING or SYS_IO. */
 int conf_load(struct arena *a, const char *path, struct conf **out, struct problems *ps);

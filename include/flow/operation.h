@@ -75,6 +75,7 @@ struct call_place {
  */
 struct job {
     const struct operation *operation;
+    struct slice config;            /* manifest of the mappings to do it with; n 0 = those of now */
     struct slice batch, file;       /* id; the name that the sender gave */
     struct slice time;              /* batch time, RFC 3339 with the zone's offset */
     struct slice last_run;          /* batch time of the last batch of this operation that was delivered; n 0 = none */

@@ -253,6 +253,8 @@ struct flow {
     uint32_t index;                 /* in site->flows */
     bool on;
     const char *off;                /* not NULL: why it stays off although it is `on yes` (a problem code) */
+    bool faulty;                    /* something of it cannot be used: only in a site that was loaded with env.config,
+                                       whose other flows may be whole */
     struct token on_token;          /* the statement `on yes`, or the flow's name */
     struct slice partner;
     struct settings sets;
@@ -280,8 +282,24 @@ struct flow {
     struct token token;
 };
 
+/* Texts that count in place of the files': those of an earlier state of the site. */
+struct site_config {
+    struct slice conf;              /* of site.conf; p NULL: the file's own */
+    struct map files;               /* formats and mappings: path as config_path() gives it → struct slice *; a file that
+                                       is not among them is read as it is */
+};
+
+/* What `site_load` needs from outside. */
+struct site_env {
+    const char *const *roots;       /* more folders to look for formats and mappings, NULL-terminated; may be NULL */
+    const struct setting *given;    /* --set NAME=VALUE */
+    size_t ngiven;
+    const struct site_config *config;           /* NULL: all files as they are */
+};
+
 struct site {
     struct arena *arena;
+    struct site_env env;            /* that it was loaded with */
     const char *dir, *file;         /* the folder, and its site.conf */
     struct conf *conf;
     struct slice title, language, zone_name;
@@ -312,13 +330,7 @@ struct site {
 struct config_file {
     const char *path;
     char hash[65];
-};
-
-/* What `site_load` needs from outside. */
-struct site_env {
-    const char *const *roots;       /* more folders to look for formats and mappings, NULL-terminated; may be NULL */
-    const struct setting *given;    /* --set NAME=VALUE */
-    size_t ngiven;
+    struct slice content;
 };
 
 /* `dir` is the site's folder or its site.conf. */

@@ -199,12 +199,21 @@ struct finder {
     const char *const *roots;       /* folders, NULL-terminated: the site's mappings, then the installed ones */
     /* Called once for each file that was opened, e.g. to pin its hash; may be NULL. */
     void (*opened)(void *owner, const char *path, struct slice content);
+    /* The content that counts in place of the file's, also where there is no such file any more; false: the file's.
+       May be NULL. */
+    bool (*kept)(void *owner, const char *path, struct slice *content);
     void *owner;
 };
 
 /* The path of NAME with `suffix` (".format"), in the arena, or NULL. `from` is the referring file or NULL. */
 const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
                         const char *from);
+
+/* What a file that was found holds, told to `opened`. `max` as file_read. */
+int finder_read(const struct finder *f, struct arena *a, const char *path, uint64_t max, struct slice *out,
+                struct problems *ps);
+/* The same parsed; *out is NULL when it cannot be read. */
+int finder_conf(const struct finder *f, struct arena *a, const char *path, struct conf **out, struct problems *ps);
 
 /* "did you mean `orders`?" for a NAME that is not there, from the files beside `from` and in the roots; or
    slice_none(). */

@@ -17,6 +17,8 @@ static struct waybill *begin_waybill(const struct batch_site *s, struct arena *a
     w->operation = arena_copy(a, how->operation);
     w->batch_time = batch_stamp(s, a);
     w->parent = how->parent.n ? arena_copy(a, how->parent) : slice_none();
+    if (how->config && *how->config)
+        waybill_pin(w, "config", SLICE("manifest"), how->config);
     for (const struct waybill_param *p = how->sets; p; p = p->next)
         waybill_param(&w->run_sets, a, p->name, p->value);
     return w;

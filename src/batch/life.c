@@ -199,6 +199,33 @@ int batch_release(struct batch *b, struct slice by, struct problems *ps)
     return batch_save(b, ps);
 }
 
+/* They are entered anew when it is worked on next. */
+static void forget_pins(struct waybill *w)
+{
+    struct waybill_pin **link = &w->pins;
+    while (*link) {
+        if (slice_is((*link)->kind, "site") || slice_is((*link)->kind, "mapping") || slice_is((*link)->kind, "format"))
+            *link = (*link)->next;
+        else
+            link = &(*link)->next;
+    }
+}
+
+int batch_renew(struct batch *b, const char *config, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    if (w->place > PLACE_DELIVERED || slice_is(w->waits, "end") || (w->place == PLACE_DELIVERED && !batch_is_open(w)))
+        return busy(b, "its life is over: drop its file again, or `waybill retry` it", ps);
+    if (!*config)
+        return busy(b, "the mappings of now could not be kept in archive/config: is the disk full?", ps);
+    if (strcmp(waybill_pinned(w, "config"), config) == 0)
+        return OK;
+    forget_pins(w);
+    waybill_pin(w, "config", SLICE("manifest"), config);
+    batch_note(b, "renewed", by);
+    return batch_save(b, ps);
+}
+
 /* Its content may come again: it was not used. */
 static int forget_content(const struct batch *b, struct problems *ps)
 {

@@ -18,7 +18,7 @@
 
 enum { VERSION = 1, BYTES_MAX = 1 << 20, REQUESTS_MAX = 10000, ID_MAX = 47, NAME_BYTES = 256, DAY = 86400 };
 
-const char *const request_names[] = { "run", "retry", "hold", "release", "cancel", "amend", "resend", NULL };
+const char *const request_names[] = { "run", "retry", "hold", "release", "cancel", "amend", "resend", "renew", NULL };
 
 #define AT(type, member) offsetof(struct type, member)
 #define COUNT(list) (sizeof(list) / sizeof *(list))

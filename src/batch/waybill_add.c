@@ -62,6 +62,14 @@ void waybill_pin(struct waybill *w, const char *kind, struct slice name, const c
     snprintf((*link)->sha256, sizeof (*link)->sha256, "%s", sha256);
 }
 
+const char *waybill_pinned(const struct waybill *w, const char *kind)
+{
+    const struct waybill_pin *p = w->pins;
+    while (p && !slice_is(p->kind, kind))
+        p = p->next;
+    return p ? p->sha256 : "";
+}
+
 void waybill_param(struct waybill_param **list, struct arena *a, struct slice name, struct slice value)
 {
     while (*list && !slice_equal((*list)->name, name))

@@ -7,7 +7,7 @@
 
 #include "lex.h"
 
-enum { FILE_MAX = 16 << 20, DEPTH_MAX = 64, TOKENS_MAX = 4096, FAULTS_MAX = 200 };
+enum { DEPTH_MAX = 64, TOKENS_MAX = 4096, FAULTS_MAX = 200 };
 
 struct parser {
     struct lexer lexer;
@@ -231,7 +231,7 @@ int conf_parse(struct arena *a, const char *file, struct slice text, struct conf
     c->text = text.p ? text : SLICE("");
     if (slice_starts(c->text, SLICE("\xEF\xBB\xBF")))
         c->text = slice_range(text.p + 3, text.p + text.n);
-    if (text.n > FILE_MAX) {
+    if (text.n > CONF_FILE_MAX) {
         c->text = SLICE("");
         problem_addf(ps, PROBLEM_ERROR, "CONF_LONG", (struct place){ .file = file, .offset = PLACE_NO_OFFSET },
                      "a format, mapping or site has at most 16 MiB");
@@ -246,7 +246,7 @@ int conf_load(struct arena *a, const char *path, struct conf **out, struct probl
 {
     struct slice text;
     *out = NULL;
-    int rc = file_read(a, path, FILE_MAX + 3, &text, ps);
+    int rc = file_read(a, path, CONF_FILE_MAX + 3, &text, ps);
     if (rc != OK)
         return rc;
     return conf_parse(a, arena_cstr(a, slice_of(path)), text, out, ps);

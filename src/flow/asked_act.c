@@ -39,6 +39,9 @@ static int touch(struct supervisor *s, struct asked *k, struct trip *t)
     case REQUEST_RELEASE:
         rc = batch_release(t->b, by, s->ps);
         break;
+    case REQUEST_RENEW:
+        rc = batch_renew(t->b, s->config, by, s->ps);
+        break;
     default:
         rc = batch_retry_now(t->b, by, s->ps);
         break;
@@ -142,6 +145,8 @@ static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
         rc = asked_refuse(s, k, "BATCH_CLOSED", SLICE("only a batch that is open can be changed or sent again"));
     else if (kind == REQUEST_HOLD)
         rc = asked_answer_with(s, k, touch(s, k, t), "held");
+    else if (kind == REQUEST_RENEW)
+        rc = asked_answer_with(s, k, touch(s, k, t), "renewed");
     else if (kind == REQUEST_RELEASE) {
         rc = touch(s, k, t);
         rc = asked_answer_with(s, k, rc <= WARN ? resume_batch(s, k->batch) : rc, "released");
@@ -186,6 +191,8 @@ static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
         return asked_answer_with(s, k, rc, "retried");
     case REQUEST_RELEASE:
         return asked_answer_with(s, k, touch(s, k, t), "released");
+    case REQUEST_RENEW:
+        return asked_answer_with(s, k, touch(s, k, t), "renewed");
     default:
         return OK;
     }

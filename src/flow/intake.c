@@ -242,7 +242,7 @@ struct batch_accept accept_terms(const struct supervisor *s, const struct operat
     return (struct batch_accept){ .flow = op->flow->name, .operation = op->name,
                                   .content = op->own_duplicates ? op->duplicates
                                                                  : op->flow->duplicates[DUPLICATE_CONTENT],
-                                  .max_size = s->site->limits.file };
+                                  .max_size = s->site->limits.file, .config = s->config };
 }
 
 /* A newer file of the inbox is there: this one is set aside at once. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "flow/config.h"
 #include "flow/super.h"
 
 /* --- the input ---------------------------------------------------------------------------------------------------- */
@@ -39,26 +40,56 @@ int job_input(struct supervisor *s, struct trip *t, int *fd_out)
 
 /* --- what it is converted by -------------------------------------------------------------------------------------- */
 
-static bool used_by(const struct operation *op, const char *path)
+static bool used_by(const struct site *s, struct arena *a, const struct operation *op, const char *path)
 {
     for (size_t g = 0; g < op->ngives; g++) {
         const struct give *give = op->gives[g];
-        if ((give->mapping && strcmp(give->mapping->file, path) == 0) ||
-            (give->from && strcmp(give->from->file, path) == 0) || (give->to && strcmp(give->to->file, path) == 0))
-            return true;
+        const char *const files[] = { give->mapping ? give->mapping->file : NULL, give->from ? give->from->file : NULL,
+                                      give->to ? give->to->file : NULL };
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+            if (files[i] && strcmp(config_path(s, a, files[i]), path) == 0)
+                return true;
     }
     return false;
+}
+
+/* A file that changes batches is read as they were made: by the mappings of the newest of them. */
+static const char *config_of(const struct supervisor *s, const struct trip *t)
+{
+    const struct operation *op = t->op;
+    const struct open *newest = s->opens[op->flow->index].last;
+    bool answers = op->take.kind == TAKE_INBOX && op->stage && op->stage->on && !op->stage->new_batch;
+    const char *hash = answers && newest ? newest->config : waybill_pinned(t->b->w, "config");
+    return *hash && s->config[0] && strcmp(hash, s->config) != 0 ? hash : NULL;
+}
+
+/* The files of the state of the site that the job has; a manifest that cannot be read is told by the worker. */
+static size_t files_of(struct supervisor *s, struct trip *t, const struct config_file **list)
+{
+    const char *hash = config_of(s, t);
+    struct config_file *kept;
+    struct problems unread;
+    size_t n = s->site->nfiles;
+    *list = s->site->files;
+    if (hash) {
+        problems_init(&unread, &t->arena, 1);
+        config_files(&s->store, &t->arena, hash, &kept, &n, &unread);
+        *list = kept;
+    }
+    return n;
 }
 
 static void pin_config(struct supervisor *s, struct trip *t)
 {
     const struct site *site = s->site;
+    const struct config_file *list;
+    size_t n = files_of(s, t, &list);
     waybill_pin(t->b->w, "site", SLICE("site.conf"), site->hash);
-    for (size_t i = 0; i < site->nfiles; i++) {
-        const char *path = site->files[i].path, *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-        if (used_by(t->op, path))
-            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format",
-                        slice_of(slash ? slash + 1 : path), site->files[i].hash);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = config_path(site, &t->arena, list[i].path), *dot = strrchr(path, '.');
+        if (used_by(site, &t->arena, t->op, path))
+            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(file_base(path)),
+                        list[i].hash);
     }
 }
 
@@ -92,7 +123,7 @@ static void note_params(struct supervisor *s, struct trip *t)
 void job_pins(struct supervisor *s, struct trip *t)
 {
     bool first = t->b->w->run == 0;
-    if (!first || !t->b->w->pins)
+    if (!first || !*waybill_pinned(t->b->w, "site"))
         pin_config(s, t);
     if (!first || !t->b->w->params)
         note_params(s, t);
@@ -189,7 +220,7 @@ void job_of(struct supervisor *s, struct trip *t, struct job *j)
     struct arena *a = &t->arena;
     const struct waybill *w = t->b->w;
     const struct waybill_file *stage = t->op->take.kind == TAKE_BATCH ? waybill_file_named(w, w->stage) : NULL;
-    *j = (struct job){ .operation = t->op, .batch = w->batch, .file = w->name, .time = w->batch_time,
+    *j = (struct job){ .operation = t->op, .config = slice_of(config_of(s, t)), .batch = w->batch, .file = w->name, .time = w->batch_time,
                        .size = stage ? stage->size : w->bytes, .last_run = last_run(s, t->op, a),
                        .attempt = w->retry.attempts + 1, .fd = j->fd };
     calls_of(s, t, j);

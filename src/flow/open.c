@@ -103,6 +103,7 @@ void open_note(struct supervisor *s, const struct waybill *w)
     if (!o)
         o = add(s, &s->opens[f->index], w->batch);
     snprintf(o->stage, sizeof o->stage, "%.*s", SLICE_ARG(w->stage));
+    snprintf(o->config, sizeof o->config, "%s", waybill_pinned(w, "config"));
     o->held = slice_is(w->waits, "person");
     o->noted = due_next(w) != NULL;
     note_calls(o, w);

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "flow/config.h"
 #include "syntax/syntax.h"
 
 static const char *const site_words[] = {
@@ -157,9 +158,18 @@ static void file_opened(void *owner, const char *path, struct slice content)
     for (size_t i = 0; i < s->nfiles; i++)
         if (strcmp(s->files[i].path, path) == 0)
             return;
-    struct config_file f = { .path = arena_cstr(l->arena, slice_of(path)) };
+    struct config_file f = { .path = arena_cstr(l->arena, slice_of(path)), .content = content };
     sha256_of(content, f.hash);
     ARENA_PUSH(l->arena, s->files, s->nfiles, l->files_cap) = f;
+}
+
+static bool file_kept(void *owner, const char *path, struct slice *content)
+{
+    const struct site_loading *l = owner;
+    const struct slice *text = map_get(&l->env->config->files, slice_of(config_path(l->site, l->arena, path)));
+    if (text)
+        *content = *text;
+    return text != NULL;
 }
 
 static int load_format(void *owner, struct arena *a, struct slice name, const char *from, struct format **out,
@@ -225,6 +235,8 @@ static void loading_init(struct site_loading *l, struct arena *a, const struct s
         roots[n++] = env->roots[i];
     *l = (struct site_loading){ .site = site, .env = env, .arena = a, .ps = ps };
     l->finder = (struct finder){ .roots = roots, .opened = file_opened, .owner = l };
+    if (env && env->config)
+        l->finder.kept = file_kept;
     l->mapping_env = (struct mapping_env){ .finder = &l->finder, .load_format = load_format, .owner = l };
     map_init(&l->formats, a);
     map_init(&l->mappings, a);
@@ -278,6 +290,15 @@ static void drop_repeats(struct site_loading *l)
     }
 }
 
+static void load_conf(struct site_loading *l)
+{
+    const struct site_config *config = l->env ? l->env->config : NULL;
+    if (config && config->conf.p)
+        conf_parse(l->arena, l->site->file, config->conf, &l->conf, l->ps);
+    else
+        conf_load(l->arena, l->site->file, &l->conf, l->ps);
+}
+
 int site_load(struct arena *a, const struct site_env *env, const char *dir, struct site **out, struct problems *ps)
 {
     struct site *site = arena_zero(a, sizeof *site);
@@ -285,9 +306,11 @@ int site_load(struct arena *a, const struct site_env *env, const char *dir, stru
     size_t errors = ps->errors;
     *out = site;
     site_defaults(site, a, dir);
+    if (env)
+        site->env = *env;
     loading_init(&l, a, env, site, ps);
     take_given(&l);
-    conf_load(a, site->file, &l.conf, ps);
+    load_conf(&l);
     if (!l.conf)
         return STOP;
     site->conf = l.conf;

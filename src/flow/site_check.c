@@ -204,6 +204,31 @@ static void check_all_sets(struct site_loading *l)
     }
 }
 
+/* With texts of an earlier time a flow may not be whole any more; the others do not suffer by that. */
+static void note_faults(struct site_loading *l, struct flow *f, size_t errors, size_t off_errors)
+{
+    size_t own = l->ps->errors - errors - (l->off_errors - off_errors);
+    if (!own || !l->env || !l->env->config)
+        return;
+    f->faulty = true;
+    l->off_errors += own;
+}
+
+static void compile_flow(struct site_loading *l, struct flow *f)
+{
+    size_t errors = l->ps->errors, off_errors = l->off_errors;
+    check_flow(l, f);
+    note_faults(l, f, errors, off_errors);
+}
+
+static void bind_flow(struct site_loading *l, struct flow *f)
+{
+    size_t errors = l->ps->errors, off_errors = l->off_errors;
+    for (size_t k = 0; k < f->noperations; k++)
+        operation_bind(l, f->operations[k]);
+    note_faults(l, f, errors, off_errors);
+}
+
 void site_check(struct site_loading *l)
 {
     struct site *s = l->site;
@@ -213,13 +238,12 @@ void site_check(struct site_loading *l)
     for (size_t i = 0; i < s->ntables; i++)
         check_table(l, s->tables[i]);
     for (size_t i = 0; i < s->nflows; i++)
-        check_flow(l, s->flows[i]);
+        compile_flow(l, s->flows[i]);
     check_inboxes(l);
     check_folders(l);
     check_care(l);
     for (size_t i = 0; i < s->nflows; i++)
-        for (size_t k = 0; k < s->flows[i]->noperations; k++)
-            operation_bind(l, s->flows[i]->operations[k]);
+        bind_flow(l, s->flows[i]);
     for (size_t i = 0; i < s->nflows; i++)
         site_later(l, s->flows[i]);
     if (l->ps->errors == errors)                    /* else a mapping may be missing that reads them */

@@ -95,6 +95,7 @@ struct trips {
 struct open {
     char id[BATCH_ID_SIZE];
     char stage[64];                 /* file of its current staged document */
+    char config[SHA256_HEX];        /* manifest of the mappings that it goes on with; "" = those of now */
     bool held;
     bool noted;                     /* its waybill says what is due */
     bool ends;                      /* nothing is to come any more */
@@ -181,6 +182,7 @@ struct open_outbox {
 struct supervisor {
     struct site *site, *next_site;
     struct arena *site_arena, *next_arena;
+    char config[SHA256_HEX];        /* manifest of its mappings, in archive/config/; "" = it could not be kept */
     bool reloaded;                  /* the site's arena is ours */
     const struct supervisor_options *o;
     struct supervisor_report *report;

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "flow/config.h"
 #include "flow/super.h"
-#include "store/archive.h"
 
 #define END_MS 4000                 /* after TERM running jobs may go on so long */
 #define FOR_EVER (3600 * 1000LL)
@@ -23,19 +23,12 @@ static unsigned cores(void)
     return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
 
-/* Formats, mappings and site.conf are kept by their hash, so that a batch can be done again years later. */
+/* Formats, mappings and site.conf are kept by their hash, so that a batch goes on with them after a reload, and can be
+   done again years later.  Where that is not possible – a full disk – batches pin no manifest. */
 static void keep_config(struct supervisor *s)
 {
-    char hash[SHA256_HEX];
-    config_put(&s->store, s->site->conf->text, hash, s->ps);
-    for (size_t i = 0; i < s->site->nfiles; i++) {
-        struct arena a;
-        struct slice bytes;
-        arena_init(&a, 0);
-        if (file_read(&a, s->site->files[i].path, 0, &bytes, s->ps) == OK)
-            config_put(&s->store, bytes, hash, s->ps);
-        arena_release(&a);
-    }
+    if (config_keep(&s->store, s->site, s->config, s->ps) > WARN)
+        s->config[0] = '\0';
 }
 
 /* All that depends on the site: again after a reload. */

@@ -171,6 +171,7 @@ static void wire_staging(struct buf *b, const struct job *j)
 void wire_job(struct buf *b, const struct job *j)
 {
     wire_number(b, WIRE_JOB);
+    wire_text(b, j->config);
     wire_number(b, j->operation->flow->index);
     wire_number(b, j->operation->index);
     wire_text(b, j->batch);
@@ -316,6 +317,11 @@ static void get_staging(struct wire *w, struct job *j)
     j->calls.late = wire_get_number(w) != 0;
     j->asked = wire_get_text(w);
     j->asked_message = wire_get_number(w);
+}
+
+struct slice wire_get_config(struct wire *w)
+{
+    return wire_get_text(w);
 }
 
 int wire_get_job(struct wire *w, const struct site *site, struct job *j)

@@ -57,6 +57,8 @@ void wire_job(struct buf *b, const struct job *j);
 int wire_send_job(int socket, const struct buf *b, int fd);
 /* Reads such a file and closes it; `bad` when it makes no sense. */
 struct wire wire_long_job(int fd, struct arena *a);
+/* The manifest first, which tells whose site it is; then the rest. */
+struct slice wire_get_config(struct wire *w);
 int wire_get_job(struct wire *w, const struct site *site, struct job *j);
 void wire_output(struct buf *b, const struct output *o);
 int wire_get_output(struct wire *w, const struct operation *op, struct output *o);

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "flow/super.h"
+#include "flow/versions.h"
 #include "flow/wire.h"
 
 /* The far end of the port: sentences to the supervisor over one socket, answered in turn. */
 struct desk {
-    const struct site *site;
     int socket;
     struct buf in, out;
     struct arena answer;
@@ -121,29 +121,52 @@ static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
     send_packet(d, -1);
 }
 
-static void work_one(struct desk *d, struct wire *w, int fd, struct table_cache *tables)
+/* The operation of the site of now, or with the mappings that the batch goes on with; these may be of no use. */
+static int find_job(struct versions *versions, struct wire *w, struct job *job, struct table_cache **tables,
+                    struct result *out)
+{
+    const struct site *site;
+    struct problems said;
+    problems_init(&said, w->arena, 50);
+    struct slice config = wire_get_config(w);
+    int rc = versions_find(versions, config, &site, tables, &said);
+    if (rc <= WARN && wire_get_job(w, site, job) != OK)
+        give_up();
+    job->config = config;
+    struct slice why = config.n ? versions_unfit(rc <= WARN ? job->operation : NULL, &said, w->arena) : SLICE("");
+    if (rc <= WARN && !why.n)
+        return OK;
+    *out = (struct result){ .status = rc == TEMP ? TEMP : STOP, .text = why };
+    out->code = rc == TEMP ? SLICE("SYS_IO") : SLICE("CONFIG_GONE");
+    problems_init(&out->problems, w->arena, 0);
+    return STOP;
+}
+
+static void work_one(struct desk *d, struct wire *w, int fd, struct versions *versions)
 {
     struct arena a;
     struct job job = { .fd = fd };
     struct result result;
     struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress };
+    struct table_cache *tables;
     arena_init(&a, 0);
     w->arena = &a;
-    if (wire_get_job(w, d->site, &job) != OK || fd < 0)
+    if (fd < 0)
         give_up();
-    operation_run(&job, &port, tables, &a, &result);
+    if (find_job(versions, w, &job, &tables, &result) == OK)
+        operation_run(&job, &port, tables, &a, &result);
     close(fd);
     wire_result(&d->out, &result);
     send_packet(d, -1);
     arena_release(&a);
 }
 
-static void work_long(struct desk *d, const int *fds, struct table_cache *tables)
+static void work_long(struct desk *d, const int *fds, struct versions *versions)
 {
     struct arena a;
     arena_init(&a, 0);
     struct wire w = wire_long_job(fds[1], &a);
-    work_one(d, &w, fds[0], tables);
+    work_one(d, &w, fds[0], versions);
     arena_release(&a);
 }
 
@@ -188,8 +211,8 @@ static void confine(void)
 
 void worker_main(const struct site *site, int socket)
 {
-    struct desk d = { .site = site };
-    struct table_cache *tables = table_cache_new(site);
+    struct desk d = { .socket = -1 };
+    struct versions *versions = versions_new(site);
     confine();
     if (getppid() == 1)
         _exit(0);
@@ -203,9 +226,9 @@ void worker_main(const struct site *site, int socket)
         if (kind == WIRE_ZIP)
             pack_one(&d, &w, fds, nfds);
         else if (kind == WIRE_JOB && nfds == 1)
-            work_one(&d, &w, fds[0], tables);
+            work_one(&d, &w, fds[0], versions);
         else if (kind == WIRE_JOB_LONG && nfds == 2)
-            work_long(&d, fds, tables);
+            work_long(&d, fds, versions);
         else
             give_up();
     }

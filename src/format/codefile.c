@@ -83,11 +83,9 @@ int codes_load(struct loader *l, const struct token *t, struct slice name, struc
     if (path == NULL)
         return loader_bad(l, t, "FMT_CODES", "it is looked up beside this file, then where formats are",
                           "there is no file \"%.*s\"", SLICE_ARG(name));
-    int rc = file_read(l->arena, path, CODES_FILE, &text, l->problems);
+    int rc = finder_read(l->finder, l->arena, path, CODES_FILE, &text, l->problems);
     if (rc != OK)
         return l->failed = true, rc;
-    if (l->finder && l->finder->opened)
-        l->finder->opened(l->finder->owner, path, text);
     buf_add(&l->source, text);
     if (slice_starts(text, SLICE("\xEF\xBB\xBF")))
         text = slice_range(text.p + 3, text.p + text.n);

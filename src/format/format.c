@@ -14,10 +14,12 @@ static bool ends_with(struct slice s, const char *suffix)
     return n && s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0;
 }
 
-static const char *existing(struct arena *a, const char *dir, const char *name)
+static const char *existing(const struct finder *f, struct arena *a, const char *dir, const char *name)
 {
     const char *path = dir ? file_join(a, dir, name) : name;
-    return file_exists(path) ? path : NULL;
+    struct slice content;
+    bool kept = f && f->kept && f->kept(f->owner, path, &content);
+    return kept || file_exists(path) ? path : NULL;
 }
 
 const char *finder_find(const struct finder *f, struct arena *a, struct slice name, const char *suffix,
@@ -31,9 +33,9 @@ const char *finder_find(const struct finder *f, struct arena *a, struct slice na
     struct slice dir = from ? file_dir(a, from) : slice_none();
     if (slice_is(dir, "."))
         dir.n = 0;                  /* names are shown as their user writes them */
-    path = existing(a, dir.n ? arena_cstr(a, dir) : NULL, file);
+    path = existing(f, a, dir.n ? arena_cstr(a, dir) : NULL, file);
     for (size_t i = 0; path == NULL && f && f->roots && f->roots[i]; i++)
-        path = existing(a, f->roots[i], file);
+        path = existing(f, a, f->roots[i], file);
     return path;
 }
 
@@ -68,15 +70,31 @@ struct slice finder_suggest(const struct finder *f, struct arena *a, struct slic
 
 /* ---- reading the files ---- */
 
+int finder_read(const struct finder *f, struct arena *a, const char *path, uint64_t max, struct slice *out,
+                struct problems *ps)
+{
+    bool kept = f && f->kept && f->kept(f->owner, path, out);
+    int rc = kept ? OK : file_read(a, path, max, out, ps);
+    if (rc == OK && f && f->opened)
+        f->opened(f->owner, path, *out);
+    return rc;
+}
+
+int finder_conf(const struct finder *f, struct arena *a, const char *path, struct conf **out, struct problems *ps)
+{
+    struct slice text;
+    *out = NULL;
+    int rc = finder_read(f, a, path, CONF_FILE_MAX + 3, &text, ps);
+    return rc == OK ? conf_parse(a, arena_cstr(a, slice_of(path)), text, out, ps) : rc;
+}
+
 static int open_file(struct loader *l, const char *path, struct conf **out)
 {
-    int rc = conf_load(l->arena, path, out, l->problems);
+    int rc = finder_conf(l->finder, l->arena, path, out, l->problems);
     l->failed = l->failed || rc != OK;
     if (*out == NULL)
         return rc;
     buf_add(&l->source, (*out)->text);
-    if (l->finder && l->finder->opened)
-        l->finder->opened(l->finder->owner, path, (*out)->text);
     return OK;
 }
 
@@ -220,11 +238,9 @@ static int load_at(struct arena *a, const struct finder *finder, struct slice na
                      "there is no format `%.*s`", SLICE_ARG(name));
         return STOP;
     }
-    int parsed = conf_load(a, path, &c, ps);
+    int parsed = finder_conf(finder, a, path, &c, ps);
     if (c == NULL)
         return parsed;
-    if (finder && finder->opened)
-        finder->opened(finder->owner, path, c->text);
     int rc = compile_at(a, finder, name, c, guides, out, ps);
     return parsed != OK ? parsed : rc;
 }

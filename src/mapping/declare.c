@@ -348,10 +348,8 @@ static void declare_include(struct loader *l, struct statement *st)
         if (slice_is(l->included[i], path))
             return;
     ARENA_PUSH(l->arena, l->included, l->nincluded, l->cap_included) = slice_of(path);
-    if (conf_load(l->arena, path, &c, l->ps) != OK)
+    if (finder_conf(l->env->finder, l->arena, path, &c, l->ps) != OK)
         return;
-    if (l->env->finder && l->env->finder->opened)
-        l->env->finder->opened(l->env->finder->owner, path, c->text);
     const struct conf *before = l->conf;
     l->conf = c;
     declare_all(l, c->first);

@@ -99,11 +99,9 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
                 SLICE_ARG(without_suffix(name)), from ? "beside this file" : "here") });
         return STOP;
     }
-    int rc = conf_load(a, path, &c, ps);
+    int rc = finder_conf(env->finder, a, path, &c, ps);
     if (!c)
         return rc;                  /* a faulty one is read on, so that all errors are told at once */
-    if (env->finder && env->finder->opened)
-        env->finder->opened(env->finder->owner, path, c->text);
     return load_conf(a, env, name, c, out, ps);
 }
 

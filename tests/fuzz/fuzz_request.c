@@ -13,7 +13,7 @@ static void check(const struct request *r)
         if (r->batch.p[i] == '/' || r->batch.p[i] == '.' || r->batch.p[i] == 0)
             abort();
     }
-    if (r->kind > REQUEST_RESEND || (r->kind == REQUEST_RUN ? !r->operation.n : !r->batch.n))
+    if (r->kind > REQUEST_RENEW || (r->kind == REQUEST_RUN ? !r->operation.n : !r->batch.n))
         abort();
 }
 

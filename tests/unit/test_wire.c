@@ -51,7 +51,7 @@ static void a_job(void **state)
     static uint32_t before[] = { 4, 0 };
     struct amend amends[] = { { SLICE("K"), SLICE("Line[2]/Qty"), SLICE("") } };
     struct lease_range leases[] = { { SLICE("n"), 7, 9 } };
-    struct job j = { .operation = &operation, .batch = SLICE("b1"), .file = SLICE("x.csv"), .time = SLICE("2026"), .size = 5,
+    struct job j = { .operation = &operation, .config = SLICE("c0ffee"), .batch = SLICE("b1"), .file = SLICE("x.csv"), .time = SLICE("2026"), .size = 5,
                      .attempt = 2, .leases = leases, .nleases = 1, .sets = { sets, 1, 1 }, .selection = selection,
                      .nselection = 2, .open = open, .nopen = 2, .logs = logs, .nlogs = 1, .before = before,
                      .amends = amends, .namends = 1 };
@@ -60,6 +60,7 @@ static void a_job(void **state)
     (void)state;
     wire_job(&b, &j);
     struct wire w = wire_over(&b, b.n);
+    assert_true(slice_is(wire_get_config(&w), "c0ffee"));
     assert_int_equal(wire_get_job(&w, &site, &got), OK);
     assert_int_equal(w.at.n, 0);
     assert_ptr_equal(got.operation, &operation);
@@ -73,6 +74,7 @@ static void a_job(void **state)
     assert_true(got.namends == 1 && slice_is(got.amends[0].path, "Line[2]/Qty"));
     for (size_t n = 8; n < b.n; n++) {
         w = wire_over(&b, n);
+        wire_get_config(&w);
         assert_int_equal(wire_get_job(&w, &site, &got), STOP);
     }
     buf_release(&b);
