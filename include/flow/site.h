@@ -285,8 +285,8 @@ struct flow {
 /* Texts that count in place of the files': those of an earlier state of the site. */
 struct site_config {
     struct slice conf;              /* of site.conf; p NULL: the file's own */
-    struct map files;               /* formats and mappings: path as config_path() gives it → struct slice *; a file that
-                                       is not among them is read as it is */
+    /* formats and mappings: path as config_path() gives it -> struct slice *; others are read as they are */
+    struct map files;
 };
 
 /* What `site_load` needs from outside. */

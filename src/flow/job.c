@@ -220,9 +220,9 @@ void job_of(struct supervisor *s, struct trip *t, struct job *j)
     struct arena *a = &t->arena;
     const struct waybill *w = t->b->w;
     const struct waybill_file *stage = t->op->take.kind == TAKE_BATCH ? waybill_file_named(w, w->stage) : NULL;
-    *j = (struct job){ .operation = t->op, .config = slice_of(config_of(s, t)), .batch = w->batch, .file = w->name, .time = w->batch_time,
-                       .size = stage ? stage->size : w->bytes, .last_run = last_run(s, t->op, a),
-                       .attempt = w->retry.attempts + 1, .fd = j->fd };
+    *j = (struct job){ .operation = t->op, .config = slice_of(config_of(s, t)), .batch = w->batch,
+                       .file = w->name, .time = w->batch_time, .size = stage ? stage->size : w->bytes,
+                       .last_run = last_run(s, t->op, a), .attempt = w->retry.attempts + 1, .fd = j->fd };
     calls_of(s, t, j);
     add_leases(j, a, w);
     add_run(j, a, w);

@@ -1,0 +1,222 @@
+#!/bin/sh
+# t48-versions.sh PROGRAM - a batch goes on with the mappings and formats that it was created with, until it is renewed, and
+# can be done again later: `replay` gives the same bytes
+. "$(dirname "$0")/lib.sh"
+
+make_site() {                           # DIR: orders are staged, sent by hand with a mark and a price of a table
+    mkdir -p "$1/mappings/parts" "$1/inbox/orders" "$1/inbox/plain" "$1/tables" || return 1
+    chmod o-rwx "$1/tables"
+    cat > "$1/mappings/orders.format" << 'END'
+syntax csv delimiter ";" header yes
+encoding utf-8
+
+message Order key No {
+    No  text required
+    Qty decimal
+}
+END
+    cat > "$1/mappings/staged.format" << 'END'
+syntax json lines
+encoding utf-8
+
+include parts/order
+END
+    cat > "$1/mappings/parts/order.format" << 'END'
+message Order key No {
+    No   text required
+    Qty  decimal
+    Sent datetime
+    Got  datetime
+}
+END
+    cat > "$1/mappings/sent.format" << 'END'
+syntax csv delimiter ";" header yes
+encoding utf-8
+
+message Order {
+    No    text required
+    Qty   decimal
+    Mark  text
+    Price decimal
+}
+END
+    cat > "$1/mappings/create.map" << 'END'
+mapping orders => staged
+
+Order => Order {
+    key No => No
+    Qty    => Qty
+}
+END
+    send_map "$1" old
+    sed 's/mapping staged/mapping orders/; s/\[not(Sent)\]//; s/"old"/"plain"/' "$1/mappings/send.map" > "$1/mappings/plain.map"
+    prices "$1" 10
+    cat > "$1/site.conf" << 'END'
+site "Versions"
+zone "Europe/Oslo"
+table prices "tables/prices.csv" format prices
+flow orders {
+    on yes
+    batch staged track Order {
+        state staged
+        state sent when Sent
+        state got  when Got
+    }
+    operation create {
+        take inbox "inbox/orders" ready name
+        give batch new map create
+    }
+    operation send {
+        manual
+        take batch
+        give outbox "outbox/sent" name "{batch}_{n}.csv" map send empty skip
+        done {
+            batch-time() => Order/Sent
+        }
+    }
+    operation list {
+        manual
+        take batch
+        give outbox "outbox/list" name "{batch}_{n}.csv" map list
+    }
+}
+flow plain {
+    on yes
+    operation convert {
+        take inbox "inbox/plain" ready name
+        give outbox "outbox/plain" name "{batch}.csv" map plain
+    }
+}
+END
+    sed 's/\[not(Sent)\]//' "$1/mappings/send.map" > "$1/mappings/list.map"
+    printf 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Row key No {\n    No    text required\n    Price decimal\n}\n' \
+        > "$1/mappings/prices.format"
+    "$prog" check "$1/site.conf" > check.out 2>&1 || { cat check.out; return 1; }
+}
+send_map() {                            # SITE MARK
+    cat > "$1/mappings/send.map" << END
+mapping staged => sent
+
+table prices key No columns Price optional
+
+Order[not(Sent)] => Order {
+    No                => No
+    Qty               => Qty
+    "$2"              => Mark
+    \$prices[No]/Price => Price
+}
+END
+}
+prices() { printf 'No;Price\n1;%s\n2;%s\n3;%s\n4;%s\n' "$2" "$2" "$2" "$2" > "$1/tables/.new" && mv "$1/tables/.new" "$1/tables/prices.csv"; }
+put() { cat > "$tmp/.file" && drop "$tmp/.file" "$1" "$2"; }    # INBOX NAME < FILE
+orders() { echo 'No;Qty'; for n; do echo "$n;$n"; done; }
+open_ids() { for b in "$1"/.waybill/work/*; do [ ! -e "$b" ] || basename "$b"; done; }
+cmd() {                                 # SITE COMMAND ARG...
+    s=$1 verb=$2
+    shift 2
+    "$prog" "$verb" --dir "$s" "$@" > cmd.out 2> cmd.log < /dev/null
+    code=$?
+}
+sent() { sed -n 's/^'"$2"';[^;]*;\([^;]*\);\(.*\)/\1 \2/p' "$1"/outbox/sent/*.csv; }      # SITE NO: mark and price
+
+make_site a
+orders 1 2 | put a/inbox/orders a.csv
+run a -q
+check "a batch is created" is '0 1' "$code $(open_ids a | wc -l)"
+a=$(open_ids a)
+check "its waybill pins the state of the mappings" grep -q '"kind":"config"' "a/.waybill/work/$a/$a.waybill.json"
+send_map a new
+prices a 20
+orders 3 | put a/inbox/orders b.csv
+run a -q
+b=$(open_ids a | tail -1)
+cmd a send --batch "$a"
+check "the mapping changed: the batch goes on with that of its creation, and the table of now" is '0 old 20' "$code $(sent a 1)"
+cmd a send --batch "$b"
+check "a later batch has the new one" is '0 new 20' "$code $(sent a 3)"
+mkdir -p then/mappings && send_map then old
+check "the waybill names the mapping that was used" grep -q "$(sha256sum < then/mappings/send.map | cut -c1-64)" \
+    "a/.waybill/work/$a/$a.waybill.json"
+rm -rf a/outbox/list
+cmd a do orders list --batch "$a"
+check "list as it was" is '0' "$code"
+printf '\n# changed\n' >> a/mappings/list.map
+sed 's/"old"/"later"/' a/mappings/list.map > list && mv list a/mappings/list.map
+cmd a do orders list --batch "$a"
+check "another operation too keeps to it" is '0 2' "$code $(cat a/outbox/list/*.csv | grep -c '^1;.*old')"
+cmd a renew "$a"
+check "renew" is 0 "$code"
+check "who did it is in the history" grep -q '"renewed"' "a/.waybill/work/$a/$a.waybill.json"
+cmd a do orders list --batch "$a"
+check "it goes on with the mappings of now" is '0 1' "$code $(cat a/outbox/list/*.csv | grep -c '^1;.*later')"
+
+# --- a format that does not fit what is staged any more ----------------------------------------------------------------
+
+make_site f
+orders 1 2 | put f/inbox/orders a.csv
+run f -q
+f=$(open_ids f)
+sed 's/Qty /Count /' f/mappings/parts/order.format > order && mv order f/mappings/parts/order.format
+for m in send list; do sed 's/^    Qty /    Count /' "f/mappings/$m.map" > m && mv m "f/mappings/$m.map"; done
+sed 's/=> Qty/=> Count/' f/mappings/create.map > m && mv m f/mappings/create.map
+check "the changed site is whole" "$prog" check f/site.conf
+cmd f send
+check "an included format changed: the batch is read as it was written" is '0 old 10' "$code $(sent f 1)"
+check "and its stamps are written" is 2 "$(cat "f/.waybill/work/$f/stage.2" | grep -c '"Qty":.*"Sent":')"
+orders 3 | put f/inbox/orders b.csv
+run f -q
+g=$(open_ids f | tail -1)
+cmd f send
+check "beside it one of now" is '0 old 10' "$code $(sent f 3)"
+
+# --- site.conf does not go with it -------------------------------------------------------------------------------------
+
+orders 4 | put f/inbox/orders c.csv
+run f -q
+h=$(open_ids f | tail -1)
+printf 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Order {\n    No   text required\n    Done datetime\n}\n' \
+    > f/mappings/sent.format
+sed '/Sent/s/Sent/Done/' f/mappings/parts/order.format > order && mv order f/mappings/parts/order.format
+printf 'mapping staged => sent\n\nOrder[not(Done)] => Order {\n    No   => No\n    Done => Done\n}\n' > f/mappings/send.map
+cp f/mappings/send.map f/mappings/list.map
+sed 's/when Sent/when Done/; s,Order/Sent,Order/Done,; /flow plain/,$d' f/site.conf > conf && mv conf f/site.conf
+check "the site of now is whole" "$prog" check f/site.conf
+cmd f send --batch "$h"
+check "what does not go together is refused on the batch" is 1 "$code"
+check "with the way out" said cmd.log CONFIG_GONE renew
+check "it stays open" is open "$(json waits < "f/.waybill/work/$h/$h.waybill.json")"
+cmd f renew "$h"
+cmd f send --batch "$h"
+check "renewed, it is sent" is 0 "$code"
+
+# --- a reload while it is open, a file that is tried again --------------------------------------------------------------
+
+make_site r
+orders 1 | put r/inbox/orders a.csv
+watch r -q
+wait_for 10 has r/.waybill/work 2
+r=$(open_ids r)
+send_map r new
+kill -HUP "$watcher"
+orders 2 | put r/inbox/orders b.csv
+wait_for 10 sh -c '[ $(ls r/.waybill/work | wc -l) = 2 ]'
+cmd r send
+check "after a reload each batch has its own" is '0 old 10' "$code $(sent r 1)"
+cmd r renew "$r"
+check "a watcher renews" is 0 "$code"
+stop
+rm -rf r/outbox/plain && : > r/outbox/plain
+orders 1 | put r/inbox/plain p.csv
+run r -q
+check "a file waits for its outbox" is 5 "$code"
+sed 's/"plain"/"changed"/' r/mappings/plain.map > m && mv m r/mappings/plain.map
+rm r/outbox/plain
+cmd r retry "$(open_ids r | tail -1)"
+run r -q
+check "tried again it has the mapping that it came with" grep -q ';plain;' r/outbox/plain/*
+for s in a f r; do
+    "$prog" fsck "$s" > fsck.out 2>&1
+    result $? "fsck finds nothing in $s"
+    [ $? = 0 ] || cat fsck.out
+done
+finish
