@@ -63,34 +63,29 @@ static const char *config_of(const struct supervisor *s, const struct trip *t)
     return *hash && s->config[0] && strcmp(hash, s->config) != 0 ? hash : NULL;
 }
 
-/* The files of the state of the site that the job has; a manifest that cannot be read is told by the worker. */
-static size_t files_of(struct supervisor *s, struct trip *t, const struct config_file **list)
+static void pin_file(struct supervisor *s, struct trip *t, const char *path, const char *hash)
 {
-    const char *hash = config_of(s, t);
-    struct config_file *kept;
-    struct problems unread;
-    size_t n = s->site->nfiles;
-    *list = s->site->files;
-    if (hash) {
-        problems_init(&unread, &t->arena, 1);
-        config_files(&s->store, &t->arena, hash, &kept, &n, &unread);
-        *list = kept;
-    }
-    return n;
+    const char *dot = strrchr(path, '.');
+    if (used_by(s->site, &t->arena, t->op, path))
+        waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(file_base(path)), hash);
 }
 
+/* The files of the state of the site that the job has; a manifest that cannot be read is told by the worker. */
 static void pin_config(struct supervisor *s, struct trip *t)
 {
     const struct site *site = s->site;
-    const struct config_file *list;
-    size_t n = files_of(s, t, &list);
+    const char *hash = config_of(s, t);
+    struct config_file *kept;
+    struct problems unread;
+    size_t n = 0;
     waybill_pin(t->b->w, "site", SLICE("site.conf"), site->hash);
-    for (size_t i = 0; i < n; i++) {
-        const char *path = config_path(site, &t->arena, list[i].path), *dot = strrchr(path, '.');
-        if (used_by(site, &t->arena, t->op, path))
-            waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(file_base(path)),
-                        list[i].hash);
-    }
+    problems_init(&unread, &t->arena, 1);
+    if (hash)
+        config_files(&s->store, &t->arena, hash, &kept, &n, &unread);
+    for (size_t i = 0; i < n; i++)
+        pin_file(s, t, kept[i].path, kept[i].hash);
+    for (size_t i = 0; i < site->nfiles && !hash; i++)
+        pin_file(s, t, config_path(site, &t->arena, site->files[i].path), site->files[i].hash);
 }
 
 static struct slice given_for_run(const struct waybill *w, struct slice name)

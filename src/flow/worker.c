@@ -139,6 +139,8 @@ static int find_job(struct versions *versions, struct wire *w, struct job *job, 
     *out = (struct result){ .status = rc == TEMP ? TEMP : STOP, .text = why };
     out->code = rc == TEMP ? SLICE("SYS_IO") : SLICE("CONFIG_GONE");
     problems_init(&out->problems, w->arena, 0);
+    problem_add(&out->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = arena_cstr(w->arena, out->code),
+                                                   .place = PLACE_NONE, .text = why });
     return STOP;
 }
 

@@ -219,4 +219,4 @@ for s in a f r; do
     result $? "fsck finds nothing in $s"
     [ $? = 0 ] || cat fsck.out
 done
-finish
+[ -z "${KEEP-}" ] || cp -a "$tmp" "$KEEP"; finish
