@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "store/libarchive.h"
+#include "unpack_check.h"
 
 enum { BLOCK = 65536, NAME_LIMIT = 255, RATIO_FROM = 1 << 20 };
 
@@ -22,7 +23,8 @@ struct unpacking {
     struct arena arena;
     struct map names;               /* of the members so far */
     size_t number;
-    uint64_t packed, bytes;
+    int fd;
+    uint64_t packed, bytes, entries;
     struct problems *ps;
 };
 
@@ -173,13 +175,31 @@ static int one_member(struct unpacking *u, struct archive_entry *e)
     return u->to->done(u->to->owner, u->number, size, hex, u->ps);
 }
 
+/* libarchive warns of names that it cannot convert, which are only shown, and of heads that contradict the directory. */
+static bool warns_of_names(const struct unpacking *u)
+{
+    const char *why = u->lib.archive_error_string(u->in);
+    return why && strstr(why, " be converted from ");
+}
+
+/* Entries that lie over one another are one for libarchive. */
+static int check_directory(struct unpacking *u)
+{
+    uint64_t listed;
+    if ((u->lib.archive_format(u->in) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP ||
+        !unpack_zip_entries(u->fd, &u->arena, &listed) || listed == u->entries)
+        return OK;
+    return refuse(u, "UNPACK_DAMAGED", "its directory lists other members than are there", "ask the sender for it again");
+}
+
 static int all_members(struct unpacking *u)
 {
     struct archive_entry *e;
     int rc = OK, got;
     while (rc <= WARN && (got = u->lib.archive_read_next_header(u->in, &e)) != ARCHIVE_EOF) {
-        if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+        if (got != ARCHIVE_OK && (got != ARCHIVE_WARN || !warns_of_names(u)))
             return damaged(u, "the archive cannot be read");
+        u->entries++;
         if (u->lib.archive_filter_count(u->in) > 2)
             return refuse(u, "UNPACK_NESTED", "it is compressed twice", "once is enough");
         if (u->lib.archive_format(u->in) == ARCHIVE_FORMAT_RAW && u->lib.archive_filter_count(u->in) < 2)
@@ -188,15 +208,31 @@ static int all_members(struct unpacking *u)
             rc = one_member(u, e);
     }
     u->number = 0;
+    if (rc <= WARN)
+        rc = check_directory(u);
     return rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0
         ? refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password") : rc;
 }
 
-static int open_archive(struct unpacking *u, int fd)
+static int check_gzip(struct unpacking *u)
+{
+    char head[2];
+    if (pread(u->fd, head, sizeof head, 0) != sizeof head || memcmp(head, "\x1f\x8b", sizeof head) != 0)
+        return OK;
+    const char *why = unpack_check_gzip(u->fd, u->limits);
+    if (!why)
+        return OK;
+    return refuse(u, "UNPACK_DAMAGED", arena_printf(u->ps->arena, "it cannot be unpacked: %s", why).p,
+                  "ask the sender for it again");
+}
+
+static int open_archive(struct unpacking *u)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0 || lseek(fd, 0, SEEK_SET) < 0)
+    if (fstat(u->fd, &st) != 0 || lseek(u->fd, 0, SEEK_SET) < 0)
         return problem_system(u->ps, u->shown, "cannot be read", errno);
+    if (check_gzip(u) != OK)
+        return STOP;
     int rc = libarchive_load(&u->lib, u->ps);
     if (rc != OK)
         return rc;
@@ -210,20 +246,21 @@ static int open_archive(struct unpacking *u, int fd)
     u->lib.archive_read_support_format_zip_seekable(u->in);
     u->lib.archive_read_support_format_tar(u->in);
     u->lib.archive_read_support_format_raw(u->in);
-    return u->lib.archive_read_open_fd(u->in, fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
+    return u->lib.archive_read_open_fd(u->in, u->fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
 }
 
 int unpack_run(int fd, struct slice name, const struct unpack_limits *limits, const struct unpack_take *to,
                struct problems *ps)
 {
-    struct unpacking u = { .limits = limits ? limits : &unpack_limits_default, .to = to, .name = name, .ps = ps };
+    struct unpacking u = { .limits = limits ? limits : &unpack_limits_default, .to = to, .name = name, .fd = fd,
+                           .ps = ps };
     struct buf shown = { 0 };
     buf_add_shown(&shown, name, 200);
     u.shown = arena_cstr(ps->arena, buf_slice(&shown));
     buf_release(&shown);
     arena_init(&u.arena, 0);
     map_init(&u.names, &u.arena);
-    int rc = open_archive(&u, fd);
+    int rc = open_archive(&u);
     if (rc == OK)
         rc = all_members(&u);
     if (u.in)

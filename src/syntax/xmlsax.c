@@ -32,6 +32,7 @@ struct sax_lib {
 };
 
 enum { CHUNK = 4096 };                  /* bytes given to libxml2 at a time: bounds the events that wait */
+enum { UNIT_MAX = 4 };                  /* bytes of a character of ASCII in the widest charset */
 
 /* An event that waits in `queue`, followed by its texts. */
 struct waiting {
@@ -39,6 +40,7 @@ struct waiting {
     bool cdata;
     size_t name, prefix, text;          /* lengths in bytes */
     size_t nspaces, nattrs;
+    int line;
 };
 
 struct pair {                           /* a declaration or an attribute, followed by both texts */
@@ -53,9 +55,11 @@ struct xsax {
     size_t taken;
     size_t depth, deepest;
     const char *from;                   /* what libxml2 gets next */
-    bool subset, saw_error, root_done, ended, too_deep, after_cr;
+    size_t silent;                      /* bytes given since libxml2 told of something */
+    bool subset, saw_error, root_done, ended, too_deep, too_long, after_cr;
     char message[300];
-    int line, column, code;
+    int line, column, code;             /* of the error */
+    int event_line;
     struct buf decoded;                 /* attribute values of the event, references resolved */
 };
 
@@ -83,17 +87,23 @@ static void put_record(struct xsax *x, const void *record, size_t n)
     buf_add(&x->queue, (struct slice){ record, n });
 }
 
+static int line_now(const struct xsax *x)
+{
+    return x->parser && x->parser->input ? x->parser->input->line : 0;
+}
+
 static void on_start(void *user, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri, int nspaces,
                      const xmlChar **spaces, int nattrs, int ndefaulted, const xmlChar **attrs)
 {
     struct xsax *x = user;
     struct waiting w = { .kind = XEVENT_START, .name = qname_size(prefix, local), .prefix = text_size(prefix),
-                         .nspaces = (size_t)nspaces, .nattrs = (size_t)nattrs };
+                         .nspaces = (size_t)nspaces, .nattrs = (size_t)nattrs, .line = line_now(x) };
 
     (void)uri;
     (void)ndefaulted;
     if (++x->depth > x->scan->limits->depth) {
         x->too_deep = true;
+        x->event_line = line_now(x);
         x->lib.xmlStopParser(x->parser);
         return;
     }
@@ -180,6 +190,7 @@ static void on_doctype(void *user, const xmlChar *name, const xmlChar *public, c
         p++;
     if (p && p < in->end && *p == '[') {
         x->subset = true;
+        x->event_line = line_now(x);
         x->lib.xmlStopParser(x->parser);
     }
 }
@@ -267,7 +278,7 @@ static int report(struct xsax *x, const char *code, const char *text)
                                                 .text = slice_of(text),
                                                 .place = { .file = s->view.source->name,
                                                            .offset = PLACE_NO_OFFSET,
-                                                           .line = x->line > 0 ? (uint32_t)x->line : 0,
+                                                           .line = (uint32_t)(x->line > 0 ? x->line : x->event_line),
                                                            .column = x->column > 0 ? (uint32_t)x->column : 0 } });
     return s->failed = STOP;
 }
@@ -281,6 +292,8 @@ static int verdict(struct xsax *x)
         return s->failed = problem_system(s->problems, s->view.source->name, "reading", s->view.source->error);
     if (x->too_deep)
         return report(x, "LIMIT_DEPTH", "elements are nested too deep");
+    if (x->too_long)
+        return report(x, "LIMIT_TAG", "a tag or comment is too long");
     if (x->subset)
         return report(x, "XML_DTD", "an internal subset of declarations is not accepted");
     if (!x->saw_error && x->parser->wellFormed && x->root_done)     /* nsWellFormed: see on_error */
@@ -301,7 +314,7 @@ static int feed(struct xsax *x)
 {
     struct source *src = x->scan->view.source;
 
-    if (x->ended || x->saw_error || x->subset || x->too_deep)
+    if (x->ended || x->saw_error || x->subset || x->too_deep || x->too_long)
         return END;
     if (x->from == src->end) {
         src->at = src->end;
@@ -317,6 +330,12 @@ static int feed(struct xsax *x)
     n = n < CHUNK ? n : CHUNK;
     x->lib.xmlParseChunk(x->parser, x->from, (int)n, 0);
     x->from += n;
+    /* libxml2 compares each attribute with all others once a tag ends: it never gets the end of a long one. */
+    x->silent = x->queue.n ? 0 : x->silent + n;
+    if (x->silent > UNIT_MAX * x->scan->limits->tag) {
+        x->too_long = true;
+        x->event_line = line_now(x);
+    }
     return OK;
 }
 
@@ -383,6 +402,7 @@ static int pop_event(struct xsax *x)
     memcpy(&w, take(x, sizeof w).p, sizeof w);
     s->event = w.kind;
     s->cdata = w.cdata;
+    x->event_line = w.line ? w.line : x->event_line;
     s->empty = false;
     if (w.kind == XEVENT_START)
         return start(x, &w);

@@ -103,6 +103,8 @@ static int decide(struct xview *v, enum charset proven, enum charset otherwise, 
         return OK;
     }
     v->charset = said;
+    if (strncasecmp(v->name, "utf-7", 5) == 0)
+        return refuse(ps, v->name, "is a way to hide markup, not to store it");
     if (is_wide(said))
         return refuse(ps, v->name, "is declared, but the file is one of single bytes");
     if (v->name[0] && said == CHARSET_UNKNOWN)

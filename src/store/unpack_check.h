@@ -1,0 +1,19 @@
+/*
+ * unpack_check - what libarchive does not look at when it reads gzip and zip
+ *
+ *     why = unpack_check_gzip(fd, &limits);                a text for people, NULL: all of it is good
+ *     if (unpack_zip_entries(fd, &n) && n != seen) …       the members that the directory of a zip lists
+ *
+ * Limits:  unpack_check_gzip stops where the limits would refuse the archive in any case.
+ * Source:  RFC 1952; APPNOTE.TXT 4.3.16.
+ */
+#ifndef WAYBILL_STORE_UNPACK_CHECK_H
+#define WAYBILL_STORE_UNPACK_CHECK_H
+
+#include "store/unpack.h"
+
+const char *unpack_check_gzip(int fd, const struct unpack_limits *limits);
+/* False: there is no end of a directory, or it counts in another way (zip64). */
+bool unpack_zip_entries(int fd, struct arena *a, uint64_t *out);
+
+#endif
