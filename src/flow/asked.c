@@ -69,8 +69,8 @@ static int answer(struct supervisor *s, struct asked *k)
 {
     struct request_answer *a = &k->answer;
     if (!a->outcome.n)
-        a->outcome = !a->made ? SLICE("nothing") : k->waits ? SLICE("waits")
-            : a->delivered || !a->rejected ? SLICE("done") : SLICE("refused");
+        a->outcome = k->waits ? SLICE("waits") : a->delivered ? SLICE("done")
+            : a->rejected ? SLICE("refused") : SLICE("nothing");
     int rc = request_answer(&s->spool, a, s->ps);
     if (rc <= WARN)
         forget(s, k);
@@ -167,6 +167,14 @@ static void add_groups(struct asked *k, const struct waybill *w)
     }
 }
 
+/* An operation that took no message of its batch. */
+static bool is_idle(const struct waybill *w, const struct operation *op)
+{
+    uint64_t taken = waybill_total_of(w->totals, "done") + waybill_total_of(w->totals, "skipped")
+                   + waybill_total_of(w->totals, "waiting") + waybill_total_of(w->totals, "rejected");
+    return op && op->take.kind == TAKE_BATCH && w->messages && !taken;
+}
+
 void asked_told(struct supervisor *s, struct trip *t, const char *what, struct slice code, struct slice text)
 {
     struct asked *k = t->asked;
@@ -174,6 +182,8 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
         return;
     struct request_answer *a = &k->answer;
     const struct waybill *w = t->b->w;
+    if (strcmp(what, "done") == 0 && is_idle(w, t->op))
+        what = "nothing to do";
     waybill_param(&a->made, &k->arena, w->batch, slice_of(what));
     a->batches++;
     a->delivered += strcmp(what, "done") == 0;

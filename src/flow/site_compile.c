@@ -205,7 +205,7 @@ static void bind_param(struct site_loading *l, struct operation *op, struct mapp
     }
     if (p->field->type == TYPE_BOOLEAN && (slice_is(text, "yes") || slice_is(text, "no")))
         return;
-    if (type_read(p->field, text, l->arena, &v, &fault) != OK)
+    if (type_read(p->field, param_spelling(l->arena, p, text), l->arena, &v, &fault) != OK)
         site_problem(l, &op->token, "SITE_PARAM_VALUE", fault.hint.p ? arena_cstr(l->arena, fault.hint) : NULL,
                      "param %.*s: \"%.*s\" %.*s", SLICE_ARG(p->name),
                      SLICE_ARG(p->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : text), SLICE_ARG(fault.text));
