@@ -29,6 +29,7 @@ struct limits {
     uint64_t cpu_base, cpu_mb;  /* CPU milliseconds per file, and per MB of it on top: 30,000 and 2,000 */
     uint64_t output_times, output_base; /* output may be this many times the input, plus base: 64, 1 MiB */
     uint64_t table;             /* rows of one table: 5,000,000 */
+    uint64_t keep_table;        /* longest table whose content is kept for `waybill replay`: 64 MiB; 0 = none is */
     uint64_t unpack_members;    /* files in one dropped archive: 10,000 */
     uint64_t unpack_bytes;      /* of all of them: 1 GiB */
     uint64_t unpack_ratio;      /* unpacked to packed, from 1 MiB on: 200 */

@@ -143,6 +143,8 @@ struct port {
        entry beside the dropped file, for attachment(). *fd_out -1 = there is none. */
     int (*companion)(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps);
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
+    /* The content of a table that the job reads, once for each: `fd` stays the caller's. May be NULL. */
+    void (*table)(void *owner, const char *sha256, int fd);
 };
 
 struct pinned_table {

@@ -70,6 +70,11 @@ int archived_each(const struct store *s, int (*each)(void *owner, const char *ba
 
 /* Stores bytes under their SHA-256, once; `hash` receives it. */
 int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX], struct problems *ps);
+/* The same of a file of that hash, which is read from its start: END when it is there already; SKIP when it is longer
+   than max, or not of that hash. */
+int config_put_file(const struct store *s, int fd, const char *hash, uint64_t max, struct problems *ps);
+/* Where it lies, whether or not there is one: below the site. */
+const char *config_file(struct arena *a, const char *hash);
 /* STOP with ARCHIVE_MISSING or ARCHIVE_DAMAGED when it is not there or not what its name says. */
 int config_get(const struct store *s, const char *hash, struct arena *a, struct slice *out, struct problems *ps);
 

@@ -8,6 +8,7 @@ const struct limits limits_default = {
     .tag = 64 * KIB, .attributes = 256, .namespaces = 64, .depth = 64, .hl = 32,
     .message = 64 * MIB, .binary = 256 * MIB, .file = 0,
     .cpu_base = 30000, .cpu_mb = 2000, .output_times = 64, .output_base = 1 * MIB, .table = 5000000,
+    .keep_table = 64 * MIB,
     .unpack_members = 10000, .unpack_bytes = 1024 * MIB, .unpack_ratio = 200, .lease = 60000,
     .disk_reserve = 0, .inode_reserve = 0, .ballast = 16 * MIB,
 };
@@ -17,7 +18,7 @@ const struct limits limits_default = {
 const struct slice limit_names[] = {
     NAME("field"), NAME("row"), NAME("segment"), NAME("columns"), NAME("tag"), NAME("attributes"), NAME("namespaces"),
     NAME("depth"), NAME("hl"), NAME("message"), NAME("binary"), NAME("file"), NAME("cpu-base"), NAME("cpu-mb"),
-    NAME("output-times"), NAME("output-base"), NAME("table"),
+    NAME("output-times"), NAME("output-base"), NAME("table"), NAME("keep-table"),
     NAME("unpack-members"), NAME("unpack-bytes"), NAME("unpack-ratio"), NAME("lease"), NAME("disk-reserve"), NAME("inode-reserve"), NAME("ballast"),
 };
 
@@ -27,7 +28,7 @@ static const size_t offsets[] = {
     offsetof(struct limits, namespaces), offsetof(struct limits, depth), offsetof(struct limits, hl),
     offsetof(struct limits, message), offsetof(struct limits, binary), offsetof(struct limits, file),
     offsetof(struct limits, cpu_base), offsetof(struct limits, cpu_mb), offsetof(struct limits, output_times),
-    offsetof(struct limits, output_base), offsetof(struct limits, table),
+    offsetof(struct limits, output_base), offsetof(struct limits, table), offsetof(struct limits, keep_table),
     offsetof(struct limits, unpack_members), offsetof(struct limits, unpack_bytes),
     offsetof(struct limits, unpack_ratio), offsetof(struct limits, lease),
     offsetof(struct limits, disk_reserve), offsetof(struct limits, inode_reserve), offsetof(struct limits, ballast),

@@ -91,8 +91,10 @@ static struct table *table_of_file(struct lookup *l, struct problems *ps)
     char sha256[SHA256_HEX];
     uint64_t rows;
     struct table *t = cache_table(l->work->cache, l->site, &l->work->site->limits, sha256, &rows, ps);
-    if (t)
+    if (t) {
         pin(l->work, l->site, sha256, rows);
+        cache_hand_over(l->work->cache, l->site, l->work->port);
+    }
     return t;
 }
 

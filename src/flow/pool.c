@@ -383,7 +383,16 @@ static void bury(struct supervisor *s, struct helper *h)
         trip_retry(s, t, "WORKER_DIED");
 }
 
-static void hear(struct supervisor *s, struct helper *h, struct wire *w)
+/* So that the batch can be done again when the table is another one.  What cannot be kept is known by its hash alone. */
+static void keep_table(struct supervisor *s, struct wire *w, int fd)
+{
+    struct slice hash = wire_get_text(w);
+    if (!w->bad && fd >= 0 && hash.n == SHA256_HEX - 1)
+        config_put_file(&s->store, fd, arena_cstr(w->arena, hash), s->site->limits.keep_table, s->ps);
+    notice_problems(s, s->ps);
+}
+
+static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
 {
     uint64_t kind = wire_get_number(w);
     struct trip *t = h->trip;
@@ -405,7 +414,9 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w)
     else if (kind == WIRE_PROGRESS) {
         t->done_bytes = wire_get_number(w);
         notice_progress(s, t);
-    } else if (kind == WIRE_RESULT)
+    } else if (kind == WIRE_TABLE)
+        keep_table(s, w, fd);
+    else if (kind == WIRE_RESULT)
         finish(s, h, w);
     else
         rc = STOP;
@@ -422,12 +433,12 @@ void pool_read(struct supervisor *s, struct helper *h)
     int fd;
     arena_init(&a, 0);
     ssize_t n = wire_receive(h->socket, buf_room(&packet, WIRE_MAX * 2), WIRE_MAX * 2, &fd);
-    if (fd >= 0)
-        close(fd);
     if (n <= 0)
         bury(s, h);
     else
-        hear(s, h, &(struct wire){ .at = { packet.p, (size_t)n }, .arena = &a });
+        hear(s, h, &(struct wire){ .at = { packet.p, (size_t)n }, .arena = &a }, fd);
+    if (fd >= 0)
+        close(fd);
     arena_release(&a);
     buf_release(&packet);
 }

@@ -14,6 +14,7 @@ struct cached {
     struct stat was;
     char sha256[SHA256_HEX];
     bool there;
+    int fd;                         /* what was read, until it is handed over; -1 = it was, or there is none */
 };
 
 struct opened_ledger {
@@ -38,16 +39,27 @@ struct table_cache *table_cache_new(const struct site *site)
     c->site = site;
     c->tables = arena_zero(&a, (site->ntables + 1) * sizeof *c->tables);
     c->ledgers = arena_zero(&a, (site->nflows + 1) * sizeof *c->ledgers);
+    for (size_t i = 0; i < site->ntables; i++)
+        c->tables[i].fd = -1;
     c->arena = a;
     return c;
+}
+
+static void drop_fd(struct cached *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
 }
 
 void table_cache_free(struct table_cache *c)
 {
     struct arena a = c->arena;
-    for (size_t i = 0; i < c->site->ntables; i++)
+    for (size_t i = 0; i < c->site->ntables; i++) {
+        drop_fd(&c->tables[i]);
         if (c->tables[i].table)
             arena_release(&c->tables[i].arena);
+    }
     for (size_t i = 0; i < c->site->nflows; i++)
         if (c->ledgers[i].ledger) {
             ledger_close(c->ledgers[i].ledger);
@@ -74,15 +86,13 @@ static int read_all_rows(struct reader *r, struct arena *message, int (*each)(vo
     }
 }
 
-int read_rows(const char *path, const struct format *f, const struct limits *limits, struct sha256 *hash,
-              int (*each)(void *owner, struct node *row, struct problems *ps), void *owner, struct problems *ps)
+static int read_opened(int fd, const char *path, const struct format *f, const struct limits *limits,
+                       struct sha256 *hash, int (*each)(void *owner, struct node *row, struct problems *ps),
+                       void *owner, struct problems *ps)
 {
     struct arena own, message;
     struct source source;
     struct reader r = { .source = &source, .format = f, .limits = limits };
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? END : problem_system(ps, path, "the table cannot be read", errno);
     arena_init(&own, 0);
     arena_init(&message, limits->message);
     source_open_fd(&source, fd, path, limits);
@@ -96,6 +106,16 @@ int read_rows(const char *path, const struct format *f, const struct limits *lim
     ps->locate = NULL;
     arena_release(&message);
     arena_release(&own);
+    return rc;
+}
+
+int read_rows(const char *path, const struct format *f, const struct limits *limits, struct sha256 *hash,
+              int (*each)(void *owner, struct node *row, struct problems *ps), void *owner, struct problems *ps)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? END : problem_system(ps, path, "the table cannot be read", errno);
+    int rc = read_opened(fd, path, f, limits, hash, each, owner, ps);
     close(fd);
     return rc;
 }
@@ -139,9 +159,12 @@ static int load(struct cached *c, const struct limits *limits, struct problems *
         arena_release(&c->arena);
     arena_init(&c->arena, 0);
     c->table = new_table(c, limits);
-    int rc = read_rows(c->site->path, c->site->format, limits, &hash, add_row, c, ps);
+    drop_fd(c);
+    c->fd = open(c->site->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int rc = c->fd >= 0 ? read_opened(c->fd, c->site->path, c->site->format, limits, &hash, add_row, c, ps)
+        : errno == ENOENT ? END : problem_system(ps, c->site->path, "the table cannot be read", errno);
     sha256_hex(&hash, c->sha256);
-    if (rc == END) {
+    if (rc == END && c->fd < 0) {
         problem_addf(ps, PROBLEM_WARNING, "TABLE_NONE_YET",
                      (struct place){ .file = c->site->path, .offset = PLACE_NO_OFFSET },
                      "table %.*s has no file yet, it counts as empty", SLICE_ARG(c->site->name));
@@ -170,6 +193,14 @@ struct table *cache_table(struct table_cache *cache, const struct site_table *t,
     memcpy(sha256, c->sha256, SHA256_HEX);
     *rows = c->table->count;
     return c->table;
+}
+
+void cache_hand_over(struct table_cache *cache, const struct site_table *t, const struct port *port)
+{
+    struct cached *c = &cache->tables[t->index];
+    if (c->fd >= 0 && port->table)
+        port->table(port->owner, c->sha256, c->fd);
+    drop_fd(c);
 }
 
 struct ledger *cache_ledger(struct table_cache *c, const struct flow *f, struct problems *ps)

@@ -25,6 +25,7 @@ enum wire_kind {
     WIRE_LEASE, WIRE_LEASED,
     WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without */
     WIRE_PROGRESS,
+    WIRE_TABLE,                     /* to the supervisor: the SHA-256 of a table, with the table */
     WIRE_RESULT,
     WIRE_JOB_LONG,                  /* to the worker, with the input and a file that holds the WIRE_JOB */
     WIRE_ZIP,                       /* to the worker, with the empty zip and its members */

@@ -169,6 +169,8 @@ struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept,
 struct table_cache;
 struct table *cache_table(struct table_cache *c, const struct site_table *t, const struct limits *limits,
                           char sha256[SHA256_HEX], uint64_t *rows, struct problems *ps);
+/* The content that was read goes to the port, once. */
+void cache_hand_over(struct table_cache *c, const struct site_table *t, const struct port *port);
 struct ledger *cache_ledger(struct table_cache *c, const struct flow *f, struct problems *ps);
 /* Reads a document row by row; `each` gets nodes that live until it returns. */
 int read_rows(const char *path, const struct format *f, const struct limits *limits, struct sha256 *hash,

@@ -121,6 +121,14 @@ static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
     send_packet(d, -1);
 }
 
+static void port_table(void *owner, const char *sha256, int fd)
+{
+    struct desk *d = owner;
+    wire_number(&d->out, WIRE_TABLE);
+    wire_text(&d->out, slice_of(sha256));
+    send_packet(d, fd);
+}
+
 /* The operation of the site of now, or with the mappings that the batch goes on with; these may be of no use. */
 static int find_job(struct versions *versions, struct wire *w, struct job *job, struct table_cache **tables,
                     struct result *out)
@@ -149,7 +157,7 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct versions *ve
     struct arena a;
     struct job job = { .fd = fd };
     struct result result;
-    struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress };
+    struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress, port_table };
     struct table_cache *tables;
     arena_init(&a, 0);
     w->arena = &a;

@@ -338,6 +338,61 @@ int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX],
     return rc;
 }
 
+/* The copy must be what its name will say: nobody looks at it again before it is needed. */
+static int copy_hashed(int from, int to, const char *hash)
+{
+    char bytes[1 << 16], found[SHA256_HEX];
+    struct sha256 h;
+    ssize_t n;
+    int err = lseek(from, 0, SEEK_SET) < 0 ? errno : 0;
+    sha256_init(&h);
+    while (!err && (n = file_read_full(from, bytes, sizeof bytes)) != 0) {
+        err = n < 0 ? errno : file_write_all(to, (struct slice){ bytes, (size_t)n });
+        if (!err)
+            sha256_add(&h, (struct slice){ bytes, (size_t)n });
+    }
+    sha256_hex(&h, found);
+    return err ? err : strcmp(found, hash) == 0 ? 0 : -1;
+}
+
+static int put_copy(const struct store *s, int dir, int from, const char *hash, struct problems *ps)
+{
+    char name[SHA256_HEX + 8];
+    snprintf(name, sizeof name, ".%s.new", hash);
+    int to = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = to < 0 ? errno : copy_hashed(from, to, hash);
+    if (!err && s->durable && fsync(to) != 0)
+        err = errno;
+    if (to >= 0 && close(to) != 0 && !err)
+        err = errno;
+    if (!err && renameat(dir, name, dir, hash) != 0)
+        err = errno;
+    if (err)
+        unlinkat(dir, name, 0);
+    if (!err && s->durable && fsync(dir) != 0)
+        err = errno;
+    return err < 0 ? SKIP : err ? problem_system(ps, "archive/config", "a table cannot be kept", err) : OK;
+}
+
+int config_put_file(const struct store *s, int fd, const char *hash, uint64_t max, struct problems *ps)
+{
+    struct stat st;
+    if (strlen(hash) != SHA256_HEX - 1 || strspn(hash, "0123456789abcdef") != SHA256_HEX - 1 || fstat(fd, &st) != 0 ||
+        !S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+        return SKIP;
+    int dir = openat(s->root, "archive/config", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return problem_system(ps, "archive/config", "cannot open the folder", errno);
+    int rc = faccessat(dir, hash, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? END : put_copy(s, dir, fd, hash, ps);
+    close(dir);
+    return rc;
+}
+
+const char *config_file(struct arena *a, const char *hash)
+{
+    return file_join(a, "archive/config", hash);
+}
+
 int config_get(const struct store *s, const char *hash, struct arena *a, struct slice *out, struct problems *ps)
 {
     char found[SHA256_HEX];

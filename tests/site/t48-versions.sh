@@ -132,6 +132,7 @@ run a -q
 b=$(open_ids a | tail -1)
 cmd a send --batch "$a"
 check "the mapping changed: the batch goes on with that of its creation, and the table of now" is '0 old 20' "$code $(sent a 1)"
+check "what the table held is kept" cmp "a/archive/config/$(sha256sum < a/tables/prices.csv | cut -c1-64)" a/tables/prices.csv
 cmd a send --batch "$b"
 check "a later batch has the new one" is '0 new 20' "$code $(sent a 3)"
 mkdir -p then/mappings && send_map then old
