@@ -383,7 +383,7 @@ static void bury(struct supervisor *s, struct helper *h)
         trip_retry(s, t, "WORKER_DIED");
 }
 
-/* So that the batch can be done again when the table is another one.  What cannot be kept is known by its hash alone. */
+/* So that the batch can be done again when the table is another one. What cannot be kept is known by its hash only. */
 static void keep_table(struct supervisor *s, struct wire *w, int fd)
 {
     struct slice hash = wire_get_text(w);

@@ -132,7 +132,7 @@ static struct site *make_site(const char *conf)
 
 static struct result work(struct site *s, const char *input)
 {
-    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress };
+    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress, NULL };
     struct result r;
     put("input", input);
     struct job job = { .operation = s->flows[0]->operations[0], .batch = SLICE("20261122-100000-1-1"), .file = SLICE("orders.csv"),
