@@ -23,6 +23,15 @@ static void field(struct buf *out, const char *name, struct slice text)
     buf_byte(out, '\n');
 }
 
+/* Whose answer, since when. */
+static struct slice awaited(struct arena *a, const struct waybill_calls *c)
+{
+    if (!c->asked.n)
+        return slice_none();
+    return arena_printf(a, "an answer to %.*s for %.*s, since %.*s%s%.*s", SLICE_ARG(c->operation), SLICE_ARG(c->key),
+                        SLICE_ARG(c->asked), c->until.n ? ", late at " : "", SLICE_ARG(c->until));
+}
+
 static void show_identity(struct buf *out, struct arena *a, const struct waybill *w)
 {
     field(out, "batch", w->batch);
@@ -36,6 +45,7 @@ static void show_identity(struct buf *out, struct arena *a, const struct waybill
     field(out, "batch time", w->batch_time);
     field(out, "came before", w->duplicate_of);
     field(out, "waits", slice_is(w->waits, "person") ? SLICE("held") : w->waits);
+    field(out, "awaits", awaited(a, &w->calls));
     field(out, "error", w->error_code.n ? arena_printf(a, "%.*s: %.*s", SLICE_ARG(w->error_code),
                                                        SLICE_ARG(w->error_text)) : slice_none());
     field(out, "again at", w->retry.cause.n ? w->retry.next : slice_none());
@@ -107,7 +117,7 @@ static void show_history(struct buf *out, const struct waybill *w)
 static void show_runs(struct buf *out, const struct waybill *w)
 {
     for (const struct waybill_run *r = w->runs; r; r = r->next) {
-        buf_printf(out, "%-12.*s%.*s  %.*s  %llu message%s, %llu refused", SLICE_ARG(r->operation), SLICE_ARG(r->time),
+        buf_printf(out, "%-11.*s %.*s  %.*s  %llu message%s, %llu refused", SLICE_ARG(r->operation), SLICE_ARG(r->time),
                    SLICE_ARG(r->outcome), (unsigned long long)r->messages, r->messages == 1 ? "" : "s",
                    (unsigned long long)r->rejected);
         if (r->code.n) {
@@ -120,7 +130,7 @@ static void show_runs(struct buf *out, const struct waybill *w)
         buf_byte(out, '\n');
     }
     for (const struct waybill_param *p = w->due; p; p = p->next)
-        buf_printf(out, "%-12.*sis due (%.*s)\n", SLICE_ARG(p->name), SLICE_ARG(p->value));
+        buf_printf(out, "%-11.*s is due (%.*s)\n", SLICE_ARG(p->name), SLICE_ARG(p->value));
 }
 
 static void show_states(struct buf *out, const struct telling *t)

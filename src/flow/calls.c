@@ -172,19 +172,31 @@ static bool comes(const struct supervisor *s, const struct flow *f)
     return false;
 }
 
-int calls_turn(struct supervisor *s, int64_t *wait)
+/* The batch whose answer is awaited, but not for ever. */
+static const struct open *limited(const struct supervisor *s, const struct flow *f)
+{
+    const struct open *o = f->on && !f->off ? calls_open(s, f) : NULL;
+    return o && o->awaits && !o->held && o->until[0] && !sched_busy(s, f) ? o : NULL;
+}
+
+int64_t calls_due(const struct supervisor *s)
+{
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        const struct open *o = limited(s, s->site->flows[i]);
+        int64_t rest = o ? batch_until_ms(&s->places, slice_of(o->until)) : INT64_MAX;
+        least = rest < least ? rest : least;
+    }
+    return least < 100 ? 100 : least;               /* one that is late now was seen a moment ago */
+}
+
+int calls_turn(struct supervisor *s)
 {
     int rc = OK;
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
-        const struct flow *f = s->site->flows[i];
-        const struct open *o = f->on && !f->off ? calls_open(s, f) : NULL;
-        if (!o || !o->awaits || o->held || !o->until[0] || sched_busy(s, f))
-            continue;
-        int64_t rest = batch_until_ms(&s->places, slice_of(o->until));
-        if (rest == 0 && !comes(s, f))
+        const struct open *o = limited(s, s->site->flows[i]);
+        if (o && batch_until_ms(&s->places, slice_of(o->until)) == 0 && !comes(s, s->site->flows[i]))
             rc = give_up_on(s, o);
-        else if (rest < *wait)
-            *wait = rest ? rest : 1000;
     }
     return rc;
 }

@@ -590,7 +590,7 @@ int due_start(struct supervisor *s, int64_t now, int64_t *wait)
             *wait = b->next - now;
     }
     if (rc <= WARN)
-        rc = calls_turn(s, wait);
+        rc = calls_turn(s);
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
         const struct flow *f = s->site->flows[i];
         struct open *o = sched_busy(s, f) ? NULL : due_of(s, f);

@@ -345,8 +345,9 @@ bool calls_last(struct trip *t);
 void calls_note(struct supervisor *s, struct trip *t);
 /* Before an answer is installed: the run on `into` goes on. */
 void calls_answered(struct supervisor *s, const struct trip *t, struct batch *into);
-/* Answers that are late. */
-int calls_turn(struct supervisor *s, int64_t *wait);
+/* Answers that are late; in how many ms the next one is. */
+int calls_turn(struct supervisor *s);
+int64_t calls_due(const struct supervisor *s);
 
 /* companion.c: the files beside a dropped one. */
 /* What the worker asked for: a companion of the take by its name, or one that a message names. *fd_out -1 = none. */

@@ -157,9 +157,9 @@ static int open_all(struct supervisor *s)
     if (rc <= WARN && !s->ending)
         rc = asked_start(s);
     if (rc <= WARN && !s->ending)
-        rc = step_resume(s);
-    if (rc <= WARN && !s->ending)
         rc = opens_load(s);
+    if (rc <= WARN && !s->ending)
+        rc = step_resume(s);                        /* whose answer a claimed file is, the open batches say */
     if (rc <= WARN && s->waited && !s->ending)
         reload(s);                                  /* site.conf may have changed since */
     return rc;
@@ -284,6 +284,8 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
                 wait = t->due - now;
     if (s->later && trips_in_hand(s) < LATER_MAX)
         wait = 0;
+    if (wait > calls_due(s))
+        wait = calls_due(s);
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)
