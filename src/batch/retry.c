@@ -28,6 +28,15 @@ static bool must_end(const struct batch *b)
     return batch_is_open(b->w) && (batch_visible(b) || slice_is(b->w->waits, "rest"));
 }
 
+/* The code and, where that was said last, what happened and to which file. */
+static struct slice reason(const struct batch *b, const char *cause, const struct problem *p)
+{
+    if (!p || strcmp(p->code, cause) != 0 || !p->text.n)
+        return slice_of(cause);
+    return p->place.file ? arena_printf(b->arena, "%s: %s: %.*s", cause, p->place.file, SLICE_ARG(p->text))
+                         : arena_printf(b->arena, "%s: %.*s", cause, SLICE_ARG(p->text));
+}
+
 int batch_retry(struct batch *b, const char *cause, const struct retry_policy *policy, struct problems *ps)
 {
     struct waybill_retry *r = &b->w->retry;
@@ -47,7 +56,7 @@ int batch_retry(struct batch *b, const char *cause, const struct retry_policy *p
     bool poison = slice_is(r->cause, "WORKER_DIED") && policy->poison && r->attempts >= policy->poison;
     if ((poison || (now - since) * 1000 >= give_up_ms) && !must_end(b))
         return give_up(b, cause, ps);
-    batch_note(b, "retry", r->cause);
+    batch_note(b, "retry", reason(b, cause, ps->last));
     return batch_save(b, ps);
 }
 

@@ -125,13 +125,28 @@ static int find_meant(struct updating *u)
     return rc;
 }
 
+/* The file's key as people write it: its parts joined by a blank. */
+static struct slice named(struct updating *u)
+{
+    struct work *w = u->work;
+    struct slice key = run_file_key(u->run, false, w->reader.file, &w->message);
+    char *copy = arena_cstr(&w->message, key);
+    for (size_t i = 0; i < key.n; i++) {
+        if ((unsigned char)copy[i] < ' ')
+            copy[i] = ' ';
+    }
+    return slice_trim((struct slice){ copy, key.n });
+}
+
 static int unknown(struct updating *u)
 {
     struct work *w = u->work;
+    struct slice text = u->n ? SLICE("the file names a batch that is not open") : SLICE("no batch is open");
+    if (u->n && mapping_file_keyed(w->op->stage->mapping, w->op->stage->direction))
+        text = arena_printf(&w->message, "the file names %.*s, and no open batch is that", SLICE_ARG(named(u)));
     work_begin(w);
     problem_add(&w->now, &(struct problem){ .severity = PROBLEM_ERROR, .code = "BATCH_UNKNOWN",
-                .place.offset = PLACE_NO_OFFSET,
-                .text = u->n ? SLICE("the file names a batch that is not open") : SLICE("no batch is open"),
+                .place.offset = PLACE_NO_OFFSET, .text = text,
                 .hint = SLICE("it ended, or the file came too early: `waybill retry` when there is one") });
     return STOP;
 }

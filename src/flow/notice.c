@@ -55,20 +55,21 @@ void notice_standby(const struct supervisor *s, const struct problem *why)
     log_end(&l);
 }
 
-static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch);
+static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch, bool staged);
 
 void notice_problems(struct supervisor *s, const struct problems *ps)
 {
-    show_problems(s, ps, slice_none());
+    show_problems(s, ps, slice_none(), false);
 }
 
 void notice_result(struct supervisor *s, const struct trip *t)
 {
-    show_problems(s, &t->result->problems, t->b->w->batch);
+    show_problems(s, &t->result->problems, t->b->w->batch, t->b->w->stage.p != NULL);
 }
 
-/* On a watcher's log one line per problem; whoever runs the site by hand reads them as the checks show them. */
-static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch)
+/* On a watcher's log one line per problem; whoever runs the site by hand reads them as the checks show them, and where
+   all of a kind stand: a batch that is staged has them in its log. */
+static void show_problems(struct supervisor *s, const struct problems *ps, struct slice batch, bool staged)
 {
     struct buf out = { 0 };
     for (const struct problem *p = ps->first; p; p = p->next) {
@@ -85,7 +86,11 @@ static void show_problems(struct supervisor *s, const struct problems *ps, struc
         } else if (p->severity != PROBLEM_NOTE) {
             problem_show(&out, p);
             if (p->count > 1)
-                buf_printf(&out, "    … %llu of this kind\n", (unsigned long long)p->count);
+                buf_printf(&out, "    … %llu of this kind", (unsigned long long)p->count);
+            if (p->count > 1 && staged)
+                buf_printf(&out, ": `waybill show %.*s`", SLICE_ARG(batch));
+            if (p->count > 1)
+                buf_byte(&out, '\n');
         }
     }
     if (out.n)
