@@ -94,6 +94,7 @@ struct job {
     uint32_t *before;               /* by give: the outputs of earlier runs, {n} goes on from there; NULL = none */
     struct amend *amends;
     size_t namends;
+    const char *original;           /* path of the file that the batch taken was made of; "" = no batch is taken */
     struct call_place calls;
     struct slice asked;             /* the file answers a call of this batch (operation->answers); n 0 = of none */
     uint64_t asked_message;         /* … for that message, by its number there */

@@ -218,6 +218,7 @@ void job_of(struct supervisor *s, struct trip *t, struct job *j)
     *j = (struct job){ .operation = t->op, .config = slice_of(config_of(s, t)), .batch = w->batch,
                        .file = w->name, .time = w->batch_time, .size = stage ? stage->size : w->bytes,
                        .last_run = last_run(s, t->op, a), .attempt = w->retry.attempts + 1, .fd = j->fd };
+    j->original = t->op->take.kind == TAKE_BATCH ? path_in_work(s, a, t->b->id, "in") : "";
     calls_of(s, t, j);
     add_leases(j, a, w);
     add_run(j, a, w);

@@ -51,7 +51,7 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
 {
     *l = (struct lane){ .give = g, .fd = -1 };
     arena_init(&l->arena, 0);
-    if (!g->mapping)
+    if (!g->mapping || g->original)
         return OK;
     l->run = run_new(w->arena, g->mapping, g->direction, &w->outside, &w->now);
     if (!l->run)

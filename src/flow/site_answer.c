@@ -86,6 +86,35 @@ void push_answers(struct site_loading *l, struct flow *f)
         }
 }
 
+static bool makes_batch_of(const struct flow *f, const struct format *format)
+{
+    for (size_t i = 0; i < f->noperations; i++)
+        if (f->operations[i]->stage && f->operations[i]->stage->new_batch && f->operations[i]->format == format)
+            return true;
+    return false;
+}
+
+/* The file that the batch was made of is read once more, by the format that is given. */
+static void check_original(struct site_loading *l, const struct operation *op, const struct give *g)
+{
+    if (op->take.kind != TAKE_BATCH || g->kind != GIVE_OUTBOX || !g->mapping || g->each || g->report || g->answer ||
+        g->ncompanions)
+        site_problem(l, &g->token, "SITE_GIVE", "`take batch` and `give outbox \"…\" name \"…\" map NAME backward original`",
+                     "`original` writes the file that a batch was made of, as a whole");
+    else if (!makes_batch_of(op->flow, g->to))
+        site_problem(l, &g->map_token, "SITE_FORMATS", "the mapping by which the batch was made",
+                     "no operation of flow %.*s makes a batch of a file that is %.*s", SLICE_ARG(op->flow->name),
+                     SLICE_ARG(g->to->name));
+}
+
+void check_originals(struct site_loading *l, const struct flow *f)
+{
+    for (size_t i = 0; i < f->noperations; i++)
+        for (size_t k = 0; k < f->operations[i]->ngives; k++)
+            if (f->operations[i]->gives[k]->original)
+                check_original(l, f->operations[i], f->operations[i]->gives[k]);
+}
+
 static void check_give(struct site_loading *l, const struct operation *op, const struct give *g)
 {
     const struct give_answer *a = g->answer;

@@ -117,6 +117,7 @@ static void check_flow(struct site_loading *l, struct flow *f)
         check_answers(l, f->operations[i]);
         operation_compile(l, f->operations[i]);
     }
+    check_originals(l, f);
 }
 
 /* Two flows that take from one folder must say which files are theirs. */

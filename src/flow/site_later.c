@@ -13,12 +13,6 @@ static void later_take(struct site_loading *l, struct flow *f, const struct take
         later(l, f, &t->token, "`from` a partner, whom only the envelope of an EDI interchange names,");
 }
 
-static void later_give(struct site_loading *l, struct flow *f, const struct give *g)
-{
-    if (g->original)
-        later(l, f, &g->token, "`original`");
-}
-
 void site_later(struct site_loading *l, struct flow *f)
 {
     if (f->duplicates[DUPLICATE_REFERENCE] != DUPLICATE_PROCESS)
@@ -28,8 +22,5 @@ void site_later(struct site_loading *l, struct flow *f)
         if (!op->on)
             continue;
         later_take(l, f, &op->take);
-        for (size_t k = 0; k < op->ngives; k++)
-            if (op->gives[k]->on)
-                later_give(l, f, op->gives[k]);
     }
 }

@@ -77,6 +77,8 @@ void check_taken_companions(struct site_loading *l, const struct operation *op);
 int parse_answer(struct site_loading *l, struct statement *s, struct give *g);
 void push_answers(struct site_loading *l, struct flow *f);
 void check_answers(struct site_loading *l, const struct operation *op);
+/* Once all operations are compiled. */
+void check_originals(struct site_loading *l, const struct flow *f);
 /* site_exchange.c */
 int parse_exchange(struct cursor *c);
 /* site_table.c */

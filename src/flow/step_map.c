@@ -134,10 +134,10 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, struct
     return write_targets(w, l, message);
 }
 
-/* A file that changes batches has done so already (job_update.c). */
+/* A file that changes batches has done so already (job_update.c); the original is written when all is known. */
 static bool is_over(const struct work *w, const struct lane *l)
 {
-    return l->give->kind == GIVE_BATCH && !l->give->new_batch && !is_staged(w);
+    return l->give->original || (l->give->kind == GIVE_BATCH && !l->give->new_batch && !is_staged(w));
 }
 
 /* Gives run in order; a message that one of them refuses or skips is not seen by the later ones. */

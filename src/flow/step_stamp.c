@@ -30,7 +30,7 @@ static int stamp_below(struct stamping *s, struct node *n)
 static bool is_whole(const struct work *w)
 {
     for (size_t i = 0; i < w->op->ngives; i++)
-        if (w->lanes[i].give && !w->lanes[i].run && !w->lanes[i].give->report)
+        if (w->lanes[i].give && !w->lanes[i].run && !w->lanes[i].give->report && !w->lanes[i].give->original)
             return true;
     return false;
 }

@@ -162,6 +162,8 @@ int lane_end(struct work *w, struct lane *l)
         return OK;                                  /* update mode has no rows at the end */
     if (w->job->calls.phase == CALL_NEXT)           /* one message of many: nothing is said of the file */
         return l->fd >= 0 ? close_output(w, l) : OK;
+    if (l->give->original)
+        return original_write(w, l);
     int rc = lane_finish(w, l);
     if (rc <= WARN && l->merge)
         rc = end_merge(w, l);

@@ -159,6 +159,7 @@ static void wire_staging(struct buf *b, const struct job *j)
         wire_text(b, j->amends[i].value);
     }
     wire_number(b, j->unpack);
+    wire_text(b, slice_of(j->original ? j->original : ""));
     wire_number(b, j->calls.phase);
     wire_number(b, j->calls.message);
     wire_number(b, j->calls.give);
@@ -309,6 +310,7 @@ static void get_staging(struct wire *w, struct job *j)
         j->amends[i].value = wire_get_text(w);
     }
     j->unpack = wire_get_number(w) != 0;
+    j->original = get_path(w);
     uint64_t phase = wire_get_number(w);
     j->calls.phase = phase <= CALL_LAST ? (enum call_phase)phase : CALL_NONE;
     j->calls.message = wire_get_number(w);

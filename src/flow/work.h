@@ -151,6 +151,8 @@ struct work {
 void work_outside(struct work *w);
 /* The file that attachment() read last is closed. */
 void attached_drop(struct work *w);
+/* step_original.c: the file that the batch was made of, with what its staged document changes in it. */
+int original_write(struct work *w, struct lane *l);
 /* step_with.c: the companions that came along with the file, for its reader. */
 int with_open(struct work *w);
 void with_close(struct work *w);
