@@ -47,6 +47,9 @@ static struct kit {
     size_t nsets;
     struct slice selection[4];
     size_t nselection;
+    struct call_place calls;        /* of the next batch job */
+    const char *asked;              /* the next file answers a call of that batch, for that message */
+    uint64_t asked_message;
     bool applied;                   /* all open batches were changed by the file before */
 } kit;
 
@@ -225,6 +228,9 @@ static int kit_run(struct job *job, const char *input, bool own)
             open_ones[job->nopen++] = (struct open_batch){ .batch = slice_of(kit.batches[i].id),
                                                            .path = kit.batches[i].stage, .applied = kit.applied };
     job->open = open_ones;
+    job->calls = kit.calls;
+    job->asked = kit.asked ? slice_of(kit.asked) : slice_none();
+    job->asked_message = kit.asked_message;
     job->sets = (struct settings){ kit.sets, kit.nsets, kit.nsets };
     job->selection = kit.selection;
     job->nselection = kit.nselection;
@@ -269,7 +275,7 @@ static int kit_try_batch(const char *operation, const char *id, const char *time
 {
     struct kit_batch *b = kit_of(id);
     struct job job = { .operation = kit_operation(operation), .batch = slice_of(b->id), .time = slice_of(time),
-                       .file = SLICE("dropped.csv"), .logs = b->logs, .nlogs = b->nlogs, .before = b->before };
+                       .file = SLICE("dropped.csv"), .original = kit_path("in.csv"), .logs = b->logs, .nlogs = b->nlogs, .before = b->before };
     int rc = kit_run(&job, b->stage, true);
     for (size_t i = 0; i < kit.noutputs && rc == OK; i++)
         if (kit.outputs[i].kind == OUTPUT_FILE)
