@@ -9,6 +9,7 @@ KIND   ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_TIME ?= 60
+SOAK_TIME ?= 600
 VERSION = 0.1.0
 SOVERSION = 0
 
@@ -166,6 +167,7 @@ torture: deps
 	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools $(TORTURE)
 	@python3 tests/torture/race.py $(B)/waybill
 	@python3 tests/torture/race.py $(B)/waybill --shared --watchers 4 --files 600
+	@python3 tests/torture/soak.py $(B)/waybill --seconds $(SOAK_TIME)
 
 .PHONY: lint
 lint: all
@@ -225,7 +227,7 @@ help:
 	  'make check         all tests: unit, golden, site, corpus replay, lint' \
 	  'make asan          the same tests under AddressSanitizer and UBSan' \
 	  'make fuzz          libFuzzer on every harness [FUZZ_TIME=60]' \
-	  'make torture       every crash point and fault of a run [TORTURE="-m kill -s 5"]' \
+	  'make torture       every crash point and fault of a run, races, a soak [TORTURE="-m kill -s 5" SOAK_TIME=600]' \
 	  'make bench         W1 and W2 against library limits and peers, W8 [BENCH_QUICK=1 BENCH_BIG=1]' \
 	  'make lint          layers, sizes, banned calls, headers, codes; clang-tidy and cppcheck where installed' \
 	  'make cover         line coverage by gcovr' \

@@ -8,6 +8,24 @@ static bool waits(const struct trip *t)
     return (t->state == TRIP_QUEUED || t->state == TRIP_WRITTEN) && !t->helper;
 }
 
+/* What the history of a batch says of who asked: with the request, so that it is carried out once. */
+static struct slice who(struct asked *k)
+{
+    const struct slice by = k->request->by;
+    return by.n ? arena_printf(&k->arena, "request %.*s by %.*s", SLICE_ARG(k->request->id), SLICE_ARG(by))
+                : arena_printf(&k->arena, "request %.*s", SLICE_ARG(k->request->id));
+}
+
+/* Carried out by a process that died before it could say so. */
+static bool carried_out(struct asked *k, const struct waybill *w)
+{
+    struct slice head = arena_printf(&k->arena, "request %.*s", SLICE_ARG(k->request->id));
+    for (const struct waybill_event *e = w->history; e; e = e->next)
+        if (slice_starts(e->detail, head) && (e->detail.n == head.n || e->detail.p[head.n] == ' '))
+            return true;
+    return false;
+}
+
 static int cancel(struct supervisor *s, struct trip *t, struct slice by)
 {
     const struct flow *f = site_flow(s->site, t->b->w->flow);
@@ -30,8 +48,10 @@ static int cancel(struct supervisor *s, struct trip *t, struct slice by)
 /* Trip or not: what each request does to a batch that nobody has in hand. */
 static int touch(struct supervisor *s, struct asked *k, struct trip *t)
 {
-    struct slice by = k->request->by;
+    struct slice by = who(k);
     int rc;
+    if (carried_out(k, t->b->w))
+        return OK;
     switch (k->request->kind) {
     case REQUEST_HOLD:
         rc = batch_hold(t->b, by, s->ps);
@@ -134,8 +154,9 @@ static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
     enum request_kind kind = k->request->kind;
     int rc;
     if (kind == REQUEST_CANCEL) {
-        rc = cancel(s, t, k->request->by);
-        if (rc > WARN || rc == SKIP)
+        bool over = carried_out(k, t->b->w);
+        rc = over ? OK : cancel(s, t, who(k));
+        if (over || rc > WARN || rc == SKIP)
             trip_free(s, t);
         return asked_answer_with(s, k, rc, "cancelled");
     }
@@ -176,7 +197,7 @@ static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
         return OK;                                  /* when that is over */
     switch (k->request->kind) {
     case REQUEST_CANCEL:
-        return asked_answer_with(s, k, cancel(s, t, k->request->by), "cancelled");
+        return asked_answer_with(s, k, carried_out(k, t->b->w) ? OK : cancel(s, t, who(k)), "cancelled");
     case REQUEST_HOLD:
         rc = touch(s, k, t);
         if (rc <= WARN) {

@@ -189,7 +189,8 @@ static int check_directory(struct unpacking *u)
     if ((u->lib.archive_format(u->in) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP ||
         !unpack_zip_entries(u->fd, &u->arena, &listed) || listed == u->entries)
         return OK;
-    return refuse(u, "UNPACK_DAMAGED", "its directory lists other members than are there", "ask the sender for it again");
+    return refuse(u, "UNPACK_DAMAGED", "its directory lists other members than are there",
+                  "ask the sender for it again");
 }
 
 static int all_members(struct unpacking *u)
