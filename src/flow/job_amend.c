@@ -21,9 +21,9 @@ struct edit_of {
 
 static int refuse(struct work *w, const struct amend *a, const char *code, const char *text, struct slice hint)
 {
-    bool about_value = strcmp(code, "AMEND_VALUE") == 0;
+    struct slice value = strcmp(code, "AMEND_VALUE") == 0 ? a->value : slice_none();
     problem_add(&w->now, &(struct problem){ .severity = PROBLEM_ERROR, .code = code, .path = a->path,
-                                            .value = about_value ? a->value : slice_none(), .place.offset = PLACE_NO_OFFSET,
+                                            .value = value, .place.offset = PLACE_NO_OFFSET,
                                             .text = slice_of(text), .hint = hint });
     return STOP;
 }
