@@ -5,7 +5,7 @@
 #include "flow/convert.h"
 #include "flow/work.h"
 
-/* ---- `give outbox … map M backward original`: the file that the batch was made of, with the changes --------------- */
+/* ---- `give outbox … map M backward original`: the file that the batch was made of, with the changes -------------- */
 
 static int update_original(struct work *w, const struct lane *l, struct sink *sink, size_t *edits)
 {

@@ -175,7 +175,7 @@ static int one_member(struct unpacking *u, struct archive_entry *e)
     return u->to->done(u->to->owner, u->number, size, hex, u->ps);
 }
 
-/* libarchive warns of names that it cannot convert, which are only shown, and of heads that contradict the directory. */
+/* libarchive warns of names that it cannot convert, which are only shown, and of heads unlike the directory. */
 static bool warns_of_names(const struct unpacking *u)
 {
     const char *why = u->lib.archive_error_string(u->in);
