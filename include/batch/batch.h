@@ -84,6 +84,8 @@ struct batch {
        (a lease, an output); a batch that is closed without that was not touched */
     bool lazy;
     bool held;                      /* batch_written in a group: the waybill lies beside the old one */
+    unsigned spare;                 /* number of an output that is staged ahead; 0 = none */
+    int spare_fd;
     struct map *names;              /* of outputs, by outbox and name; made at first use */
     struct waybill_output *last_output;
 };
@@ -168,6 +170,10 @@ void batch_problems(struct batch *b, const struct problems *of);
    extension). */
 int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,
                  struct problems *ps);
+/* Stages the file of the next output ahead of its name: the next batch_output takes it.  What nobody took is
+   dropped. */
+int batch_spare(struct batch *b, int *fd_out, struct problems *ps);
+void batch_spare_drop(struct batch *b);
 /* Enters size and hash; closes fd. `sha256` NULL: the file is read back. */
 int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, struct problems *ps);
 /* Drops an output that turned out empty. */
@@ -272,7 +278,6 @@ int batch_archive(struct batch *b, struct problems *ps);
 struct batch_zip {
     struct archived_member *members;
     size_t n;
-    uint64_t bytes;                 /* of the members that are files */
     int fd;                         /* -1: a good zip is there */
     struct slice text;              /* the waybill as it goes in */
     struct waybill_event *archived; /* enters the history when the zip has its name */

@@ -92,6 +92,7 @@ struct claim {
     int64_t mtime_ns;
     int dir;                        /* claim/<batch> */
     int fd;                         /* the file */
+    bool alone;                     /* set by a caller who knows that it has no companions */
     char sha256[SHA256_HEX];        /* set by claim_copy */
     uint64_t bytes;                 /* copied */
 };
@@ -114,9 +115,9 @@ void claim_close(struct claim *c);
 /*
  * Makes tmp/<batch>/ anew and copies the file into it as `in` (0400), companions as `with.1` …, hashing on the way; all
  * synced. SKIP with INBOX_CHANGED when the file changed under the copy (try again later), INBOX_LARGE beyond max bytes
- * (0 = none).
+ * (0 = none).  dir_out, when not NULL, receives the folder, open.
  */
-int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps);
+int claim_copy(struct spool *s, struct claim *c, uint64_t max, int *dir_out, struct problems *ps);
 /* The companions copied, in order: original name, size, SHA-256. END behind the last. `n` from 1. */
 struct claim_companion {
     char name[256], sha256[SHA256_HEX];
@@ -130,6 +131,9 @@ int claim_accept(struct spool *s, const char *batch, struct problems *ps);
  * these) is not thrown away: it moves to error/<batch>-late/ with the warning INBOX_LATE.
  */
 int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps);
+/* The same where the file's name is known, without a look at the folder. */
+int claim_dispose_named(struct spool *s, const char *batch, struct slice name, uint64_t size, int64_t mtime_ns,
+                        struct problems *ps);
 /* Claims in claim/: every batch id; stops when `each` returns other than OK. */
 int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps);
 

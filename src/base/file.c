@@ -105,6 +105,24 @@ static int write_new(int dirfd, const char *name, struct slice bytes, unsigned m
     return err;
 }
 
+int file_put(int dirfd, const char *name, struct slice bytes, unsigned mode, struct problems *ps)
+{
+    char temporary[NAME_MAX + 1];
+    int n = snprintf(temporary, sizeof temporary, ".%.200s.new", name);
+    int fd = n < 0 || (size_t)n >= sizeof temporary || strchr(name, '/')
+        ? -1 : openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0)
+        return file_replace(dirfd, name, bytes, mode, false, ps);
+    int err = file_write_all(fd, bytes);
+    if (close(fd) != 0 && err == 0)
+        err = errno;
+    if (err == 0 && renameat(dirfd, temporary, dirfd, name) != 0)
+        err = errno;
+    if (err)
+        unlinkat(dirfd, temporary, 0);
+    return err ? problem_system(ps, name, "cannot write the file", err) : OK;
+}
+
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps)
 {
     char temporary[NAME_MAX + 1];

@@ -121,12 +121,9 @@ int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, con
     *out = NULL;
     if (accepted_before(s, c))
         return END;
-    int rc = claim_copy(s->spool, c, how->max_size, ps);
+    int rc = claim_copy(s->spool, c, how->max_size, &dir, ps);
     if (rc != OK)
         return rc == STOP ? refuse_large(s, c, ps) : rc;
-    rc = open_tmp(s, c->batch, &dir, ps);
-    if (rc != OK)
-        return rc;
     struct waybill *w = begin_waybill(s, a, c->batch, how);
     w->inbox = arena_copy(a, slice_of(c->inbox));
     w->name = arena_copy(a, slice_of(c->name));
@@ -163,7 +160,7 @@ int batch_commit(struct batch *b, struct problems *ps)
 
 int batch_dispose(struct batch *b, struct problems *ps)
 {
-    return claim_dispose(b->site->spool, b->id, b->w->bytes, b->w->mtime_ns, ps);
+    return claim_dispose_named(b->site->spool, b->id, b->w->name, b->w->bytes, b->w->mtime_ns, ps);
 }
 
 static int dispose_again(const struct batch_site *s, struct arena *a, const char *id, struct problems *ps)

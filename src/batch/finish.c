@@ -59,8 +59,31 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct archived_member *)a)->name, ((const struct archived_member *)b)->name);
 }
 
+static struct archived_member member_of(const struct batch *b, struct slice name, const struct waybill_file *f)
+{
+    return (struct archived_member){
+        .name = name.p, .dir = b->dir, .path = name.p, .original = f ? f->name : b->w->name,
+        .sha256 = f ? f->sha256 : b->w->sha256,
+    };
+}
+
+/* What this process wrote is what the waybill names. */
+static void list_fresh(const struct batch *b, struct members *m)
+{
+    ARENA_PUSH(b->arena, m->list, m->n, m->cap) = member_of(b, SLICE("in"), NULL);
+    for (const struct waybill_file *f = b->w->files; f; f = f->next)
+        if (memchr(f->file.p, '/', f->file.n) == NULL && !is_for_others(f))
+            ARENA_PUSH(b->arena, m->list, m->n, m->cap) =
+                member_of(b, slice_of(arena_cstr(b->arena, f->file)), f);
+}
+
 static int collect(const struct batch *b, const char *waybill, struct members *m, struct problems *ps)
 {
+    if (b->fresh && b->brief) {
+        list_fresh(b, m);
+        qsort(m->list, m->n, sizeof *m->list, by_name);
+        return OK;
+    }
     int fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
@@ -74,11 +97,12 @@ static int collect(const struct batch *b, const char *waybill, struct members *m
             continue;
         struct slice name = arena_copy(b->arena, slice_of(e->d_name));
         const struct waybill_file *f = waybill_file_named(b->w, name);
-        bool in = slice_is(name, "in");
-        ARENA_PUSH(b->arena, m->list, m->n, m->cap) = (struct archived_member){
-            .name = name.p, .dir = b->dir, .path = name.p, .original = in ? b->w->name : f ? f->name : slice_none(),
-            .sha256 = in ? b->w->sha256 : f ? f->sha256 : NULL,
-        };
+        struct archived_member one = member_of(b, name, f);
+        if (!f && !slice_is(name, "in")) {
+            one.original = slice_none();
+            one.sha256 = NULL;
+        }
+        ARENA_PUSH(b->arena, m->list, m->n, m->cap) = one;
     }
     closedir(dir);
     if (err || fault)
@@ -126,9 +150,18 @@ int batch_remove(const struct spool *s, const char *id, struct problems *ps)
     return rc;
 }
 
+/* What the waybill names goes without a look at the folder; whatever else is there the slow way. */
 int batch_leave(struct batch *b, struct problems *ps)
 {
-    return batch_remove(b->site->spool, b->id, ps);
+    char waybill[WAYBILL_FILE_NAME];
+    if (!b->fresh || !b->brief)
+        return batch_remove(b->site->spool, b->id, ps);
+    waybill_file_name(b->id, waybill);
+    unlinkat(b->dir, "in", 0);
+    for (const struct waybill_file *f = b->w->files; f; f = f->next)
+        unlinkat(b->dir, arena_cstr(b->arena, f->file), 0);
+    unlinkat(b->dir, waybill, 0);
+    return unlinkat(b->site->spool->work, b->id, AT_REMOVEDIR) == 0 ? OK : batch_remove(b->site->spool, b->id, ps);
 }
 
 /* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md
@@ -143,7 +176,7 @@ static int put_beside(const struct batch_site *s, int dir, const struct waybill 
     int fd = openat(s->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return problem_system(ps, path, "cannot open the archive's folder", errno);
-    int rc = file_replace(fd, file, text, 0600, false, ps);   /* a copy: the zip holds it for good */
+    int rc = file_put(fd, file, text, 0600, ps);   /* a copy: the zip holds it for good */
     for (const struct waybill_file *f = w->files; f && rc == OK; f = f->next) {
         const char *name = arena_cstr(w->arena, f->file);
         if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(dir, name, fd, name, 0) != 0 &&
@@ -226,7 +259,6 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
     char file[WAYBILL_FILE_NAME];
-    struct stat st;
     *z = (struct batch_zip){ .fd = -1, .last = b->w->last_event, .nevents = b->w->nevents, .waits = b->w->waits,
                              .operation = b->w->operation };
     int rc = check_ended(b, ps);
@@ -237,8 +269,6 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
     b->w->operation = slice_none();
     waybill_file_name(b->id, file);
     rc = collect(b, file, &m, ps);
-    for (size_t i = 0; i < m.n; i++)
-        z->bytes += fstatat(b->dir, m.list[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_size : 0;
     if (rc == OK) {
         add_waybill(b, &m, z);
         rc = archived_begin(b->site->store, b->id, m.list, m.n, &z->fd, ps);
@@ -342,6 +372,34 @@ static int name_input(const struct batch *b, struct problems *ps)
     return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
 }
 
+static bool is_stray(const struct batch *b, const char *name)
+{
+    size_t n = strlen(b->id);
+    unsigned output;
+    if (sscanf(name, "out.%9u", &output) == 1) {
+        const struct waybill_output *o = b->w->outputs;
+        while (o && o->n != output)
+            o = o->next;
+        return o == NULL;
+    }
+    return strncmp(name, b->id, n) == 0 && strncmp(name + n, ".lines.", 7) == 0 &&
+           !waybill_file_named(b->w, slice_of(name));
+}
+
+/* After a crash: what a worker was given to write into and was taken back may be there again. */
+static int drop_strays(const struct batch *b, struct problems *ps)
+{
+    int rc = OK, err = 0, fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL)
+        return problem_system(ps, b->id, "cannot read the folder of the batch", errno);
+    for (struct dirent *e; rc == OK && (e = file_entry(dir, &err)) != NULL;)
+        if (is_stray(b, e->d_name) && unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
+            rc = problem_system(ps, e->d_name, "cannot remove", errno);
+    closedir(dir);
+    return rc == OK && err ? problem_system(ps, b->id, "cannot read the folder of the batch", err) : rc;
+}
+
 int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps)
 {
     bool again = b->w->place == PLACE_ERROR && b->w->error_code.p != NULL;
@@ -354,6 +412,8 @@ int batch_set_aside(struct batch *b, const char *code, struct slice text, struct
     int rc = again ? OK : batch_move(b, PLACE_ERROR, code, ps);
     if (rc == OK && !again)
         rc = batch_save(b, ps);
+    if (rc == OK && again)
+        rc = drop_strays(b, ps);
     if (rc == OK)
         rc = name_input(b, ps);
     if (rc == OK)

@@ -65,7 +65,13 @@ static int add_output(struct batch *b, struct slice outbox, struct slice name, u
                       struct problems *ps)
 {
     unsigned n = b->noutputs + 1;
-    int rc = outbox_stage(b->site->spool, b->id, n, fd_out, ps);
+    int rc = OK;
+    if (b->spare == n) {
+        *fd_out = b->spare_fd;
+        b->spare = 0;
+    } else {
+        rc = outbox_stage(b->site->spool, b->id, n, fd_out, ps);
+    }
     if (rc != OK)
         return rc;
     struct waybill_output *o = arena_zero(b->arena, sizeof *o);
@@ -91,6 +97,27 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
     char name[OUTBOX_NAME_SIZE];
     unique_name(b, slice_of(outbox), wanted, name);
     return add_output(b, slice_of(outbox), slice_of(name), n_out, fd_out, ps);
+}
+
+int batch_spare(struct batch *b, int *fd_out, struct problems *ps)
+{
+    batch_spare_drop(b);
+    int rc = outbox_stage(b->site->spool, b->id, b->noutputs + 1, &b->spare_fd, ps);
+    if (rc == OK)
+        b->spare = b->noutputs + 1;
+    *fd_out = b->spare_fd;
+    return rc;
+}
+
+void batch_spare_drop(struct batch *b)
+{
+    char file[32];
+    if (!b->spare)
+        return;
+    snprintf(file, sizeof file, "out.%u", b->spare);
+    close(b->spare_fd);
+    unlinkat(b->dir, file, 0);
+    b->spare = 0;
 }
 
 int batch_output_again(struct batch *b, const struct waybill_output *of, unsigned *n_out, int *fd_out,

@@ -261,7 +261,8 @@ static int hold(int dirfd, const char *file, struct slice text, struct problems 
 {
     char name[WAYBILL_FILE_NAME + 8];
     held_name(file, name);
-    unlinkat(dirfd, name, 0);
+    if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        unlinkat(dirfd, name, 0);
     return write_first(dirfd, name, text, false, ps);
 }
 

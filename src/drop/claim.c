@@ -371,6 +371,7 @@ static int settle(struct spool *s, const struct claim *c, struct problems *ps)
 struct copy {
     int from, to;
     uint64_t max, bytes;
+    uint64_t size;                  /* that is expected; 0 = not known */
     struct sha256 hash;
 };
 
@@ -386,7 +387,7 @@ static int copy_bytes(struct copy *c, const char *name, struct problems *ps)
     char bytes[BLOCK];
     sha256_init(&c->hash);
     for (;;) {
-        ssize_t n = read(c->from, bytes, sizeof bytes);
+        ssize_t n = pread(c->from, bytes, sizeof bytes, (off_t)c->bytes);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -400,6 +401,8 @@ static int copy_bytes(struct copy *c, const char *name, struct problems *ps)
         int err = file_write_all(c->to, (struct slice){ bytes, (size_t)n });
         if (err)
             return problem_system(ps, shown(ps->arena, name).p, "cannot copy into .waybill", err);
+        if (c->bytes == c->size && (size_t)n < sizeof bytes)
+            return OK;                              /* check_same tells whether more came meanwhile */
     }
 }
 
@@ -409,7 +412,7 @@ static int copy_file(struct spool *s, struct copy *c, int dir, const char *to, c
     c->to = openat(dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
     if (c->to < 0)
         return problem_system(ps, to, "cannot write", errno);
-    int rc = lseek(c->from, 0, SEEK_SET) == 0 ? copy_bytes(c, name, ps) : problem_system(ps, to, "cannot read", errno);
+    int rc = copy_bytes(c, name, ps);
     if (rc == OK && s->durable && !s->group && fsync(c->to) != 0)
         rc = problem_system(ps, to, "cannot write to disk", errno);
     if (close(c->to) != 0 && rc == OK)
@@ -442,6 +445,8 @@ static int copy_companions(struct spool *s, const struct claim *c, int tmp, uint
     struct arena a;
     struct slice *names;
     size_t n;
+    if (c->alone)
+        return OK;
     arena_init(&a, 0);
     int rc = sorted_names(c->dir, ".with", &a, &names, &n, ps);
     int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
@@ -482,9 +487,9 @@ static int make_tmp(struct spool *s, const char *batch, struct problems *ps)
     return rc;
 }
 
-int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *ps)
+int claim_copy(struct spool *s, struct claim *c, uint64_t max, int *dir_out, struct problems *ps)
 {
-    struct copy copy = { .from = c->fd, .max = max };
+    struct copy copy = { .from = c->fd, .max = max, .size = c->size };
     int tmp = -1, rc = settle(s, c, ps);
     if (rc == OK)
         rc = make_tmp(s, c->batch, ps);
@@ -500,10 +505,12 @@ int claim_copy(struct spool *s, struct claim *c, uint64_t max, struct problems *
     }
     if (rc == OK)
         rc = check_same(c, ps);
-    if (tmp >= 0)
+    if (tmp >= 0 && (rc != OK || !dir_out))
         close(tmp);
     if (rc != OK)
         spool_remove(s->tmp, c->batch, ps);
+    else if (dir_out)
+        *dir_out = tmp;
     return rc;
 }
 
@@ -514,6 +521,8 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
     char path[BATCH_ID_SIZE + 32];
     size_t count;
     *out = (struct claim_companion){ .size = 0 };
+    if (c->alone)
+        return END;
     arena_init(&a, 0);
     int rc = sorted_names(c->dir, ".with", &a, &names, &count, ps);
     if (rc == OK)
@@ -552,6 +561,22 @@ int claim_accept(struct spool *s, const char *batch, struct problems *ps)
     if (renameat2(s->top, from, s->top, to, RENAME_NOREPLACE) != 0)
         return problem_system(ps, batch, "cannot accept", errno);
     return fsync_dir(s, s->work, "work", ps);
+}
+
+int claim_dispose_named(struct spool *s, const char *batch, struct slice name, uint64_t size, int64_t mtime_ns,
+                        struct problems *ps)
+{
+    char file[BATCH_ID_SIZE + 264], from[BATCH_ID_SIZE + 8];
+    struct stat st;
+    int n = snprintf(file, sizeof file, "%s/%.*s", batch, SLICE_ARG(name));
+    if (n >= (int)sizeof file || name.n == 0 || name.p[0] == '.' || memchr(name.p, '/', name.n) ||
+        fstatat(s->claim, file, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_size != size ||
+        nanoseconds(st.st_mtim) != mtime_ns)
+        return claim_dispose(s, batch, size, mtime_ns, ps);
+    snprintf(from, sizeof from, "%s/.from", batch);
+    unlinkat(s->claim, file, 0);
+    unlinkat(s->claim, from, 0);
+    return unlinkat(s->claim, batch, AT_REMOVEDIR) == 0 ? OK : spool_remove(s->claim, batch, ps);
 }
 
 int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps)

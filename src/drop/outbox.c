@@ -11,6 +11,7 @@
 #include "base/file.h"
 
 enum { BLOCK = 65536, STAGED = BATCH_ID_SIZE + 32, HASH_DIGITS = 8, EXTENSION_MAX = 16 };
+enum { OUTBOX_MODE = 0640 };        /* nobody else gets into .waybill, where it is staged */
 
 static struct place at(const char *file)
 {
@@ -19,7 +20,7 @@ static struct place at(const char *file)
 
 int outbox_open(struct outbox *o, const struct spool *s, struct arena *a, const char *path, struct problems *ps)
 {
-    *o = (struct outbox){ .path = arena_cstr(a, slice_of(path)), .fd = -1, .mode = 0640 };
+    *o = (struct outbox){ .path = arena_cstr(a, slice_of(path)), .fd = -1, .mode = OUTBOX_MODE };
     o->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (o->fd < 0 && errno == ENOENT) {
         int rc = file_make_dirs(file_join(a, s->path, path), 0770, ps);
@@ -117,10 +118,14 @@ static void staged_path(char out[STAGED], const char *batch, unsigned n)
 int outbox_stage(const struct spool *s, const char *batch, unsigned n, int *fd_out, struct problems *ps)
 {
     char path[STAGED];
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     staged_path(path, batch, n);
-    if (unlinkat(s->work, path, 0) != 0 && errno != ENOENT)
-        return problem_system(ps, path, "cannot remove an unfinished output", errno);
-    *fd_out = openat(s->work, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    *fd_out = openat(s->work, path, flags, OUTBOX_MODE);
+    if (*fd_out < 0 && errno == EEXIST) {
+        if (unlinkat(s->work, path, 0) != 0 && errno != ENOENT)
+            return problem_system(ps, path, "cannot remove an unfinished output", errno);
+        *fd_out = openat(s->work, path, flags, OUTBOX_MODE);
+    }
     return *fd_out >= 0 ? OK : problem_system(ps, path, "cannot write", errno);
 }
 
@@ -224,12 +229,13 @@ int outbox_publish(const struct spool *s, const struct outbox *o, const char *ba
         problem_addf(ps, PROBLEM_ERROR, "OUTBOX_DAMAGED", at(path), "the waybill names an output that no outbox takes");
         return STOP;
     }
-    if (!outbox_is_staged(s, batch, n))
-        return OK;
+    struct stat st = { .st_mode = 0 };
+    if (fstatat(s->work, path, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return OK;                              /* it was published before */
     int rc = sha256 ? check_staged(s, path, name, sha256, ps) : OK;
     if (rc != OK)
         return rc;
-    if (o->mode != 0600 && fchmodat(s->work, path, o->mode, 0) != 0)
+    if ((st.st_mode & 07777) != o->mode && fchmodat(s->work, path, o->mode, 0) != 0)
         return problem_system(ps, path, "cannot set the mode", errno);
     if (o->other_group && fchownat(s->work, path, (uid_t)-1, o->group, AT_SYMLINK_NOFOLLOW) != 0 && errno != EPERM)
         return problem_system(ps, path, "cannot set the group", errno);

@@ -91,6 +91,36 @@ void pool_give(struct helper *h, struct trip *t)
     h->since = clock_monotonic_ms();
 }
 
+static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
+{
+    f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in work/", errno) : OK;
+}
+
+static char *lines_name(struct trip *t)
+{
+    return arena_cstr(&t->arena, arena_printf(&t->arena, "%s.lines.%u.jsonl", t->b->id, lines_next(t->b->w)));
+}
+
+/* The worker of a short file is given what it most likely asks for: an output, and the lines. */
+static bool make_spares(struct supervisor *s, struct trip *t, int fds[WIRE_JOB_FILES])
+{
+    struct trip_file *f;
+    if (t->op->take.kind != TAKE_INBOX || flow_stages(t->op->flow) || t->b->w->bytes > WAVE_FILE || t->b->w->run)
+        return false;
+    f = arena_zero(&t->arena, sizeof *f);
+    f->name = lines_name(t);
+    if (batch_spare(t->b, &fds[SPARE_OUTPUT], s->ps) > WARN)
+        return false;
+    if (open_plain(t, f, s->ps) > WARN) {
+        batch_spare_drop(t->b);
+        return false;
+    }
+    fds[SPARE_LINES] = f->fd;
+    t->spare_lines = f;
+    return true;
+}
+
 int pool_start(struct supervisor *s, struct trip *t)
 {
     bool again = t->op == &s->by_hand[t->op->flow->index].resend;
@@ -114,12 +144,13 @@ int pool_start(struct supervisor *s, struct trip *t)
         trip_retry(s, t, "SYS_IO");
         return OK;
     }
-    int fd = job.fd;
+    int fds[WIRE_JOB_FILES] = { job.fd };
     job_of(s, t, &job);
-    job.unpack = unpack_wanted(t->op, fd);
+    job.unpack = unpack_wanted(t->op, job.fd);
     wire_job(&packet, &job);
-    int err = wire_send_job(h->socket, &packet, fd);
-    close(fd);
+    bool spares = !job.unpack && make_spares(s, t, fds);
+    int err = wire_send_job(h->socket, &packet, fds, spares ? WIRE_JOB_FILES : 1);
+    close(fds[0]);
     buf_release(&packet);
     t->state = TRIP_RUNNING;
     pool_give(h, t);
@@ -171,12 +202,6 @@ static int open_staged(struct supervisor *s, struct trip *t, struct trip_file *f
     return rc;
 }
 
-static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
-{
-    f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in work/", errno) : OK;
-}
-
 static int open_rejects(struct trip *t, struct trip_file *f, struct slice wanted, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
@@ -219,7 +244,7 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     case OUTPUT_REJECTED:
         return open_rejects(t, f, o->name, ps);
     case OUTPUT_LINES:
-        f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "%s.lines.%u.jsonl", t->b->id, lines_next(t->b->w)));
+        f->name = lines_name(t);
         return open_plain(t, f, ps);
     default:
         f->name = "ledger.1";
@@ -242,6 +267,31 @@ static void asked_open(struct supervisor *s, struct helper *h, struct wire *w)
     }
     reply(h, WIRE_OPENED, rc, s->ps, NULL, 0, f->fd);
     notice_problems(s, s->ps);
+}
+
+/* It writes into a spare: what would have been opened is entered now. */
+static int told_took(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct trip_file *f = t->spare_lines;
+    struct output o;
+    int rc = wire_get_output(w, t->op, &o);
+    if (rc != OK || (o.kind == OUTPUT_LINES ? !f : o.kind != OUTPUT_FILE || !t->b->spare))
+        return STOP;
+    if (o.kind == OUTPUT_LINES)
+        t->spare_lines = NULL;
+    else
+        f = arena_zero(&t->arena, sizeof *f);
+    f->kind = o.kind;
+    f->number = o.number;
+    f->give = o.give;
+    if (o.kind == OUTPUT_FILE)
+        rc = open_output(t, f, &o, s->ps);
+    if (rc <= WARN) {
+        f->next = t->files;
+        t->files = f;
+    }
+    return rc;
 }
 
 /* The numbers are in the waybill, on the disk, before the worker sees them. */
@@ -392,6 +442,7 @@ static void keep_table(struct supervisor *s, struct wire *w, int fd)
     notice_problems(s, s->ps);
 }
 
+/* One sentence. */
 static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
 {
     uint64_t kind = wire_get_number(w);
@@ -409,10 +460,13 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
         asked_lease(s, h, w);
     else if (kind == WIRE_COMPANION)
         asked_companion(s, h, w);
+    else if (kind == WIRE_TOOK)
+        rc = told_took(s, h, w);
     else if (kind == WIRE_CLOSED)
         rc = told_closed(s, h, w);
     else if (kind == WIRE_PROGRESS) {
         t->done_bytes = wire_get_number(w);
+        wire_get_number(w);                         /* messages */
         notice_progress(s, t);
     } else if (kind == WIRE_TABLE)
         keep_table(s, w, fd);
@@ -428,19 +482,20 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
 
 void pool_read(struct supervisor *s, struct helper *h)
 {
-    struct buf packet = { 0 };
     struct arena a;
     int fd;
+    ssize_t n = wire_receive(h->socket, buf_room(&s->packet, WIRE_MAX * 2), WIRE_MAX * 2, &fd);
     arena_init(&a, 0);
-    ssize_t n = wire_receive(h->socket, buf_room(&packet, WIRE_MAX * 2), WIRE_MAX * 2, &fd);
+    struct wire w = { .at = { s->packet.p, n > 0 ? (size_t)n : 0 }, .arena = &a };
     if (n <= 0)
         bury(s, h);
-    else
-        hear(s, h, &(struct wire){ .at = { packet.p, (size_t)n }, .arena = &a }, fd);
+    while (h->pid && w.at.n) {
+        w.arena = &a;
+        hear(s, h, &w, fd);
+    }
     if (fd >= 0)
         close(fd);
     arena_release(&a);
-    buf_release(&packet);
 }
 
 /* CPU by size: a file that takes more is stopped, whatever its worker does at the moment. */

@@ -103,7 +103,7 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
         return TEMP;
     if (ledger_has(l, batch.batch, batch.part))
         return OK;
-    int rc = add_messages(s, t, l, &batch);
+    int rc = t->no_records ? OK : add_messages(s, t, l, &batch);
     if (rc > WARN) {
         ledger_drop(l);
         return rc;
@@ -141,9 +141,9 @@ void step_archive_soon(struct supervisor *s, struct trip *t)
 int step_entered(struct supervisor *s, struct trip *t)
 {
     int rc = OK;
-    if (unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
+    if (!t->no_records && unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
         rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
-    if (rc <= WARN && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (rc <= WARN && !t->no_rejects && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         rc = care_refused(s, t, NULL, slice_none());
         if (rc <= WARN)
             rc = batch_rejects(t->b, s->ps);

@@ -56,6 +56,11 @@ static void return_leases(struct supervisor *s, const struct trip *t)
 int step_hold(struct supervisor *s, struct trip *t)
 {
     const struct result *r = t->result;
+    t->no_records = t->no_rejects = t->b->w->run == 0;
+    for (const struct trip_file *f = t->files; f; f = f->next) {
+        t->no_records &= f->kind != OUTPUT_LEDGER;
+        t->no_rejects &= f->kind != OUTPUT_REJECTED;
+    }
     trip_close_files(t);
     add_totals(t->b->w, r);
     const struct waybill_calls before = t->b->w->calls;

@@ -78,10 +78,12 @@ struct trip {
     bool quiet;                     /* an operation that began in memory only: saved when it does something */
     struct asked *asked;            /* the request that it answers; NULL = none */
     struct trip_file *files;
+    struct trip_file *spare_lines;  /* a worker may write them without asking; NULL = none */
     struct helper *helper;
     struct result *result;
     struct batch_zip zip;           /* of TRIP_ZIPPING; in a wave, when `zipped` */
     bool zipped;
+    bool no_records, no_rejects;    /* its worker left none, for sure */
     uint64_t done_bytes;
     struct trip *next;
 };
@@ -215,6 +217,7 @@ struct supervisor {
     struct arena *ledger_arenas;
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
     struct helper helpers[WORKERS_MAX];
+    struct buf packet;              /* that was received */
     unsigned nhelpers;
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */

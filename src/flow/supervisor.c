@@ -450,6 +450,7 @@ static void count_waiting(struct supervisor *s)
 static void close_all(struct supervisor *s)
 {
     pool_end(s, true);
+    buf_release(&s->packet);
     count_waiting(s);
     if (s->next_arena)
         arena_release(s->next_arena);

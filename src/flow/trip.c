@@ -33,6 +33,13 @@ void trip_close_files(struct trip *t)
         if (f->fd >= 0)
             close(f->fd);
     t->files = NULL;
+    if (t->b)
+        batch_spare_drop(t->b);
+    if (t->spare_lines) {                           /* nobody wrote into it */
+        close(t->spare_lines->fd);
+        unlinkat(t->b->dir, t->spare_lines->name, 0);
+        t->spare_lines = NULL;
+    }
 }
 
 void trip_clear(struct supervisor *s, struct trip *t)

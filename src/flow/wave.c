@@ -81,6 +81,7 @@ static void copy_all(struct supervisor *s, struct intake *in, struct wave *w)
         fail(w, w->status[i]);
         if (goes_on(w, i)) {
             struct trip *t = w->trips[i] = trip_new(s);
+            c->alone = true;
             w->status[i] = batch_copy(&s->places, &t->arena, c, &how, &t->b, s->ps);
             fail(w, w->status[i]);
         }
@@ -197,9 +198,11 @@ static void write_wave(struct supervisor *s)
     notice_problems(s, s->ps);
 }
 
-/* Whether workers will soon be done with more of a wave. */
+/* Whether workers will soon begin with more of a wave. */
 static bool more_queued(const struct supervisor *s)
 {
+    if (s->ending || s->next_site)
+        return false;
     for (size_t i = 0; i < s->site->nflows; i++)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
             if (t->waved && t->state == TRIP_QUEUED)
@@ -211,8 +214,8 @@ void wave_written(struct supervisor *s, int64_t now)
 {
     while (s->ndone) {
         int64_t waited = now - s->done_since;
-        bool full = s->ndone >= WAVE || pool_busy(s) == 0 || waited >= WAVE_HELD_MS;
-        if (!full && (waited < WAVE_MS || more_queued(s)))
+        bool due = s->ndone >= WAVE || waited >= WAVE_HELD_MS, early = pool_busy(s) && waited < WAVE_MS;
+        if (!due && (early || more_queued(s)))
             return;
         write_wave(s);
     }

@@ -190,19 +190,19 @@ void wire_job(struct buf *b, const struct job *j)
     wire_staging(b, j);
 }
 
-int wire_send_job(int socket, const struct buf *b, int fd)
+int wire_send_job(int socket, const struct buf *b, const int *fds, size_t nfds)
 {
     struct buf packet = { 0 };
     if (b->n <= WIRE_MAX)
-        return wire_send(socket, b, fd);
-    int fds[] = { fd, memfd_create("job", MFD_CLOEXEC) };
-    if (fds[1] < 0)
+        return wire_send_files(socket, b, fds, nfds);
+    int both[] = { fds[0], memfd_create("job", MFD_CLOEXEC) };
+    if (both[1] < 0)
         return errno;
-    int err = file_write_all(fds[1], buf_slice(b));
+    int err = file_write_all(both[1], buf_slice(b));
     wire_number(&packet, WIRE_JOB_LONG);
     if (err == 0)
-        err = wire_send_files(socket, &packet, fds, 2);
-    close(fds[1]);
+        err = wire_send_files(socket, &packet, both, 2);
+    close(both[1]);
     buf_release(&packet);
     return err;
 }

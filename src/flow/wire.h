@@ -1,7 +1,8 @@
 /*
  * wire - what supervisor and worker say to each other (private to flow)
  *
- * One SOCK_SEQPACKET packet per sentence: its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.
+ * Sentences in SOCK_SEQPACKET packets: each its kind, then numbers (8 bytes) and texts (length, bytes) in fixed order.
+ * A worker says what needs no answer together with what comes next, so that a short file takes one packet each way.
  * Both ends are one program; the supervisor still checks every length, because the worker has read hostile input.
  *
  * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors; a job 64 MiB.
@@ -18,9 +19,10 @@
 #define WIRE_FILES 16               /* descriptors of one packet */
 
 enum wire_kind {
-    WIRE_JOB = 1,                   /* to the worker, with the input's descriptor */
+    WIRE_JOB = 1,                   /* to the worker, with the input's descriptor; of a short file also spare ones */
     WIRE_OPEN,                      /* to the supervisor: a new output, please */
     WIRE_OPENED,                    /* to the worker: status, number, text; with its descriptor */
+    WIRE_TOOK,                      /* to the supervisor: this new output goes into the spare descriptor for its kind */
     WIRE_CLOSED,                    /* to the supervisor: this output is complete */
     WIRE_LEASE, WIRE_LEASED,
     WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without */
@@ -54,8 +56,11 @@ int wire_send_files(int socket, const struct buf *b, const int *fds, size_t nfds
 ssize_t wire_receive_files(int socket, char *p, size_t n, int fds[WIRE_FILES], size_t *nfds);
 
 void wire_job(struct buf *b, const struct job *j);
-/* A job names every open batch of its flow: one that is too long for a packet goes as a file. 0 or errno. */
-int wire_send_job(int socket, const struct buf *b, int fd);
+/* With WIRE_JOB after the input: the spares. */
+enum wire_spare { SPARE_OUTPUT = 1, SPARE_LINES, WIRE_JOB_FILES };
+/* A job names every open batch of its flow: one that is too long for a packet goes as a file, without spares. 0 or
+   errno. */
+int wire_send_job(int socket, const struct buf *b, const int *fds, size_t nfds);
 /* Reads such a file and closes it; `bad` when it makes no sense. */
 struct wire wire_long_job(int fd, struct arena *a);
 /* The manifest first, which tells whose site it is; then the rest. */

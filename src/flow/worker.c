@@ -10,9 +10,12 @@
 /* The far end of the port: sentences to the supervisor over one socket, answered in turn. */
 struct desk {
     int socket;
-    struct buf in, out;
+    struct buf in, out;             /* what is said next, and needs no answer by itself */
     struct arena answer;
+    int spare[WIRE_JOB_FILES];      /* of the job at hand; -1 = none is left */
 };
+
+enum { TOLD_FROM = 256 * 1024 };    /* progress of a shorter file is not worth a packet */
 
 /* The supervisor is gone or talks nonsense: nothing is left to work for. */
 static void give_up(void)
@@ -56,9 +59,24 @@ static int answered(struct wire *w, struct problems *ps)
     return status;
 }
 
+/* A spare descriptor is there for it: nobody must be asked. */
+static bool take_spare(struct desk *d, const struct output *o, int *fd_out)
+{
+    int *spare = &d->spare[o->kind == OUTPUT_FILE ? SPARE_OUTPUT : SPARE_LINES];
+    if ((o->kind != OUTPUT_FILE && o->kind != OUTPUT_LINES) || o->target.n || *spare < 0)
+        return false;
+    *fd_out = *spare;
+    *spare = -1;
+    wire_number(&d->out, WIRE_TOOK);
+    wire_output(&d->out, o);
+    return true;
+}
+
 static int port_open(void *owner, struct output *o, int *fd_out, struct problems *ps)
 {
     struct desk *d = owner;
+    if (take_spare(d, o, fd_out))
+        return OK;
     wire_number(&d->out, WIRE_OPEN);
     wire_output(&d->out, o);
     send_packet(d, -1);
@@ -76,7 +94,8 @@ static int port_closed(void *owner, const struct output *o, struct problems *ps)
     (void)ps;
     wire_number(&d->out, WIRE_CLOSED);
     wire_output(&d->out, o);
-    send_packet(d, -1);
+    if (d->out.n > WIRE_MAX / 4)
+        send_packet(d, -1);
     return OK;
 }
 
@@ -115,10 +134,26 @@ static int port_companion(void *owner, bool named, struct slice name, int *fd_ou
 static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
 {
     struct desk *d = owner;
+    if (bytes < TOLD_FROM)
+        return;
     wire_number(&d->out, WIRE_PROGRESS);
     wire_number(&d->out, bytes);
     wire_number(&d->out, messages);
     send_packet(d, -1);
+}
+
+static void take_spares(struct desk *d, const int *fds, size_t nfds)
+{
+    for (size_t i = 1; i < WIRE_JOB_FILES; i++)
+        d->spare[i] = i < nfds ? fds[i] : -1;
+}
+
+static void close_spares(struct desk *d)
+{
+    for (size_t i = 1; i < WIRE_JOB_FILES; i++)
+        if (d->spare[i] >= 0)
+            close(d->spare[i]);
+    take_spares(d, NULL, 0);
 }
 
 static void port_table(void *owner, const char *sha256, int fd)
@@ -166,6 +201,9 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct versions *ve
     if (find_job(versions, w, &job, &tables, &result) == OK)
         operation_run(&job, &port, tables, &a, &result);
     close(fd);
+    close_spares(d);
+    if (d->out.n > WIRE_MAX / 4)
+        send_packet(d, -1);
     wire_result(&d->out, &result);
     send_packet(d, -1);
     arena_release(&a);
@@ -228,6 +266,7 @@ void worker_main(const struct site *site, int socket)
         _exit(0);
     d.socket = only_socket(socket);
     arena_init(&d.answer, 0);
+    take_spares(&d, NULL, 0);
     for (;;) {
         int fds[WIRE_FILES];
         size_t nfds;
@@ -235,8 +274,10 @@ void worker_main(const struct site *site, int socket)
         uint64_t kind = wire_get_number(&w);
         if (kind == WIRE_ZIP)
             pack_one(&d, &w, fds, nfds);
-        else if (kind == WIRE_JOB && nfds == 1)
+        else if (kind == WIRE_JOB && (nfds == 1 || nfds == WIRE_JOB_FILES)) {
+            take_spares(&d, fds, nfds);
             work_one(&d, &w, fds[0], versions);
+        }
         else if (kind == WIRE_JOB_LONG && nfds == 2)
             work_long(&d, fds, versions);
         else

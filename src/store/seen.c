@@ -71,8 +71,10 @@ static int make_shard(const struct store *s, enum seen_kind kind, const char *ke
 int seen_lock(const struct store *s, enum seen_kind kind, const char *key, int *lock_out, struct problems *ps)
 {
     char shard[PATH];
-    shard_path(shard, kind, key);
     *lock_out = -1;
+    if (s->group)
+        return OK;                                  /* one process, one wave */
+    shard_path(shard, kind, key);
     int fd = openat(s->top, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         int rc = make_shard(s, kind, key, ps);
@@ -82,10 +84,6 @@ int seen_lock(const struct store *s, enum seen_kind kind, const char *key, int *
     }
     if (fd < 0)
         return problem_system(ps, shard, "cannot open the folder", errno);
-    if (s->group) {
-        close(fd);
-        return OK;
-    }
     while (flock(fd, LOCK_EX) != 0) {
         if (errno == EINTR)
             continue;
@@ -133,9 +131,16 @@ int seen_put(const struct store *s, enum seen_kind kind, const char *key, const 
     entry_path(path, kind, key);
     shard_path(shard, kind, key);
     other[0] = '\0';
-    if (symlinkat(batch, s->top, path) != 0) {
-        if (errno != EEXIST)
-            return problem_system(ps, path, "cannot write", errno);
+    int err = symlinkat(batch, s->top, path) == 0 ? 0 : errno;
+    if (err == ENOENT) {
+        int rc = make_shard(s, kind, key, ps);
+        if (rc != OK)
+            return rc;
+        err = symlinkat(batch, s->top, path) == 0 ? 0 : errno;
+    }
+    if (err) {
+        if (err != EEXIST)
+            return problem_system(ps, path, "cannot write", err);
         int rc = read_entry(s, path, other, ps);
         if (rc == OK && strcmp(other, batch) != 0 && known(owner, other))
             return SKIP;

@@ -11,7 +11,7 @@ WORKDIR/more.tsv (flatness over sizes, two workers against one).  No time is eve
 
 BENCH_QUICK=1  one size of 2 MB, for a look whether all works
 BENCH_BIG=1    1 GB too (limits, waybill and the best peer)
-BENCH_SIZES="10 100"  sizes in MB of input
+BENCH_SIZES="10 100"  sizes in MB of input; BENCH_FILES=10000 files of W6
 BENCH_ONLY="waybill limit"  contestants; "W6" or "folder": only that
 """
 import filecmp, os, shutil, statistics, subprocess, sys, time
@@ -281,7 +281,7 @@ def main():
     if not bench.only or "folder" in bench.only:
         bench.folder(*((4, 1000) if quick else (40, 10000)))
     if not bench.only or "W6" in bench.only:
-        watch.run(bench, 500 if quick else 10000)
+        watch.run(bench, int(os.environ.get("BENCH_FILES", 500 if quick else 10000)))
     if not bench.only or "consolidation" in bench.only:
         bench.consolidation([1000, 3000] if quick else [10000, 30000, 100000])
     bench.write()

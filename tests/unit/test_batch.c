@@ -281,7 +281,7 @@ static void a_crash_within_acceptance_loses_nothing(void **state)
         drop_file("orders.csv", "a;b\n");
         take(&c);
         if (stop >= 1)
-            assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, &problems)
+            assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, NULL, &problems)
                              : batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
         if (stop == 3)
             assert_int_equal(batch_commit(b, &problems), OK);

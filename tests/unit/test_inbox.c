@@ -188,7 +188,7 @@ static void a_marker_announces_and_goes_along(void **state)
     assert_string_equal(d.name, "a.csv");
     assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), OK);
     assert_false(tempdir_has(dir, "in/a.csv.done"));
-    assert_int_equal(claim_copy(&spool, &c, 0, &problems), OK);
+    assert_int_equal(claim_copy(&spool, &c, 0, NULL, &problems), OK);
     assert_int_equal(claim_companion(&spool, &c, 1, &with, &problems), OK);
     assert_string_equal(with.name, "a.csv.done");
     assert_int_equal(claim_companion(&spool, &c, 2, &with, &problems), END);
@@ -282,10 +282,10 @@ static void a_file_that_changes_under_the_copy_waits(void **state)
     pass(0, &d);
     assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), OK);
     tempdir_write(dir, ".waybill/claim/20260101-000000-1-1/a.csv", "xy", 2);
-    assert_int_equal(claim_copy(&spool, &c, 0, &problems), SKIP);
+    assert_int_equal(claim_copy(&spool, &c, 0, NULL, &problems), SKIP);
     assert_string_equal(problems.last->code, "INBOX_CHANGED");
     assert_false(tempdir_has(dir, ".waybill/tmp/20260101-000000-1-1"));
-    assert_int_equal(claim_copy(&spool, &c, 0, &problems), OK);
+    assert_int_equal(claim_copy(&spool, &c, 0, NULL, &problems), OK);
     assert_true(tempdir_has(dir, ".waybill/tmp/20260101-000000-1-1/in"));
     claim_close(&c);
 }
