@@ -6,7 +6,8 @@ set -u
 what=${1:-build}
 case $what in
 build) packages="gcc make pkg-config libxml2-dev libcsv-dev libarchive-dev zlib1g-dev nettle-dev libjansson-dev libcmocka-dev inotify-tools tzdata" ;;
-check) packages="procps python3 passwd openssh-server openssh-client" ;; # what tests of whole sites look with, and talk to
+check) # What tests of whole sites look with, and talk to; without strace, rsync and chattr a few cases are left out.
+       packages="procps python3 passwd openssh-server openssh-client strace rsync e2fsprogs" ;;
 bench) packages="python3 strace perl libtext-csv-xs-perl libxml-libxml-perl python3-lxml miller xsltproc xmlstarlet" ;;
 asan)  # libFuzzer's runtime is a package of its own, named by clang's version.
        clang=$(for c in clang clang-14 clang-19 clang-18 clang-17 clang-16; do command -v $c && break; done)
