@@ -182,7 +182,7 @@ static bool may_be_touched(const struct flow *f)
         if (op->take.kind == TAKE_BATCH && (op->manual || op->every))
             return true;
         for (size_t g = 0; g < op->ngives; g++)
-            if (op->take.kind != TAKE_BATCH && op->gives[g]->kind == GIVE_BATCH && !op->gives[g]->new_batch)
+            if (op->take.kind != TAKE_BATCH && !(op->answers && op->answers->operation->serial) && op->gives[g]->kind == GIVE_BATCH && !op->gives[g]->new_batch)
                 return true;
     }
     return false;
