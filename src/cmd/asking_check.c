@@ -66,9 +66,10 @@ static bool find_in_flow(struct asking *k, struct slice flow, struct slice name)
         return false;
     }
     const struct operation *op = flow_operation(f, name);
-    for (; n < f->noperations && n < NAMES_MAX; n++)
-        names[n] = f->operations[n]->name;
-    if (op)
+    for (size_t i = 0; i < f->noperations && n < NAMES_MAX; i++)
+        if (!f->operations[i]->answers)             /* those only answers begin */
+            names[n++] = f->operations[i]->name;
+    if (op && !op->answers)
         return take(k, f, op);
     say(k, "SITE_NO_OPERATION", name, "is no operation of the flow", suggest(k, name, names, n, look));
     return false;

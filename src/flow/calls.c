@@ -36,6 +36,9 @@ const struct operation *calls_answer(const struct supervisor *s, const struct op
 {
     const struct flow *f = op->flow;
     const struct open *o = calls_open(s, f);
+    *of = NULL;
+    if (!op->answers->operation->serial)
+        return op;                                  /* nobody waits: its keys say whose answer it is */
     const struct operation *calls = o && o->awaits ? flow_operation(f, slice_of(o->call_operation)) : NULL;
     const struct give *g = calls && o->call_give < calls->ngives ? calls->gives[o->call_give] : NULL;
     *of = o;
@@ -55,7 +58,7 @@ void calls_of(struct supervisor *s, struct trip *t, struct job *j)
         j->calls.over = c->over == 1;
         j->calls.late = c->over == 2;
     }
-    if (t->op->answers && calls_answer(s, t->op, &o) == t->op) {
+    if (t->op->answers && calls_answer(s, t->op, &o) == t->op && o) {
         j->asked = slice_of(o->id);
         j->asked_message = o->call_message;
     }
@@ -80,9 +83,9 @@ void calls_note(struct supervisor *s, struct trip *t)
     struct waybill_calls *c = &w->calls;
     const struct result *r = t->result;
     enum call_phase phase = phase_of(t);
-    if (phase == CALL_NONE)
+    if (phase == CALL_NONE && !slice_equal(c->operation, t->op->name))
         return;
-    if (phase == CALL_LAST) {
+    if (phase != CALL_NEXT) {                       /* or it makes no calls any more: the site was changed */
         *c = (struct waybill_calls){ .operation = slice_none() };
         return;
     }
@@ -172,11 +175,20 @@ static bool comes(const struct supervisor *s, const struct flow *f)
     return false;
 }
 
+/* The site was changed: what called for it is not there any more. */
+static bool gone(const struct flow *f, const struct open *o)
+{
+    const struct operation *op = flow_operation(f, slice_of(o->call_operation));
+    return !op || !op->serial || o->call_give >= op->ngives || !op->gives[o->call_give]->answer;
+}
+
 /* The batch whose answer is awaited, but not for ever. */
 static const struct open *limited(const struct supervisor *s, const struct flow *f)
 {
     const struct open *o = f->on && !f->off ? calls_open(s, f) : NULL;
-    return o && o->awaits && !o->held && o->until[0] && !sched_busy(s, f) ? o : NULL;
+    if (!o || !o->awaits || o->held || sched_busy(s, f))
+        return NULL;
+    return o->until[0] || gone(f, o) ? o : NULL;
 }
 
 int64_t calls_due(const struct supervisor *s)

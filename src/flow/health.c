@@ -102,6 +102,15 @@ static bool expected(const struct site *site)
     return false;
 }
 
+/* Answers to several gives come through one inbox. */
+static bool looked_at(const struct flow *f, size_t n)
+{
+    for (size_t i = 0; i < n && f->operations[n]->answers; i++)
+        if (slice_equal(f->operations[i]->take.folder, f->operations[n]->take.folder))
+            return true;
+    return false;
+}
+
 static void look_inboxes(struct looking *k, const struct site *site)
 {
     for (size_t i = 0; i < site->nflows; i++) {
@@ -111,7 +120,8 @@ static void look_inboxes(struct looking *k, const struct site *site)
                 "flow %.*s is switched on and stays off", SLICE_ARG(f->name));
         for (size_t n = 0; n < f->noperations; n++) {
             const struct operation *op = f->operations[n];
-            if (f->on && !f->off && op->on && !op->manual && op->take.kind == TAKE_INBOX && !op->take.type.n)
+            if (f->on && !f->off && op->on && !op->manual && op->take.kind == TAKE_INBOX && !op->take.type.n &&
+                !looked_at(f, n))
                 look_inbox(k, op);
         }
     }

@@ -88,7 +88,7 @@ static int open_intake(struct supervisor *s, const struct operation *op, bool by
 /* Answers to several gives come through one inbox. */
 static bool looked_into(const struct supervisor *s, const struct operation *op)
 {
-    for (size_t i = 0; i < s->nintakes && op->answers; i++)
+    for (size_t i = 0; i < s->nintakes && op->answers && op->answers->operation->serial; i++)
         if (s->intakes[i].op->answers && slice_equal(s->intakes[i].op->take.folder, op->take.folder))
             return true;
     return false;

@@ -125,7 +125,8 @@ static void check_shared(struct site_loading *l, const struct operation *a, cons
 {
     if (a->take.kind != TAKE_INBOX || b->take.kind != TAKE_INBOX || !slice_equal(a->take.folder, b->take.folder))
         return;
-    if (a->answers && b->answers && a->flow == b->flow)
+    if (a->answers && b->answers && a->flow == b->flow && a->answers->operation->serial &&
+        b->answers->operation->serial)
         return;                                     /* the call under way says whose answer it is */
     if ((a->take.type.n && b->take.type.n) || a->manual || b->manual || a->take.from.n || b->take.from.n)
         return;

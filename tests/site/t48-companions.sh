@@ -1,0 +1,138 @@
+#!/bin/sh
+# t48-companions - files beside a dropped one: those that come along, those that messages name, what hostile names do; answers
+# that are known by their key; the original with changes; a site that is changed while an answer is awaited
+. "$(dirname "$0")/lib.sh"
+
+new_site() {                            # DIR: documents with lines in a file of their own; standard input: more of the flow
+    mkdir -p "$1/mappings" "$1/inbox/docs/files" "$1/inbox/answers" || return 1
+    printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    File text\n    Ref text\n    group Line 0..* file lines join No {\n        Qty decimal\n    }\n}\n' > "$1/mappings/rows.format"
+    printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    File text\n    Ref text\n}\n' > "$1/mappings/plain.format"
+    printf 'syntax json lines\nmessage Doc key No {\n    No text required\n    Sum decimal\n    File text\n    Ref text\n}\n' > "$1/mappings/staged.format"
+    printf 'syntax json lines\nmessage Call key No {\n    No text\n    Ref text\n    Bytes binary\n}\n' > "$1/mappings/call.format"
+    printf 'mapping rows => staged\nDoc => Doc {\n    key No => No\n    sum(Line/Qty) => Sum\n    File => File\n}\n' > "$1/mappings/stage.map"
+    printf 'mapping plain <=> staged\nDoc <=> Doc {\n    key No <=> No\n    File <=> File\n    Ref <=> Ref\n}\n' > "$1/mappings/both.map"
+    printf 'mapping staged => call\nDoc[not(Ref)] => Call {\n    No => No\n    attachment(File) => Bytes\n}\n' > "$1/mappings/call.map"
+    printf 'mapping call => staged\nCall => Doc {\n    key No => No\n    new ignore\n    Ref => Ref\n}\n' > "$1/mappings/called.map"
+    { printf 'site "Docs"\nzone "UTC"\nflow docs {\n    on yes\n    batch staged track Doc {\n        state staged\n        state done when Ref\n    }\n'; cat; echo '}'; } > "$1/site.conf"
+}
+lines_site() {
+    new_site "$1" << 'END'
+    operation create {
+        take inbox "inbox/docs" ready stable 0s companion lines "lines*.csv"
+        give batch new map stage
+    }
+    operation view {
+        manual
+        take batch
+        give outbox "outbox/calls" name "c_{batch}_{n}.jsonl" map call
+    }
+END
+}
+files_site() {                          # DIR SERIAL BY
+    new_site "$1" << END
+    operation create {
+        take inbox "inbox/docs" ready stable 0s companion "files/{File}"
+        give batch new map both
+    }
+    operation send {
+        manual
+        $2
+        take batch
+        give outbox "outbox/calls" name "c_{batch}_{n}.jsonl" map call each {
+            answer inbox "inbox/answers" ready name map called $3
+        }
+    }
+    operation back {
+        manual
+        take batch
+        give outbox "outbox/back" name "back_{n}.csv" map both backward original empty skip
+    }
+END
+}
+staged() { cat "$1"/.waybill/work/*/"$2"; }
+put() { cat > put && drop put "$1" "$2"; }     # FOLDER NAME < text
+
+# --- files that come along --------------------------------------------------------------------------------------------
+
+main() { printf 'No;File\n%s1;a\n%s2;b\n' "$1" "$1" | put along/inbox/docs "main$1.csv"; }
+rows_of() { printf 'No;Qty\n%s1;2\n%s2;3\n%s1;4\n' "$1" "$1" "$1" | put along/inbox/docs "lines$1.csv"; }
+lines_site along
+main A
+run along -q
+check "without its companion a file waits" is "0 2 0" "$code $(ls along/inbox/docs | wc -l) $(ls along/.waybill/work | wc -l)"
+rows_of A
+run along -q
+check "with it, it is taken" is "0 files" "$code $(ls along/inbox/docs)"
+check "both are read as one document" is '{"No":"A1","Sum":6,"File":"a"}' "$(staged along stage.1 | head -1)"
+rm -r along/.waybill/work/*
+watch along -q
+main B
+main C
+sleep 0.3
+rows_of B
+rows_of C
+both() { [ "$(find along/.waybill/work -name 'stage.1' | wc -l)" = 2 ]; }
+wait_for 20 both
+check "each file with its own, in the order of their coming" is "B1 6 C1 6" \
+    "$(cat along/.waybill/work/*/stage.1 | sed -n 's/.*"No":"\(.1\)","Sum":\([0-9]*\).*/\1 \2/p' | sort | tr '\n' ' ' | sed 's/ $//')"
+stop
+
+lines_site killed
+for n in A B C D E F; do
+    printf 'No;File\n%s1;a\n' $n | put killed/inbox/docs "main$n.csv"
+    printf 'No;Qty\n%s1;7\n' $n | put killed/inbox/docs "lines$n.csv"
+done
+for pause in 0.02 0.03 0.04 0.05 0.06 0.08 0.1 0.12; do
+    "$prog" watch killed -q 2>> "$tmp/watch.log" < /dev/null &
+    started="$started $!"
+    sleep $pause
+    kill -KILL $!
+    wait $! 2> /dev/null
+done
+run killed -q
+check "killed again and again, each document has its lines" is "6 6" \
+    "$(cat killed/.waybill/work/*/stage.1 | wc -l) $(cat killed/.waybill/work/*/stage.1 | grep -c '"Sum":7')"
+
+# --- files that messages name -----------------------------------------------------------------------------------------
+
+sent() { cat named/outbox/calls/* | sed -n "s/^{\"No\":\"$1\"\(,\"Bytes\":\"\([^\"]*\)\"\)\{0,1\}}/\2/p" | base64 -d; }
+files_site named '' ''
+echo secret > named/secret
+echo good > named/inbox/docs/files/good.txt
+echo hidden > named/inbox/docs/files/.hidden
+ln -s ../../../secret named/inbox/docs/files/link
+mkfifo named/inbox/docs/files/fifo
+mkdir named/inbox/docs/files/folder
+touch -d '1 minute ago' named/inbox/docs/files/good.txt
+printf 'No;File;Ref\n1;good.txt;\n2;../../../secret;\n3;/etc/passwd;\n4;link;\n5;fifo;\n6;.hidden;\n7;folder;\n8;good.txt;\n' | put named/inbox/docs main.csv
+run named -q
+"$prog" send --dir named > send.out 2>&1
+check "a file that a message names arrives, as often as it is named" is "good good" "$(sent 1) $(sent 8)"
+check "no other name leads anywhere" is "" "$(for n in 2 3 4 5 6 7; do sent $n; done)"
+check "it is the batch's now" is "1 0" "$(ls named/.waybill/work/*/with.* | wc -l) $(ls named/inbox/docs/files | grep -c good)"
+check "the others stay where they are" is ".hidden fifo folder link" "$(echo $(ls -A named/inbox/docs/files))"
+"$prog" fsck named > fsck.out 2>&1
+result $? "fsck finds nothing"
+
+# --- answers by key, several at a time --------------------------------------------------------------------------------
+
+printf '{"No":"8","Ref":"r8"}\n{"No":"1","Ref":"r1"}\n' | put named/inbox/answers a.jsonl
+run named -q
+check "answers are known by their keys, in any order" is "r1 r8" \
+    "$(staged named stage.2 | sed -n 's/.*"Ref":"\([^"]*\)".*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
+"$prog" do --dir named docs back > back.out 2>&1
+check "the original comes back with what changed, or not at all" is 1 "$(ls named/outbox/back 2> /dev/null | wc -l)"
+check "only what changed differs" is "1 r1 8 r8" "$(tail -n +2 named/outbox/back/back_1.csv | tr -d '\r' | awk -F';' '$3 { print $1, $3 }' | tr '\n' ' ' | sed 's/ $//')"
+
+# --- the site is changed while an answer is awaited -------------------------------------------------------------------
+
+files_site moved 'serial yes' 'by order'
+printf 'No;File\n1;\n2;\n' | put moved/inbox/docs main.csv
+run moved -q
+"$prog" send --dir moved > send.out 2>&1
+check "one call at a time" is 1 "$(ls moved/outbox/calls | wc -l)"
+sed -i 's/serial yes//; s/ by order//' moved/site.conf
+run moved -q
+check "a run that the site does not know any more is over" is "open" "$("$prog" show --dir moved "$(ls moved/.waybill/work)" | sed -n 's/^waits  *//p')"
+check "what was to go on goes on as the site has it now" is 3 "$(ls moved/outbox/calls | wc -l)"
+finish
