@@ -1,5 +1,5 @@
 #!/bin/sh
-# t23-companions - files beside a dropped one: those that come along, those that messages name, what hostile names do; answers
+# t24-companions - files beside a dropped one: those that come along, those that messages name, what hostile names do; answers
 # that are known by their key; the original with changes; a site that is changed while an answer is awaited
 . "$(dirname "$0")/lib.sh"
 
