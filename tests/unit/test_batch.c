@@ -367,6 +367,84 @@ static void starting_anew_forgets_what_was_written(void **state)
     batch_close(b);
 }
 
+/* What is read of it; NULL = there is none. */
+static const char *beside_of(struct batch *b, const char *entry, int64_t stable_ms, char out[64])
+{
+    struct batch_beside of = { .from = inbox_fd(inbox), .entry = entry, .max = 20, .stable_ms = stable_ms };
+    int fd;
+    assert_int_equal(batch_companion(b, &of, &fd, &problems), OK);
+    if (fd < 0)
+        return NULL;
+    ssize_t n = read(fd, out, 63);
+    assert_true(n >= 0);
+    out[n] = '\0';
+    close(fd);
+    return out;
+}
+
+static size_t companions_of(const struct batch *b)
+{
+    size_t n = 0;
+    for (const struct waybill_file *f = b->w->files; f; f = f->next)
+        n += slice_is(f->kind, "companion");
+    return n;
+}
+
+static void a_companion_becomes_the_batchs_own(void **state)
+{
+    char text[64], path[300];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    assert_null(beside_of(b, "a.pdf", 0, text));
+    drop_file("a.pdf", "first");
+    assert_null(beside_of(b, "a.pdf", 60000, text));        /* somebody may still be writing it */
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "first");
+    snprintf(path, sizeof path, "%s/inbox/a.pdf", dir);
+    assert_false(file_exists(path));
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "first");
+    assert_int_equal(companions_of(b), 1);
+    drop_file("a.pdf", "second");                           /* a newer one takes its place, nothing is thrown away */
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "second");
+    assert_int_equal(companions_of(b), 2);
+    batch_close(b);
+    restart();
+    char id[BATCH_ID_SIZE];
+    snprintf(id, sizeof id, "%s", b->id);
+    assert_int_equal(batch_open(&site, &arena, id, &b, &problems), OK);
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "second");
+    batch_close(b);
+}
+
+/* The program died when the copy was there and the waybill did not name it: it is made once more. */
+static void a_companion_that_is_half_taken_is_taken_again(void **state)
+{
+    char text[64], file[300];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    snprintf(file, sizeof file, ".waybill/work/%s/with.1", b->id);
+    tempdir_write(dir, file, "torn", 4);
+    drop_file("a.pdf", "whole");
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "whole");
+    assert_int_equal(companions_of(b), 1);
+    batch_close(b);
+}
+
+static void what_is_no_companion_is_left_alone(void **state)
+{
+    char text[64], path[300];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    snprintf(path, sizeof path, "%s/inbox/link", dir);
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    assert_null(beside_of(b, "link", 0, text));
+    drop_file("large", "more than twenty bytes are in this file");
+    assert_non_null(beside_of(b, "large", 0, text));        /* whoever reads it says that it is too large */
+    assert_int_equal(companions_of(b), 0);
+    snprintf(path, sizeof path, "%s/inbox/large", dir);
+    assert_true(file_exists(path));
+    batch_close(b);
+}
+
 static void the_same_content_is_refused_and_explained(void **state)
 {
     (void)state;
@@ -588,7 +666,8 @@ int main(void)
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
         TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
             TEST(a_wave_is_taken_and_synced_once),
-        TEST(a_second_watcher_is_answered),
+        TEST(a_second_watcher_is_answered), TEST(a_companion_becomes_the_batchs_own),
+        TEST(a_companion_that_is_half_taken_is_taken_again), TEST(what_is_no_companion_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
