@@ -288,7 +288,8 @@ int batch_written(struct batch *b, struct problems *ps)
     bool staged = any_staged(b);
     if (b->w->place == PLACE_WRITTEN)
         return OK;
-    int rc = waybill_find_file(b->w, "rejects") ? sync_rejects(b, ps) : OK;
+    bool rejects = waybill_find_file(b->w, "rejects");
+    int rc = rejects ? sync_rejects(b, ps) : OK;
     if (rc == OK && (staged || batch_has_files(b)))
         rc = spool_sync_dir(b->site->spool, b->dir, b->id, ps);
     if (rc == OK)
@@ -297,7 +298,8 @@ int batch_written(struct batch *b, struct problems *ps)
         return rc;
     b->fresh = true;
     bool stays = !staged && batch_settled(b);
-    if (!staged && !stays && b->brief)
+    /* Refused messages are visible before the batch is archived: a crash in between must not make them anew. */
+    if (!staged && !stays && b->brief && !rejects)
         return OK;
     b->held = b->site->spool->group;
     return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);

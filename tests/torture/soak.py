@@ -438,7 +438,11 @@ class Soak:
             w = json.loads(read(f'{os.path.dirname(z)}/{os.path.basename(z)[:-4]}.waybill.json') or read(f'{os.path.dirname(z)}/{b}.waybill.json'))
             archived[w['inbox'], w['name']] += 1
         for b in names(path + '/error'):
-            w = json.loads(read(f'{path}/error/{b}/{b}.waybill.json'))
+            text = read(f'{path}/error/{b}/{b}.waybill.json')
+            if text is None:
+                self.fault(f'error/{b}: no waybill of that name')
+                continue
+            w = json.loads(text)
             if w.get('error_code'):
                 error[w['inbox'], w['name']] += 1
             else:
