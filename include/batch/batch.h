@@ -115,6 +115,8 @@ struct slice batch_stamp_in(const struct batch_site *s, struct arena *a, int64_t
 int64_t batch_until_ms(const struct batch_site *s, struct slice stamp);
 /* Whether a batch exists anywhere: work, error, archive. `owner` is the batch_site. */
 bool batch_known(void *owner, const char *id);
+/* The same without those that were set aside as a whole: they had no effect, so their content may come again. */
+bool batch_taken(void *owner, const char *id);
 
 /*
  * Copies, enters the content key, writes the waybill, accepts, disposes of the claim.  A claim that was accepted before

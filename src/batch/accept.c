@@ -87,7 +87,7 @@ static int enter_content(struct batch *b, const struct batch_accept *how, struct
     seen_key(key, (struct slice[]){ b->w->flow, slice_of(b->w->sha256) }, 2);
     int rc = seen_lock(b->site->store, SEEN_CONTENT, key, &b->seen_lock, ps);
     if (rc == OK)
-        rc = seen_put(b->site->store, SEEN_CONTENT, key, b->id, batch_known, (void *)b->site, other, ps);
+        rc = seen_put(b->site->store, SEEN_CONTENT, key, b->id, batch_taken, (void *)b->site, other, ps);
     if (rc != SKIP)
         return rc;
     note_duplicate(b, other, how->content, ps);

@@ -75,13 +75,19 @@ bool batch_there(int dirfd, const char *path)
 }
 
 /* In a group the batches of the wave are still in tmp/, which is emptied at start. */
-bool batch_known(void *owner, const char *id)
+bool batch_taken(void *owner, const char *id)
 {
     const struct batch_site *s = owner;
     if (!spool_id_valid(id))
         return false;
-    return batch_there(s->spool->work, id) || batch_there(s->spool->error, id) || archived_exists(s->store, id) ||
+    return batch_there(s->spool->work, id) || archived_exists(s->store, id) ||
            (s->spool->group && batch_there(s->spool->tmp, id)) || trash_noted(s->store, id);
+}
+
+bool batch_known(void *owner, const char *id)
+{
+    const struct batch_site *s = owner;
+    return spool_id_valid(id) && (batch_taken(owner, id) || batch_there(s->spool->error, id));
 }
 
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir)

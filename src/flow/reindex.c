@@ -15,7 +15,7 @@ struct reindex {
 /* A duplicate does not own its content; what was made here was never dropped; what was cancelled may come again. */
 static bool owns(const struct waybill *w)
 {
-    return w->inbox.n && !w->duplicate_of.n && !slice_is(w->error_code, "CANCELLED");
+    return w->inbox.n && !w->duplicate_of.n && w->place != PLACE_ERROR && !slice_is(w->error_code, "CANCELLED");
 }
 
 static int enter(struct reindex *r, const struct waybill *w, const char *id)
@@ -27,7 +27,7 @@ static int enter(struct reindex *r, const struct waybill *w, const char *id)
         return OK;
     rc = seen_lock(r->s->store, SEEN_CONTENT, key, &lock, r->ps);
     if (rc == OK)
-        rc = seen_put(r->s->store, SEEN_CONTENT, key, id, batch_known, (void *)(uintptr_t)r->s, other, r->ps);
+        rc = seen_put(r->s->store, SEEN_CONTENT, key, id, batch_taken, (void *)(uintptr_t)r->s, other, r->ps);
     r->out->entered += rc == OK;
     seen_unlock(lock);
     return rc == SKIP ? OK : rc;
@@ -52,11 +52,9 @@ int fsck_reindex(const struct batch_site *s, struct reindex_report *out, struct 
     struct reindex r = { .s = s, .out = out, .ps = ps };
     *out = (struct reindex_report){ 0 };
     arena_init(&r.arena, 0);
-    int rc = seen_sweep(s->store, SEEN_CONTENT, batch_known, (void *)(uintptr_t)s, &out->stale, ps);
+    int rc = seen_sweep(s->store, SEEN_CONTENT, batch_taken, (void *)(uintptr_t)s, &out->stale, ps);
     if (rc <= WARN)
         rc = archived_each(s->store, look, &r, ps);
-    if (rc <= WARN)
-        rc = batch_each(s, true, look, &r, ps);
     if (rc <= WARN)
         rc = batch_each(s, false, look, &r, ps);
     arena_release(&r.arena);

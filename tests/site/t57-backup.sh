@@ -83,6 +83,8 @@ echo rubbish > copy0/inbox/rows/bad.csv
 run copy0 -q -n
 echo rubbish > copy0/inbox/rows/bad-again.csv
 run copy0 -q -n
+check "what was refused as a whole may come again" is 0 "$(grep -c DUP_CONTENT run.log)"
+"$prog" fsck --reindex copy0 > /dev/null 2>&1       # what was refused as a whole is forgotten
 links > seen.before
 rm -rf copy0/.waybill/seen
 "$prog" fsck --reindex copy0 > reindex.out 2> reindex.err
