@@ -93,19 +93,26 @@ static int note(struct work *w, const struct node *msg, const struct outcome *o)
     return step_note(w, msg, o);
 }
 
+/* What has changed is put in its place. */
+static int keep(struct work *w, struct node *msg, struct span place, int rc)
+{
+    int kept = w->changed ? stage_put(w->stage, msg, place) : stage_stay(w->stage, msg);
+    return w->changed || kept > WARN ? kept : rc;
+}
+
 /* Behind the place to which the run has come, up to the first message that is called for. */
 static int call_for(struct work *w, struct node *msg, struct span place)
 {
     const struct call_place *at = &w->job->calls;
     struct outcome now = work_outcome(w);
     if (w->result->called || w->reader.messages < at->message || (w->reader.messages == at->message && at->over))
-        return OK;
+        return stage_stay(w->stage, msg);
     w->result->messages++;
     int rc = step_call(w, msg, &now);
     if (rc == SKIP && now.kind < OUTCOME_SKIP)
         work_refuse(w, &now);
-    if (rc < STOP && w->changed)
-        rc = stage_put(w->stage, msg, place);
+    if (rc < STOP)
+        rc = keep(w, msg, place, rc);
     if (rc >= STOP || !now.first)
         return rc;
     w->judged = true;
@@ -120,16 +127,17 @@ static int take_staged(struct work *w, int read, struct node *msg)
         return damaged(w);
     struct span place = { msg->at, msg->end };
     int rc = stage_see(w->stage, msg);
-    if (rc > WARN || !is_selected(x, msg))
+    if (rc > WARN)
         return rc;
+    if (!is_selected(x, msg))
+        return stage_stay(w->stage, msg);
     if (w->job->calls.phase == CALL_NEXT)
         return call_for(w, msg, place);
     w->result->messages++;
     rc = run_message_through(w, msg, &now);
     if (rc >= STOP)
         return rc;
-    if (w->changed)
-        rc = stage_put(w->stage, msg, place);
+    rc = keep(w, msg, place, rc);
     if (rc == SKIP && now.kind < OUTCOME_SKIP)
         work_refuse(w, &now);
     return rc < STOP ? note(w, msg, &now) : rc;

@@ -67,32 +67,48 @@ static int write_one(struct stage *s, const struct node *message)
     return rc;
 }
 
-/* ---- rows of a table, which are written when all are known ------------------------------------------------------ */
+/* ---- rows of a table --------------------------------------------------------------------------------------------- */
 
-static int keep_row(struct stage *s, const struct node *row, bool anew)
+/* The rows before the first that has changed, read again. */
+static int write_before(struct stage *s, uint64_t most)
 {
     struct work *w = s->work;
-    uint64_t most = w->site->limits.table;
-    if (anew) {
-        s->rows[s->nrows - 1] = node_copy(&s->arena, row, NULL);
-        s->changed = true;
-        return OK;
+    struct arena own, message;
+    struct source source;
+    struct reader r = { .source = &source, .format = s->format, .limits = &w->site->limits };
+    if (!source_open_anew(&source, &w->source))
+        return problem_system(&w->now, s->sink.name, "the table cannot be read twice", ESPIPE);
+    arena_init(&own, 0);
+    arena_init(&message, w->site->limits.message);
+    int rc = reader_open(&r, &own, &w->now);
+    for (uint64_t i = 0; i < most && rc <= WARN; i++) {
+        struct node *row = NULL;
+        rc = reader_read(&r, &message, &row, &w->now);
+        if (rc <= WARN)
+            rc = write_one(s, row);
+        arena_reset(&message);
     }
-    if (most && s->nrows >= most) {
-        problem_addf(&w->now, PROBLEM_ERROR, "LIMIT_TABLE", (struct place){ .offset = PLACE_NO_OFFSET },
-                     "table %.*s has more than %llu rows", SLICE_ARG(s->table->name), (unsigned long long)most);
-        return STOP;
-    }
-    ARENA_PUSH(&s->arena, s->rows, s->nrows, s->rows_cap) = node_copy(&s->arena, row, NULL);
-    return OK;
+    reader_close(&r);
+    source_close(&source);
+    arena_release(&message);
+    arena_release(&own);
+    return rc;
 }
 
-static int write_rows(struct stage *s)
+static int write_row(struct stage *s, const struct node *row)
 {
-    int rc = s->changed ? open_stage(s) : OK;
-    for (size_t i = 0; i < s->nrows && rc <= WARN && s->changed; i++)
-        rc = write_one(s, s->rows[i]);
-    return rc == SKIP ? STOP : rc;                  /* half a table helps nobody */
+    bool first = !s->output;
+    int rc = open_stage(s);
+    if (rc <= WARN && first)
+        rc = write_before(s, s->messages - 1);
+    if (rc <= WARN)
+        rc = write_one(s, row);
+    return rc == SKIP || rc == END ? STOP : rc;     /* half a table helps nobody */
+}
+
+int stage_stay(struct stage *s, const struct node *row)
+{
+    return s->table && s->output ? write_row(s, row) : OK;
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -140,9 +156,7 @@ int stage_see(struct stage *s, const struct node *message)
     size_t n = s->work->op->flow->nstates + 1;
     s->messages++;
     memset(s->was, 0, n * sizeof *s->was);
-    if (s->table)
-        return keep_row(s, message, false);
-    return count(s, message);
+    return s->table ? OK : count(s, message);
 }
 
 /* What the format asks of a message holds for staged ones too: the next operation has to be able to read it. */
@@ -157,7 +171,7 @@ int stage_put(struct stage *s, const struct node *message, struct span place)
     if (rc > WARN)
         return rc;
     if (s->table)
-        return keep_row(s, message, true);
+        return write_row(s, message);
     rc = open_stage(s);
     if (rc <= WARN)
         rc = copy_until(s, place.at);
@@ -226,7 +240,7 @@ static int close_stage(struct stage *s)
     int rc = writer_close(&s->writer, &w->now);
     int closed = sink_close(&s->sink, &w->now);
     o->bytes = sink_total(&s->sink);
-    o->messages = s->table ? s->nrows : s->messages;
+    o->messages = s->messages;
     sha256_hex(&s->hash, o->sha256);
     if (!s->table) {
         o->nstates = stage_states(s, &o->states);
@@ -241,9 +255,9 @@ static int close_stage(struct stage *s)
 
 int stage_end(struct stage *s)
 {
-    int rc = s->table ? write_rows(s) : OK;
-    if (rc > WARN || !s->output)
-        return rc;
+    int rc = OK;
+    if (!s->output)
+        return OK;
     if (s->before >= 0 && !s->table)
         rc = copy_until(s, UINT64_MAX);
     return rc <= WARN ? close_stage(s) : rc;

@@ -30,7 +30,7 @@ struct stage {
     struct work *work;
     struct slice target;            /* the batch */
     uint32_t number;                /* among the outputs; 0 = its own */
-    const struct site_table *table; /* not a staged document but the content of this table; its rows are kept */
+    const struct site_table *table; /* not a staged document but the content of this table */
     const struct format *format;
     int before;                     /* descriptor of the document before; -1 = none */
     uint64_t copied;                /* so many bytes of it are done */
@@ -43,9 +43,6 @@ struct stage {
     int fd;
     uint64_t messages;
     uint64_t *counts, *was;         /* by state: of all, of the message at hand; [nstates]: of those without a state */
-    struct node **rows;             /* of a table */
-    size_t nrows, rows_cap;
-    bool changed;
 };
 
 /* A file that a give writes beside its own: `companion lines "lines_{batch}.csv"`. */
@@ -223,6 +220,8 @@ int stage_see(struct stage *s, const struct node *message);
 /* In the place of the one seen last, which stood there.  SKIP when it cannot be written: then that one stays. */
 int stage_put(struct stage *s, const struct node *message, struct span place);
 int stage_cut(struct stage *s, struct span place);
+/* That one stays: of a table every row is written anew once one has changed. */
+int stage_stay(struct stage *s, const struct node *row);
 /* A new one, behind all others. */
 int stage_add(struct stage *s, const struct node *message);
 int stage_end(struct stage *s);

@@ -2,7 +2,7 @@
 """run.py PROGRAM WORKDIR - waybill against the limits of its libraries and against what users would script instead.
 
 W1 is orders.csv to grouped orders.xml, W2 orders.xml to flat csv, W6 small files through the watcher (watch.py), W8 the consolidation
-of N orders into N open invoices.  In one run, alternating, each contestant converts the same
+of N orders into N open invoices, by itself and as a whole site.  In one run, alternating, each contestant converts the same
 file; counted is the CPU time (user and system, median of at least three) and the largest memory, by limits/meas.  What comes
 out is compared byte for byte with the generator's own file; who differs is shown and is nobody's best peer.
 
@@ -14,11 +14,12 @@ BENCH_BIG=1    1 GB too (limits, waybill and the best peer)
 BENCH_SIZES="10 100"  sizes in MB of input; BENCH_FILES=10000 files of W6
 BENCH_ONLY="waybill limit"  contestants; "W6" or "folder": only that
 """
-import filecmp, os, shutil, statistics, subprocess, sys, time
+import filecmp, os, re, shutil, statistics, subprocess, sys, time
 
 import watch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+NECS = os.path.join(HERE, "../../mappings/necs")
 BYTES_PER_ORDER = {"csv": 477, "xml": 856}      # of gen.py's default orders
 ITEMS = {"W1": ("csv", "xml"), "W2": ("xml", "csv")}
 BIG = 500                                       # MB from which only the best peer runs
@@ -204,33 +205,66 @@ class Bench:
                           % (size / 1e6 / one, size / 1e6 / two, one / two, foreign_share(before, busy()))))
 
     def consolidation(self, sizes):
-        """W8: N orders into N open invoices. What they cost, and how that grows."""
+        """W8: N orders into N open invoices. What they cost, and how that grows: the conversion, and a whole site with all that follows."""
+        for n in sizes:
+            dir = self.consolidation_dir(n)
+            if not os.path.exists(dir + "/orders.csv"):
+                subprocess.run([sys.executable, os.path.join(HERE, "gen/consolidation.py"), str(n), dir], check=True)
+        self.growth("W8 consolidation", sizes, self.consolidate)
+        self.growth("W8 site", sizes, self.consolidate_site)
+
+    def consolidation_dir(self, n):
+        return os.path.join(self.data, "consolidation-%d" % n)
+
+    def growth(self, what, sizes, run):
         done = []
         for n in sizes:
-            dir = os.path.join(self.data, "consolidation-%d" % n)
-            if not os.path.exists(dir + "/case.conf"):
-                subprocess.run([sys.executable, os.path.join(HERE, "gen/consolidation.py"), str(n), dir], check=True)
-            command = [self.program, "convert", "-m", os.path.join(HERE, "../../mappings/necs/consolidate"), "-c", dir + "/case.conf",
-                       "--original", dir + "/invoices.jsonl", "-o", dir + "/out.jsonl", dir + "/orders.jsonl"]
-            runs = [self.measure(command) for _ in range(3)]
-            if not all(ok for _, _, ok in runs) or not self.nothing_lost(dir):
-                self.wrong.append("W8 with %d orders: %s" % (n, "failed" if not all(ok for _, _, ok in runs) else "a quantity was lost or doubled"))
+            runs = [run(n, turn) for turn in range(3)]
+            if not all(ok for _, _, ok in runs):
+                self.wrong.append("%s with %d orders: it failed, or a quantity was lost or doubled" % (what, n))
                 return
-            os.unlink(dir + "/out.jsonl")
             done.append((n, statistics.median(s for s, _, _ in runs), max(k for _, k, _ in runs) * 1024 / 1e6))
-            self.more.append(("W8 consolidation", "%d orders" % n, "%.2f s CPU, %.0f MB, %.1f us and %.0f bytes an order"
+            self.more.append((what, "%d orders" % n, "%.2f s CPU, %.0f MB, %.1f us and %.0f bytes an order"
                               % (done[-1][1], done[-1][2], done[-1][1] / n * 1e6, done[-1][2] / n * 1e6)))
         (small, time, memory), (large, more_time, more_memory) = done[0], done[-1]
-        self.more.append(("W8 growth", "%d to %d" % (small, large), "%.1f times the orders: %.1f times the time, %.1f times the memory"
+        self.more.append((what + " growth", "%d to %d" % (small, large), "%.1f times the orders: %.1f times the time, %.1f times the memory"
                           % (large / small, more_time / time, more_memory / memory)))
 
+    def consolidate(self, n, turn):
+        dir = self.consolidation_dir(n)
+        seconds, kib, ok = self.measure([self.program, "convert", "-m", os.path.join(NECS, "consolidate"), "-c", dir + "/case.conf",
+                                         "--original", dir + "/invoices.jsonl", "-o", dir + "/out.jsonl", dir + "/orders.jsonl"])
+        ok = ok and (turn or self.nothing_lost(dir, dir + "/out.jsonl"))
+        if os.path.exists(dir + "/out.jsonl"):
+            os.unlink(dir + "/out.jsonl")
+        return seconds, kib, ok
+
+    def consolidate_site(self, n, turn):
+        """Staged, merged, registered, sheets and confirmations: the largest process of the run counts.  Without the mails, which
+        are a file for each order."""
+        dir, site = self.consolidation_dir(n), os.path.join(self.work, "entree")
+        shutil.rmtree(site, ignore_errors=True)
+        subprocess.run([self.program, "init", site, "--from", NECS], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(site + "/site.conf") as f:
+            conf = [re.sub(r"(sequence \S+ +from) \d+", r"\1 900000", line) for line in f if "outbox/mail" not in line]
+        with open(site + "/site.conf", "w") as f:
+            f.writelines(conf)
+        os.makedirs(site + "/inbox/orders", exist_ok=True)
+        shutil.copy(dir + "/invoices.jsonl", site + "/tables")
+        shutil.copy(dir + "/orders.csv", site + "/inbox/orders")
+        os.utime(site + "/inbox/orders/orders.csv", (1e9, 1e9))
+        seconds, kib, ok = self.measure([self.program, "run", "-q", "--no-fsync", site])
+        ok = ok and (turn or self.nothing_lost(dir, site + "/tables/invoices.jsonl"))
+        shutil.rmtree(site, ignore_errors=True)
+        return seconds, kib, ok
+
     @staticmethod
-    def nothing_lost(dir):
+    def nothing_lost(dir, out):
         """The quantities of invoices and orders are those of the invoices that came out."""
         def total(name):
-            with open(dir + "/" + name) as f:
+            with open(name) as f:
                 return sum(int(part.split(",", 1)[0].split("}", 1)[0]) for text in f for part in text.split('"Quantity":')[1:])
-        return total("invoices.jsonl") + total("orders.jsonl") == total("out.jsonl")
+        return total(dir + "/invoices.jsonl") + total(dir + "/orders.jsonl") == total(out)
 
     def site(self, inputs, most=10**9):
         site = os.path.join(self.work, "site")
