@@ -249,7 +249,8 @@ void run_coverage(const struct run *r, void (*each)(void *owner, uint32_t line, 
 void run_coverage_files(const struct run *r, void (*each)(void *owner, const char *file, uint32_t line, uint64_t times),
                         void *owner);
 
-/* Field table of a mapping, for `describe`. */
+/* Field table of a mapping, for `describe`.  Lines of a consolidate block stand in it too, behind its group row:
+   `match`, with the condition on the left, the code on the right, and neither field. */
 struct correspondence {
     struct slice left, right, how;
     enum mapping_arrow arrow;
@@ -259,6 +260,7 @@ struct correspondence {
                                                        NULL = none */
     bool exact;                     /* a two-way row that is lawful in create mode too (LANGUAGE.md: exact, not lens) */
     bool group;                     /* a group row */
+    bool rule;                      /* of a consolidate block: `how` is its word, `arrow` the direction it works in */
 };
 size_t mapping_correspondences(struct arena *a, const struct mapping *m, struct correspondence **out);
 

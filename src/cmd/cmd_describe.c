@@ -22,6 +22,18 @@ static void pad(struct buf *out, size_t used, size_t width)
         buf_byte(out, ' ');
 }
 
+/* `check CONDITION    CODE` of a consolidate block. */
+static void describe_rule(struct buf *out, const struct correspondence *r)
+{
+    pad(out, 0, 2 * r->depth + 4);
+    buf_add_shown(out, r->how, 0);
+    buf_text(out, r->left.n ? " " : "");
+    buf_add_shown(out, r->left, 0);
+    buf_text(out, r->right.n ? r->left.n ? " else " : " " : "");
+    buf_add_shown(out, r->right, 0);
+    buf_byte(out, '\n');
+}
+
 /* One row of the table; group rows stand out by their depth. */
 static void describe_row(struct buf *out, const struct correspondence *r, size_t width)
 {
@@ -78,7 +90,7 @@ static void describe(struct cmd *c, struct buf *out, const struct mapping *m)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        size_t w = 2 * rows[i].depth + slice_chars(rows[i].left);
+        size_t w = rows[i].rule ? 0 : 2 * rows[i].depth + slice_chars(rows[i].left);
         width = w > width && w <= 70 ? w : width;
     }
     buf_printf(out, "%.*s: %.*s %s %.*s", SLICE_ARG(m->name), SLICE_ARG(m->left->name), arrows[m->arrow],
@@ -89,7 +101,10 @@ static void describe(struct cmd *c, struct buf *out, const struct mapping *m)
     describe_params(out, m);
     buf_byte(out, '\n');
     for (size_t i = 0; i < n; i++)
-        describe_row(out, &rows[i], width);
+        if (rows[i].rule)
+            describe_rule(out, &rows[i]);
+        else
+            describe_row(out, &rows[i], width);
     buf_text(out, "\nLosses\n");
     describe_losses(c, out, m);
 }
@@ -123,5 +138,6 @@ const struct command command_describe = {
     .usage = "describe MAPPING ...",
     .summary = "the field table of a mapping, with what gets lost on the way",
     .help = "      --json      one JSON object a row\n\n"
-            "For the partner's eyes: which field becomes which, both ways or one way, the params and tables that it needs.\n",
+            "For the partner's eyes: which field becomes which, both ways or one way, the params and tables that it needs,\n"
+            "the gates, matches, sorts and checks of consolidate with their codes.\n",
 };

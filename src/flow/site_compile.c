@@ -141,7 +141,7 @@ static void find_writes(struct site_loading *l, struct give *g)
     size_t n = mapping_correspondences(l->arena, g->mapping, &list);
     for (size_t i = 0; i < n; i++) {
         const struct field *f = g->backward ? list[i].left_field : list[i].right_field;
-        if (!f)
+        if (!f && !list[i].rule)
             f = group_field(row, g->backward ? list[i].left : list[i].right);
         if (f && f->group == row)
             g->writes[f->slot] = true;

@@ -60,6 +60,7 @@ static void load_one(struct loader *l, struct scope *s, struct consolidate *c, s
         note_mutant(l, MUTANT_REQUIRE, st);
     } else if (token_is(w, "none")) {
         load_none(l, s, c, &p, side);
+        c->none_line = w->line;
     } else if (!token_is(w, "gate") && !token_is(w, "match") && !token_is(w, "check")) {
         load_fail(l, w, "MAP_CONSOLIDATE", "gate, match, sort, check or none", "\"%.*s\" is no word of consolidate",
                   SLICE_ARG(w->text));

@@ -74,6 +74,37 @@ static bool is_exact(const struct item *it)
     return it->kind == ITEM_ROW && it->arrow == ARROW_BOTH && !lens;
 }
 
+static void add_rule(struct rows *r, const struct scope *s, const char *word, uint32_t line, struct slice condition,
+                     struct slice code)
+{
+    bool forward = s->consolidate->direction == MAPPING_FORWARD;
+    ARENA_PUSH(r->arena, r->list, r->n, r->cap) = (struct correspondence){
+        .left = condition, .right = code, .how = slice_of(word), .arrow = forward ? ARROW_RIGHT : ARROW_LEFT,
+        .line = line, .depth = s->depth, .rule = true };
+}
+
+static void add_items(struct rows *r, const struct scope *s, const char *word, struct item **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        add_rule(r, s, word, list[i]->st->tokens[0].line, expr_source(list[i]->conf, list[i]->e[0]),
+                 list[i]->verdict.code);
+}
+
+/* In the order in which they are asked. */
+static void add_consolidate(struct rows *r, const struct scope *s)
+{
+    const struct consolidate *c = s->consolidate;
+    const struct item *match = c->match;
+    add_items(r, s, "gate", c->gates, c->ngates);
+    add_items(r, s, "match", (struct item **)&c->match, 1);
+    for (size_t i = 0; i < c->nsorts; i++)
+        add_rule(r, s, c->sorts[i].descending ? "sort descending" : "sort", c->sorts[i].e->span.line,
+                 expr_source(match->conf, c->sorts[i].e), SLICE(""));
+    add_items(r, s, "check", c->checks, c->nchecks);
+    if (c->none.given)
+        add_rule(r, s, "none", c->none_line, SLICE(""), c->none.code);
+}
+
 static void add_scope(struct rows *r, const struct scope *s)
 {
     for (const struct item *it = s->items; it; it = it->next) {
@@ -85,6 +116,8 @@ static void add_scope(struct rows *r, const struct scope *s)
             .arrow = it->arrow, .key = it->key, .line = it->st->tokens[0].line, .depth = s->depth,
             .left_field = written_field(it, MAPPING_BACKWARD), .right_field = written_field(it, MAPPING_FORWARD),
             .exact = is_exact(it), .group = it->kind == ITEM_GROUP };
+        if (it->inner && it->inner->consolidate)
+            add_consolidate(r, it->inner);
         if (it->inner)
             add_scope(r, it->inner);
     }

@@ -13,6 +13,8 @@ struct lister {
     enum mapping_direction d;
     struct loss *first, **tail;
     bool **read;                    /* by group id: its fields that some row reads */
+    bool **decides;                 /* the same: fields that consolidate asks for */
+    bool **noting;                  /* the one of them that is being filled */
     bool *entered;                  /* by group id */
     const struct item *item;
 };
@@ -57,7 +59,7 @@ static void note_read(void *owner, struct expr *e)
         if (e->steps[i].group && own_group(f, e->steps[i].group))
             l->entered[e->steps[i].group->id] = true;
     if (e->field && own_group(f, e->field->group))
-        l->read[e->field->group->id][e->field->slot] = true;
+        l->noting[e->field->group->id][e->field->slot] = true;
 }
 
 static void note_let(void *owner, struct expr *e);
@@ -90,7 +92,8 @@ static void list_dropped(struct lister *l)
         }
         for (size_t k = 0; k < g->nfields; k++)
             if (!l->read[i][k])
-                add(l, LOSS_DROPPED, field_path(l->arena, g->fields[k]), 0, SLICE("no row reads it"));
+                add(l, LOSS_DROPPED, field_path(l->arena, g->fields[k]), 0,
+                    l->decides[i][k] ? SLICE("it decides where the rest goes, no row reads it") : SLICE("no row reads it"));
     }
 }
 
@@ -196,6 +199,11 @@ static void list_items(struct lister *l)
             l->item = it;
             if (gives_back(l->mapping, it))
                 list_back(l, it);
+            if (it->kind == ITEM_RULE && arrow_goes(it->arrow, l->d)) {
+                l->noting = l->decides;
+                note_all(l, it->e[0]);
+                l->noting = l->read;
+            }
             if (it->kind == ITEM_REQUIRE || it->kind == ITEM_RULE || !arrow_goes(it->arrow, l->d))
                 continue;
             if (it->kind == ITEM_ROW) {
@@ -216,10 +224,13 @@ struct loss *mapping_losses(struct arena *a, const struct mapping *m)
         if (!arrow_goes(m->arrow, l.d))
             continue;
         const struct format *f = format_read(&l);
-        l.read = arena_zero(a, (f->ngroups + 1) * sizeof *l.read);
+        l.read = l.noting = arena_zero(a, (f->ngroups + 1) * sizeof *l.read);
+        l.decides = arena_zero(a, (f->ngroups + 1) * sizeof *l.decides);
         l.entered = arena_zero(a, f->ngroups + 1);
-        for (size_t i = 0; i < f->ngroups; i++)
+        for (size_t i = 0; i < f->ngroups; i++) {
             l.read[i] = arena_zero(a, f->all_groups[i]->nfields + 1);
+            l.decides[i] = arena_zero(a, f->all_groups[i]->nfields + 1);
+        }
         list_items(&l);
         list_dropped(&l);
         list_charset(&l);

@@ -84,6 +84,7 @@ struct consolidate {
     struct item **gates, *match, **checks;
     size_t ngates, nchecks, cap_gates, cap_checks;
     struct verdict none;            /* candidates, but none passed */
+    uint32_t none_line;
     struct sort_key *sorts;
     size_t nsorts;
     struct term *terms;
