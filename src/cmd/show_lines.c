@@ -288,14 +288,14 @@ static void show_tried_json(struct buf *out, const struct said *d)
 {
     json_key(out, "tried");
     json_open(out, '[');
-    for (size_t i = 0; i < d->nkeys; i++) {
-        const struct said_last *last = map_get(&d->judged, d->keys[i]);
-        const char *part = memchr(d->keys[i].p, '\x1f', d->keys[i].n);
+    for (size_t i = 0; i < d->nlasts; i++) {
+        const struct said_last *last = d->lasts[i];
         if (!last->tried)
             continue;
         json_open(out, '{');
-        json_text(out, "key", slice_range(part + 1, slice_end(d->keys[i])));
-        json_text(out, "operation", slice_range(d->keys[i].p, part));
+        json_text(out, "key", last->key);
+        json_number(out, "message", (int64_t)last->message);
+        json_text(out, "operation", last->operation);
         json_text(out, "state", last->state);
         json_text(out, "reason", last->reason);
         json_key(out, "looked_at");
@@ -379,11 +379,12 @@ void show_said(struct buf *out, const struct said *d, bool all)
 
 void show_why(struct buf *out, const struct said *d)
 {
-    for (size_t i = 0; i < d->nkeys; i++) {
-        const struct said_last *last = map_get(&d->judged, d->keys[i]);
-        const char *part = memchr(d->keys[i].p, '\x1f', d->keys[i].n);
-        put_part(out, "", slice_range(part + 1, slice_end(d->keys[i])), "  ");
-        put_part(out, "", slice_range(d->keys[i].p, part), ": ");
+    for (size_t i = 0; i < d->nlasts; i++) {
+        const struct said_last *last = d->lasts[i];
+        put_part(out, "", last->key, "");
+        if (last->first_of->several)
+            buf_printf(out, ", message %llu", (unsigned long long)last->message);
+        put_part(out, "  ", last->operation, ": ");
         buf_add_shown(out, last->state, 0);
         put_part(out, ", ", last->reason, "");
         buf_byte(out, '\n');

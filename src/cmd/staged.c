@@ -161,20 +161,51 @@ static void add_findings(struct said *d, const struct line_read *l)
             .field = f->field, .value = f->value, .operation = f->operation, .time = f->time });
 }
 
+static struct said_last *judged(struct said *d, struct slice name)
+{
+    struct said_last *last = map_get(&d->judged, name);
+    if (last)
+        return last;
+    last = arena_zero(d->arena, sizeof *last);
+    last->first_of = last;
+    map_put(&d->judged, name, last);
+    ARENA_PUSH(d->arena, d->lasts, d->nlasts, d->cap) = last;
+    return last;
+}
+
+/* The message that the line is about: of several with its key in this run the one that stands in its place. */
+static struct said_last *last_for(struct said *d, const struct line_read *l, struct slice key)
+{
+    struct slice name = arena_printf(d->arena, "%.*s\x1f%.*s", SLICE_ARG(l->operation), SLICE_ARG(key));
+    struct said_last *first = judged(d, name), *last = first;
+    bool began = first->run == d->run;
+    if (began && first->message == l->message)
+        return first;
+    first->same = !began ? 1 : first->latest == l->message ? first->same : first->same + 1;
+    first->latest = l->message;
+    if (first->same > 1) {
+        first->several = true;
+        last = judged(d, arena_printf(d->arena, "%.*s\x1f%zu", SLICE_ARG(name), first->same));
+        last->first_of = first;
+    }
+    return last;
+}
+
 static void judge(struct said *d, const struct line_read *l, struct said_entry *first, size_t count)
 {
-    struct arena *a = d->arena;
-    struct slice key = l->key.p ? l->key : arena_printf(a, "message %llu", (unsigned long long)l->message);
-    struct slice name = arena_printf(a, "%.*s\x1f%.*s", SLICE_ARG(l->operation), SLICE_ARG(key));
-    struct said_last *last = map_get(&d->judged, name);
-    if (!last) {
-        last = arena_zero(a, sizeof *last);
-        map_put(&d->judged, name, last);
-        ARENA_PUSH(a, d->keys, d->nkeys, d->cap) = name;
-    }
+    struct slice key = l->key.p ? l->key : arena_printf(d->arena, "message %llu", (unsigned long long)l->message);
+    struct said_last *last = last_for(d, l, key);
     d->errors -= last->errors;
-    *last = (struct said_last){ .first = first, .count = count, .state = l->state, .reason = l->reason,
-                                .tried = l->tried, .errors = slice_is(l->state, "rejected") || slice_is(l->state, "waiting") };
+    last->operation = l->operation;
+    last->key = key;
+    last->message = l->message;
+    last->run = d->run;
+    last->first = first;
+    last->count = count;
+    last->state = l->state;
+    last->reason = l->reason;
+    last->tried = l->tried;
+    last->errors = slice_is(l->state, "rejected") || slice_is(l->state, "waiting");
     d->errors += last->errors;
 }
 
@@ -194,8 +225,8 @@ static int add_line(void *owner, const struct line_read *l)
 /* What no later run of the same operation has said anew is open. */
 static void mark_open(struct said *d)
 {
-    for (size_t i = 0; i < d->nkeys; i++) {
-        const struct said_last *last = map_get(&d->judged, d->keys[i]);
+    for (size_t i = 0; i < d->nlasts; i++) {
+        const struct said_last *last = d->lasts[i];
         struct said_entry *e = last->first;
         for (size_t n = 0; n < last->count; n++, e = e->next)
             e->open = true;
@@ -214,6 +245,7 @@ int said_read(struct said *d, struct arena *a, struct places *p, const struct wa
         rc = batch_read_file(&p->site, a, arena_cstr(a, w->batch), f->file, &fd, ps);
         if (rc != OK)
             break;
+        d->run = f;
         rc = lines_read_fd(fd, f, a, add_line, d, ps);
         close(fd);
     }

@@ -35,8 +35,16 @@ struct said_entry {
     struct said_entry *next;
 };
 
-/* A message in one operation: what the last run made of it. */
+/* A message in one operation: what the last run made of it.  Messages of a batch may have equal keys: those of one run
+   are told apart by their order. */
 struct said_last {
+    struct slice operation, key;
+    uint64_t message;               /* its number in that run */
+    const struct waybill_file *run;
+    struct said_last *first_of;     /* the first with that key in that operation */
+    size_t same;                    /* of the first: so many in the run at hand, the number of the latest of them */
+    uint64_t latest;
+    bool several;                   /* of the first: there are more of that key */
     struct said_entry *first;       /* what that run said */
     size_t count;
     bool errors;                    /* it was refused, or waits for something */
@@ -47,9 +55,10 @@ struct said_last {
 struct said {
     struct arena *arena;
     struct said_entry *first, **last;
-    struct map judged;              /* operation, \x1f, key -> struct said_last */
-    struct slice *keys;             /* of the map, in order of coming */
-    size_t nkeys, cap, n;
+    struct map judged;              /* operation, \x1f, key, for further ones \x1f and their number -> struct said_last */
+    struct said_last **lasts;       /* of the map, in order of coming */
+    const struct waybill_file *run; /* whose lines are read */
+    size_t nlasts, cap, n;
     size_t errors;                  /* messages that the last run of some operation refused or left waiting */
 };
 
