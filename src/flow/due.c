@@ -178,7 +178,8 @@ static int make_tables(struct supervisor *s, struct trip *t)
     return rc;
 }
 
-/* They are made: in the save that ends the operation they are due no more. */
+/* They are made: in the save that ends the operation they are due no more.  A batch that goes to the archive from here
+   keeps them with their ids, for when that fails and is tried again. */
 static void tables_made(struct supervisor *s, struct trip *t)
 {
     struct waybill_param **link = &t->b->w->due;
@@ -336,7 +337,8 @@ static int rest(struct supervisor *s, struct trip *t)
     struct batch *b = t->b;
     struct batch_memory before;
     batch_remember(b, &before);
-    tables_made(s, t);
+    if (batch_is_open(b->w))
+        tables_made(s, t);
     int rc = !batch_is_open(b->w) ? OK : calls_go_on(b->w, t->op) ? rest_between(s, t)
         : open_ends(s, t->op->flow, b->w) ? batch_end(b, "ended", slice_none(), s->ps)
                                           : batch_rest(b, SLICE("open"), s->ps);

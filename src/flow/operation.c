@@ -55,7 +55,7 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
         return OK;
     l->run = run_new(w->arena, g->mapping, g->direction, &w->outside, &w->now);
     if (!l->run)
-        return STOP;
+        return w->unbound ? w->unbound : STOP;
     run_source_file(l->run, w->reader.file);
     if (w->op->take.kind != TAKE_INBOX && !g->report)
         run_note_taken(l->run);
@@ -202,13 +202,14 @@ static int work_open(struct work *w)
     buf_release(&shown);
     source_open_fd(&w->source, w->job->fd, name, &w->site->limits);
     work_begin(w);
-    if (w->op->duplicates_key)
-        w->own = cache_ledger(w->cache, w->op->flow, &w->now);
+    int rc = w->op->duplicates_key ? cache_ledger(w->cache, w->op->flow, &w->own, &w->now) : OK;
+    if (rc > WARN)
+        return rc;
     if (w->job->namends)
         w->format = w->op->flow->batch;
     w->reader = (struct reader){ .source = &w->source, .format = w->format, .limits = &w->site->limits };
     if (!work_is_empty(w)) {
-        int rc = with_open(w);
+        rc = with_open(w);
         return rc <= WARN ? reader_open(&w->reader, w->arena, &w->now) : rc;
     }
     w->reader.file = node_new(w->arena, w->format->file_group, NULL);

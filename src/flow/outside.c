@@ -86,16 +86,16 @@ static void pin(struct work *w, const struct site_table *t, const char *sha256, 
     ARENA_PUSH(w->arena, r->tables, r->ntables, cap) = p;
 }
 
-static struct table *table_of_file(struct lookup *l, struct problems *ps)
+static int table_of_file(struct lookup *l, struct problems *ps)
 {
     char sha256[SHA256_HEX];
     uint64_t rows;
-    struct table *t = cache_table(l->work->cache, l->site, &l->work->site->limits, sha256, &rows, ps);
-    if (t) {
+    int rc = cache_table(l->work->cache, l->site, &l->work->site->limits, sha256, &rows, &l->table, ps);
+    if (rc == OK) {
         pin(l->work, l->site, sha256, rows);
         cache_hand_over(l->work->cache, l->site, l->work->port);
     }
-    return t;
+    return rc;
 }
 
 /* The messages of a flow that are rows: staged ones, else those that the first operation takes. */
@@ -172,20 +172,21 @@ static int open_rows(struct lookup *l, const struct mapping_table *m, struct pro
         rc = read_rows(w->job->open[i].path, f->batch, &w->site->limits, NULL, each_open, &r, ps);
         rc = rc == END ? OK : rc;
     }
-    return rc <= WARN ? OK : STOP;
+    return rc <= WARN ? OK : rc;
 }
 
 static int open_lookup(struct lookup *l, const struct mapping_table *m, struct problems *ps)
 {
     struct work *w = l->work;
     enum site_table_kind kind = l->site ? l->site->kind : TABLE_ROWS;
+    int rc = OK;
     if (kind == TABLE_OF_OPEN)
         return open_rows(l, m, ps);
     if (!l->site) {
         declared_columns(l, m, NULL);
         l->table = declared_table(l, m);
     } else if (kind == TABLE_FILE)
-        l->table = table_of_file(l, ps);
+        rc = table_of_file(l, ps);
     else if (kind == TABLE_ROWS)
         l->table = table_of_rows(l, ps);
     else if (kind == TABLE_OF_BATCH) {
@@ -194,11 +195,11 @@ static int open_lookup(struct lookup *l, const struct mapping_table *m, struct p
     } else {
         l->flow = site_flow(w->site, l->site->flow);
         declared_columns(l, m, rows_of(l->flow));
-        l->ledger = cache_ledger(w->cache, l->flow, ps);
+        rc = cache_ledger(w->cache, l->flow, &l->ledger, ps);
         if (l->flow == w->op->flow)
             w->own = l->ledger;
     }
-    return l->table || l->ledger ? OK : STOP;
+    return rc;
 }
 
 /* A two-way row finds its row by a column, which must tell the rows apart. */
@@ -222,8 +223,13 @@ static void *table_bind(void *owner, const struct mapping_table *m, struct probl
     struct lookup *l = arena_zero(w->arena, sizeof *l);
     l->work = w;
     l->site = site_table(w->site, m->name);
-    if (open_lookup(l, m, ps) != OK || check_unique(l, m, ps) != OK)
+    int rc = open_lookup(l, m, ps);
+    if (rc == OK)
+        rc = check_unique(l, m, ps);
+    if (rc != OK) {
+        w->unbound = rc > w->unbound ? rc : w->unbound;
         return NULL;
+    }
     l->prefer = l->table && m->prefer.n ? table_column(l->table, m->prefer) : -1;
     l->next = w->lookups;
     w->lookups = l;

@@ -177,22 +177,26 @@ static int load(struct cached *c, const struct limits *limits, struct problems *
     return rc >= STOP ? rc : OK;
 }
 
-struct table *cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits,
-                          char sha256[SHA256_HEX], uint64_t *rows, struct problems *ps)
+int cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits,
+                char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps)
 {
     struct cached *c = &cache->tables[t->index];
     struct stat st;
     memset(&st, 0, sizeof st);
     bool there = stat(t->path, &st) == 0;
+    int rc = OK;
     c->site = t;
+    *out = NULL;
     if (!c->table || !there || !c->there || !same_file(&st, &c->was))
-        if (load(c, limits, ps) != OK)
-            return NULL;
+        rc = load(c, limits, ps);
+    if (rc != OK)
+        return rc;
     c->was = st;
     c->there = there;
     memcpy(sha256, c->sha256, SHA256_HEX);
     *rows = c->table->count;
-    return c->table;
+    *out = c->table;
+    return OK;
 }
 
 void cache_hand_over(struct table_cache *cache, const struct site_table *t, const struct port *port)
@@ -203,20 +207,24 @@ void cache_hand_over(struct table_cache *cache, const struct site_table *t, cons
     drop_fd(c);
 }
 
-struct ledger *cache_ledger(struct table_cache *c, const struct flow *f, struct problems *ps)
+int cache_ledger(struct table_cache *c, const struct flow *f, struct ledger **out, struct problems *ps)
 {
     struct opened_ledger *l = &c->ledgers[f->index];
-    if (!c->store_open) {
-        if (store_open(&c->store, &c->arena, c->site->dir, false, ps) != OK)
-            return NULL;
-        c->store_open = true;
+    int rc = c->store_open ? OK : store_open(&c->store, &c->arena, c->site->dir, false, ps);
+    *out = NULL;
+    if (rc > WARN)
+        return rc;
+    c->store_open = true;
+    if (l->ledger) {
+        rc = ledger_refresh(l->ledger, ps);
+    } else {
+        arena_init(&l->arena, 0);
+        rc = ledger_open(&l->arena, &c->store, arena_cstr(&l->arena, f->name), &l->ledger, ps);
+        if (rc > WARN) {
+            arena_release(&l->arena);
+            l->ledger = NULL;
+        }
     }
-    if (l->ledger)
-        return ledger_refresh(l->ledger, ps) <= WARN ? l->ledger : NULL;
-    arena_init(&l->arena, 0);
-    if (ledger_open(&l->arena, &c->store, arena_cstr(&l->arena, f->name), &l->ledger, ps) > WARN) {
-        arena_release(&l->arena);
-        l->ledger = NULL;
-    }
-    return l->ledger;
+    *out = rc <= WARN ? l->ledger : NULL;
+    return rc <= WARN ? OK : rc;
 }

@@ -117,6 +117,7 @@ struct work {
     struct outside outside;
     struct slice batch_time;        /* canonical, local */
     struct lookup *lookups;
+    int unbound;                    /* why a table could not be bound: STOP, or TEMP = try again */
     struct numbers *numbers;
     struct span *rejected;          /* byte ranges of refused messages */
     size_t nrejected, rejected_cap;
@@ -166,11 +167,11 @@ struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept,
 
 /* tables.c: tables with a file, loaded once and again when the file changed. */
 struct table_cache;
-struct table *cache_table(struct table_cache *c, const struct site_table *t, const struct limits *limits,
-                          char sha256[SHA256_HEX], uint64_t *rows, struct problems *ps);
+int cache_table(struct table_cache *c, const struct site_table *t, const struct limits *limits,
+                char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps);
 /* The content that was read goes to the port, once. */
 void cache_hand_over(struct table_cache *c, const struct site_table *t, const struct port *port);
-struct ledger *cache_ledger(struct table_cache *c, const struct flow *f, struct problems *ps);
+int cache_ledger(struct table_cache *c, const struct flow *f, struct ledger **out, struct problems *ps);
 /* Reads a document row by row; `each` gets nodes that live until it returns. */
 int read_rows(const char *path, const struct format *f, const struct limits *limits, struct sha256 *hash,
               int (*each)(void *owner, struct node *row, struct problems *ps), void *owner, struct problems *ps);

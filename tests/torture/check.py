@@ -15,7 +15,7 @@ It trusts nothing that waybill says: hashes, zips, waybills and ledgers are read
 import binascii, collections, hashlib, json, os, re, zipfile
 
 ID = re.compile(rb'\d{8}-\d{6}-\d+-\d+')
-STAMP = re.compile(rb'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?')
+STAMP = re.compile(rb'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?|\d\d/\d\d/\d{4} \d\d:\d\d:\d\d')
 TORN = re.compile(r'^\.waybill/(requests|sequences)/\.[^/]*\.new$')     # its name is written again, or removed a day later
 NUMBER = re.compile(rb'#\d+')       # of a sequence: a crash may leave a gap, but never gives one twice
 
@@ -329,7 +329,7 @@ def at_rest(site, truth, taken=(), cut=False):
     if collections.Counter((truth.same(n), h) for n, h in rejects(site)) != truth.rejects:
         bad.append('Q3 refused messages differ')
     for n, data in truth.tables.items():
-        if not os.path.exists(f'{site}/tables/{n}') or read(f'{site}/tables/{n}') != data:
+        if not os.path.exists(f'{site}/tables/{n}') or plain(read(f'{site}/tables/{n}')) != plain(data):
             bad.append(f'Q3 table differs: {n}')
     for n, lines in truth.ledgers.items():
         p = f'{site}/.waybill/ledger/{n}'

@@ -4,8 +4,7 @@
     mixed      good, with refused messages, wholly bad, and twice the same content, each with two outputs
     articles   24SevenOffice and Ongoing: a table, an output and a log from one file
     all        the whole integration: five flows, tables that others read
-    merge      orders into open invoices: a staged batch, a table that is updated once, three operations one after another; with
-               times in its tables, so by name only, with -x WAYBILL_CLOCK=… and the modes that kill
+    merge      orders into open invoices: a staged batch, a table that is updated once, three operations one after another
 
 and of a flow that stages (staged.py), each with the command that is struck:
 
@@ -83,15 +82,15 @@ def everything(program, site):
 
 
 def merge(program, site):
-    """NECS; the invoices of entrée are there already. Only orders that merge, and no own numbers: what a crash has leased
-    and not used is a gap, and the outputs would differ."""
+    """NECS; the invoices of entrée are there already. Only orders that merge, their own numbers counted by their
+    place: what a crash has leased and not used is a gap, and the outputs would differ."""
     samples, maps = f'{TOP}/samples/necs/in', f'{TOP}/mappings/necs'
     subprocess.run([program, 'init', site, '--from', maps], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     subprocess.run([program, 'convert', '-m', f'{maps}/invoice-state.map', '-l', f'lines={samples}/invoice_lines.csv', '-o',
                     f'{site}/tables/invoices.jsonl', f'{samples}/invoices.csv'], check=True, stderr=subprocess.DEVNULL)
     rules = f'{site}/mappings/consolidate.map'
     with open(rules) as f:
-        text = re.sub(r'(?m)^ *OwnNumber .*\n', '', f.read())
+        text = f.read().replace('next("invoice-number")', '200000 + message-number()')
     with open(rules, 'w') as f:
         f.write(text)
     warm(program, site)
