@@ -61,9 +61,11 @@ int step_hold(struct supervisor *s, struct trip *t)
         t->no_records &= f->kind != OUTPUT_LEDGER;
         t->no_rejects &= f->kind != OUTPUT_REJECTED;
     }
+    struct batch_memory before = { .seq = 0 };
     trip_close_files(t);
+    if (t->op->serial)
+        batch_remember(t->b, &before);
     add_totals(t->b->w, r);
-    const struct waybill_calls before = t->b->w->calls;
     calls_note(s, t);
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
@@ -71,8 +73,9 @@ int step_hold(struct supervisor *s, struct trip *t)
     int rc = flow_stages(t->op->flow) && t->op != &s->by_hand[t->op->flow->index].resend
         ? batch_keep_outputs(t->b, s->ps) : OK;
     rc = rc <= WARN ? batch_written(t->b, s->ps) : rc;
-    if (rc > WARN)
-        t->b->w->calls = before;                    /* the job is done once more, from where it began */
+    if (rc > WARN && t->op->serial)
+        batch_recall(t->b, &before, s->ps);         /* the job is done once more, from where its run had come */
+    batch_forget_memory(&before);
     return rc;
 }
 
