@@ -224,4 +224,30 @@ reply hold '{"status":"SUCCESS"}'
 wait_for 20 set_aside hold ANSWER_UNEXPECTED
 result $? "the answer to its last call is nobody's"
 stop
+
+# --- struck at points of a run that takes an answer and makes the next call -------------------------------------------
+
+make_site struck '' && register struck && "$prog" run -q struck 2> /dev/null
+send struck
+fetch struck
+reply struck '{"status":"SUCCESS","invoice_id":9001}'
+strike() {                              # MODE POINT ERRNO DIR: a copy of the site is run and struck there
+    rm -rf "$4" && cp -a struck "$4"
+    "$tools/ce" -m "$1" -n "$2" -e "$3" -c disk -k all -t 20 -o ce.log "$prog" run -q "$4" > /dev/null 2>&1
+}
+strike list 0 0 whole
+made() { (cd "$1/outbox/baselinker" && cat -- *_2.jsonl && ls | wc -l); }
+made whole > whole.calls
+points=$(sed -n 's/^\([0-9][0-9]*\) .*/\1/p' ce.log | awk 'NR % 13 == 1')
+wrong=0
+for point in $points; do
+    for mode in after fail; do
+        strike $mode "$point" 28 again
+        "$prog" run -q again 2> /dev/null
+        made again > again.calls
+        cmp -s whole.calls again.calls || { echo "# $mode $point: $(tr '\n' ' ' < again.calls | cut -c1-200)"; wrong=1; }
+    done
+done
+[ "$(echo "$points" | wc -l)" -gt 8 ] && [ $wrong = 0 ]
+result $? "killed, or the disk full, at any point: the next call is made once"
 finish
