@@ -182,6 +182,10 @@ int batch_output_done(struct batch *b, unsigned n, int fd, const char *sha256, s
 int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps);
 /* Keeps a copy of each output of this run (sent.<n>), so that it can be delivered once more: before batch_written. */
 int batch_keep_outputs(struct batch *b, struct problems *ps);
+/* Keeps what this run was done with (run.<n>: a waybill that says no more than that), so that it can be done again:
+   before batch_written; nothing when it made no output and no staged document of its own. `open`: the batches that were
+   open (name) and their staged documents (value). */
+int batch_keep_run(struct batch *b, struct waybill_param *open, struct problems *ps);
 /* Stages what was kept again, under the same names: of one operation, or (n 0) all. STOP with BATCH_NOTHING_SENT. */
 int batch_outputs_again(struct batch *b, struct slice operation, struct problems *ps);
 /* Forgets outputs, files, totals and groups of a conversion or run that did not reach `written`, so that it can start

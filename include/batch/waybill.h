@@ -45,7 +45,7 @@ extern const char *const place_names[];         /* "accepted" … */
 /* What the batch was converted by: a mapping, format, table or guide in archive/config/. */
 struct waybill_pin {
     /* "config" (the manifest of all mappings and formats of the site when it was accepted, or renewed), "mapping",
-       "format", "table", "site" */
+       "format", "table", "site"; "ledger" (of a flow: ledger_mark, nothing in archive/config/) */
     struct slice kind, name;
     char sha256[SHA256_HEX];
     struct waybill_pin *next;
@@ -79,7 +79,7 @@ struct waybill_output {
    messages. */
 struct waybill_file {
     struct slice file;              /* its name in the folder */
-    struct slice kind;              /* "companion", "lines", "stage", "log", "sent", "rejects", "late" */
+    struct slice kind;              /* "companion", "lines", "stage", "log", "sent", "run", "rejects", "late" */
     /* the name that it came with; of stage and log: the batch that it is for; slice_none() = its own */
     struct slice name;
     uint64_t size, count;           /* count: lines or messages in it; 0 = does not apply */

@@ -149,6 +149,7 @@ struct port {
 };
 
 struct pinned_table {
+    bool ledger;                    /* of the flow `name`: as far as it went, ledger_mark */
     struct slice name;
     char sha256[SHA256_HEX];
     uint64_t rows;

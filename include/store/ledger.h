@@ -55,6 +55,10 @@ int ledger_commit(struct ledger *l, struct problems *ps);
 void ledger_drop(struct ledger *l);
 /* Whether the group of this batch and part is in the ledger already. */
 bool ledger_has(const struct ledger *l, struct slice batch, struct slice part);
+/* How far it goes: the sum of its last line. */
+const char *ledger_mark(const struct ledger *l);
+/* From now on it goes only so far, to do a batch again; nothing may be committed then.  False: it never went so far. */
+bool ledger_as_of(struct ledger *l, const char *mark);
 /* Reads what others appended since. */
 int ledger_refresh(struct ledger *l, struct problems *ps);
 

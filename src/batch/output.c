@@ -171,7 +171,8 @@ int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
 static bool of_run(const struct waybill *w, const struct waybill_file *f, bool lines)
 {
     return f->run == w->run && (slice_is(f->kind, "stage") || slice_is(f->kind, "log") || slice_is(f->kind, "sent") ||
-                                slice_is(f->kind, "rejects") || (lines && slice_is(f->kind, "lines")));
+                                slice_is(f->kind, "run") || slice_is(f->kind, "rejects") ||
+                                (lines && slice_is(f->kind, "lines")));
 }
 
 /* What a worker that died had ended already: the next one writes it under the same names.  What earlier runs left is

@@ -56,6 +56,61 @@ int batch_keep_outputs(struct batch *b, struct problems *ps)
     return rc;
 }
 
+/* --- what a run was done with ------------------------------------------------------------------------------------- */
+
+static bool made_something(const struct waybill *w)
+{
+    for (const struct waybill_output *o = w->outputs; o; o = o->next)
+        if (o->run == w->run)
+            return true;
+    for (const struct waybill_file *f = w->files; f; f = f->next)
+        if (f->run == w->run && slice_is(f->kind, "stage") && !f->name.p)
+            return true;
+    return false;
+}
+
+static struct waybill_file *files_of_run(const struct batch *b)
+{
+    struct waybill_file *list = NULL, **link = &list;
+    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
+        if (f->run != b->w->run)
+            continue;
+        *link = arena_alloc(b->arena, sizeof **link);
+        **link = *f;
+        (*link)->next = NULL;
+        link = &(*link)->next;
+    }
+    return list;
+}
+
+int batch_keep_run(struct batch *b, struct waybill_param *open, struct problems *ps)
+{
+    char name[32], hash[SHA256_HEX];
+    struct waybill then = *b->w;
+    struct buf text = { 0 };
+    if (!made_something(b->w))
+        return OK;
+    then.outputs = NULL;                        /* the rest is in the waybill itself, for good */
+    then.files = files_of_run(b);
+    then.groups = NULL;
+    then.members = open;
+    then.answers = then.due = NULL;
+    then.runs = NULL;
+    then.history = then.last_event = NULL;
+    then.nevents = 0;
+    waybill_write(&then, &text);
+    snprintf(name, sizeof name, "run.%u", b->w->run);
+    sha256_of(buf_slice(&text), hash);
+    int rc = file_replace(b->dir, name, buf_slice(&text), 0600, batch_syncs(b), ps);
+    if (rc == OK) {
+        struct waybill_file *f = waybill_file(b->w, "run", name);
+        f->size = text.n;
+        memcpy(f->sha256, hash, sizeof f->sha256);
+    }
+    buf_release(&text);
+    return rc;
+}
+
 /* --- once more ---------------------------------------------------------------------------------------------------- */
 
 static const struct waybill_file *kept(const struct waybill *w, const struct waybill_output *o)

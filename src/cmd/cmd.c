@@ -16,8 +16,8 @@ const struct command *const command_table[] = {
     &command_init, &command_run, &command_watch, &command_convert, &command_inspect, &command_check, &command_explain,
     &command_laws, &command_test, &command_describe, &command_fmt, &command_status, &command_show, &command_do,
     &command_create, &command_send, &command_receive, &command_commit, &command_update, &command_amend,
-    &command_retry, &command_hold, &command_release, &command_cancel, &command_resend, &command_renew, &command_where,
-    &command_fsck, &command_exchange,
+    &command_retry, &command_hold, &command_release, &command_cancel, &command_resend, &command_renew,
+    &command_replay, &command_where, &command_fsck, &command_exchange,
     &command_health, &command_purge,
     NULL,
 };

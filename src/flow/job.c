@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "flow/config.h"
+#include "flow/job.h"
 #include "flow/super.h"
 
 /* --- the input ---------------------------------------------------------------------------------------------------- */
@@ -120,7 +121,9 @@ void job_pins(struct supervisor *s, struct trip *t)
     bool first = t->b->w->run == 0;
     if (!first || !*waybill_pinned(t->b->w, "site"))
         pin_config(s, t);
-    if (!first || !t->b->w->params)
+    if (!first)
+        t->b->w->params = NULL;                     /* those of another operation */
+    if (!t->b->w->params)
         note_params(s, t);
 }
 
@@ -210,6 +213,14 @@ static void add_before(struct job *j, struct arena *a, const struct waybill *w)
                 && same_names(j->operation, o->give, j->operation->gives[i]);
 }
 
+void job_from(struct job *j, struct arena *a, const struct waybill *w)
+{
+    add_leases(j, a, w);
+    add_run(j, a, w);
+    if (w->stage.p)
+        add_before(j, a, w);
+}
+
 void job_of(struct supervisor *s, struct trip *t, struct job *j)
 {
     struct arena *a = &t->arena;
@@ -220,11 +231,8 @@ void job_of(struct supervisor *s, struct trip *t, struct job *j)
                        .last_run = last_run(s, t->op, a), .attempt = w->retry.attempts + 1, .fd = j->fd };
     j->original = t->op->take.kind == TAKE_BATCH ? path_in_work(s, a, t->b->id, "in") : "";
     calls_of(s, t, j);
-    add_leases(j, a, w);
-    add_run(j, a, w);
+    job_from(j, a, w);
     add_open(s, j, a);
-    if (w->stage.p) {
+    if (w->stage.p)
         add_logs(s, j, a, t->b);
-        add_before(j, a, w);
-    }
 }

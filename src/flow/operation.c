@@ -202,7 +202,7 @@ static int work_open(struct work *w)
     buf_release(&shown);
     source_open_fd(&w->source, w->job->fd, name, &w->site->limits);
     work_begin(w);
-    int rc = w->op->duplicates_key ? cache_ledger(w->cache, w->op->flow, &w->own, &w->now) : OK;
+    int rc = w->op->duplicates_key ? work_ledger(w, w->op->flow, &w->own, &w->now) : OK;
     if (rc > WARN)
         return rc;
     if (w->job->namends)

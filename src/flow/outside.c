@@ -74,14 +74,14 @@ static struct table *table_of_rows(struct lookup *l, struct problems *ps)
     return table;
 }
 
-static void pin(struct work *w, const struct site_table *t, const char *sha256, uint64_t rows)
+static void pin(struct work *w, bool ledger, struct slice name, const char *sha256, uint64_t rows)
 {
     struct result *r = w->result;
     size_t cap = r->ntables;
     for (size_t i = 0; i < r->ntables; i++)
-        if (slice_equal(r->tables[i].name, t->name))
+        if (r->tables[i].ledger == ledger && slice_equal(r->tables[i].name, name))
             return;
-    struct pinned_table p = { .name = t->name, .rows = rows };
+    struct pinned_table p = { .ledger = ledger, .name = name, .rows = rows };
     memcpy(p.sha256, sha256, SHA256_HEX);
     ARENA_PUSH(w->arena, r->tables, r->ntables, cap) = p;
 }
@@ -92,9 +92,17 @@ static int table_of_file(struct lookup *l, struct problems *ps)
     uint64_t rows;
     int rc = cache_table(l->work->cache, l->site, &l->work->site->limits, sha256, &rows, &l->table, ps);
     if (rc == OK) {
-        pin(l->work, l->site, sha256, rows);
+        pin(l->work, false, l->site->name, sha256, rows);
         cache_hand_over(l->work->cache, l->site, l->work->port);
     }
+    return rc;
+}
+
+int work_ledger(struct work *w, const struct flow *f, struct ledger **out, struct problems *ps)
+{
+    int rc = cache_ledger(w->cache, f, out, ps);
+    if (rc == OK)
+        pin(w, true, f->name, ledger_mark(*out), 0);
     return rc;
 }
 
@@ -195,7 +203,7 @@ static int open_lookup(struct lookup *l, const struct mapping_table *m, struct p
     } else {
         l->flow = site_flow(w->site, l->site->flow);
         declared_columns(l, m, rows_of(l->flow));
-        rc = cache_ledger(w->cache, l->flow, &l->ledger, ps);
+        rc = work_ledger(w, l->flow, &l->ledger, ps);
         if (l->flow == w->op->flow)
             w->own = l->ledger;
     }

@@ -23,7 +23,7 @@ static void add_totals(struct waybill *w, const struct result *r)
     for (size_t i = 0; i < r->nskips; i++)
         waybill_total(w, &w->skips, arena_cstr(w->arena, r->skips[i].code), r->skips[i].count);
     for (size_t i = 0; i < r->ntables; i++)
-        waybill_pin(w, "table", r->tables[i].name, r->tables[i].sha256);
+        waybill_pin(w, r->tables[i].ledger ? "ledger" : "table", r->tables[i].name, r->tables[i].sha256);
 }
 
 /* The waybill keeps the numbers that were used; what is left of the last lease goes back once the waybill is safe. */
@@ -52,6 +52,15 @@ static void return_leases(struct supervisor *s, const struct trip *t)
     }
 }
 
+/* Nothing changed them meanwhile: runs of such a flow follow each other. */
+static struct waybill_param *open_then(struct supervisor *s, struct trip *t)
+{
+    struct waybill_param *list = NULL;
+    for (const struct open *o = s->opens[t->op->flow->index].first; o; o = o->next)
+        waybill_param(&list, &t->arena, slice_of(o->id), slice_of(o->stage));
+    return list;
+}
+
 /* The result is in the waybill and everything that it names is on the disk. */
 int step_hold(struct supervisor *s, struct trip *t)
 {
@@ -70,8 +79,10 @@ int step_hold(struct supervisor *s, struct trip *t)
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);
     trim_leases(t);
-    int rc = flow_stages(t->op->flow) && t->op != &s->by_hand[t->op->flow->index].resend
-        ? batch_keep_outputs(t->b, s->ps) : OK;
+    bool keeps = flow_stages(t->op->flow) && t->op != &s->by_hand[t->op->flow->index].resend;
+    int rc = keeps ? batch_keep_outputs(t->b, s->ps) : OK;
+    if (keeps && rc <= WARN)
+        rc = batch_keep_run(t->b, open_then(s, t), s->ps);
     rc = rc <= WARN ? batch_written(t->b, s->ps) : rc;
     if (rc > WARN && t->op->serial)
         batch_recall(t->b, &before, s->ps);         /* the job is done once more, from where its run had come */

@@ -29,6 +29,8 @@ struct table_cache {
     struct opened_ledger *ledgers;  /* by flow.index */
     struct store store;
     bool store_open;
+    const struct waybill_pin *pins; /* of ledgers as they were */
+    bool past;                      /* … those count */
 };
 
 struct table_cache *table_cache_new(const struct site *site)
@@ -43,6 +45,12 @@ struct table_cache *table_cache_new(const struct site *site)
         c->tables[i].fd = -1;
     c->arena = a;
     return c;
+}
+
+void table_cache_as_of(struct table_cache *c, const struct waybill_pin *pins)
+{
+    c->pins = pins;
+    c->past = true;
 }
 
 static void drop_fd(struct cached *c)
@@ -207,6 +215,18 @@ void cache_hand_over(struct table_cache *cache, const struct site_table *t, cons
     drop_fd(c);
 }
 
+static int go_back(const struct table_cache *c, const struct flow *f, struct ledger *l, struct problems *ps)
+{
+    const struct waybill_pin *p = c->pins;
+    while (p && !(slice_is(p->kind, "ledger") && slice_equal(p->name, f->name)))
+        p = p->next;
+    if (p && ledger_as_of(l, p->sha256))
+        return OK;
+    problem_addf(ps, PROBLEM_ERROR, "REPLAY_LEDGER", PLACE_NONE,
+                 "the ledger of flow %.*s as it was then cannot be found in that of now", SLICE_ARG(f->name));
+    return STOP;
+}
+
 int cache_ledger(struct table_cache *c, const struct flow *f, struct ledger **out, struct problems *ps)
 {
     struct opened_ledger *l = &c->ledgers[f->index];
@@ -225,6 +245,8 @@ int cache_ledger(struct table_cache *c, const struct flow *f, struct ledger **ou
             l->ledger = NULL;
         }
     }
+    if (rc <= WARN && c->past)
+        rc = go_back(c, f, l->ledger, ps);
     *out = rc <= WARN ? l->ledger : NULL;
     return rc <= WARN ? OK : rc;
 }

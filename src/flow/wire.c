@@ -485,6 +485,7 @@ void wire_result(struct buf *b, const struct result *r)
         wire_text(b, r->tables[i].name);
         wire_text(b, slice_of(r->tables[i].sha256));
         wire_number(b, r->tables[i].rows);
+        wire_number(b, r->tables[i].ledger);
     }
     wire_number(b, r->nleases);
     for (size_t i = 0; i < r->nleases; i++) {
@@ -521,6 +522,7 @@ static void get_tables(struct wire *w, struct result *r)
         r->tables[i].name = wire_get_text(w);
         get_hex(w, r->tables[i].sha256);
         r->tables[i].rows = wire_get_number(w);
+        r->tables[i].ledger = wire_get_number(w) != 0;
     }
 }
 

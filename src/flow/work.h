@@ -146,6 +146,8 @@ struct work {
 };
 
 /* outside.c */
+/* The ledger of a flow, and the result names how far it goes. */
+int work_ledger(struct work *w, const struct flow *f, struct ledger **out, struct problems *ps);
 void work_outside(struct work *w);
 /* The file that attachment() read last is closed. */
 void attached_drop(struct work *w);
@@ -169,6 +171,8 @@ struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept,
 struct table_cache;
 int cache_table(struct table_cache *c, const struct site_table *t, const struct limits *limits,
                 char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps);
+/* Ledgers as they were when they were pinned: kind "ledger", by flow. */
+void table_cache_as_of(struct table_cache *c, const struct waybill_pin *pins);
 /* The content that was read goes to the port, once. */
 void cache_hand_over(struct table_cache *c, const struct site_table *t, const struct port *port);
 int cache_ledger(struct table_cache *c, const struct flow *f, struct ledger **out, struct problems *ps);

@@ -40,6 +40,7 @@ struct ledger {
     size_t nends, ends_cap;
     struct ledger_index *indexes;
     struct buf line;                /* a line that was read */
+    bool past;                      /* ledger_as_of: what came later is not wanted */
 };
 
 static const char end_mark[] = ",\"end\":true}";
@@ -252,6 +253,8 @@ void ledger_close(struct ledger *l)
 
 int ledger_refresh(struct ledger *l, struct problems *ps)
 {
+    if (l->past)
+        return OK;
     bool torn;
     return read_groups(l, &torn, ps);
 }
@@ -559,6 +562,35 @@ int ledger_each(struct ledger *l, struct arena *a, int (*each)(void *owner, cons
             return rc;
     }
     return OK;
+}
+
+/* --- as it was ---------------------------------------------------------------------------------------------------- */
+
+const char *ledger_mark(const struct ledger *l)
+{
+    return l->chain;
+}
+
+/* The sum stands in the head of the line. */
+static bool has_mark(const struct ledger *l, const struct entry *e, const char *mark)
+{
+    char head[LEDGER_HEAD];
+    return pread(l->fd, head, sizeof head, (off_t)e->u.at) == (ssize_t)sizeof head &&
+           memcmp(head + LEDGER_HEAD - SHA256_HEX, mark, SHA256_HEX - 1) == 0;
+}
+
+bool ledger_as_of(struct ledger *l, const char *mark)
+{
+    size_t n = 0;
+    bool found = strspn(mark, "0") == SHA256_HEX - 1;           /* before the first record */
+    for (size_t i = l->nends; i > 0 && !found; i--) {
+        n = l->ends[i - 1] + 1;
+        found = has_mark(l, &l->entries[n - 1], mark);
+    }
+    if (found)
+        l->n = n;
+    l->past = true;
+    return found;
 }
 
 size_t ledger_count(const struct ledger *l)
