@@ -174,6 +174,9 @@ struct result {
     size_t nstates;
 };
 
+/* What people do to a batch of the flow that is none of its operations: "amend". */
+struct operation operation_by_hand(struct flow *f, struct slice name);
+
 /* Private state of a worker that outlives jobs: loaded tables. */
 struct table_cache;
 struct table_cache *table_cache_new(const struct site *site);

@@ -58,13 +58,16 @@ int batch_keep_outputs(struct batch *b, struct problems *ps)
 
 /* --- what a run was done with ------------------------------------------------------------------------------------- */
 
+/* A run that gave nothing is not done again; the first one is, which may have said why. */
 static bool made_something(const struct waybill *w)
 {
+    if (w->run == 0)
+        return true;
     for (const struct waybill_output *o = w->outputs; o; o = o->next)
         if (o->run == w->run)
             return true;
     for (const struct waybill_file *f = w->files; f; f = f->next)
-        if (f->run == w->run && slice_is(f->kind, "stage") && !f->name.p)
+        if (f->run == w->run && slice_is(f->kind, "stage"))
             return true;
     return false;
 }

@@ -539,12 +539,6 @@ static bool beats(const struct operation *op)
     return op->every && op->on && !op->manual && op->take.kind != TAKE_INBOX && op->flow->on && !op->flow->off;
 }
 
-static struct operation by_hand(struct flow *f, struct slice name)
-{
-    return (struct operation){ .name = name, .flow = f, .on = true, .manual = true, .take.kind = TAKE_BATCH,
-                               .format = f->batch, .message = f->batch_group };
-}
-
 void due_open(struct supervisor *s)
 {
     const struct site *site = s->site;
@@ -552,8 +546,8 @@ void due_open(struct supervisor *s)
     s->by_hand = arena_zero(&s->arena, (site->nflows + 1) * sizeof *s->by_hand);
     for (size_t i = 0; i < site->nflows; i++) {
         struct flow *f = site->flows[i];
-        s->by_hand[i].amend = by_hand(f, SLICE("amend"));
-        s->by_hand[i].resend = by_hand(f, SLICE("resend"));
+        s->by_hand[i].amend = operation_by_hand(f, SLICE("amend"));
+        s->by_hand[i].resend = operation_by_hand(f, SLICE("resend"));
         n += f->noperations;
     }
     s->beats = arena_zero(&s->arena, (n + 1) * sizeof *s->beats);

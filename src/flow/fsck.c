@@ -83,7 +83,8 @@ void fsck_waybill(struct fsck *f, const struct waybill *w, const char *path)
                  "its chain of hashes breaks: compare with a backup");
     for (const struct waybill_pin *p = w->pins; p; p = p->next) {
         snprintf(pin, sizeof pin, "config/%s", p->sha256);
-        if (!slice_is(p->kind, "table") && !slice_is(p->kind, "ledger") && faccessat(f->archive, pin, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        bool kept = !slice_is(p->kind, "table") && !slice_is(p->kind, "ledger");
+        if (kept && faccessat(f->archive, pin, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
             fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path,
                      "a mapping or format that the batch was converted with is not kept",
                      "bring archive/config/ back from a backup");

@@ -54,13 +54,16 @@ static bool used_by(const struct site *s, struct arena *a, const struct operatio
     return false;
 }
 
+static bool changes_batches(const struct operation *op)
+{
+    return op->take.kind == TAKE_INBOX && op->stage && op->stage->on && !op->stage->new_batch;
+}
+
 /* A file that changes batches is read as they were made: by the mappings of the newest of them. */
 static const char *config_of(const struct supervisor *s, const struct trip *t)
 {
-    const struct operation *op = t->op;
-    const struct open *newest = s->opens[op->flow->index].last;
-    bool answers = op->take.kind == TAKE_INBOX && op->stage && op->stage->on && !op->stage->new_batch;
-    const char *hash = answers && newest ? newest->config : waybill_pinned(t->b->w, "config");
+    const struct open *newest = changes_batches(t->op) ? s->opens[t->op->flow->index].last : NULL;
+    const char *hash = newest ? newest->config : waybill_pinned(t->b->w, "config");
     return *hash && s->config[0] && strcmp(hash, s->config) != 0 ? hash : NULL;
 }
 
@@ -79,6 +82,8 @@ static void pin_config(struct supervisor *s, struct trip *t)
     struct config_file *kept;
     struct problems unread;
     size_t n = 0;
+    if (changes_batches(t->op) && *s->config)
+        waybill_pin(t->b->w, "config", SLICE("manifest"), hash ? hash : s->config);
     waybill_pin(t->b->w, "site", SLICE("site.conf"), site->hash);
     problems_init(&unread, &t->arena, 1);
     if (hash)

@@ -216,6 +216,12 @@ static int work_open(struct work *w)
     return OK;
 }
 
+struct operation operation_by_hand(struct flow *f, struct slice name)
+{
+    return (struct operation){ .name = name, .flow = f, .on = true, .manual = true, .take.kind = TAKE_BATCH,
+                               .format = f->batch, .message = f->batch_group };
+}
+
 static int work_do(struct work *w)
 {
     const struct operation *op = w->op;

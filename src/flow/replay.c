@@ -107,8 +107,7 @@ static int find_operation(struct replaying *r, const struct site *s)
     const struct operation *op = operation_of(r, f);
     struct operation *amend = arena_zero(r->arena, sizeof *amend);
     if (!op && r->then.run_amends) {
-        *amend = (struct operation){ .name = r->then.operation, .flow = f, .on = true, .manual = true,
-                                     .take.kind = TAKE_BATCH, .format = f->batch, .message = f->batch_group };
+        *amend = operation_by_hand(f, r->then.operation);
         op = amend;
     }
     r->op = op;
@@ -118,8 +117,6 @@ static int find_operation(struct replaying *r, const struct site *s)
         because(r, "it is an archive: each of its members is a batch of its own", NULL);
     else if (op->serial)
         because(r, "it calls one by one and waits for answers", NULL);
-    else if (op->take.kind == TAKE_INBOX && op->stage && op->stage->on && !op->stage->new_batch)
-        because(r, "it changed other batches, which are not as they were", NULL);
     if (op)
         r->run->operation = op->name;
     return r->run->why.n ? STOP : OK;
@@ -201,8 +198,10 @@ static int add_open(struct replaying *r, struct job *j, struct problems *ps)
 {
     size_t cap = 0;
     for (const struct waybill_param *p = r->then.members; p; p = p->next) {
-        struct slice name = arena_printf(r->arena, "%u.%.*s.%.*s", r->then.run, SLICE_ARG(p->name), SLICE_ARG(p->value));
-        struct open_batch open = { .batch = p->name, .path = file_join(r->arena, r->scratch, arena_cstr(r->arena, name)) };
+        struct open_batch open = { .batch = p->name };
+        struct slice name = arena_printf(r->arena, "%s/%u.%.*s.%.*s", r->scratch, r->then.run, SLICE_ARG(p->name),
+                                         SLICE_ARG(p->value));
+        open.path = arena_cstr(r->arena, name);
         int fd = -1;
         int rc = batch_read_file(r->terms->places, r->arena, arena_cstr(r->arena, p->name), p->value, &fd, ps);
         if (rc == OK)

@@ -8,7 +8,7 @@
 #include "flow/replaying.h"
 
 static const char *const kinds[] = { [OUTPUT_FILE] = "output", [OUTPUT_STAGE] = "stage", [OUTPUT_LINES] = "lines",
-                                     [OUTPUT_REJECTED] = "rejects" };
+                                     [OUTPUT_REJECTED] = "rejects", [OUTPUT_LOG] = "log" };
 
 static const char *kind_of(enum output_kind kind)
 {
@@ -26,13 +26,22 @@ static const struct waybill_output *output_of(const struct replaying *r, size_t 
     return o;
 }
 
-/* The file of that kind of the run; of a stage its own. */
-static const struct waybill_file *file_of(const struct replaying *r, const char *kind)
+/* The file of that kind of the run; of a stage or log the one for that batch, slice_none() = its own. */
+static const struct waybill_file *file_of(const struct replaying *r, const char *kind, struct slice target)
 {
+    bool targets = strcmp(kind, "stage") == 0 || strcmp(kind, "log") == 0;
     const struct waybill_file *f = r->then.files;
-    while (f && !(f->run == r->run->run && slice_is(f->kind, kind) && (strcmp(kind, "stage") != 0 || !f->name.p)))
+    while (f && !(f->run == r->run->run && slice_is(f->kind, kind) && (!targets || slice_equal(f->name, target))))
         f = f->next;
     return f;
+}
+
+static bool listed(const struct replaying *r, const struct waybill_file *f)
+{
+    const struct replay_output *o = r->run->outputs;
+    while (o && !slice_equal(o->name, f->file))
+        o = o->next;
+    return o != NULL;
 }
 
 static struct replay_output *add(struct replaying *r, const char *kind, struct slice name, const char *was)
@@ -62,7 +71,8 @@ static struct replay_output *expect(struct replaying *r, const struct output *o)
         return was ? add(r, kind, path_of(r, was->outbox, was->name), was->sha256)
                    : add(r, kind, path_of(r, o->give->folder, slice_of(name)), "");
     }
-    const struct waybill_file *f = kind ? file_of(r, kind) : NULL;
+    bool other = o->target.n && !slice_equal(o->target, r->then.batch);
+    const struct waybill_file *f = kind ? file_of(r, kind, other ? o->target : slice_none()) : NULL;
     if (f)
         return add(r, kind, f->file, f->sha256);
     snprintf(name, sizeof name, "%s.%u", kind ? kind : "other", o->number);
@@ -84,8 +94,6 @@ static int port_open(void *owner, struct output *o, int *fd_out, struct problems
 {
     struct replaying *r = owner;
     struct replay_output *e = expect(r, o);
-    if (o->kind == OUTPUT_STAGE && !slice_equal(o->target, r->then.batch))
-        return STOP;
     if (e)
         e->opened = o;
     if (e)
@@ -159,24 +167,15 @@ struct port replay_port(struct replaying *r)
                           .companion = port_companion, .progress = port_progress };
 }
 
-static bool has(const struct replaying *r, const char *kind)
-{
-    for (const struct replay_output *o = r->run->outputs; o; o = o->next)
-        if (strcmp(o->kind, kind) == 0)
-            return true;
-    return false;
-}
-
 void replay_compare(struct replaying *r)
 {
     const struct waybill_output *o;
     while ((o = output_of(r, r->files++)) != NULL)
         add(r, "output", path_of(r, o->outbox, o->name), o->sha256);
-    for (size_t i = OUTPUT_FILE + 1; i < sizeof kinds / sizeof *kinds; i++) {
-        const struct waybill_file *f = kinds[i] && !has(r, kinds[i]) ? file_of(r, kinds[i]) : NULL;
-        if (f)
-            add(r, kinds[i], f->file, f->sha256);
-    }
+    for (const struct waybill_file *f = r->then.files; f; f = f->next)
+        for (size_t i = OUTPUT_FILE + 1; i < sizeof kinds / sizeof *kinds; i++)
+            if (kinds[i] && f->run == r->run->run && slice_is(f->kind, kinds[i]) && !listed(r, f))
+                add(r, kinds[i], f->file, f->sha256);
     r->run->same = slice_equal(r->run->was_code, r->run->code);
     for (struct replay_output *e = r->run->outputs; e; e = e->next) {
         e->same = e->was[0] && strcmp(e->was, e->is) == 0;

@@ -340,6 +340,11 @@ int wire_get_job(struct wire *w, const struct site *site, struct job *j)
     j->attempt = (uint32_t)wire_get_number(w);
     get_leases(w, &j->leases, &j->nleases);
     get_staging(w, j);
+    if (j->namends) {                               /* no operation of the flow */
+        struct operation *amend = arena_alloc(w->arena, sizeof *amend);
+        *amend = operation_by_hand(site->flows[flow], SLICE("amend"));
+        j->operation = amend;
+    }
     return w->bad ? STOP : OK;
 }
 

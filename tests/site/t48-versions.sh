@@ -215,9 +215,96 @@ rm r/outbox/plain
 cmd r retry "$(open_ids r | tail -1)"
 run r -q
 check "tried again it has the mapping that it came with" grep -q ';plain;' r/outbox/plain/*
+# --- done again ---------------------------------------------------------------------------------------------------------
+
+batches() {                             # SITE: all of them, by their ids
+    open_ids "$1"
+    find "$1/archive" -name '*.zip' | sed 's/.*_//; s/\.zip$//'
+    ls "$1/error" 2> /dev/null
+}
+replayed() {                            # SITE WANTED-CODE: replay of each batch of the site ends so
+    for id in $(batches "$1"); do
+        "$prog" replay --dir "$1" "$id" > replay.out 2>&1
+        got=$?
+        [ "$got" = "$2" ] || { echo "# $1 $id: exit code $got"; sed 's/^/#   /' replay.out; return 1; }
+    done
+}
+state_of() { find "$1" -type f ! -path '*/lock*' -exec sha256sum {} + | sort | sha256sum; }
+
 for s in a f r; do
+    prices "$s" 99
+    state_of "$s" > before
+    check "all batches of $s can be done again, although mappings and a table changed" replayed "$s" 0
+    check "and nothing of $s changed by that" is "$(cat before)" "$(state_of "$s")"
+done
+rm -rf again
+cmd a replay -o again "$a"
+check "replay tells each run" said cmd.out "create " "send " "list " "outbox/sent/${a}_1.csv"
+check "and can keep the bytes" cmp "again/1-send/outbox/sent/${a}_1.csv" "a/outbox/sent/${a}_1.csv"
+cmd a replay --json "$a"
+check "as JSON too" is 'true 0' "$(json equal < cmd.out) $(json runs.0.run < cmd.out)"
+cmd a cancel "$b"
+cmd a replay "$b"
+check "a batch in the archive" is '0 2' "$code $(grep -c ' equal$' cmd.out)"
+cmd a replay 20200101-000000-1-1
+check "no such batch" said cmd.log BATCH_NONE
+
+# Set aside: the same refusal; an archive/config/ that lost something; a table that is too long.
+printf 'No;Qty\n"7;1\n' | put a/inbox/plain bad.csv
+orders 7 | put a/inbox/plain good.csv
+run a -q
+bad=$(ls a/error)
+cmd a replay "$bad"
+check "a file that was refused is refused again" is '0 1' "$code $(grep -c 'equal *refused *CSV_' cmd.out)"
+sed 's/^zone/limit keep-table 10\n&/' a/site.conf > conf && mv conf a/site.conf
+prices a 30
+orders 8 | put a/inbox/plain long.csv
+run a -q
+long=$(find a/archive -name '*.zip' | sed 's/.*_//; s/\.zip$//' | sort | tail -1)
+prices a 31
+cmd a replay "$long"
+check "a table that is longer than the limit is not kept, and replay says so" is '3 1' "$code $(grep -c 'prices.*keep-table' cmd.out)"
+"$prog" fsck a > fsck.out 2>&1
+result $? "fsck finds nothing in a"
+mv "a/archive/config/$(sed -n 's/.*"kind":"config","name":"manifest","sha256":"\([0-9a-f]*\)".*/\1/p' "a/.waybill/work/$a/$a.waybill.json")" manifest
+"$prog" fsck a > fsck.out 2>&1
+check "fsck misses a state of the mappings" said fsck.out FSCK_CONFIG
+cmd a replay "$a"
+check "without it what had it cannot be done again" is '0 1' "$code $(grep -c 'cannot be done again.*ARCHIVE_MISSING' cmd.out)"
+
+# What is written down nowhere: a secret.
+make_site s
+mkdir -m 700 s/secrets && echo one > s/secrets/word && chmod 600 s/secrets/word
+sed 's/^Order.*=>/param word text\n\n&/; s/"plain"/$word/' s/mappings/plain.map > m && mv m s/mappings/plain.map
+sed 's/^table/set word secret "secrets\/word"\n&/' s/site.conf > conf && mv conf s/site.conf
+orders 1 | put s/inbox/plain a.csv
+run s -q
+plain=$(batches s)
+cmd s replay "$plain"
+check "with the same secret it is the same" is 0 "$code"
+echo two > s/secrets/word
+cmd s replay "$plain"
+check "with another one replay finds the difference" is '1 1' "$code $(grep -c '^  different *output' cmd.out)"
+
+# --- the samples of two integrations ------------------------------------------------------------------------------------
+
+"$prog" init goods --from "$top/mappings/24so-ongoing" > /dev/null
+for f in 24so_products.xml:products 24so_companies.xml:companies 24so_orders.xml:orders ongoing_shipped.csv:shipped \
+    ongoing_inventory.csv:inventory; do
+    drop "$top/samples/ongoing24so/in/${f%:*}" "goods/inbox/${f#*:}"
+done
+run goods -q
+sed 's/R-77/R-78/' "$top/samples/ongoing24so/in/24so_orders.xml" > again.xml
+drop again.xml goods/inbox/orders
+drop "$top/samples/ongoing24so/in/ongoing_shipped.csv" goods/inbox/shipped more.csv
+run goods -q
+rm -rf goods/error/*
+rm -f goods/tables/*
+check "24so-ongoing: every batch gives the same bytes, with the tables and ledgers of then" replayed goods 0
+
+for s in f r; do
     "$prog" fsck "$s" > fsck.out 2>&1
     result $? "fsck finds nothing in $s"
     [ $? = 0 ] || cat fsck.out
 done
-[ -z "${KEEP-}" ] || cp -a "$tmp" "$KEEP"; finish
+finish
