@@ -181,8 +181,10 @@ static bool may_be_touched(const struct flow *f)
         const struct operation *op = f->operations[i];
         if (op->take.kind == TAKE_BATCH && (op->manual || op->every))
             return true;
+        if (op->take.kind == TAKE_BATCH || (op->answers && op->answers->operation->serial))
+            continue;                               /* such an answer comes only while a run waits for it */
         for (size_t g = 0; g < op->ngives; g++)
-            if (op->take.kind != TAKE_BATCH && !(op->answers && op->answers->operation->serial) && op->gives[g]->kind == GIVE_BATCH && !op->gives[g]->new_batch)
+            if (op->gives[g]->kind == GIVE_BATCH && !op->gives[g]->new_batch)
                 return true;
     }
     return false;
