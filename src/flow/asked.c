@@ -371,7 +371,7 @@ static int run_table(struct supervisor *s, struct asked *k)
     if (k->trips == 0 && sched_busy(s, k->op->flow))
         return OK;
     int rc = k->trips ? OK : due_table(s, k->op, k);
-    if (rc > WARN && rc != END)
+    if (rc > WARN)
         return rc;
     k->begun = true;
     return k->trips ? OK : answer(s, k);

@@ -31,7 +31,7 @@ static int cancel(struct supervisor *s, struct trip *t, struct slice by)
     const struct flow *f = site_flow(s->site, t->b->w->flow);
     trip_clear(s, t);
     int rc = batch_cancel(t->b, by, s->ps);
-    if (rc > WARN || rc == SKIP)
+    if (rc > WARN)
         return rc;
     if (t->b->w->place != PLACE_ERROR && f) {
         if (!t->op)
@@ -156,7 +156,7 @@ static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
     if (kind == REQUEST_CANCEL) {
         bool over = carried_out(k, t->b->w);
         rc = over ? OK : cancel(s, t, who(k));
-        if (over || rc > WARN || rc == SKIP)
+        if (over || rc > WARN)
             trip_free(s, t);
         return asked_answer_with(s, k, rc, "cancelled");
     }

@@ -401,7 +401,7 @@ static int read_originals(struct updating *u, struct problems *ps)
         struct node *msg = NULL;
         source_locate(u->c->original, ps);
         int rc = reader_read(&u->originals, &u->message, &msg, ps);
-        if (rc == SKIP || (rc >= STOP && rc != END))
+        if (rc > WARN)
             return rc == SKIP ? STOP : rc;      /* a document that cannot be read cannot be updated */
         int other = checked ? OK : same_document(u, ps);
         checked = true;

@@ -61,7 +61,7 @@ static int adopt(struct supervisor *s, struct trip *t, const struct waybill_file
     if (child)
         batch_close(child);
     arena_release(&a);
-    return rc > SKIP && rc != END ? rc : OK;
+    return rc > SKIP ? rc : OK;
 }
 
 /* The members have batches of their own: here they are only named. */

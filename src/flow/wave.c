@@ -339,7 +339,7 @@ static void archive_all(struct supervisor *s, struct trip **t, size_t n)
         struct batch_zip *z = &t[i]->zip;
         t[i]->zipped = false;
         if (z->fd >= 0 || z->status == END)
-            z->status = batch_zip_end(t[i]->b, z, z->status > WARN && z->status != END ? z->status : synced, s->ps);
+            z->status = batch_zip_end(t[i]->b, z, z->status > WARN ? z->status : synced, s->ps);
     }
     group_end(s);
     synced = wave_sync(s);

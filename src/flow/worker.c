@@ -145,7 +145,7 @@ static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
 static void take_spares(struct desk *d, const int *fds, size_t nfds)
 {
     for (size_t i = 1; i < WIRE_JOB_FILES; i++)
-        d->spare[i] = i < nfds ? fds[i] : -1;
+        d->spare[i] = fds && i < nfds ? fds[i] : -1;
 }
 
 static void close_spares(struct desk *d)
