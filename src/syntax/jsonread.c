@@ -7,6 +7,8 @@ enum { ROOM = 8192 };                   /* bytes of the message arena taken at a
 
 static struct slice keep(struct jread *x, struct slice text)
 {
+    if (text.n == 0)
+        return SLICE("");
     if (text.n > (size_t)(x->room_end - x->room)) {
         if (text.n > ROOM / 4)
             return arena_copy(x->message_arena, text);
