@@ -126,9 +126,20 @@ class Program:
                      "--why", "why.jsonl", "orders.jsonl")
         self.convert(dir, "invoices", "-L", "lines=lines_after.csv", "-o", "invoices_after.csv", "after.jsonl", good=(0,))
 
+    def drop(self, dir, site, inbox, *names):
+        os.makedirs(f"{site}/inbox/{inbox}", exist_ok=True)
+        for name in names:
+            shutil.copy(f"{dir}/{name}", f"{site}/inbox/{inbox}/{name}")
+            os.utime(f"{site}/inbox/{inbox}/{name}", (time.time() - 100, time.time() - 100))
+
+    def run(self, site):
+        run = subprocess.run([self.path, "run", "-q", "-n", site], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if run.returncode not in (0, 1):
+            raise SystemExit(f"site: exit code {run.returncode}\n{run.stderr.decode(errors='replace')}")
+        return run
 
     def run_site(self, dir, settings, imported, first=900):
-        """The same in a site: the orders are dropped, a flow stages and imports them, another operation writes the result."""
+        """The same in a site: the files are dropped, flows take them in, one stages and imports the orders and writes the result."""
         site = f"{dir}/site"
         shutil.copytree(self.mappings, f"{site}/mappings", ignore=shutil.ignore_patterns("*.test", "site.conf", "README.md"))
         with open(f"{self.mappings}/site.conf") as f:
@@ -140,15 +151,11 @@ class Program:
             conf = re.sub(r"table imported .*", "table imported {\n    Source OrderNo Invoice Revision\n" + rows + "}", conf)
         with open(f"{site}/site.conf", "w") as f:
             f.write(conf)
-        for folder in ("tables", "inbox/orders"):
-            os.makedirs(f"{site}/{folder}")
-        self.convert(dir, "invoice-state", "-l", "lines=invoice_lines.csv", "-o", "site/tables/invoices.jsonl", "invoices.csv")
-        shutil.copy(f"{dir}/customers.csv", f"{site}/tables/customers.csv")
-        shutil.copy(f"{dir}/orders.csv", f"{site}/inbox/orders/orders.csv")
-        os.utime(f"{site}/inbox/orders/orders.csv", (time.time() - 100, time.time() - 100))
-        run = subprocess.run([self.path, "run", "-q", "-n", site], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if run.returncode not in (0, 1):
-            raise SystemExit(f"site: exit code {run.returncode}\n{run.stderr.decode(errors='replace')}")
+        self.drop(dir, site, "invoices", "invoices.csv", "invoice_lines.csv")
+        self.drop(dir, site, "customers", "customers.csv")
+        self.run(site)
+        self.drop(dir, site, "orders", "orders.csv")
+        run = self.run(site)
         for pattern, name in (("archive/*/*/*/*.lines.2.jsonl", "why.jsonl"), ("tables/invoices.jsonl", "after.jsonl"),
                               ("outbox/entree/invoices_*.csv", "invoices_after.csv"),
                               ("outbox/entree/invoice_lines_*.csv", "lines_after.csv")):

@@ -22,7 +22,8 @@ sample one,mixed kill 13
 sample mixed one,takes,again,late 37
 sample articles kill,short 37
 sample mixed fail 83
-sample merge kill,again 41 -x WAYBILL_CLOCK=2026-11-22T03:04:05Z
+sample merge kill,again 41
+sample merge fail,late,short 131
 sample create,send,receive,update,commit kill,again 53
 sample send,commit fail 239
 exit $failed

@@ -1,7 +1,5 @@
 #!/bin/sh
 # t71-entree.sh PROGRAM - a whole site: orders dropped, invoices merged, register, history, sheets, confirmations; once only
-#
-# The two files of entrée's invoice state are converted beside the site.
 . "$(dirname "$0")/lib.sh"
 m=$top/mappings/necs
 in=$top/samples/necs/in
@@ -12,10 +10,15 @@ run() { "$prog" run -q -n site > log 2>&1; }
 drop() { cp "$1" "site/inbox/$2/" && touch -d '2026-01-01' "site/inbox/$2/$(basename "$1")"; }
 
 "$prog" init site --from "$m" > log 2>&1
-"$prog" convert -m "$m/invoice-state.map" -l lines="$in/invoice_lines.csv" -o site/tables/invoices.jsonl "$in/invoices.csv"
-mkdir -p site/inbox/customers site/inbox/orders
+mkdir -p site/inbox/invoices site/inbox/customers site/inbox/orders
 drop "$in/customers.csv" customers
+drop "$in/invoices.csv" invoices
 run
+check "invoices without their lines wait" is invoices.csv "$(ls site/inbox/invoices)"
+drop "$in/invoice_lines.csv" invoices
+run
+check "both files of entrée are taken S2-12, S2-13" is "0 12" "$? $(wc -l < site/tables/invoices.jsonl)"
+check "the inbox is empty" is "" "$(ls site/inbox/invoices)"
 drop "$in/orders.csv" orders
 run
 check "two orders are refused: exit code 1" is 1 $?
@@ -41,6 +44,8 @@ batch=$(basename site/outbox/net/confirmations_*.csv .csv | sed 's/^confirmation
 "$prog" show --why -d site "$batch" > why
 check "show --why: invoices, checks, values, lines" said why '100232: LOCKED, $old/LockedBy "UPC"' 'into 100237' \
     'Line[1]: Line[1]: CUT, Cut "2 INCH", $old/Cut "1 INCH"' 'Line[1]: new, NONE_FITS' 'would reduce item 10200'
+check "an order that comes twice has two decisions" said why 'NET N-9001, message 1  import: done' \
+    'NET N-9001, message 16  import: skipped'
 "$prog" show --why --json -d site "$batch" > why.json
 check "the same as JSON" said why.json '"code":"LOCKED","text":"100232=LOCKED","values":"$old/LockedBy \"UPC\""'
 

@@ -43,7 +43,7 @@ class Bench:
         self.env = dict(os.environ, LC_ALL='C', TZ='UTC', **dict(x.split('=', 1) for x in args.env))
         os.makedirs(self.base)
         self.template = f'{self.base}/template'
-        told = workloads.ASKED[name](args.program, self.template)
+        told = workloads.ALL[name](args.program, self.template)
         told = told if isinstance(told, dict) else {'inputs': told}
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
         self.truth.asks = self.command is not None
@@ -51,6 +51,9 @@ class Bench:
         self.waybill(site, ask=True)
         self.truth.learn(site)
         bad = check.at_rest(site, self.truth)
+        lacks = told.get('wants', set()) - {o[1] for o in self.truth.outputs}
+        if lacks:
+            bad.append(f'outputs missing: {sorted(lacks)}')
         if bad:
             raise SystemExit(f'torture: the undisturbed run of {name} is not good: {bad}')
 

@@ -97,8 +97,8 @@ def merge(program, site):
     merged = ('Source', 'NET,N-9001', 'EOP,E-7001', 'NET,N-9002', 'NET,N-9003', 'NET,N-9005', 'NET,N-9006', 'NET,N-9008')
     with open(f'{samples}/orders.csv', encoding='windows-1252', newline='') as f:
         data = ''.join(row for n, row in enumerate(f) if row.startswith(merged) and n < 22)
-    return [drop(site, 'inbox/orders', b'orders.csv', data.encode('windows-1252'), 'archive')]
+    return {'inputs': [drop(site, 'inbox/orders', b'orders.csv', data.encode('windows-1252'), 'archive')],
+            'wants': {'NET_N-9001.txt', 'EOP_E-7001.txt', 'loading_sheets_ID.csv'}}
 
 
-ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, **staged.workloads(drop)}
-ASKED = {**ALL, 'merge': merge}
+ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **staged.workloads(drop)}
