@@ -54,6 +54,17 @@ static struct version *room(struct versions *v)
     return oldest;
 }
 
+void versions_free(struct versions *v)
+{
+    struct arena a = v->arena;                      /* the struct lies in the arena itself */
+    for (size_t i = 0; i < VERSIONS_MAX; i++)
+        forget(&v->list[i]);
+    table_cache_free(v->tables);
+    if (v->store_open)
+        store_close(&v->store);
+    arena_release(&a);
+}
+
 static int same_shape(const struct site *a, const struct site *b, struct problems *ps)
 {
     bool same = a->nflows == b->nflows;

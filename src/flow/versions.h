@@ -21,6 +21,7 @@
 struct versions;
 
 struct versions *versions_new(const struct site *now);
+void versions_free(struct versions *v);
 /* `config` n 0: now. */
 int versions_find(struct versions *v, struct slice config, const struct site **site, struct table_cache **tables,
                   struct problems *ps);

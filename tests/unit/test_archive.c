@@ -150,6 +150,30 @@ static void config_is_kept_once_by_hash(void **state)
     assert_int_equal(config_get(&store, "../../x", &arena, &bytes, &problems), STOP);
 }
 
+/* A table: only what is what its name will say, and not longer than allowed. */
+static void a_file_is_kept_by_its_hash(void **state)
+{
+    (void)state;
+    char hash[SHA256_HEX], other[SHA256_HEX];
+    struct slice bytes;
+    sha256_of(SLICE("Id;Price\n1;10\n"), hash);
+    sha256_of(SLICE("something else"), other);
+    tempdir_write(dir, "table.csv", "Id;Price\n1;10\n", 14);
+    int fd = openat(store.root, "table.csv", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(config_put_file(&store, fd, hash, 13, &problems), SKIP);
+    assert_int_equal(config_put_file(&store, fd, other, 100, &problems), SKIP);
+    assert_int_equal(config_get(&store, other, &arena, &bytes, &problems), STOP);
+    assert_int_equal(config_put_file(&store, fd, "../../x", 100, &problems), SKIP);
+    assert_int_equal(config_put_file(&store, fd, hash, 14, &problems), OK);
+    assert_int_equal(config_put_file(&store, fd, hash, 14, &problems), END);
+    assert_int_equal(config_get(&store, hash, &arena, &bytes, &problems), OK);
+    assert_true(slice_is(bytes, "Id;Price\n1;10\n"));
+    close(fd);
+    fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(config_put_file(&store, fd, other, 100, &problems), SKIP);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_member_that_changed_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_are_walked_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(config_is_kept_once_by_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_is_kept_by_its_hash, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

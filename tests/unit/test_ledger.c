@@ -6,6 +6,7 @@
 
 #include <sys/wait.h>
 
+#include "base/hash.h"
 #include "store/ledger.h"
 #include "unit/tempdir.h"
 
@@ -218,6 +219,37 @@ static void several_processes_append(void **state)
     ledger_close(l);
 }
 
+static void a_ledger_as_it_was(void **state)
+{
+    char none[SHA256_HEX], one[SHA256_HEX];
+    struct ledger_record r;
+    (void)state;
+    struct ledger *l = open_it();
+    memcpy(none, ledger_mark(l), sizeof none);
+    add(l, "b1", 1, "1001", "Sent");
+    assert_int_equal(ledger_commit(l, &problems), OK);
+    memcpy(one, ledger_mark(l), sizeof one);
+    add(l, "b2", 1, "1001", "Back");
+    add(l, "b2", 2, "1002", "Sent");
+    assert_int_equal(ledger_commit(l, &problems), OK);
+    ledger_close(l);
+    l = open_it();
+    assert_true(ledger_as_of(l, one));
+    assert_int_equal(ledger_refresh(l, &problems), OK);
+    assert_int_equal(find(l, "1001", &r), 1);
+    assert_true(slice_is(r.batch, "b1"));
+    assert_int_equal(find(l, "1002", &r), 0);
+    ledger_close(l);
+    l = open_it();
+    assert_true(ledger_as_of(l, none));
+    assert_int_equal(find(l, "1001", &r), 0);
+    ledger_close(l);
+    l = open_it();
+    one[0] = one[0] == 'a' ? 'b' : 'a';
+    assert_false(ledger_as_of(l, one));
+    ledger_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_inside_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(others_are_seen_after_a_refresh, setup, teardown),
         cmocka_unit_test_setup_teardown(several_processes_append, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_ledger_as_it_was, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
