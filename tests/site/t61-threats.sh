@@ -37,7 +37,7 @@ immutable=''
 rows 3 3 > $i/immutable.csv && chattr +i $i/immutable.csv 2> /dev/null && immutable=yes || rm -f $i/immutable.csv
 find $i -mindepth 1 ! -name plain.csv | sort > before
 if command -v strace > /dev/null && ! grep -q __asan_init "$prog"; then
-    strace -f -qq -e trace=%file -o calls "$prog" run --no-fsync kinds > /dev/null 2> run.log < /dev/null
+    strace -f -qq -s 4096 -e trace=%file -o calls "$prog" run --no-fsync kinds > /dev/null 2> run.log < /dev/null
     # Paths that a call gives whole; what is opened below a folder of the site is named without it.
     grep -o '"[^"]*"' calls | tr -d '"' | grep -E '^/|\.\./' | grep -v "^$tmp/kinds" | sort -u > paths
     grep -vE '^/(lib|lib64|usr/lib|etc/ld\.so|usr/share/(zoneinfo|locale|waybill)|usr/local/share/waybill|proc/(self|[0-9]+|sys)|sys/fs/cgroup|dev/(null|urandom)|sys/devices/system/cpu)' paths \
