@@ -41,6 +41,7 @@ int job_input(struct supervisor *s, struct trip *t, int *fd_out)
 
 /* --- what it is converted by -------------------------------------------------------------------------------------- */
 
+/* `a` NULL: the path as the finder gave it, which costs nothing. */
 static bool used_by(const struct site *s, struct arena *a, const struct operation *op, const char *path)
 {
     for (size_t g = 0; g < op->ngives; g++) {
@@ -48,7 +49,7 @@ static bool used_by(const struct site *s, struct arena *a, const struct operatio
         const char *const files[] = { give->mapping ? give->mapping->file : NULL, give->from ? give->from->file : NULL,
                                       give->to ? give->to->file : NULL };
         for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-            if (files[i] && strcmp(config_path(s, a, files[i]), path) == 0)
+            if (files[i] && strcmp(a ? config_path(s, a, files[i]) : files[i], path) == 0)
                 return true;
     }
     return false;
@@ -67,10 +68,10 @@ static const char *config_of(const struct supervisor *s, const struct trip *t)
     return *hash && s->config[0] && strcmp(hash, s->config) != 0 ? hash : NULL;
 }
 
-static void pin_file(struct supervisor *s, struct trip *t, const char *path, const char *hash)
+static void pin_file(struct supervisor *s, struct trip *t, struct arena *a, const char *path, const char *hash)
 {
     const char *dot = strrchr(path, '.');
-    if (used_by(s->site, &t->arena, t->op, path))
+    if (used_by(s->site, a, t->op, path))
         waybill_pin(t->b->w, dot && strcmp(dot, ".map") == 0 ? "mapping" : "format", slice_of(file_base(path)), hash);
 }
 
@@ -89,9 +90,9 @@ static void pin_config(struct supervisor *s, struct trip *t)
     if (hash)
         config_files(&s->store, &t->arena, hash, &kept, &n, &unread);
     for (size_t i = 0; i < n; i++)
-        pin_file(s, t, kept[i].path, kept[i].hash);
+        pin_file(s, t, &t->arena, kept[i].path, kept[i].hash);
     for (size_t i = 0; i < site->nfiles && !hash; i++)
-        pin_file(s, t, config_path(site, &t->arena, site->files[i].path), site->files[i].hash);
+        pin_file(s, t, NULL, site->files[i].path, site->files[i].hash);
 }
 
 static struct slice given_for_run(const struct waybill *w, struct slice name)
