@@ -146,7 +146,12 @@ int reader_open(struct reader *r, struct arena *a, struct problems *ps)
     }
     if (!r->syntax || !r->syntax->read_open)
         return cannot(r->source->name, "cannot be read", r->format ? r->format->syntax : slice_none(), ps);
-    return r->syntax->read_open(r, ps);
+    int rc = r->syntax->read_open(r, ps);
+    if (rc > WARN) {
+        reader_close(r);
+        r->state = NULL;                /* so that whoever closes it as well closes nothing */
+    }
+    return rc;
 }
 
 int reader_read(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps)

@@ -17,6 +17,7 @@ static size_t rewrite(struct slice in, struct buf *out)
     struct kit k;
     struct sink sink;
     kit_open(&k, format, in);
+    k.exact = true;                     /* as stages are written: an empty group stays */
     struct slice text = kit_rewrite(&k, &sink);
     if (k.rc == END)
         buf_add(out, text);
