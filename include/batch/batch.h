@@ -168,6 +168,7 @@ void batch_note(struct batch *b, const char *what, struct slice detail);
 /* Groups the problems by code and path into the waybill (first 50) and counts. */
 void batch_problems(struct batch *b, const struct problems *of);
 
+#define BATCH_OUTPUTS_MAX 50000     /* files that one batch may give; then LIMIT_OUTPUTS (STOP) */
 /* Stages one more output: `wanted` is cleaned (outbox_name) and made unique within the batch (-2, -3 … before the
    extension). */
 int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsigned *n_out, int *fd_out,

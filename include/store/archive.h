@@ -16,7 +16,7 @@
  *          folder: only then may work/ go.  Done again after a crash it finds a good zip in place and answers OK.
  * Owner:   bytes read live in the arena.
  * Errors:  OK; TEMP with SYS_…; STOP with ARCHIVE_DAMAGED (what is there does not match its manifest), ARCHIVE_MISSING.
- * Limits:  1,000 members, names up to 180 bytes.
+ * Limits:  100,000 members, names up to 180 bytes.
  */
 #ifndef WAYBILL_STORE_ARCHIVE_H
 #define WAYBILL_STORE_ARCHIVE_H

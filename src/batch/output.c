@@ -65,6 +65,13 @@ static int add_output(struct batch *b, struct slice outbox, struct slice name, u
                       struct problems *ps)
 {
     unsigned n = b->noutputs + 1;
+    if (n > BATCH_OUTPUTS_MAX) {
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "LIMIT_OUTPUTS",
+            .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
+            .text = arena_printf(ps->arena, "the batch gives more than %d files", BATCH_OUTPUTS_MAX),
+            .hint = SLICE("let it give one file with all messages, or drop it in several parts") });
+        return STOP;
+    }
     int rc = OK;
     if (b->spare == n) {
         *fd_out = b->spare_fd;

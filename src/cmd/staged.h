@@ -55,7 +55,7 @@ struct said_last {
 struct said {
     struct arena *arena;
     struct said_entry *first, **last;
-    struct map judged;              /* operation, \x1f, key; of further ones \x1f and their number -> struct said_last */
+    struct map judged;              /* operation, \x1f, key (\x1f and a number, of further ones) -> struct said_last */
     struct said_last **lasts;       /* of the map, in order of coming */
     const struct waybill_file *run; /* whose lines are read */
     size_t nlasts, cap, n;

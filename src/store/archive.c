@@ -13,7 +13,7 @@
 #include "store/zip_read.h"
 #include "store/zip_stored.h"
 
-enum { BLOCK = 65536, MEMBERS_MAX = 1000, NAME_MAX_BYTES = 180 };
+enum { BLOCK = 65536, MEMBERS_MAX = 100000, NAME_MAX_BYTES = 180 };
 
 /* --- paths -------------------------------------------------------------------------------------------------------- */
 

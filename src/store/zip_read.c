@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "store/libarchive.h"
 
-enum { BLOCK = 65536, MANIFEST_MAX = 4 << 20 };
+enum { BLOCK = 65536, MANIFEST_MAX = 32 << 20 };
 static const uint64_t read_max = (uint64_t)64 << 20;
 
 /* One member as it was read. */

@@ -173,4 +173,20 @@ END
     stop
     check "and TERM ends it" is 0 "$code"
 fi
+
+# One file per message: more of them than an archive once took.
+small_site many << END
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/rows" name "{Id}.csv" map copy each
+    }
+}
+END
+mkdir -p many/inbox/rows
+rows 1 1200 > many/inbox/rows/all.csv
+run many -q -n
+check "1,200 outputs of one batch: all there, archived" is "0 1200 1" "$code $(ls many/outbox/rows | wc -l) $(archived many)"
+check "and the archive is in order" "$prog" fsck many
 finish
