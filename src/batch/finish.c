@@ -386,7 +386,7 @@ static bool is_stray(const struct batch *b, const char *name)
            !waybill_file_named(b->w, slice_of(name));
 }
 
-/* After a crash: what a worker was given to write into and was taken back may be there again. */
+/* What a worker was given to write into and was taken back may be there again, or could not be removed. */
 static int drop_strays(const struct batch *b, struct problems *ps)
 {
     int rc = OK, err = 0, fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -412,7 +412,7 @@ int batch_set_aside(struct batch *b, const char *code, struct slice text, struct
     int rc = again ? OK : batch_move(b, PLACE_ERROR, code, ps);
     if (rc == OK && !again)
         rc = batch_save(b, ps);
-    if (rc == OK && again)
+    if (rc == OK)
         rc = drop_strays(b, ps);
     if (rc == OK)
         rc = name_input(b, ps);

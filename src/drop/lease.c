@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/date.h"
@@ -59,17 +61,38 @@ static int busy(const struct spool *s, struct slice who, struct problems *ps)
 
 /* --- one host ---------------------------------------------------------------------------------------------------- */
 
+/* A holder that was killed is gone at once; its worker, forked that very moment, lets go of the lock soon after. */
+static bool try_lock(int fd)
+{
+    static const struct timespec pause = { 0, 20 * 1000000 };
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    for (int tries = 0; tries < 50; tries++) {
+        if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+            return true;
+        int err = errno;
+        pid_t holder = (pid_t)read_number(fd);
+        errno = err;
+        if ((err != EAGAIN && err != EACCES) || holder <= 0 || kill(holder, 0) == 0 || errno != ESRCH) {
+            errno = err;
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    errno = EAGAIN;
+    return false;
+}
+
 static int take_lock(struct lease *l, struct spool *s, struct problems *ps)
 {
     char text[32];
     int fd = openat(s->top, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return problem_system(ps, "lock", "cannot open", errno);
-    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+    if (!try_lock(fd)) {
+        int err = errno;
         int n = snprintf(text, sizeof text, "%llu", read_number(fd));
-        int rc = errno == EAGAIN || errno == EACCES ? busy(s, (struct slice){ text, (size_t)n }, ps)
-            : problem_system(ps, "lock", "cannot lock", errno);
+        int rc = err == EAGAIN || err == EACCES ? busy(s, (struct slice){ text, (size_t)n }, ps)
+            : problem_system(ps, "lock", "cannot lock", err);
         close(fd);
         return rc;
     }

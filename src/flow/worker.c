@@ -259,12 +259,11 @@ static void confine(void)
 
 void worker_main(const struct site *site, int socket)
 {
-    struct desk d = { .socket = -1 };
-    struct versions *versions = versions_new(site);
+    struct desk d = { .socket = only_socket(socket) };      /* first of all: the lock of the site is not ours */
     confine();
     if (getppid() == 1)
         _exit(0);
-    d.socket = only_socket(socket);
+    struct versions *versions = versions_new(site);
     arena_init(&d.answer, 0);
     take_spares(&d, NULL, 0);
     for (;;) {

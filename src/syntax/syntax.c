@@ -157,7 +157,7 @@ int reader_open(struct reader *r, struct arena *a, struct problems *ps)
 int reader_read(struct reader *r, struct arena *a, struct node **msg_out, struct problems *ps)
 {
     *msg_out = NULL;
-    return r->syntax->read(r, a, msg_out, ps);
+    return r->state ? r->syntax->read(r, a, msg_out, ps) : STOP;     /* its opening failed */
 }
 
 void reader_close(struct reader *r)
