@@ -207,7 +207,7 @@ install: all
 	  'Description: converts business files by mapping files' 'Version: $(VERSION)' 'Requires.private: $(strip $(PKGS))' \
 	  'Libs: -L$${libdir} -lwaybill' 'Libs.private: $(CSV) -pthread' 'Cflags: -I$${includedir}' > $(I)/lib/pkgconfig/waybill.pc
 	@mkdir -p $(I)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' 'share/systemd/waybill@.service.in' > '$(I)/lib/systemd/system/waybill@.service'
+	sed 's|@PREFIX@|$(PREFIX)|' 'src/systemd/waybill@.service.in' > '$(I)/lib/systemd/system/waybill@.service'
 	@chmod 644 '$(I)/lib/systemd/system/waybill@.service'
 	cp -R mappings $(I)/share/waybill/
 	@chmod -R u+w,go-w,a+rX $(I)/share/waybill

@@ -83,7 +83,7 @@ stop
 unset NOTIFY_SOCKET
 
 unit="$tmp/waybill@.service"
-sed "s|@PREFIX@|$tmp/p|" "$top/share/systemd/waybill@.service.in" > "$unit"
+sed "s|@PREFIX@|$tmp/p|" "$top/src/systemd/waybill@.service.in" > "$unit"
 check "the unit: least rights" said "$unit" NoNewPrivileges=yes ProtectSystem=strict PrivateNetwork=yes 'ReadWritePaths=%f' \
     SystemCallFilter=@system-service MemoryDenyWriteExecute=yes Type=notify 'Restart=on-failure'
 if command -v systemd-analyze > /dev/null; then

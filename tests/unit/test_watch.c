@@ -55,8 +55,7 @@ static void files_wake_their_folder(void **state)
     assert_int_equal(watch_open(&arena, -1, &watch, &problems), OK);
     assert_int_equal(watch_add(watch, a, &problems), 0);
     assert_int_equal(watch_add(watch, b, &problems), 1);
-    if (watch_polled(watch, 0))
-        skip();
+    assert_false(watch_polled(watch, 0));
     assert_int_equal(watch_rescan_ms(watch), 30000);
     assert_false(readable());
     tempdir_write(a, "x.csv", "x", 1);
@@ -77,8 +76,7 @@ static void a_folder_that_comes_again_is_watched_again(void **state)
     char away[300];
     assert_int_equal(watch_open(&arena, -1, &watch, &problems), OK);
     watch_add(watch, a, &problems);
-    if (watch_polled(watch, 0))
-        skip();
+    assert_false(watch_polled(watch, 0));
     snprintf(away, sizeof away, "%s/away", dir);
     assert_int_equal(rename(a, away), 0);
     assert_int_equal(mkdir(a, 0700), 0);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# t48-versions.sh PROGRAM - a batch goes on with the mappings and formats that it was created with, until it is renewed, and
+# t49-versions.sh PROGRAM - a batch goes on with the mappings and formats that it was created with, until it is renewed, and
 # can be done again later: `replay` gives the same bytes
 . "$(dirname "$0")/lib.sh"
 
