@@ -134,7 +134,7 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
 /* The same where the file's name is known, without a look at the folder. */
 int claim_dispose_named(struct spool *s, const char *batch, struct slice name, uint64_t size, int64_t mtime_ns,
                         struct problems *ps);
-/* Claims in claim/: every batch id; stops when `each` returns other than OK. */
+/* Claims in claim/: every batch id, the oldest first; stops when `each` returns other than OK. */
 int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps);
 
 #endif

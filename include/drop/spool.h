@@ -59,6 +59,8 @@ int spool_sync(const struct spool *s, struct problems *ps);
 /* A new batch id; `local_seconds` = UTC seconds plus the zone's offset. */
 void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE]);
 bool spool_id_valid(const char *id);
+/* The older first, by epoch and counter, which grow whatever the clock does: …-12-7 comes before …-12-10. */
+int spool_id_compare(const char *a, const char *b);
 
 /*
  * Where the spool lies must keep what it is told: STOP with SPOOL_FS on file systems without crash-atomic rename (ext2,

@@ -165,26 +165,9 @@ void batch_close(struct batch *b)
     b->dir = b->seen_lock = -1;
 }
 
-/* Epoch and counter of an id grow, whatever the clock does: …-12-7 is older than …-12-10. */
-static void age_of(const char *id, unsigned long long age[2])
-{
-    const char *dash = strrchr(id, '-'), *epoch = dash;
-    while (epoch && epoch > id && epoch[-1] != '-')
-        epoch--;
-    age[0] = epoch ? strtoull(epoch, NULL, 10) : 0;
-    age[1] = dash ? strtoull(dash + 1, NULL, 10) : 0;
-}
-
 static int by_age(const void *a, const void *b)
 {
-    unsigned long long x[2], y[2];
-    age_of(((const struct slice *)a)->p, x);
-    age_of(((const struct slice *)b)->p, y);
-    if (x[0] != y[0])
-        return x[0] < y[0] ? -1 : 1;
-    if (x[1] != y[1])
-        return x[1] < y[1] ? -1 : 1;
-    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+    return spool_id_compare(((const struct slice *)a)->p, ((const struct slice *)b)->p);
 }
 
 int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,

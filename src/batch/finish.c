@@ -255,6 +255,13 @@ static int check_ended(const struct batch *b, struct problems *ps)
     return STOP;
 }
 
+/* An earlier attempt gave the zip its name and failed behind it: beside it comes the waybill that is in it. */
+static int text_in_zip(const struct batch *b, const char *file, struct batch_zip *z, struct problems *ps)
+{
+    int rc = archived_read(b->site->store, b->id, slice_of(file), 0, b->arena, &z->text, ps);
+    return rc == OK ? END : rc;
+}
+
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
@@ -273,6 +280,8 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
         add_waybill(b, &m, z);
         rc = archived_begin(b->site->store, b->id, m.list, m.n, &z->fd, ps);
     }
+    if (rc == END)
+        rc = text_in_zip(b, file, z, ps);
     z->members = m.list;
     z->n = m.n;
     z->archived = b->w->last_event;

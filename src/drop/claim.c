@@ -330,13 +330,20 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
     return rc == OK ? claim_open(s, batch, out, ps) : rc;
 }
 
+static int by_age(const void *a, const void *b)
+{
+    return spool_id_compare(((const struct slice *)a)->p, ((const struct slice *)b)->p);
+}
+
 int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps)
 {
     struct arena a;
     struct slice *names;
     size_t n;
     arena_init(&a, 0);
-    int rc = sorted_names(s->claim, ".", &a, &names, &n, ps);
+    int rc = names_in(s->claim, ".", &a, &names, &n, ps);
+    if (n)
+        qsort(names, n, sizeof *names, by_age);
     for (size_t i = 0; i < n && rc == OK; i++) {
         if (spool_id_valid(names[i].p))
             rc = each(owner, names[i].p);

@@ -156,14 +156,14 @@ static void enter(struct buf *commands, const char *remote)
 struct local {
     char name[184];
     uint64_t size;
-    int64_t time;
+    int64_t time_ns;
 };
 
 static int older(const void *a, const void *b)
 {
     const struct local *x = a, *y = b;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
+    if (x->time_ns != y->time_ns)
+        return x->time_ns < y->time_ns ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
@@ -186,7 +186,8 @@ static int list_local(struct exchange *x, int folder, const char *path, struct l
             tell_name(path, slice_of(e->d_name), ps);
             continue;
         }
-        struct local l = { .size = (uint64_t)st.st_size, .time = st.st_mtim.tv_sec };
+        struct local l = { .size = (uint64_t)st.st_size,
+                           .time_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec };
         snprintf(l.name, sizeof l.name, "%.180s", e->d_name);
         ARENA_PUSH(x->arena, *out, *n, cap) = l;
     }

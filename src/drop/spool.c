@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -165,6 +166,28 @@ void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE])
     date_from_days(days, &year, &month, &day);
     snprintf(out, BATCH_ID_SIZE, "%04d%02d%02d-%02d%02d%02d-%llu-%llu", year, month, day, (int)(rest / 3600),
              (int)(rest / 60 % 60), (int)(rest % 60), (unsigned long long)s->epoch, (unsigned long long)++s->counter);
+}
+
+/* Epoch and counter of an id. */
+static void age_of(const char *id, unsigned long long age[2])
+{
+    const char *dash = strrchr(id, '-'), *epoch = dash;
+    while (epoch && epoch > id && epoch[-1] != '-')
+        epoch--;
+    age[0] = epoch ? strtoull(epoch, NULL, 10) : 0;
+    age[1] = dash ? strtoull(dash + 1, NULL, 10) : 0;
+}
+
+int spool_id_compare(const char *a, const char *b)
+{
+    unsigned long long x[2], y[2];
+    age_of(a, x);
+    age_of(b, y);
+    if (x[0] != y[0])
+        return x[0] < y[0] ? -1 : 1;
+    if (x[1] != y[1])
+        return x[1] < y[1] ? -1 : 1;
+    return strcmp(a, b);
 }
 
 bool spool_id_valid(const char *id)

@@ -78,6 +78,8 @@ in_error() { find "$1/error" -name '*.waybill.json' 2> /dev/null | wc -l; }
 ended() { echo $(($(archived "$1") + $(in_error "$1"))); }       # a batch with refused messages counts twice
 has() { [ "$(find "$1" -type f 2> /dev/null | wc -l)" -ge "$2" ]; }          # FOLDER N: so many files, or more
 outputs() { find "$1" -type f ! -name '.*' 2> /dev/null | sort; }
+by_age() { sort -t- -k3,3n -k4,4n; }    # ids of batches, the oldest first: …-2-9 comes before …-2-10
+open_ids() { ls "$1/.waybill/work" 2> /dev/null | by_age; }                 # SITE
 one() {                                 # FOLDER PATTERN: the name of the only such file
     set -- "$2" "$(find "$1" -type f -name "$2" 2> /dev/null)"
     case $2 in ''|*"
@@ -136,6 +138,12 @@ END2
 rows() {                                # FIRST LAST: a file of rows
     echo 'Id;Qty'
     seq -f '%.0f;1' "$1" "$2"
+}
+
+sound() {                               # SITE: fsck finds it good, or what it says is shown
+    "$prog" fsck "$1" > "$tmp/fsck.out" 2>&1 && return 0
+    sed 's/^/# /' "$tmp/fsck.out"
+    return 1
 }
 
 # An independent observer of an outbox: every event as "EVENTS NAME SHA256-at-once" in FILE.

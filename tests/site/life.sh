@@ -57,8 +57,7 @@ sample_site() {                         # INTEGRATION: ready to be used, files c
 }
 rest_of() {                             # what every life leaves
     check "$how: nothing is left of requests" is '' "$(ls "$site/.waybill/requests")"
-    "$prog" fsck "$site" > fsck.out 2>&1
-    result $? "$how: fsck finds nothing"
+    check "$how: fsck finds nothing" sound "$site"
 }
 
 # --- CONNECT and Ovotrack ---------------------------------------------------------------------------------------------

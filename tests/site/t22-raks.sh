@@ -117,8 +117,7 @@ life() {                                # HOW
     check "S4-24 $how: and arrived so" is "$(sent_pdfs | sort)" "$(arrived "$s" | sort)"
     later "$s" "$b"
     end
-    "$prog" fsck "$s" > fsck.out 2>&1
-    result $? "$how: fsck finds nothing"
+    check "$how: fsck finds nothing" sound "$s"
     check "$how: nothing was refused but the answer that says no" is '1 1' \
         "$(find "$s/error" -name '*.waybill.json' | wc -l) $(grep -l BL_ERROR "$s"/error/*/*.waybill.json | wc -l)"
 }

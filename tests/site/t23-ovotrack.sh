@@ -26,7 +26,6 @@ updates() {                             # BATCH ORDER:STATUS[:LINE=QUANTITY]...
     done
     echo '</OvotrackUpdates>'
 }
-open_ids() { ls "$site/.waybill/work" | sort -V; }
 lines() {                               # BATCH: order, line, state of each
     "$prog" show --json --dir "$site" "$1" > shown.json
     m=0
@@ -51,7 +50,7 @@ count() { find "$site/outbox/$1" -type f | wc -l; }
 new_site begin
 orders 70001 70003 | put orders orders.csv
 run "$site" -q
-check "S0-13: an export alone makes no batch" is ' orders.csv' "$(open_ids) $(ls "$site/inbox/orders")"
+check "S0-13: an export alone makes no batch" is ' orders.csv' "$(open_ids "$site") $(ls "$site/inbox/orders")"
 ask create
 check "S0-14: Last Modified is asked for" said ask.log '"Last Modified" has no value'
 check "S0-14: with a code of its own" is 2 "$code"
@@ -61,11 +60,11 @@ for t in yesterday 2024-02-30 7.31.2024 '2024-07-31 25:00'; do
 done
 ask create --since 2024-08-01T09:10:00
 check "S0-22: no line matches, and the user is told" said ask.log "No order lines match the criteria."
-check "S0-22: no batch remains" is '0 ' "$code $(open_ids)"
+check "S0-22: no batch remains" is '0 ' "$code $(open_ids "$site")"
 check "S0-16 S0-24: why, with counts" said ask.out "left out: 3 NOT_MODIFIED_SINCE, 1 NOT_SHIP_TO"
 orders 70001 70003 | put orders orders.csv
 ask create --since '2024-08-01 09:09'
-a=$(open_ids)
+a=$(open_ids "$site")
 check "S0-13 S0-15: the same export with an earlier Last Modified" is '0 70001/1 staged,70001/2 staged,70001/3 staged' "$code $(lines "$a")"
 check "S0-24: left out are counted in the batch" is 'NOT_SHIP_TO 1' "$(json waybill.skips.0.name < shown.json) $(json waybill.skips.0.count < shown.json)"
 "$prog" show --dir "$site" "$a" > shown
@@ -76,7 +75,7 @@ check "S0-63: the state of a batch" said shown 'state       staged  (3 staged, 0
 
 orders 70001 70002 70016 | put orders two.csv
 ask create --since 2024-07-31
-b=$(open_ids | tail -1)
+b=$(open_ids "$site" | tail -1)
 check "S0-23: what is staged elsewhere is not staged again" is '70002/1 staged,70002/2 staged,70016/1 staged' "$(lines "$b")"
 check "S0-23: it is reported with its batch" said ask.out 'left out: 3 ALREADY_STAGED'
 "$prog" show --all --dir "$site" "$b" > shown
@@ -142,10 +141,10 @@ ask update
 check "S0-50: so is an update from the source" said ask.log 'Order 70002 line 2: committed already.'
 ask commit --batch "$b"
 check "S0-49: what came later is committed by itself" is '0 70016' "$code $(tail -n +2 "$(one "$site/outbox/erp" '*-2.csv')" | cut -d, -f1)"
-check "S0-62: all is committed: the batch ends" is "$a" "$(open_ids)"
+check "S0-62: all is committed: the batch ends" is "$a" "$(open_ids "$site")"
 orders 70002 | sed 's/8\/1\/2024 9:10/8\/2\/2024 9:10/' | put orders anew.csv
 ask create --since 2024-08-01
-c=$(open_ids | tail -1)
+c=$(open_ids "$site" | tail -1)
 check "S0-18 S0-23: committed and changed again, it is staged anew" is '70002/1 staged,70002/2 staged' "$(lines "$c")"
 
 # --- Update From Source, and a new line in a later Send ----------------------------------------------------------------
@@ -171,7 +170,7 @@ check "S0-58: the new line goes as a change" said "$(find "$site/outbox/ovotrack
 new_site mend
 orders 70006 70012 | put orders orders.csv
 ask create --since 2024-07-31
-a=$(open_ids)
+a=$(open_ids "$site")
 ask send
 check "S0-29 S0-31: nothing can be sent" is '1 0' "$code $(count ovotrack)"
 "$prog" status "$site" > status.out
@@ -200,7 +199,7 @@ ask update
 check "S0-61: before 1.9.11 there is no Update From Source" sh -c '[ "$1" = 3 ] && grep -q SITE_SWITCHED_OFF ask.log' - "$code"
 check "S0-61: the export stays where it is" is orders.csv "$(ls "$site/inbox/orders")"
 ask create --since 2024-07-31
-check "S0-61: the other operations run" is '0 1' "$code $(open_ids | wc -l)"
+check "S0-61: the other operations run" is '0 1' "$code $(open_ids "$site" | wc -l)"
 
 # Each operation runs by itself when site.conf says so: on a drop or at an interval instead of `manual`.
 unset WAYBILL_CLOCK
@@ -218,7 +217,7 @@ check "S0-65: Create and Send run by themselves" wait_for 20 has "$site/outbox/o
 number=$(sed -n 's/.*batch="\([^"]*\)".*/\1/p' "$(one "$site/outbox/ovotrack" '*.xml')")
 updates "$number" 70001:open 70016:open | put ovotrack u.xml
 check "S0-65: Receive and Commit too, and the batch ends" wait_for 20 has "$site/outbox/erp" 1
-ended_by_itself() { [ -z "$(open_ids)" ]; }
+ended_by_itself() { [ -z "$(open_ids "$site")" ]; }
 check "S0-65: nothing is left to do" wait_for 20 ended_by_itself
 check "S0-32 S0-65: an interval with nothing to send writes no file" is '1 1' "$(count ovotrack) $(count erp)"
 stop

@@ -30,7 +30,7 @@ flow off {
 END
 mkdir -p site/inbox/rows site/inbox/again site/inbox/idle site/inbox/off
 code() { "$@" > out 2> err < /dev/null; echo $?; }
-batch() { find site/archive site/error -name "*.waybill.json" | sed 's/.*\///; s/\.waybill\.json//' | sort -u | tail -1; }
+batch() { find site/archive site/error -name "*.waybill.json" | sed 's/.*\///; s/\.waybill\.json//' | sort -u | by_age | tail -1; }
 
 check "0: nothing to do" is 0 "$(code "$prog" run site)"
 check "0: nothing but the result on standard output" is "" "$(cat out)"

@@ -222,5 +222,5 @@ kill -CONT "$watcher"
 held() { "$prog" status site | grep -q "$e.*held"; }
 check "it is done all the same" wait_for 10 held
 stop
-check "fsck finds nothing" "$prog" fsck site > fsck.out
+check "fsck finds nothing" sound site
 finish

@@ -26,7 +26,7 @@ new_user "$partner"
 chmod 755 "$tmp"
 ssh-keygen -q -t ed25519 -N '' -f key && ssh-keygen -q -t ed25519 -N '' -f host_key
 mkdir -p run keys && cp key.pub "keys/$erp" && cp key.pub "keys/$partner" && chmod 755 keys && chmod 644 keys/*
-port=$((20000 + $$ % 20000))
+port=$((12000 + $$ % 20000))           # below those that the kernel gives out
 cat > sshd_config << END
 Port $port
 ListenAddress 127.0.0.1
@@ -142,6 +142,12 @@ rows 1 5 > far/in/a.csv && chown "$partner" far/in/a.csv
 printf '%s -\n' "$(stat -c %s near/outbox/far/a.csv)" > near/.waybill/exchange/far/push-a.csv
 "$prog" exchange near > x.out 2> x.err < /dev/null
 check "a crash after the rename there: not sent again" is "0 " "$? $(ls near/outbox/far)"
+
+# Of the same second the older one goes first, whatever the names are.
+rows 1 3 > near/outbox/far/z-9.csv && touch -d '2026-11-22T03:44:31.100' near/outbox/far/z-9.csv
+rows 1 4 > near/outbox/far/z-10.csv && touch -d '2026-11-22T03:44:31.900' near/outbox/far/z-10.csv
+"$prog" exchange near > x.out 2> x.err < /dev/null
+check "pushed in the order of their coming" is "z-9.csv z-10.csv" "$(ls -tr far/in | grep '^z' | tr '\n' ' ' | sed 's/ $//')"
 
 # The server's key must be the known one; the wrong one is told, nothing moves.
 ssh-keygen -q -t ed25519 -N '' -f other_key

@@ -74,7 +74,7 @@ check "compressed twice" refused nested.gz UNPACK_NESTED
 check "cut off" refused cut.zip UNPACK_DAMAGED
 check "more members than allowed" refused many.zip LIMIT_UNPACK
 check "all of them lie in error/" is 6 "$(in_error site)"
-check "the site is in order" "$prog" fsck site
+check "the site is in order" sound site
 
 # Killed at any moment: each member once.
 strike() {                              # OPTION...: one run of a fresh site

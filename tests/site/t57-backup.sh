@@ -61,7 +61,7 @@ while [ $n -lt 8 ]; do
     moments="$moments $(ls "$c/inbox/rows" | wc -l)+$(ls "$c/.waybill/claim" | wc -l)+$work+$(archived "$c")"
     # all that was there when it was frozen, by the one place that says so
     run "$c" -q -n
-    "$prog" fsck "$c" > fsck.out 2>&1 || { echo "# $c: fsck"; head -5 fsck.out; faults=$((faults + 1)); }
+    sound "$c" || { echo "# $c: fsck"; faults=$((faults + 1)); }
     while read -r f; do
         [ -f "$c/outbox/rows/$f" ] || { echo "# $c: $f is lost"; faults=$((faults + 1)); }
     done < "$c.before"

@@ -100,8 +100,7 @@ check "and ends well" is 0 "$code"
 check "what a link leads to never came in" is "" "$(grep -rl SECRET swap/outbox swap/error swap/.waybill 2> /dev/null | head -3)"
 check "every output is whole rows" is "" "$(cat swap/outbox/swap/*.csv | grep -vE '^(Id;Qty|[a-zA-Z0-9]+;1)?$' | head -3)"
 find swap/inbox/swap -type l -delete
-"$prog" fsck swap > fsck.out 2>&1
-result $? "fsck finds nothing"
+check "fsck finds nothing" sound swap
 
 # --- sizes -----------------------------------------------------------------------------------------------------------------
 

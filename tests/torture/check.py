@@ -10,7 +10,7 @@ It trusts nothing that waybill says: hashes, zips, waybills and ledgers are read
     Q1  inboxes, claims, tmp and work are empty                               Q2  each input is in archive or error, once
     Q3  the outputs are the wanted ones, each once                            Q4  each error says why
     Q5  running again changes nothing (asked by torture.py)                   Q6  the tree is that of the undisturbed run
-    Q7  staged documents are those of the undisturbed run
+    Q7  staged documents are those of the undisturbed run                     Q8  beside each zip lies its own waybill
 """
 import binascii, collections, hashlib, json, os, re, zipfile
 
@@ -300,6 +300,16 @@ def staged(site, batch, w, bad):
             bad.append(f'I5 delivered, but output {n} is still staged: {batch}')
 
 
+def beside(site, bad):
+    for d, _, fs in os.walk(f'{site}/archive'):
+        for f in fs:
+            if f.endswith('.zip') and not f.startswith('.'):
+                name = f'{f[7:-4]}.waybill.json'
+                copy = read(f'{d}/{name}') if os.path.exists(f'{d}/{name}') else None
+                if copy != zipped(f'{d}/{f}', bad).get(name):
+                    bad.append(f'Q8 beside the zip lies another waybill: {f}')
+
+
 def at_rest(site, truth, taken=(), cut=False):
     """`cut`: the power was cut, so the copies beside a zip may be missing or torn: they are not synced, the zip holds them."""
     bad = any_moment(site, truth, taken)
@@ -311,6 +321,8 @@ def at_rest(site, truth, taken=(), cut=False):
         bad.append(f'Q1 there is still something to do: {[plain_path(n) for n in still]}')
     if stages(site) != truth.stages:
         bad.append(f'Q7 staged documents differ: {stages(site)} instead of {truth.stages}')
+    if not cut:
+        beside(site, bad)
     b = Batches(site, [])
     ends = collections.Counter()
     for places in b.at.values():

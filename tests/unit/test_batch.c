@@ -353,6 +353,34 @@ static void a_zip_is_the_end_however_old_the_waybill_is(void **state)
     assert_true(file_exists(beside));
 }
 
+/* The disk is full when the zip has its name already: tried again, what lies beside it is the zip's own waybill. */
+static void what_lies_beside_a_zip_is_what_is_in_it(void **state)
+{
+    (void)state;
+    char file[200], beside[600], zip[ARCHIVED_PATH], in_the_way[610];
+    struct slice inside, copy;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    convert(b);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_true(archived_path(b->id, zip));
+    snprintf(file, sizeof file, "%s.waybill.json", b->id);
+    snprintf(beside, sizeof beside, "%s/%.*s/%s", dir, (int)(strrchr(zip, '/') - zip), zip, file);
+    snprintf(in_the_way, sizeof in_the_way, "%s/x", beside);
+    assert_int_equal(file_make_dirs(in_the_way, 0700, &problems), OK);
+    assert_int_equal(batch_archive(b, &problems), TEMP);
+    assert_true(archived_exists(&store, b->id));
+    assert_int_equal(b->w->place, PLACE_DELIVERED);
+    assert_int_equal(rmdir(in_the_way) || rmdir(beside), 0);
+    clock_init(&now, "2026-11-22T03:44:36Z");
+    assert_int_equal(batch_archive(b, &problems), OK);
+    assert_int_equal(b->w->place, PLACE_ARCHIVED);
+    assert_int_equal(archived_read(&store, b->id, slice_of(file), 0, &arena, &inside, &problems), OK);
+    assert_int_equal(file_read(&arena, beside, 0, &copy, &problems), OK);
+    assert_true(slice_equal(copy, inside));
+    batch_close(b);
+}
+
 static void starting_anew_forgets_what_was_written(void **state)
 {
     (void)state;
@@ -661,6 +689,7 @@ int main(void)
         TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same),
             TEST(a_crash_within_acceptance_loses_nothing),
         TEST(a_crash_within_later_steps_is_done_again), TEST(a_zip_is_the_end_however_old_the_waybill_is),
+        TEST(what_lies_beside_a_zip_is_what_is_in_it),
         TEST(starting_anew_forgets_what_was_written), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),

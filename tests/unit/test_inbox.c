@@ -399,6 +399,27 @@ static void batch_ids_are_checked(void **state)
     assert_false(spool_id_valid(""));
 }
 
+static int next_claim(void *owner, const char *id)
+{
+    const char *const **want = owner;
+    assert_string_equal(id, *(*want)++);
+    return OK;
+}
+
+/* What a crash left is taken up in the order in which it came, not in that of the texts; the clock may go back. */
+static void claims_are_taken_up_in_the_order_of_their_coming(void **state)
+{
+    (void)state;
+    static const char *const ids[] = { "20261122-034431-2-8", "20261122-034431-2-9", "20261122-034431-2-10",
+                                       "20261122-034429-2-11", "20261122-034430-10-1", NULL };
+    const char *const *want = ids;
+    for (size_t i = 0; ids[i]; i++)
+        assert_int_equal(mkdirat(spool.claim, ids[i], 0700), 0);
+    assert_int_equal(mkdirat(spool.claim, "not-ours", 0700), 0);
+    assert_int_equal(claim_each(&spool, next_claim, &want, &problems), OK);
+    assert_null(*want);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -412,6 +433,7 @@ int main(void)
         TEST(a_file_that_changes_under_the_copy_waits), TEST(companions_come_only_by_plain_names),
         TEST(of_two_watchers_each_file_goes_to_one), TEST(observations_are_bounded_and_swept),
         TEST(a_missing_or_moved_inbox_is_noticed), TEST(batch_ids_are_checked),
+        TEST(claims_are_taken_up_in_the_order_of_their_coming),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
