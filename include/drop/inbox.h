@@ -6,7 +6,7 @@
  *     inbox_begin(in, clock_monotonic_ms());
  *     while ((rc = inbox_next(in, &drop, problems)) == OK) {       ready files, streaming; END = the pass is over
  *         spool_id(&spool, now, id);
- *         rc = claim_take(&spool, in, &drop, id, &claim, problems);     END = somebody was faster
+ *         rc = claim_take(&spool, in, &drop, id, NULL, &claim, problems);     END = somebody was faster
  *         rc = batch_accept(…, &claim, …);         layer batch: copy, waybill, acceptance, disposal
  *         claim_close(&claim);
  *     }
@@ -97,18 +97,20 @@ struct claim {
     uint64_t bytes;                 /* copied */
 };
 
-/* Takes a ready file: rename into claim/<batch>.  END: gone meanwhile.  SKIP: it was swapped for something else and
-   went back. */
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
-               struct problems *ps);
+/*
+ * Takes a ready file: rename into claim/<batch>.  END: gone meanwhile.  SKIP: it was swapped for something else and
+ * went back.  `with`: other files of the inbox that belong to it (companions), NULL-terminated, or NULL; they go first,
+ * so a claim that holds the file holds them all, and go back when it is not taken.  END also when one of them is gone.
+ */
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch,
+               const char *const *with, struct claim *out, struct problems *ps);
 /* The two halves, for waves: [claim_make …] spool_sync [claim_move …] spool_sync. After make, move or claim_unmake. */
 int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
                struct problems *ps);
 int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps);
-void claim_unmake(struct spool *s, struct claim *c);
-/* Takes another file of the inbox along (a companion): END when it is not there. */
-int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps);
-/* Finds a claim again after a restart; END: the folder is empty or gone (and is removed). */
+void claim_unmake(struct spool *s, struct claim *c, struct problems *ps);
+/* Finds a claim again after a restart; END: the folder is empty or gone (and is removed); companions whose file was not
+   taken lie in their inbox again, or in error/<batch>-late where their name is taken. */
 int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps);
 void claim_close(struct claim *c);
 

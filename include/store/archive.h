@@ -43,7 +43,10 @@ struct archived_member {
 
 /* "archive/2026/11/22/034431_<batch>.zip"; false when the id does not begin with date and time. */
 bool archived_path(const char *batch, char out[ARCHIVED_PATH]);
+/* In doubt it is not there. */
 bool archived_exists(const struct store *s, const char *batch);
+/* OK; END: it is not there; TEMP: that cannot be told. */
+int archived_look(const struct store *s, const char *batch, struct problems *ps);
 int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
                    struct problems *ps);
 /*

@@ -100,11 +100,11 @@ static int open_tmp(const struct batch_site *s, const char *id, int *dir, struct
     return *dir >= 0 ? OK : problem_system(ps, id, "cannot open the folder of a batch", errno);
 }
 
-/* Whether the claim's batch is accepted already: only one that was found again after a restart can be. */
-static bool accepted_before(const struct batch_site *s, const struct claim *c)
+/* END: the claim's batch is accepted already; only one that was found again after a restart can be. */
+static int accepted_before(const struct batch_site *s, const struct claim *c, struct problems *ps)
 {
-    return c->inbox_fd < 0 && (batch_there(s->spool->work, c->batch) || batch_there(s->spool->error, c->batch) ||
-                               archived_exists(s->store, c->batch));
+    int known = c->inbox_fd < 0 ? batch_known(s, c->batch, ps) : END;
+    return known == OK ? END : known == END ? OK : known;
 }
 
 /* Longer than allowed by now: the claim's file goes to error/<id>-late, nothing waits for it. */
@@ -119,9 +119,10 @@ int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, con
 {
     int dir = -1;
     *out = NULL;
-    if (accepted_before(s, c))
-        return END;
-    int rc = claim_copy(s->spool, c, how->max_size, &dir, ps);
+    int rc = accepted_before(s, c, ps);
+    if (rc != OK)
+        return rc;
+    rc = claim_copy(s->spool, c, how->max_size, &dir, ps);
     if (rc != OK)
         return rc == STOP ? refuse_large(s, c, ps) : rc;
     struct waybill *w = begin_waybill(s, a, c->batch, how);
@@ -219,9 +220,10 @@ int batch_adopt(const struct batch *parent, const struct waybill_file *f, struct
     const char *file = arena_cstr(a, f->file);
     int dir = -1;
     *out = NULL;
-    if (batch_known((void *)(uintptr_t)s, how->id))
-        return END;
-    int rc = fresh_tmp(s, how->id, &dir, ps);
+    int rc = batch_known(s, how->id, ps);
+    if (rc != END)
+        return rc == OK ? END : rc;
+    rc = fresh_tmp(s, how->id, &dir, ps);
     if (rc != OK)
         return rc;
     struct waybill *w = begin_waybill(s, a, how->id, how);

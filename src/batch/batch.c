@@ -84,10 +84,26 @@ bool batch_taken(void *owner, const char *id)
            (s->spool->group && batch_there(s->spool->tmp, id)) || trash_noted(s->store, id);
 }
 
-bool batch_known(void *owner, const char *id)
+static int look_for(int dirfd, const char *id, struct problems *ps)
 {
-    const struct batch_site *s = owner;
-    return spool_id_valid(id) && (batch_taken(owner, id) || batch_there(s->spool->error, id));
+    struct stat st;
+    if (fstatat(dirfd, id, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return OK;
+    return errno == ENOENT ? END : problem_system(ps, id, "cannot look for a batch", errno);
+}
+
+int batch_known(const struct batch_site *s, const char *id, struct problems *ps)
+{
+    if (!spool_id_valid(id))
+        return END;
+    int rc = look_for(s->spool->work, id, ps);
+    if (rc == END)
+        rc = look_for(s->spool->error, id, ps);
+    if (rc == END)
+        rc = archived_look(s->store, id, ps);
+    if (rc == END && s->spool->group)
+        rc = look_for(s->spool->tmp, id, ps);
+    return rc == END && trash_noted(s->store, id) ? OK : rc;
 }
 
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir)

@@ -53,6 +53,28 @@ static int sync_copy(const struct batch *b, int fd, struct problems *ps)
     return batch_syncs(b) ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : OK;
 }
 
+/* The batch has it for sure; gone for sure, so that after a power cut it is not there for another message. */
+static int leave_inbox(const struct batch *b, const struct batch_beside *of, struct problems *ps)
+{
+    if (unlinkat(of->from, of->entry, 0) == 0 || errno == ENOENT)
+        return batch_syncs(b) ? spool_sync_dir(b->site->spool, of->from, of->entry, ps) : OK;
+    if (errno != EACCES && errno != EPERM && errno != EROFS)
+        return problem_system(ps, of->entry, "a companion cannot be removed from the inbox", errno);
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", (struct place){ .file = of->entry, .offset = PLACE_NO_OFFSET },
+                 "the batch has a copy of the companion, but the file cannot be removed from the inbox");
+    return OK;
+}
+
+static const struct waybill_file *newest_of(const struct batch *b, const char *entry)
+{
+    const struct waybill_file *newest = NULL;
+    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
+        if (slice_is(f->kind, "companion") && slice_is(f->name, entry))
+            newest = f;
+    }
+    return newest;
+}
+
 /* A private copy: whoever still has the file open cannot change what the batch has. */
 static int take_in(struct batch *b, const struct batch_beside *of, int from, int *fd_out, struct problems *ps)
 {
@@ -70,28 +92,41 @@ static int take_in(struct batch *b, const struct batch_beside *of, int from, int
         close(fd);
         return rc;
     }
-    struct waybill_file *own = waybill_file(b->w, "companion", name);
-    own->name = arena_copy(b->arena, f.name);
-    own->size = f.size;
-    memcpy(own->sha256, f.sha256, sizeof own->sha256);
-    rc = batch_save(b, ps);
-    if (rc == OK && unlinkat(of->from, of->entry, 0) != 0 && errno != ENOENT)
-        problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", (struct place){ .file = of->entry, .offset = PLACE_NO_OFFSET },
-                     "the batch has a copy of the companion, but the file cannot be removed from the inbox");
+    const struct waybill_file *before = newest_of(b, of->entry);
+    if (before && strcmp(before->sha256, f.sha256) == 0)    /* taken before, when it could not be removed */
+        unlinkat(b->dir, name, 0);
+    else {
+        struct waybill_file *own = waybill_file(b->w, "companion", name);
+        own->name = arena_copy(b->arena, f.name);
+        own->size = f.size;
+        memcpy(own->sha256, f.sha256, sizeof own->sha256);
+        rc = batch_save(b, ps);
+    }
+    if (rc == OK)
+        rc = leave_inbox(b, of, ps);
     *fd_out = rc == OK && lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
     if (*fd_out < 0)
         close(fd);
     return rc;
 }
 
+/* What is no file that somebody put there: no name of one, a link, a device. */
+static bool is_none(int err)
+{
+    return err == ENOENT || err == ELOOP || err == ENXIO || err == ENOTDIR || err == ENAMETOOLONG || err == EACCES;
+}
+
 static int look_beside(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps)
 {
     struct stat st;
     int fd = of->from < 0 ? -1 : openat(of->from, of->entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && (of->from < 0 || is_none(errno)))
+        return OK;
     if (fd < 0 || fstat(fd, &st) != 0) {
+        int err = errno;
         if (fd >= 0)
             close(fd);
-        return OK;
+        return problem_system(ps, of->entry, "cannot open a companion", err);
     }
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > of->max) {
         *fd_out = fd;                               /* whoever reads it says what is wrong with it */
@@ -104,15 +139,11 @@ static int look_beside(struct batch *b, const struct batch_beside *of, int *fd_o
 
 int batch_companion(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps)
 {
-    const struct waybill_file *newest = NULL;
     *fd_out = -1;
     int rc = look_beside(b, of, fd_out, ps);
     if (rc != OK || *fd_out >= 0)
         return rc;
-    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
-        if (slice_is(f->kind, "companion") && slice_is(f->name, of->entry))
-            newest = f;
-    }
+    const struct waybill_file *newest = newest_of(b, of->entry);
     if (!newest)
         return OK;
     const char *name = arena_cstr(b->arena, newest->file);

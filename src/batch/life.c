@@ -28,7 +28,7 @@ bool batch_has_files(const struct batch *b)
 {
     for (const struct waybill_file *f = b->w->files; f; f = f->next) {
         if (f->run == b->w->run && (is_own_stage(f) || is_for_others(f) || slice_is(f->kind, "sent") ||
-                                      (b->w->run && slice_is(f->kind, "lines"))))
+                                    slice_is(f->kind, "member") || (b->w->run && slice_is(f->kind, "lines"))))
             return true;
     }
     return false;

@@ -102,7 +102,10 @@ static int one_batch(void *owner, const char *id)
 static int one_claim(void *owner, const char *id)
 {
     struct walk *k = owner;
-    struct recovery r = { .next = batch_known((void *)k->site, id) ? NEXT_DISPOSE : NEXT_ACCEPT };
+    int known = batch_known(k->site, id, k->ps);
+    if (known == TEMP)
+        return TEMP;
+    struct recovery r = { .next = known == OK ? NEXT_DISPOSE : NEXT_ACCEPT };
     snprintf(r.batch, sizeof r.batch, "%s", id);
     return do_step(k, &r);
 }

@@ -49,157 +49,7 @@ static int fsync_dir(const struct spool *s, int fd, const char *name, struct pro
     return spool_sync_dir(s, fd, name, ps);
 }
 
-/* --- taking ------------------------------------------------------------------------------------------------------- */
-
-/* claim/<batch>, durable before a file moves into it: otherwise a power cut could lose the folder with the file. */
-static int make_claim(struct spool *s, const struct inbox *in, const char *batch, struct claim *c, struct problems *ps)
-{
-    if (mkdirat(s->claim, batch, 0700) != 0)
-        return problem_system(ps, batch, "cannot make the folder of a claim", errno);
-    c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (c->dir < 0 || symlinkat(inbox_path(in), c->dir, ".from") != 0)
-        return problem_system(ps, batch, "cannot open the folder of a claim", errno);
-    int rc = fsync_dir(s, c->dir, batch, ps);       /* .from: after a cut nobody else knows which inbox it was */
-    return rc == OK ? fsync_dir(s, s->claim, "claim", ps) : rc;
-}
-
-static int open_claimed(struct claim *c, struct stat *st)
-{
-    c->fd = openat(c->dir, c->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (c->fd < 0 || fstat(c->fd, st) != 0)
-        return errno;
-    c->size = (uint64_t)st->st_size;
-    c->dev = st->st_dev;
-    c->ino = st->st_ino;
-    c->mtime_ns = nanoseconds(st->st_mtim);
-    return 0;
-}
-
-static void unmake(struct spool *s, struct claim *c)
-{
-    if (c->dir >= 0)
-        unlinkat(c->dir, ".from", 0);
-    unlinkat(s->claim, c->batch, AT_REMOVEDIR);
-    claim_close(c);
-}
-
-/* It is not what was looked at: back to the sender's folder, where the next pass judges it anew. */
-static int put_back(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
-{
-    if (err && err != ELOOP && err != ENXIO)
-        problem_system(ps, inbox_path(in), shown(ps->arena, c->name).p, err);
-    if (rename_new(c->dir, c->name, inbox_fd(in), c->name) == 0)
-        unmake(s, c);
-    else
-        claim_close(c);
-    return SKIP;
-}
-
-static int cannot_take(const struct inbox *in, const char *name, int err, struct problems *ps)
-{
-    const char *what = arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p;
-    return problem_system(ps, inbox_path(in), what, err);
-}
-
-/* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
-static int rename_failed(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
-{
-    unmake(s, c);
-    if (err == ENOENT)
-        return END;
-    if (err == EXDEV) {
-        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)),
-                     "files of this inbox cannot be renamed into .waybill/claim");
-        return STOP;
-    }
-    cannot_take(in, c->name, err, ps);
-    return err == EPERM || err == EACCES ? SKIP : TEMP;
-}
-
-int claim_with(struct spool *s, const struct inbox *in, const char *name, const struct claim *c, struct problems *ps)
-{
-    struct stat st;
-    if (strchr(name, '/') || name[0] == '\0' || name[0] == '.')
-        return END;
-    if (fstatat(inbox_fd(in), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-        return END;
-    if (mkdirat(c->dir, ".with", 0700) != 0 && errno != EEXIST)
-        return problem_system(ps, c->batch, "cannot make the folder of companions", errno);
-    int with = openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (with < 0)
-        return problem_system(ps, c->batch, "cannot open the folder of companions", errno);
-    int rc = fsync_dir(s, c->dir, c->batch, ps);
-    int err = rc == OK ? rename_new(inbox_fd(in), name, with, name) : 0;
-    close(with);
-    if (err == ENOENT)
-        return END;
-    if (err)
-        return cannot_take(in, name, err, ps);
-    return rc;
-}
-
-/* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing. */
-static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c,
-                        struct problems *ps)
-{
-    char marker[512];
-    int rc = OK;
-    if (d->has_done) {
-        snprintf(marker, sizeof marker, "%s%s", d->name, inbox_done(in));
-        rc = claim_with(s, in, marker, c, ps);
-    }
-    if (d->manifest[0] && (rc == OK || rc == END))
-        rc = claim_with(s, in, d->manifest, c, ps);
-    return rc == END ? OK : rc;
-}
-
-int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
-               struct problems *ps)
-{
-    *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
-    snprintf(out->batch, sizeof out->batch, "%s", batch);
-    memcpy(out->name, d->name, sizeof out->name);
-    snprintf(out->inbox, sizeof out->inbox, "%s", inbox_path(in));
-    int rc = make_claim(s, in, batch, out, ps);
-    if (rc != OK)
-        unmake(s, out);
-    return rc;
-}
-
-void claim_unmake(struct spool *s, struct claim *c)
-{
-    unmake(s, c);
-}
-
-int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
-{
-    struct stat st;
-    int err = rename_new(inbox_fd(in), d->name, c->dir, d->name);
-    if (err && (err == ENOENT || faccessat(c->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
-        return rename_failed(s, in, c, err, ps);
-    err = open_claimed(c, &st);
-    if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
-        return put_back(s, in, c, err, ps);
-    return take_markers(s, in, d, c, ps);
-}
-
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
-               struct problems *ps)
-{
-    int rc = claim_make(s, in, d, batch, out, ps);
-    return rc == OK ? claim_move(s, in, d, out, ps) : rc;
-}
-
-void claim_close(struct claim *c)
-{
-    if (c->fd >= 0)
-        close(c->fd);
-    if (c->dir >= 0)
-        close(c->dir);
-    c->fd = c->dir = -1;
-}
-
-/* --- finding again ------------------------------------------------------------------------------------------------ */
+/* --- the folders of claims ---------------------------------------------------------------------------------------- */
 
 /* The names in a folder, without those that begin with a dot; a missing one has none. A folder that cannot be read
    is never taken for an empty one: empty claims are removed. */
@@ -261,24 +111,208 @@ static int keep_late(struct spool *s, const char *batch, int dirfd, const char *
     return rc;
 }
 
-/* Companions whose file never came along. */
-static int keep_companions(struct spool *s, const char *batch, int dirfd, struct problems *ps)
+/* One goes back to where it lay; a newer one of its name that came meanwhile stays, and this one is kept beside. */
+static int give_one_back(struct spool *s, const struct claim *c, int inbox, int with, const char *name,
+                         struct problems *ps)
+{
+    int err = inbox >= 0 ? rename_new(with, name, inbox, name) : EEXIST;
+    if (err && err != EEXIST && err != ENOENT)
+        return problem_system(ps, c->inbox, "a companion cannot go back to its inbox", err);
+    return err == EEXIST ? keep_late(s, c->batch, with, name, ps) : OK;
+}
+
+/* Companions whose file was not taken after all lie in the inbox again, as if nobody had looked. */
+static int give_back(struct spool *s, const struct claim *c, struct problems *ps)
 {
     struct arena a;
     struct slice *names;
     size_t n;
     arena_init(&a, 0);
-    int rc = names_in(dirfd, ".with", &a, &names, &n, ps);
-    int with = n ? openat(dirfd, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    int rc = names_in(c->dir, ".with", &a, &names, &n, ps);
+    int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (rc == OK && n && with < 0)
-        rc = problem_system(ps, batch, "cannot open the companions of a claim", errno);
+        rc = problem_system(ps, c->batch, "cannot open the companions of a claim", errno);
+    int inbox = n ? openat(s->root, c->inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (rc == OK && n && inbox < 0 && (errno != ENOENT && errno != ENOTDIR))
+        rc = problem_system(ps, c->inbox, "the inbox of companions cannot be opened", errno);
     for (size_t i = 0; i < n && rc == OK; i++)
-        rc = keep_late(s, batch, with, names[i].p, ps);
+        rc = give_one_back(s, c, inbox, with, names[i].p, ps);
     if (with >= 0)
         close(with);
+    if (inbox >= 0)
+        close(inbox);
     arena_release(&a);
+    if (rc == OK)
+        unlinkat(c->dir, ".with", AT_REMOVEDIR);
     return rc;
 }
+
+/* --- taking ------------------------------------------------------------------------------------------------------- */
+
+/* claim/<batch>, durable before a file moves into it: otherwise a power cut could lose the folder with the file. */
+static int make_claim(struct spool *s, const struct inbox *in, const char *batch, struct claim *c, struct problems *ps)
+{
+    if (mkdirat(s->claim, batch, 0700) != 0)
+        return problem_system(ps, batch, "cannot make the folder of a claim", errno);
+    c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (c->dir < 0 || symlinkat(inbox_path(in), c->dir, ".from") != 0)
+        return problem_system(ps, batch, "cannot open the folder of a claim", errno);
+    int rc = fsync_dir(s, c->dir, batch, ps);       /* .from: after a cut nobody else knows which inbox it was */
+    return rc == OK ? fsync_dir(s, s->claim, "claim", ps) : rc;
+}
+
+static int open_claimed(struct claim *c, struct stat *st)
+{
+    c->fd = openat(c->dir, c->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (c->fd < 0 || fstat(c->fd, st) != 0)
+        return errno;
+    c->size = (uint64_t)st->st_size;
+    c->dev = st->st_dev;
+    c->ino = st->st_ino;
+    c->mtime_ns = nanoseconds(st->st_mtim);
+    return 0;
+}
+
+/* What cannot go back now stays in the claim, where claim_open finds it. */
+static void unmake(struct spool *s, struct claim *c, struct problems *ps)
+{
+    bool empty = c->dir < 0 || give_back(s, c, ps) == OK;
+    if (c->dir >= 0 && empty)
+        unlinkat(c->dir, ".from", 0);
+    if (empty)
+        unlinkat(s->claim, c->batch, AT_REMOVEDIR);
+    claim_close(c);
+}
+
+/* It is not what was looked at: back to the sender's folder, where the next pass judges it anew. */
+static int put_back(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
+{
+    if (err && err != ELOOP && err != ENXIO)
+        problem_system(ps, inbox_path(in), shown(ps->arena, c->name).p, err);
+    if (rename_new(c->dir, c->name, inbox_fd(in), c->name) == 0)
+        unmake(s, c, ps);
+    else
+        claim_close(c);
+    return SKIP;
+}
+
+static int cannot_take(const struct inbox *in, const char *name, int err, struct problems *ps)
+{
+    const char *what = arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p;
+    return problem_system(ps, inbox_path(in), what, err);
+}
+
+/* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
+static int rename_failed(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
+{
+    unmake(s, c, ps);
+    if (err == ENOENT)
+        return END;
+    if (err == EXDEV) {
+        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)),
+                     "files of this inbox cannot be renamed into .waybill/claim");
+        return STOP;
+    }
+    cannot_take(in, c->name, err, ps);
+    return err == EPERM || err == EACCES ? SKIP : TEMP;
+}
+
+/* Another file of the inbox goes along: END when it is not there (any more). */
+static int take_along(struct spool *s, const struct inbox *in, const char *name, const struct claim *c,
+                      struct problems *ps)
+{
+    struct stat st;
+    if (strchr(name, '/') || name[0] == '\0' || name[0] == '.')
+        return END;
+    if (fstatat(inbox_fd(in), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return END;
+    if (mkdirat(c->dir, ".with", 0700) != 0 && errno != EEXIST)
+        return problem_system(ps, c->batch, "cannot make the folder of companions", errno);
+    int with = openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (with < 0)
+        return problem_system(ps, c->batch, "cannot open the folder of companions", errno);
+    int rc = fsync_dir(s, c->dir, c->batch, ps);
+    int err = rc == OK ? rename_new(inbox_fd(in), name, with, name) : 0;
+    if (rc == OK && err == 0)
+        rc = fsync_dir(s, with, c->batch, ps);
+    close(with);
+    if (err == ENOENT)
+        return END;
+    if (err)
+        return cannot_take(in, name, err, ps);
+    return rc;
+}
+
+/* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing. */
+static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c,
+                        struct problems *ps)
+{
+    char marker[512];
+    int rc = OK;
+    if (d->has_done) {
+        snprintf(marker, sizeof marker, "%s%s", d->name, inbox_done(in));
+        rc = take_along(s, in, marker, c, ps);
+    }
+    if (d->manifest[0] && (rc == OK || rc == END))
+        rc = take_along(s, in, d->manifest, c, ps);
+    return rc == END ? OK : rc;
+}
+
+int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
+               struct problems *ps)
+{
+    *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
+    snprintf(out->batch, sizeof out->batch, "%s", batch);
+    memcpy(out->name, d->name, sizeof out->name);
+    snprintf(out->inbox, sizeof out->inbox, "%s", inbox_path(in));
+    int rc = make_claim(s, in, batch, out, ps);
+    if (rc != OK)
+        unmake(s, out, ps);
+    return rc;
+}
+
+void claim_unmake(struct spool *s, struct claim *c, struct problems *ps)
+{
+    unmake(s, c, ps);
+}
+
+int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
+{
+    struct stat st;
+    int err = rename_new(inbox_fd(in), d->name, c->dir, d->name);
+    if (err && (err == ENOENT || faccessat(c->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
+        return rename_failed(s, in, c, err, ps);
+    err = open_claimed(c, &st);
+    if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
+        return put_back(s, in, c, err, ps);
+    return take_markers(s, in, d, c, ps);
+}
+
+/* The file itself comes last: once it is here, all that belongs to it is. */
+int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch,
+               const char *const *with, struct claim *out, struct problems *ps)
+{
+    int rc = claim_make(s, in, d, batch, out, ps);
+    if (rc != OK)
+        return rc;
+    for (; with && *with && rc == OK; with++)
+        rc = take_along(s, in, *with, out, ps);
+    if (rc == OK)
+        return claim_move(s, in, d, out, ps);
+    unmake(s, out, ps);
+    return rc;
+}
+
+void claim_close(struct claim *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    if (c->dir >= 0)
+        close(c->dir);
+    c->fd = c->dir = -1;
+}
+
+/* --- finding again ------------------------------------------------------------------------------------------------ */
 
 static int open_folder(struct spool *s, const char *batch, struct claim *c, struct problems *ps)
 {
@@ -309,7 +343,7 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
     if (rc != OK)
         return rc;
     if (out->name[0] == '\0') {
-        rc = keep_companions(s, batch, out->dir, ps);
+        rc = give_back(s, out, ps);
         claim_close(out);
         if (rc == OK)
             rc = spool_remove(s->claim, batch, ps);
@@ -438,7 +472,9 @@ static int copy_companion(struct spool *s, int with, struct slice name, int tmp,
     if (c.from < 0 && errno != ELOOP && errno != ENXIO)
         return problem_system(ps, shown(ps->arena, name.p).p, "cannot open", errno);
     int rc = OK;
-    if (c.from >= 0 && fstat(c.from, &st) == 0 && S_ISREG(st.st_mode))
+    if (c.from >= 0 && fstat(c.from, &st) != 0)
+        rc = problem_system(ps, shown(ps->arena, name.p).p, "cannot look at a companion", errno);
+    else if (c.from >= 0 && S_ISREG(st.st_mode))
         rc = copy_file(s, &c, tmp, to, name.p, ps);
     else
         problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(name.p), "a companion is no regular file and was left out");

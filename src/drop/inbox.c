@@ -326,8 +326,11 @@ int inbox_next(struct inbox *in, struct drop *out, struct problems *ps)
     while ((rc = next_entry(in, &e, ps)) == OK) {
         if (strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0 || passed_over(in, e->name))
             continue;
-        if (fstatat(in->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;                               /* somebody was faster */
+        if (fstatat(in->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno == ENOENT)
+                continue;                           /* somebody was faster */
+            return problem_system(ps, in->path, "a file of the inbox cannot be looked at", errno);
+        }
         if (is_ready(in, e->name, &st, ps)) {
             describe(in, e->name, &st, out);
             return OK;

@@ -39,7 +39,9 @@ int attach_read_fd(int fd, struct slice name, const struct limits *limits, struc
 {
     struct stat st;
     uint64_t most = limits->binary < limits->message / 4 ? limits->binary : limits->message / 4;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) != 0)
+        return problem_system(ps, arena_cstr(a, name), "the attachment cannot be looked at", errno);
+    if (!S_ISREG(st.st_mode))
         return told(ps, "ATTACH_FILE", name, "is no regular file");
     if ((uint64_t)st.st_size > most)
         return told(ps, "LIMIT_BINARY", name, "is too large for an attachment");
@@ -57,8 +59,12 @@ int attach_read(int dirfd, struct slice name, const struct limits *limits, struc
     if (!attach_is_entry(name))
         return told(ps, "ATTACH_NAME", name, "is no name of a file beside the document");
     int fd = openat(dirfd, arena_cstr(a, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return OK;
+    if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == EACCES))
+        return told(ps, "ATTACH_FILE", name, "lies there and cannot be opened");
     if (fd < 0)
-        return errno == ENOENT ? OK : told(ps, "ATTACH_FILE", name, "lies there and cannot be opened");
+        return problem_system(ps, arena_cstr(a, name), "the attachment cannot be opened", errno);
     int rc = attach_read_fd(fd, name, limits, a, out, ps);
     close(fd);
     return rc;

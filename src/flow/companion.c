@@ -40,6 +40,8 @@ static int look_in(struct supervisor *s, struct trip *t, const struct take *take
                                .stable_ms = take->ready_given ? take->stable : 10000 };
     const char *folder = below[0] ? file_join(a, take->path, below) : take->path;
     of.from = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (of.from < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        return problem_system(s->ps, folder, "cannot look for companions", errno);
     int rc = batch_companion(t->b, &of, fd_out, s->ps);
     if (of.from >= 0)
         close(of.from);
@@ -121,68 +123,65 @@ static int64_t stable_ms(const struct take *t)
     return ms > 0 ? ms : 0;
 }
 
-static void consider(struct beside *best, const struct take *t, int dir, const char *name)
+/* One that is gone meanwhile is none; what cannot be looked at is never taken for none: a file would go without it. */
+static int consider(struct beside *best, const struct take *t, int dir, const char *name)
 {
     struct stat st;
     struct timespec now;
-    if (strlen(name) >= sizeof best->name || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-        return;
+    if (strlen(name) >= sizeof best->name)
+        return 0;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : errno;
     int64_t at = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
-    if (best->name[0] && (best->mtime_ns < at || (best->mtime_ns == at && strcmp(best->name, name) < 0)))
-        return;
+    if (!S_ISREG(st.st_mode) ||
+        (best->name[0] && (best->mtime_ns < at || (best->mtime_ns == at && strcmp(best->name, name) < 0))))
+        return 0;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age = (now.tv_sec * 1000000000LL + now.tv_nsec - at) / 1000000, stable = stable_ms(t);
     snprintf(best->name, sizeof best->name, "%s", name);
     best->mtime_ns = at;
     best->wait_ms = age >= stable ? 0 : age < 0 ? stable : stable - age;
+    return 0;
 }
 
-static bool find(const struct intake *in, const struct site_companion *c, struct beside *best)
+/* END: none lies there. */
+static int find(const struct intake *in, const struct site_companion *c, struct beside *best, struct problems *ps)
 {
     struct arena a;
-    int err, fd = openat(inbox_fd(in->inbox), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
+    int err = 0, fd = openat(inbox_fd(in->inbox), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     *best = (struct beside){ .wait_ms = 0 };
     if (!dir) {
+        err = errno;
         if (fd >= 0)
             close(fd);
-        return false;
+        return problem_system(ps, inbox_path(in->inbox), "cannot look for companions", err);
     }
     arena_init(&a, 0);
-    while ((e = file_entry(dir, &err)))
+    while (err == 0 && (e = file_entry(dir, &err)) != NULL)
         if (matches(&a, c, e->d_name))
-            consider(best, &in->op->take, fd, e->d_name);
+            err = consider(best, &in->op->take, fd, e->d_name);
     arena_release(&a);
     closedir(dir);
-    return best->name[0] != '\0';
+    if (err)
+        return problem_system(ps, inbox_path(in->inbox), "cannot look for companions", err);
+    return best->name[0] ? OK : END;
 }
 
-int64_t companions_in(const struct intake *in)
-{
-    const struct take *t = &in->op->take;
-    int64_t wait = 0;
-    for (size_t i = 0; i < t->ncompanions && wait >= 0; i++) {
-        struct beside b;
-        if (!t->companions[i].name.n)
-            continue;
-        if (!find(in, &t->companions[i], &b))
-            wait = -1;
-        else
-            wait = b.wait_ms > wait ? b.wait_ms : wait;
-    }
-    return wait;
-}
-
-int companions_claim(struct supervisor *s, const struct intake *in, const struct claim *c)
+int companions_find(const struct intake *in, struct arena *a, struct companions *out, struct problems *ps)
 {
     const struct take *t = &in->op->take;
     int rc = OK;
-    for (size_t i = 0; i < t->ncompanions && rc <= WARN; i++) {
+    size_t n = 0;
+    *out = (struct companions){ .names = arena_zero(a, (t->ncompanions + 1) * sizeof *out->names) };
+    for (size_t i = 0; i < t->ncompanions && rc == OK; i++) {
         struct beside b;
-        if (t->companions[i].name.n && find(in, &t->companions[i], &b))
-            rc = claim_with(&s->spool, in->inbox, b.name, c, s->ps);
-        rc = rc == END ? OK : rc;
+        if (!t->companions[i].name.n)
+            continue;
+        rc = find(in, &t->companions[i], &b, ps);
+        out->names[n++] = arena_cstr(a, slice_of(b.name));
+        out->wait_ms = b.wait_ms > out->wait_ms ? b.wait_ms : out->wait_ms;
     }
     return rc;
 }

@@ -171,8 +171,12 @@ static int make_tables(struct supervisor *s, struct trip *t)
         rc = batch_save(t->b, s->ps);
     for (struct waybill_param *d = w->due; d && rc <= WARN; d = d->next) {
         const struct operation *op = due_operation(s, t->op->flow, d->name);
-        if (op && op->take.kind == TAKE_TABLE && noted_id(d->value, id) && !batch_known(&s->places, id) &&
-            has_file(op))
+        if (!op || op->take.kind != TAKE_TABLE || !noted_id(d->value, id))
+            continue;
+        int known = batch_known(&s->places, id, s->ps);
+        if (known == TEMP)
+            rc = TEMP;
+        else if (known == END && has_file(op))
             rc = make_batch(s, op, id, t->b, NULL);
     }
     return rc;

@@ -14,7 +14,7 @@
 /* So long after its last change a file is taken without its end: the reader says what is missing. */
 #define INCOMPLETE_MS (3600 * 1000LL)
 #define LATER INT64_MAX
-#define NO_ROOM_MS 5000
+#define LOOK_LATER_MS 5000
 
 static bool runs(const struct supervisor *s, const struct operation *op)
 {
@@ -179,8 +179,8 @@ static bool content_fits(struct intake *in, const struct drop *d)
     int fd = openat(inbox_fd(in->inbox), d->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return true;                                /* the claim will tell */
-    bool fits = !t->type.n || sniff_type(fd, in->op->format, t->type);
-    if (fits && end && !unpack_wanted(in->op, fd))
+    bool fits = !t->type.n || sniff_type(fd, in->op->format, t->type), packed = false;
+    if (fits && end && unpack_wanted(in->op, fd, &packed) == OK && !packed)
         fits = sniff_complete(fd, d->size, in->op->format) || age_ms(d) > INCOMPLETE_MS;
     close(fd);
     return fits;
@@ -200,37 +200,50 @@ static int64_t next_look(const struct supervisor *s, struct intake *in, int64_t 
     return now + wake + 1;
 }
 
-/* One look at the folder. */
-static int look(struct supervisor *s, struct intake *in, int64_t now)
+/* Reads the folder: those that are ready, and in *wake when the first of the others may be; -1 = none waits. `with`:
+   until the companions may be taken. */
+static int read_folder(struct supervisor *s, struct intake *in, int64_t with, int64_t *wake)
 {
-    int64_t wake = -1, rest;
     struct drop d;
+    int64_t rest;
     int rc;
-    if (!in->ready)
-        in->ready = arena_alloc(&s->arena, READY_MAX * sizeof *in->ready);
-    in->nready = in->at = 0;
-    in->more = in->waiting = false;
-    int64_t with = companions_in(in);
-    if (with < 0) {                                 /* the coming of the companion wakes us */
-        in->due = next_look(s, in, now, -1);
-        return OK;
-    }
-    inbox_begin(in->inbox, now);
     while ((rc = inbox_next(in->inbox, &d, s->ps)) == OK || rc == SKIP) {
         if (rc == SKIP || companion_is(in->op, d.name))
             continue;
         rest = stable_in(s, in, &d);
         if ((rest = with > rest ? with : rest) > 0) {
             in->waiting = true;
-            wake = wake < 0 || rest < wake ? rest : wake;
+            *wake = *wake < 0 || rest < *wake ? rest : *wake;
         } else if (in->nready == READY_MAX)
             in->more = true;
         else
             in->ready[in->nready++] = d;
     }
+    return rc;
+}
+
+/* One look at the folder. */
+static int look(struct supervisor *s, struct intake *in, int64_t now)
+{
+    int64_t wake = -1, rest;
+    struct companions with;
+    struct arena a;
+    if (!in->ready)
+        in->ready = arena_alloc(&s->arena, READY_MAX * sizeof *in->ready);
+    in->nready = in->at = 0;
+    in->more = in->waiting = false;
+    arena_init(&a, 0);
+    int rc = companions_find(in, &a, &with, s->ps);
+    arena_release(&a);
+    if (rc != OK) {                                 /* the coming of the companion wakes us */
+        in->due = next_look(s, in, now, -1);
+        return rc == END ? OK : rc;
+    }
+    inbox_begin(in->inbox, now);
+    rc = read_folder(s, in, with.wait_ms, &wake);
     if (!by_age(s, in)) {
-        in->waiting = inbox_waiting(in->inbox, &rest) > 0 || with > 0;
-        wake = rest < 0 || (with > 0 && with > rest) ? with > 0 ? with : rest : rest;
+        in->waiting = inbox_waiting(in->inbox, &rest) > 0 || with.wait_ms > 0;
+        wake = rest > with.wait_ms || with.wait_ms <= 0 ? rest : with.wait_ms;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
     in->due = next_look(s, in, now, wake);
@@ -338,21 +351,38 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
 
+/* What is there is forgotten, another look finds it again. Other inboxes go on. */
+static void look_later(struct supervisor *s, struct intake *in)
+{
+    in->nready = in->at = 0;
+    in->more = false;
+    in->due = s->o->watch ? clock_monotonic_ms() + LOOK_LATER_MS : LATER;
+}
+
 static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
     char id[BATCH_ID_SIZE];
     struct claim c;
-    if (companions_in(in) != 0)
-        return OK;                                  /* another file took them: it waits for its own */
-    batch_new_id(&s->places, id);
-    int rc = claim_take(&s->spool, in->inbox, d, id, &c, s->ps);
+    struct arena a;
+    struct companions with;
+    arena_init(&a, 0);
+    int rc = companions_find(in, &a, &with, s->ps);
+    if (rc == OK && with.wait_ms > 0)
+        rc = END;                                   /* another file took them: it waits for its own */
+    if (rc == OK) {
+        batch_new_id(&s->places, id);
+        rc = claim_take(&s->spool, in->inbox, d, id, with.names, &c, s->ps);
+    }
+    arena_release(&a);
     if (rc <= WARN && rc != END) {
-        rc = companions_claim(s, in, &c);
-        if (rc <= WARN)
-            rc = accept_claim(s, in->op, &c, in->asked, newest);
+        rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
         return rc;
     }
+    if (rc > SKIP)
+        s->claims_due = clock_monotonic_ms() + 60 * 1000;   /* companions may be left in the claim */
+    else if (in->op->take.ncompanions)
+        look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
     return rc == END || rc == SKIP ? OK : rc;
 }
@@ -377,14 +407,6 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     size_t most = wave_takes(s, in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
     /* a wave waits until it is a whole one, as long as something moves */
     return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone) ? 0 : left;
-}
-
-/* No room on the disk: what is there is forgotten, another look finds it again. Other inboxes go on. */
-static void look_later(struct supervisor *s, struct intake *in)
-{
-    in->nready = in->at = 0;
-    in->more = false;
-    in->due = s->o->watch ? clock_monotonic_ms() + NO_ROOM_MS : LATER;
 }
 
 /* Only the newest is taken.  The older ones go first: whatever a crash leaves, no older one is taken for the newest. */
@@ -538,17 +560,6 @@ static bool newer_there(struct supervisor *s, const struct operation *op, const 
     return name[0] != '\0';
 }
 
-/* The program died before they could go along. */
-static int companions_again(struct supervisor *s, const struct operation *op, const struct claim *c)
-{
-    if (faccessat(c->dir, ".with", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return OK;
-    for (size_t i = 0; i < s->nintakes; i++)
-        if (s->intakes[i].op == op)
-            return companions_claim(s, &s->intakes[i], c);
-    return OK;
-}
-
 int claim_again(struct supervisor *s, const char *id)
 {
     struct claim c;
@@ -559,11 +570,7 @@ int claim_again(struct supervisor *s, const char *id)
     struct asked *k;
     const struct operation *op = owner_of(s, &c, &k);
     if (op)
-        rc = companions_again(s, op, &c);
-    if (op && rc <= WARN)
         rc = accept_claim(s, op, &c, k, op->take.newest && newer_there(s, op, &c, newer) ? newer : NULL);
-    else if (op)
-        rc = rc == END ? OK : rc;
     else
         problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },
                      "the claimed file in .waybill/claim/%s belongs to no flow that is on; it stays there", id);

@@ -140,13 +140,16 @@ int pool_start(struct supervisor *s, struct trip *t)
         return step_resend(s, t), OK;
     if (rc <= WARN)
         rc = job_input(s, t, &job.fd);
+    bool unpack = false;
+    if (rc <= WARN && (rc = unpack_wanted(t->op, job.fd, &unpack)) > WARN)
+        close(job.fd);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");
         return OK;
     }
     int fds[WIRE_JOB_FILES] = { job.fd };
     job_of(s, t, &job);
-    job.unpack = unpack_wanted(t->op, job.fd);
+    job.unpack = unpack;
     wire_job(&packet, &job);
     bool spares = !job.unpack && make_spares(s, t, fds);
     int err = wire_send_job(h->socket, &packet, fds, spares ? WIRE_JOB_FILES : 1);

@@ -6,11 +6,12 @@
 #include "flow/super.h"
 #include "store/unpack.h"
 
-bool unpack_wanted(const struct operation *op, int fd)
+int unpack_wanted(const struct operation *op, int fd, bool *out)
 {
     char head[UNPACK_HEAD];
     ssize_t n = op->take.unpack ? pread(fd, head, sizeof head, 0) : 0;
-    return n > 0 && unpack_recognises((struct slice){ head, (size_t)n });
+    *out = n > 0 && unpack_recognises((struct slice){ head, (size_t)n });
+    return n < 0 ? TEMP : OK;
 }
 
 static bool is_member(const struct waybill_file *f)

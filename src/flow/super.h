@@ -271,8 +271,9 @@ void wave_written(struct supervisor *s, int64_t now);
 /* Publishes, enters into the ledger and archives what is written. */
 void wave_deliver(struct supervisor *s, int64_t now);
 
-/* step_unpack.c: whether the input is an archive to be opened; the members of one become batches. */
-bool unpack_wanted(const struct operation *op, int fd);
+/* step_unpack.c: whether the input is an archive to be opened (TEMP: it cannot be read); the members of one become
+   batches. */
+int unpack_wanted(const struct operation *op, int fd, bool *out);
 bool unpack_pending(const struct waybill *w);
 int step_unpack(struct supervisor *s, struct trip *t);
 /* Batches in work/ that wait for room: each open one costs a descriptor. */
@@ -357,10 +358,12 @@ int64_t calls_due(const struct supervisor *s);
 int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out);
 /* Whether a file of the inbox is a companion of another one. */
 bool companion_is(const struct operation *op, const char *name);
-/* In how many ms each named companion of the take may be taken along: 0 = now; -1 = one is not there. */
-int64_t companions_in(const struct intake *in);
-/* They go along with a file that was just claimed. */
-int companions_claim(struct supervisor *s, const struct intake *in, const struct claim *c);
+/* Those that the next file of the inbox takes along. END: one is not there. */
+struct companions {
+    const char **names;             /* NULL-terminated */
+    int64_t wait_ms;                /* until each may be taken; 0 = now */
+};
+int companions_find(const struct intake *in, struct arena *a, struct companions *out, struct problems *ps);
 
 /* Puts what the batch delivered before into its outboxes once more: no worker is needed. */
 int step_resend(struct supervisor *s, struct trip *t);

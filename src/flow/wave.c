@@ -77,7 +77,7 @@ static void copy_all(struct supervisor *s, struct intake *in, struct wave *w)
         if (goes_on(w, i))
             w->status[i] = claim_move(&s->spool, in->inbox, w->drops[i], c, s->ps);
         else if (c->dir >= 0)
-            claim_unmake(&s->spool, c);
+            claim_unmake(&s->spool, c, s->ps);
         fail(w, w->status[i]);
         if (goes_on(w, i)) {
             struct trip *t = w->trips[i] = trip_new(s);

@@ -46,6 +46,17 @@ bool archived_exists(const struct store *s, const char *batch)
     return archived_path(batch, path) && fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
+int archived_look(const struct store *s, const char *batch, struct problems *ps)
+{
+    char path[ARCHIVED_PATH];
+    struct stat st;
+    if (!archived_path(batch, path))
+        return END;
+    if (fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISREG(st.st_mode) ? OK : END;
+    return errno == ENOENT ? END : problem_system(ps, path, "cannot look for the archive of a batch", errno);
+}
+
 /* The time that members carry: that of the batch's id, so that the same batch gives the same bytes. */
 static time_t member_time(const char *batch)
 {

@@ -23,7 +23,8 @@ struct unpacking {
     struct arena arena;
     struct map names;               /* of the members so far */
     size_t number;
-    int fd;
+    int fd, err;                    /* err: of a read that failed, which libarchive takes for the archive's end */
+    char *block;
     uint64_t packed, bytes, entries;
     struct problems *ps;
 };
@@ -51,6 +52,8 @@ static int refuse(struct unpacking *u, const char *code, const char *what, const
 
 static int damaged(struct unpacking *u, const char *what)
 {
+    if (u->err)                                     /* the disk's fault, not the sender's: it is tried again */
+        return problem_system(u->ps, u->shown, "cannot be read", u->err);
     struct buf shown = { 0 };
     const char *why = u->lib.archive_error_string(u->in);
     buf_text(&shown, what);
@@ -218,7 +221,10 @@ static int all_members(struct unpacking *u)
 static int check_gzip(struct unpacking *u)
 {
     char head[2];
-    if (pread(u->fd, head, sizeof head, 0) != sizeof head || memcmp(head, "\x1f\x8b", sizeof head) != 0)
+    ssize_t n = pread(u->fd, head, sizeof head, 0);
+    if (n < 0)
+        return problem_system(u->ps, u->shown, "cannot be read", errno);
+    if (n != sizeof head || memcmp(head, "\x1f\x8b", sizeof head) != 0)
         return OK;
     const char *why = unpack_check_gzip(u->fd, u->limits);
     if (!why)
@@ -227,14 +233,57 @@ static int check_gzip(struct unpacking *u)
                   "ask the sender for it again");
 }
 
+static la_ssize_t read_block(struct archive *in, void *owner, const void **out)
+{
+    struct unpacking *u = owner;
+    ssize_t n;
+    (void)in;
+    while ((n = read(u->fd, u->block, BLOCK)) < 0 && errno == EINTR)
+        continue;
+    *out = u->block;
+    u->err = n < 0 ? errno : u->err;
+    return n < 0 ? ARCHIVE_FATAL : n;
+}
+
+static la_int64_t seek_to(struct archive *in, void *owner, la_int64_t offset, int whence)
+{
+    struct unpacking *u = owner;
+    off_t at = lseek(u->fd, offset, whence);
+    (void)in;
+    if (at < 0 && errno != EINVAL)                  /* EINVAL: the archive leads out of itself */
+        u->err = errno;
+    return at < 0 ? ARCHIVE_FATAL : at;
+}
+
+static la_int64_t skip_bytes(struct archive *in, void *owner, la_int64_t n)
+{
+    struct unpacking *u = owner;
+    off_t from = lseek(u->fd, 0, SEEK_CUR), end = lseek(u->fd, 0, SEEK_END);
+    off_t to = end < 0 || from < 0 ? -1 : lseek(u->fd, end - from < n ? end : from + n, SEEK_SET);
+    (void)in;
+    if (to < 0)
+        u->err = errno;
+    return to < 0 ? ARCHIVE_FATAL : to - from;
+}
+
+static int open_reader(struct unpacking *u)
+{
+    u->block = arena_alloc(&u->arena, BLOCK);
+    u->lib.archive_read_set_read_callback(u->in, read_block);
+    u->lib.archive_read_set_seek_callback(u->in, seek_to);
+    u->lib.archive_read_set_skip_callback(u->in, skip_bytes);
+    u->lib.archive_read_set_callback_data(u->in, u);
+    return u->lib.archive_read_open1(u->in) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
+}
+
 static int open_archive(struct unpacking *u)
 {
     struct stat st;
     if (fstat(u->fd, &st) != 0 || lseek(u->fd, 0, SEEK_SET) < 0)
         return problem_system(u->ps, u->shown, "cannot be read", errno);
-    if (check_gzip(u) != OK)
-        return STOP;
-    int rc = libarchive_load(&u->lib, u->ps);
+    int rc = check_gzip(u);
+    if (rc == OK)
+        rc = libarchive_load(&u->lib, u->ps);
     if (rc != OK)
         return rc;
     u->packed = (uint64_t)st.st_size + 1;
@@ -247,7 +296,7 @@ static int open_archive(struct unpacking *u)
     u->lib.archive_read_support_format_zip_seekable(u->in);
     u->lib.archive_read_support_format_tar(u->in);
     u->lib.archive_read_support_format_raw(u->in);
-    return u->lib.archive_read_open_fd(u->in, u->fd, BLOCK) == ARCHIVE_OK ? OK : damaged(u, "this is no archive");
+    return open_reader(u);
 }
 
 int unpack_run(int fd, struct slice name, const struct unpack_limits *limits, const struct unpack_take *to,

@@ -22,6 +22,8 @@ sample one,mixed kill 13
 sample mixed one,takes,again,late 37
 sample articles kill,short 37
 sample mixed fail 83
+sample companions,unpack kill,again 29
+sample companions,unpack fail,model 67
 sample merge kill,again 41
 sample merge fail,late,short 131
 sample create,send,receive,update,commit kill,again 53

@@ -115,7 +115,7 @@ class Batches:
 
     def __init__(self, site, bad):
         self.at = collections.defaultdict(dict)
-        self.bare = []
+        self.bare, self.companions = [], set()
         for folder in ('.waybill/work', 'error'):
             for name in names(f'{site}/{folder}'):
                 self.folder(site, folder, name, bad)
@@ -143,12 +143,14 @@ class Batches:
             return                  # refused messages of a batch that went on
         own = os.fsencode(path) + b'/'
         candidates = [own + n for n in os.listdir(os.fsencode(path)) if not n.endswith(b'.json') and not n.endswith(b'.jsonl')]
+        self.companions |= {sha(read(c)) for c in candidates if os.path.isfile(c)}
         data = next((read(c) for c in candidates if os.path.isfile(c) and sha(read(c)) == w['sha256']), None)
         self.at[batch][folder] = (w, data)
 
     def zip(self, path, batch, bad):
         m = zipped(path, bad)
         w = waybill(m.get(f'{batch}.waybill.json', b''), path, bad)
+        self.companions |= {sha(data) for name, data in m.items() if name.startswith('with.')}
         if w and (sha(m.get('in', b'')) != w['sha256'] or w['place'] != 'archived'):
             bad.append(f'I3 zip holds another input or place: {path}')
         if w:
@@ -156,16 +158,18 @@ class Batches:
 
 
 class Truth:
-    """inputs: (inbox, name bytes, data, 'archive', 'error' or 'work'); from `learn` what the undisturbed run gave."""
+    """inputs: (inbox, name bytes, data, end[, name of the archive that it is in]); from `learn` what the undisturbed run gave.
+
+    end: 'archive', 'error', 'work', or 'companion': it goes with another input and has no batch."""
 
     def __init__(self, inputs):
         self.inputs = inputs
         self.outputs, self.tree, self.asks = None, None, False
         # Of two files with the same bytes either may be the duplicate.
         first = {}
-        for _, name, data, _ in inputs:
+        for _, name, data, *_ in inputs:
             first.setdefault(data, name.decode('utf-8', 'backslashreplace'))
-        self.twins = {name.decode('utf-8', 'backslashreplace'): first[data] for _, name, data, _ in inputs}
+        self.twins = {name.decode('utf-8', 'backslashreplace'): first[data] for _, name, data, *_ in inputs}
 
     def same(self, text):
         """The text with each name of a twin as that of the first."""
@@ -257,9 +261,25 @@ def any_moment(site, truth, taken=()):
             staged(site, batch, places['.waybill/work'][0], bad)
             if 'archive' not in places:
                 listed(site, batch, places['.waybill/work'][0], bad)
-    for inbox, name, data, _ in truth.inputs:
-        find_input(site, b, inbox, name, data, bad)
+    for inbox, name, data, end, *archive in truth.inputs:
+        if end == 'companion':
+            find_companion(site, b, inbox, name, data, bad)
+        elif not archive or not held(site, b, truth, archive[0]):
+            find_input(site, b, inbox, name, data, bad)
     return bad
+
+
+def held(site, b, truth, archive):
+    """Whether the archive's members need not exist by themselves: it was not opened to its end."""
+    inbox, _, data, *_ = next(i for i in truth.inputs if i[1] == archive)
+    return not any(w.get('name') == archive.decode() and 'archive' in places for places in b.at.values() for w, _ in places.values())
+
+
+def find_companion(site, b, inbox, name, data, bad):
+    paths = [os.fsencode(f'{site}/{inbox}/') + name]
+    paths += [os.fsencode(f'{site}/.waybill/claim/{c}/.with/') + name for c in names(f'{site}/.waybill/claim')]
+    if not any(os.path.isfile(p) and read(p) == data for p in paths) and sha(data) not in b.companions:
+        bad.append(f'I2 LOST companion: {os.fsdecode(name)}')
 
 
 def find_input(site, b, inbox, name, data, bad):
@@ -280,10 +300,10 @@ def find_input(site, b, inbox, name, data, bad):
 
 
 def listed(site, batch, w, bad):
-    """Every file that the waybill of an open batch names is there, whole."""
+    """Every file that the waybill of an open batch names is there, whole; members of an archive are batches of their own by then."""
     for f in w.get('files', []):
         p = f'{site}/.waybill/work/{batch}/{f["file"]}'
-        if '/' in f['file'] or (f.get('name') and f['kind'] in ('stage', 'log')) or w['place'] != 'delivered':
+        if f['kind'] == 'member' or '/' in f['file'] or (f.get('name') and f['kind'] in ('stage', 'log')) or w['place'] != 'delivered':
             continue
         if not os.path.exists(p) or (f.get('sha256') and sha(read(p)) != f['sha256']):
             bad.append(f'I6 {f["file"]} does not verify: {batch}')
@@ -314,8 +334,9 @@ def at_rest(site, truth, taken=(), cut=False):
     """`cut`: the power was cut, so the copies beside a zip may be missing or torn: they are not synced, the zip holds them."""
     bad = any_moment(site, truth, taken)
     for d in {i[0] for i in truth.inputs} | {'.waybill/claim', '.waybill/tmp'}:
-        if names(f'{site}/{d}'):
-            bad.append(f'Q1 {d} is not empty: {[plain_path(n) for n in names(f"{site}/{d}")]}')
+        lie = [plain_path(n) for n in names(f'{site}/{d}') if d[0] == '.' or not os.path.isdir(f'{site}/{d}/{n}')]
+        if lie:
+            bad.append(f'Q1 {d} is not empty: {lie}')
     still = left(site, {i[1].decode('utf-8', 'backslashreplace') for i in truth.inputs if i[3] == 'work'})
     if still:
         bad.append(f'Q1 there is still something to do: {[plain_path(n) for n in still]}')
@@ -332,7 +353,7 @@ def at_rest(site, truth, taken=(), cut=False):
             if where == 'error' and not (w.get('error_code') and w.get('error_text')):
                 bad.append(f'Q4 {w["name"]}: no code or text')
     want = collections.Counter((truth.twins[i[1].decode('utf-8', 'backslashreplace')], {'work': '.waybill/work'}.get(i[3], i[3]))
-                               for i in truth.inputs)
+                               for i in truth.inputs if i[3] != 'companion')
     if ends != want:
         bad.append(f'Q2 ends {sorted((ends - want).items())} instead of {sorted((want - ends).items())}')
     have = collections.Counter(outputs(site)) + collections.Counter(taken)

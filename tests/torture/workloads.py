@@ -6,6 +6,9 @@
     all        the whole integration: five flows, tables that others read
     merge      orders into open invoices: a staged batch, a table that is updated once, three operations one after another
 
+    companions two files, each with lines in a file of its own and a file that it names (beside.py)
+    unpack     a zip of three: good, with a refused message, wholly bad
+
 and of a flow that stages (staged.py), each with the command that is struck:
 
     create     a batch is made of the newer of two files, the older one is set aside; a list comes after
@@ -16,7 +19,7 @@ and of a flow that stages (staged.py), each with the command that is struck:
 """
 import os, re, subprocess, time
 
-import staged
+import beside, staged
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -101,4 +104,4 @@ def merge(program, site):
             'wants': {'NET_N-9001.txt', 'EOP_E-7001.txt', 'loading_sheets_ID.csv'}}
 
 
-ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **staged.workloads(drop)}
+ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}

@@ -88,7 +88,7 @@ static void take(struct claim *c)
     inbox_begin(inbox, 0);
     assert_int_equal(inbox_next(inbox, &d, &problems), OK);
     batch_new_id(&site, id);
-    assert_int_equal(claim_take(&spool, inbox, &d, id, c, &problems), OK);
+    assert_int_equal(claim_take(&spool, inbox, &d, id, NULL, c, &problems), OK);
 }
 
 static struct batch *accept(const char *name, const char *text)
@@ -164,7 +164,7 @@ static void a_batch_lives_from_inbox_to_archive(void **state)
     assert_true(slice_is(w->outputs->next->name, "result-2.xml"));
     assert_true(waybill_history_ok(w));
     assert_int_equal(w->nevents, 4);
-    assert_true(batch_known(&site, id));
+    assert_int_equal(batch_known(&site, id, &problems), OK);
     assert_int_equal(problems.n, 0);
 }
 
@@ -606,7 +606,7 @@ static void a_damaged_waybill_is_set_aside_with_its_bytes(void **state)
     assert_int_equal(next, NEXT_DAMAGED);
     snprintf(path, sizeof path, "error/%s/in", id);
     assert_true(has_text(path, "x"));
-    assert_true(batch_known(&site, id));
+    assert_int_equal(batch_known(&site, id, &problems), OK);
 }
 
 static void late_bytes_are_kept(void **state)

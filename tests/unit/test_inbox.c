@@ -93,7 +93,7 @@ static void names_are_opaque_and_temporary_ones_are_left(void **state)
     while (inbox_next(inbox, &d, &problems) == OK) {
         char id[BATCH_ID_SIZE];
         spool_id(&spool, 0, id);
-        assert_int_equal(claim_take(&spool, inbox, &d, id, &c, &problems), OK);
+        assert_int_equal(claim_take(&spool, inbox, &d, id, NULL, &c, &problems), OK);
         assert_string_equal(c.name, d.name);
         claim_close(&c);
         assert_int_equal(claim_open(&spool, id, &c, &problems), OK);
@@ -183,7 +183,7 @@ static void a_marker_announces_and_goes_along(void **state)
     put("a.csv.done", "");
     assert_int_equal(pass(0, &d), 1);
     assert_string_equal(d.name, "a.csv");
-    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), OK);
+    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", NULL, &c, &problems), OK);
     assert_false(tempdir_has(dir, "in/a.csv.done"));
     assert_int_equal(claim_copy(&spool, &c, 0, NULL, &problems), OK);
     assert_int_equal(claim_companion(&spool, &c, 1, &with, &problems), OK);
@@ -261,11 +261,11 @@ static void what_is_swapped_goes_back(void **state)
     snprintf(path, sizeof path, "%s/in/a.csv", dir);
     unlink(path);
     assert_int_equal(symlink("/etc/passwd", path), 0);
-    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), SKIP);
+    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", NULL, &c, &problems), SKIP);
     assert_true(tempdir_has(dir, "in/a.csv"));
     assert_false(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1"));
     unlink(path);
-    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), END);
+    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", NULL, &c, &problems), END);
     assert_false(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1"));
 }
 
@@ -277,7 +277,7 @@ static void a_file_that_changes_under_the_copy_waits(void **state)
     open_with((struct ready){ .terms = READY_NAME });
     put("a.csv", "x");
     pass(0, &d);
-    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), OK);
+    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", NULL, &c, &problems), OK);
     tempdir_write(dir, ".waybill/claim/20260101-000000-1-1/a.csv", "xy", 2);
     assert_int_equal(claim_copy(&spool, &c, 0, NULL, &problems), SKIP);
     assert_string_equal(problems.last->code, "INBOX_CHANGED");
@@ -287,28 +287,67 @@ static void a_file_that_changes_under_the_copy_waits(void **state)
     claim_close(&c);
 }
 
+/* A claim of a.csv with these, which gives `want`. */
+static void take_with(const char *const *with, int want)
+{
+    struct drop d;
+    struct claim c;
+    assert_int_equal(pass(0, &d), 1);
+    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", with, &c, &problems), want);
+    claim_close(&c);
+}
+
 static void companions_come_only_by_plain_names(void **state)
 {
     (void)state;
-    struct drop d;
-    struct claim c;
+    static const char *const bad[] = { "../in", "..", ".hidden", "", "missing.pdf" };
     open_with((struct ready){ .terms = READY_NAME });
     put("a.csv", "x");
-    pass(0, &d);
-    put("doc.pdf", "%PDF");
-    assert_int_equal(claim_take(&spool, inbox, &d, "20260101-000000-1-1", &c, &problems), OK);
-    assert_int_equal(claim_with(&spool, inbox, "doc.pdf", &c, &problems), OK);
-    assert_int_equal(claim_with(&spool, inbox, "doc.pdf", &c, &problems), END);
-    assert_int_equal(claim_with(&spool, inbox, "../in", &c, &problems), END);
-    assert_int_equal(claim_with(&spool, inbox, "..", &c, &problems), END);
-    assert_int_equal(claim_with(&spool, inbox, ".hidden", &c, &problems), END);
-    claim_close(&c);
-    tempdir_write(dir, ".waybill/claim/20260101-000000-1-1/a.csv", "x", 1);
+    put(".hidden", "x");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        take_with((const char *[]){ bad[i], NULL }, END);
+        assert_true(tempdir_has(dir, "in/a.csv"));
+        assert_false(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1"));
+    }
+}
+
+static void companions_go_with_their_file_or_not_at_all(void **state)
+{
+    (void)state;
+    open_with((struct ready){ .terms = READY_NAME });
+    put("a.csv", "x");
+    put("1.part", "%PDF");
+    take_with((const char *[]){ "1.part", "gone.part", NULL }, END);
+    assert_true(tempdir_has(dir, "in/1.part"));
+    assert_true(tempdir_has(dir, "in/a.csv"));
+    assert_false(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1"));
+    take_with((const char *[]){ "1.part", NULL }, OK);
+    assert_true(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1/.with/1.part"));
+    assert_true(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1/a.csv"));
+}
+
+/* Died when the companion was taken and its file was not: both lie in the inbox again. */
+static void companions_of_a_dead_claim_go_back(void **state)
+{
+    (void)state;
+    struct claim c;
     char path[300];
+    open_with((struct ready){ .terms = READY_NAME });
+    put("a.csv", "x");
+    put("1.part", "old");
+    take_with((const char *[]){ "1.part", NULL }, OK);
     snprintf(path, sizeof path, "%s/.waybill/claim/20260101-000000-1-1/a.csv", dir);
-    unlink(path);                   /* the main file is gone: its companions are kept */
+    unlink(path);
     assert_int_equal(claim_open(&spool, "20260101-000000-1-1", &c, &problems), END);
-    assert_true(tempdir_has(dir, "error/20260101-000000-1-1-late/doc.pdf"));
+    assert_true(tempdir_has(dir, "in/1.part"));
+    assert_false(tempdir_has(dir, ".waybill/claim/20260101-000000-1-1"));
+    put("a.csv", "x");
+    take_with((const char *[]){ "1.part", NULL }, OK);
+    unlink(path);
+    put("1.part", "new");           /* the sender put another one there: nothing is written over */
+    assert_int_equal(claim_open(&spool, "20260101-000000-1-1", &c, &problems), END);
+    assert_true(tempdir_has(dir, "in/1.part"));
+    assert_true(tempdir_has(dir, "error/20260101-000000-1-1-late/1.part"));
 }
 
 static void of_two_watchers_each_file_goes_to_one(void **state)
@@ -333,7 +372,7 @@ static void of_two_watchers_each_file_goes_to_one(void **state)
             inbox_begin(inbox, 0);
             while (inbox_next(inbox, &d, &problems) == OK) {
                 spool_id(&spool, 0, id);
-                if (claim_take(&spool, inbox, &d, id, &c, &problems) == OK && write(pipes[1], "t", 1) == 1)
+                if (claim_take(&spool, inbox, &d, id, NULL, &c, &problems) == OK && write(pipes[1], "t", 1) == 1)
                     claim_close(&c);
             }
             _exit(0);
@@ -431,6 +470,7 @@ int main(void)
             TEST(a_manifest_proves_each_file),
         TEST(completeness_is_asked_once_for_each_state), TEST(large_files_stay), TEST(what_is_swapped_goes_back),
         TEST(a_file_that_changes_under_the_copy_waits), TEST(companions_come_only_by_plain_names),
+        TEST(companions_go_with_their_file_or_not_at_all), TEST(companions_of_a_dead_claim_go_back),
         TEST(of_two_watchers_each_file_goes_to_one), TEST(observations_are_bounded_and_swept),
         TEST(a_missing_or_moved_inbox_is_noticed), TEST(batch_ids_are_checked),
         TEST(claims_are_taken_up_in_the_order_of_their_coming),
