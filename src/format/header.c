@@ -8,11 +8,13 @@ static const struct known_option {
 } known_options[] = {
     { "delimiter", false }, { "quote", false }, { "header", false },     { "newline", false }, { "bom", true },
     { "tag", false },       { "width", false }, { "declaration", true }, { "indent", true },   { "lines", true },
+    { "sheet-safe", true },
 };
 
 const char *const header_words[] = {
     "syntax", "encoding", "namespace", "include", "guide", "default", "type", "codes", "shape", "replace", "message", "group",
-    "delimiter", "quote", "header", "newline", "bom", "width", "declaration", "indent", "lines", NULL,
+    "delimiter", "quote", "header", "newline", "bom", "width", "declaration", "indent", "lines",
+    "sheet-safe", NULL,
 };
 
 static const char *const syntaxes[] = { "csv", "fixed", "xml", "json", "edifact", "x12", "tradacoms" };

@@ -1,6 +1,6 @@
 #include "syntax/csv.h"
 
-static const char *const options[] = { "delimiter", "quote", "header", "newline", "bom", "tag", NULL };
+static const char *const options[] = { "delimiter", "quote", "header", "newline", "bom", "tag", "sheet-safe", NULL };
 
 const struct syntax syntax_csv = {
     .name = "csv",

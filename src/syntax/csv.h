@@ -35,6 +35,7 @@ struct dialect {
     bool split, quoting;            /* has a delimiter, has a quote character */
     bool quote_all;                 /* writer: every text that is present */
     bool bom;                       /* writer */
+    bool sheet_safe;                /* writer: no text is a formula to a spreadsheet */
     bool plain;                     /* writer: a text without delimiter, quote, line end and outer blanks is itself */
     unsigned char delimiter, quote; /* bytes of the file's charset */
     enum heading heading;

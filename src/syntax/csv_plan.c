@@ -81,19 +81,21 @@ bool dialect_read(const struct format *f, struct dialect *out, struct problems *
 {
     static const char *const headings[] = { "yes", "exact", "no", NULL };
     static const char *const newlines[] = { "lf", "crlf", "cr", NULL };
-    static const char *const boms[] = { "yes", "no", NULL };
+    static const char *const yes_no[] = { "yes", "no", NULL };
     static const struct slice ends[] = { { "\n", 1 }, { "\r\n", 2 }, { "\r", 1 } };
     *out = (struct dialect){ .charset = f->charset };
     bool good = dialect_delimiter(f, out, ps);
     good = dialect_quote(f, out, ps) && good;
     int heading = word_option(f, "header", out->split ? "yes" : "no", headings, ps);
     int newline = word_option(f, "newline", "lf", newlines, ps);
-    int bom = word_option(f, "bom", "no", boms, ps);
-    if (heading < 0 || newline < 0 || bom < 0)
+    int bom = word_option(f, "bom", "no", yes_no, ps);
+    int sheet = word_option(f, "sheet-safe", "no", yes_no, ps);
+    if (heading < 0 || newline < 0 || bom < 0 || sheet < 0)
         return false;
     out->heading = (enum heading)heading;
     out->newline = ends[newline];
     out->bom = bom == 0;
+    out->sheet_safe = sheet == 0;
     struct slice tag = format_option(f, "tag", slice_none());
     for (size_t i = 0; i < tag.n; i++)
         out->tag = tag.p[i] >= '0' && tag.p[i] <= '9' && out->tag < 1000 ? out->tag * 10 + (uint32_t)(tag.p[i] - '0')

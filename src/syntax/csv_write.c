@@ -103,6 +103,51 @@ static void replace_texts(struct buf *out, size_t start, const struct node *n, c
     }
 }
 
+static bool is_number(struct slice text)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool digit = c >= '0' && c <= '9', sign = i == 0 && (c == '+' || c == '-');
+        digits += digit;
+        if (!digit && !sign && c != '.' && c != ',')
+            return false;
+    }
+    return digits > 0;
+}
+
+/* What a spreadsheet takes for a formula: signs, also the full-width ones of Japanese keyboards, and the characters
+ * that it passes over ahead of one.  A number with its sign is a number. */
+static bool is_formula(struct slice text)
+{
+    static const char *const signs[] = { "=", "+", "-", "@", "\t", "\r", "\n", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20" };
+    while (text.n && *text.p == ' ')
+        text.p++, text.n--;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (slice_starts(text, slice_of(signs[i])))
+            return !is_number(text);
+    return false;
+}
+
+/* `sheet-safe`: an apostrophe ahead of out[start …] when that is a formula; each is noted. */
+static void guard_sheet(struct buf *out, size_t start, const struct node *n, const struct field *f, struct arena *a,
+                        struct problems *ps)
+{
+    struct slice text = { out->p + start, out->n - start };
+    if (!is_formula(text))
+        return;
+    text = arena_copy(a, text);
+    out->n = start;
+    buf_byte(out, '\'');
+    buf_add(out, text);
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE,
+                                       .code = "TEXT_GUARDED",
+                                       .place = { .offset = PLACE_NO_OFFSET },
+                                       .path = node_path(a, n, f),
+                                       .value = text,
+                                       .text = SLICE("is written behind an apostrophe, so that no spreadsheet runs it") });
+}
+
 static int encode_from(struct buf *out, size_t start, enum charset c, const struct node *n, const struct field *f,
                        struct arena *a, struct problems *ps)
 {
@@ -121,6 +166,8 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
     bool wide = d->charset == CHARSET_UTF_16 || d->charset == CHARSET_UTF_16LE || d->charset == CHARSET_UTF_16BE;
     if (f->group->format->nreplacements)
         replace_texts(out, start, n, f, a, ps);
+    if (d->sheet_safe)
+        guard_sheet(out, start, n, f, a, ps);
     if (d->charset != CHARSET_UTF_8 && !wide && has_high(out->p + start, out->n - start)
         && encode_from(out, start, d->charset, n, f, a, ps) != OK)
         return SKIP;
@@ -463,7 +510,7 @@ int flat_write_open(struct writer *w, struct problems *ps)
     w->state = st;
     st->d = flat->d;
     st->d.plain = st->d.quoting && !st->d.quote_all && (st->d.charset == CHARSET_UTF_8 || is_wide(&st->d))
-                  && w->format->nreplacements == 0;
+                  && !st->d.sheet_safe && w->format->nreplacements == 0;
     arena_init(&st->scratch, 0);
     write_plan_init(&st->plan, flat, w->arena);
     st->records = arena_zero(w->arena, (flat->nrecords + 1) * sizeof *st->records);

@@ -9,6 +9,7 @@ import gzip, hashlib, io, json, lzma, os, re, struct, subprocess, sys, tarfile, 
 
 FORMATS = {
     'rows': 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Row {\n    Id   text required\n    Qty  decimal\n    Note text\n}\n',
+    'sheet': 'syntax csv delimiter ";" header yes sheet-safe\nencoding utf-8\n\nmessage Row {\n    Id   text required\n    Qty  decimal\n    Note text\n}\n',
     'exact': 'syntax csv delimiter ";" header exact\nencoding utf-8\n\nmessage Row {\n    Id   text required\n    Qty  decimal\n}\n',
     'short': 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Row {\n    Id   text required max 40\n}\n',
     'typed': 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Row {\n    Id   text required\n    Dec  decimal scale 0..4\n'
@@ -23,6 +24,7 @@ ROW = '\nROW <=> Row {\n    Id   <=> Id\n    Qty  <=> Qty\n    Note <=> Note\n}\
 MAPS = {m: f'mapping {m} <=> rows\n' + ROW.replace('ROW', 'Row') for m in ('windows-1250', 'windows-1252', 'iso-8859-2', 'utf-16')}
 MAPS.update({
     'copy': 'mapping rows <=> rows\n' + ROW.replace('ROW', 'Row'),
+    'sheet': 'mapping rows => sheet\n' + ROW.replace('ROW', 'Row').replace('<=>', '=>'),
     'exact': 'mapping exact => rows\n\nRow => Row {\n    Id  => Id\n    Qty => Qty\n}\n',
     'narrow': 'mapping rows => windows-1252\n\nRow => Row {\n    Id   => Id\n    Qty  => Qty\n    Note => Note\n}\n',
     'typed': 'mapping typed <=> typed\n\nRow <=> Row {\n' + ''.join(f'    {f} <=> {f}\n' for f in ('Id', 'Dec', 'Mark', 'Day', 'Two', 'Time')) + '}\n',
@@ -33,6 +35,7 @@ MAPS.update({
 })
 # FLOW: (map, name of outputs, more words for take)
 FLOWS = {'names': ('copy', '"{batch}.csv"', ''), 'csv': ('copy', '"{file}"', ''), 'exact': ('exact', '"{file}"', ''),
+         'sheet': ('sheet', '"{file}"', ''),
          'typed': ('typed', '"{file}"', ''), 'xml': ('items', '"{file}.csv"', ''), 'spaced': ('spaced', '"{file}.csv"', ''),
          'json': ('shop', '"{file}.csv"', ''), 'narrow': ('narrow', '"{file}"', ''), 'cp1250': ('windows-1250', '"{file}"', ''),
          'cp1252': ('windows-1252', '"{file}"', ''), 'latin2': ('iso-8859-2', '"{file}"', ''), 'utf16': ('utf-16', '"{file}"', ''),
@@ -165,6 +168,8 @@ def csv():
     bad('the delimiter is another', 'CSV_COLUMN', b'Id,Qty,Note\na,1,x\n')
     bad('another heading', 'CSV_HEADER', b'Qty;Id\n1;a\n', flow='exact')
     good('formulas are data', HEAD + "=cmd|'/c calc'!A0;-5.00;+1+1\n-2+3;1;@SUM(A1)\n\"\t=1\";1;\uff1d1\n".encode())
+    case('sheet: formulas are guarded for people, and counted', 'sheet', HEAD + "=cmd|'/c calc'!A0;-5.00;+1+1\n-2+3;1;@SUM(A1)\n+4712;1;\uff1d1\n".encode(),
+         'out', 'TEXT_GUARDED', HEAD + "'=cmd|'/c calc'!A0;-5.00;'+1+1\n'-2+3;1;'@SUM(A1)\n+4712;1;'\uff1d1\n".encode())
     good('Polish in windows-1250', HEAD + b'\xb9\xe6\xea\xb3\xf3\x9c\x9f\xbf\xf1;1;\n', HEAD + 'ąćęłóśźżń;1;\n'.encode(), 'cp1250')
     good('the same bytes in windows-1252', HEAD + b'\xb9\xe6\xea\xb3\xf3\x9c\x9f\xbf\xf1;1;\n', HEAD + '¹æê³óœŸ¿ñ;1;\n'.encode(), 'cp1252')
     good('the same bytes in iso-8859-2', HEAD + b'\xb1\xe6\xea\xb3\xf3\xb6\xbc\xbf\xf1;1;\n', HEAD + 'ąćęłóśźżń;1;\n'.encode(), 'latin2')

@@ -283,12 +283,27 @@ static void never_quotes(void **state)
     round_trip(g, "A,B\n1,\n", "\"A\",\"B\"\n\"1\",\n");
 }
 
+/* Texts that a spreadsheet would run get an apostrophe; numbers, and texts that only hold such signs, stay. */
+static void sheet_safe(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv delimiter \";\" header no sheet-safe\nmessage M {\n A text\n B decimal mark \",\"\n}\n";
+    round_trip(f, "=cmd|'/c calc'!A0;-5,00\n+1+1;1\n-2+3;1\n@SUM(A1);1\n\"\t=1\";1\n\"\r=1\";1\n\xEF\xBC\x9D" "1;1\n  =1;1\n",
+               "'=cmd|'/c calc'!A0;-5,00\n'+1+1;1\n'-2+3;1\n'@SUM(A1);1\n'\t=1;1\n\"'\r=1\";1\n'\xEF\xBC\x9D" "1;1\n'  =1;1\n");
+    static const char stays[] = "-5.00;1\n+4712345678;1\n-1.234,50;1\na=b;1\n'=1;1\n;1\n";
+    round_trip(f, stays, stays);
+    round_trip(f, "-;1\n+.;1\n", "'-;1\n'+.;1\n");
+    static const char data[] = "syntax csv delimiter \";\" header no\nmessage M {\n A text\n}\n";
+    round_trip(data, "=1+1\n\"\t@x\"\n", "=1+1\n\"\t@x\"\n");
+}
+
 static void wrong_formats(void **state)
 {
     (void)state;
     static const struct { const char *format, *code; } bad[] = {
         { "syntax csv delimiter \";;\"\nmessage M {\n A text\n}\n", "CSV_OPTION" },
         { "syntax csv header maybe\nmessage M {\n A text\n}\n", "CSV_OPTION" },
+        { "syntax csv sheet-safe perhaps\nmessage M {\n A text\n}\n", "CSV_OPTION" },
         { "syntax csv indent 2\nmessage M {\n A text\n}\n", "SYNTAX_OPTION" },
         { "syntax csv\nmessage M {\n group A 0..* {\n X text\n }\n group B 0..* {\n Y text\n }\n}\n", "CSV_TREE" },
         { "syntax csv header no\nmessage M {\n A text at \"x\"\n}\n", "CSV_AT" },
@@ -414,7 +429,7 @@ int main(void)
         cmocka_unit_test(limits),
         cmocka_unit_test(windows),
         cmocka_unit_test(writes),
-        cmocka_unit_test(never_quotes),
+        cmocka_unit_test(never_quotes), cmocka_unit_test(sheet_safe),
         cmocka_unit_test(wrong_formats),
         cmocka_unit_test(inspects),
         cmocka_unit_test(many_keys), cmocka_unit_test(large_messages),
