@@ -78,8 +78,9 @@ int inbox_next(struct inbox *in, struct drop *out, struct problems *ps);
 /* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 =
    none waits so). */
 size_t inbox_waiting(const struct inbox *in, int64_t *wake_ms_out);
-/* Whether the folder that is open is still the one at this path (senders may rename folders away). */
-bool inbox_same(const struct inbox *in);
+/* Senders may rename folders away: opens what stands at the path now, when that is another folder than the open one.
+   SKIP: none does, or none that files can be renamed from; that is told once. */
+int inbox_again(struct inbox *in, bool *another, struct problems *ps);
 
 /* What was taken. */
 struct claim {

@@ -33,6 +33,8 @@ int watch_open(struct arena *a, int events, struct watch **out, struct problems 
 void watch_close(struct watch *w);
 /* Number of the folder, from 0 up. A folder that cannot be watched is polled. */
 int watch_add(struct watch *w, const char *path, struct problems *ps);
+/* Another folder stands at its path now. */
+void watch_renew(struct watch *w, int id, struct problems *ps);
 /* For poll and epoll; -1 when everything is polled. */
 int watch_fd(const struct watch *w);
 /* Reads all that is there. END: the events descriptor is closed (from now on polled). */

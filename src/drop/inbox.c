@@ -26,6 +26,7 @@ struct inbox {
     int64_t now, wake;              /* of this pass; wake -1 = nothing waits to become stable */
     size_t waiting;
     bool over;                      /* the pass is */
+    bool gone;                      /* the folder is, and that was told */
     struct observations seen;
     struct manifests manifests;
     char *entries;                  /* of getdents */
@@ -100,10 +101,37 @@ void inbox_close(struct inbox *in)
     manifests_release(&in->manifests);
 }
 
-bool inbox_same(const struct inbox *in)
+static int not_there(struct inbox *in, struct problems *ps)
+{
+    if (!in->gone)
+        problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "INBOX_MISSING", .place = here(in),
+                                           .text = SLICE("the folder was renamed or removed while it was watched"),
+                                           .hint = SLICE("put it back, or make it anew") });
+    in->gone = true;
+    return SKIP;
+}
+
+int inbox_again(struct inbox *in, bool *another, struct problems *ps)
 {
     struct stat st;
-    return fstatat(in->spool->root, in->path, &st, 0) == 0 && st.st_dev == in->dev && st.st_ino == in->ino;
+    *another = false;
+    if (fstatat(in->spool->root, in->path, &st, 0) == 0 && st.st_dev == in->dev && st.st_ino == in->ino)
+        return OK;
+    int fd = openat(in->spool->root, in->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return not_there(in, ps);
+    struct problems quiet;
+    struct arena a;
+    arena_init(&a, 0);
+    problems_init(&quiet, &a, 1);
+    int rc = spool_reaches(in->spool, in->path, in->gone ? &quiet : ps);
+    in->gone = rc != OK;
+    *another = rc == OK && fstat(fd, &st) == 0 && dup3(fd, in->fd, O_CLOEXEC) == in->fd;  /* claims hold the number */
+    if (*another)
+        in->dev = st.st_dev, in->ino = st.st_ino;
+    close(fd);
+    arena_release(&a);
+    return *another ? OK : SKIP;
 }
 
 void inbox_begin(struct inbox *in, int64_t now_ms)

@@ -222,6 +222,18 @@ static int read_folder(struct supervisor *s, struct intake *in, int64_t with, in
     return rc;
 }
 
+/* Is there a folder? */
+static bool there(struct supervisor *s, struct intake *in)
+{
+    bool another;
+    int rc = inbox_again(in->inbox, &another, s->ps);
+    if (another && in->watch >= 0)
+        watch_renew(s->watch, in->watch, s->ps);
+    if (rc != OK)
+        notice_problems(s, s->ps);
+    return rc == OK;
+}
+
 /* One look at the folder. */
 static int look(struct supervisor *s, struct intake *in, int64_t now)
 {
@@ -233,9 +245,9 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
     in->nready = in->at = 0;
     in->more = in->waiting = false;
     arena_init(&a, 0);
-    int rc = companions_find(in, &a, &with, s->ps);
+    int rc = there(s, in) ? companions_find(in, &a, &with, s->ps) : END;
     arena_release(&a);
-    if (rc != OK) {                                 /* the coming of the companion wakes us */
+    if (rc != OK) {                                 /* the coming of the companion, or of the folder, wakes us */
         in->due = next_look(s, in, now, -1);
         return rc == END ? OK : rc;
     }

@@ -414,13 +414,26 @@ static void a_missing_or_moved_inbox_is_noticed(void **state)
     assert_int_equal(inbox_open(&arena, &spool, "none", &ready, &inbox, &problems), STOP);
     assert_string_equal(problems.last->code, "INBOX_MISSING");
     open_with(ready);
-    assert_true(inbox_same(inbox));
+    bool another;
+    assert_int_equal(inbox_again(inbox, &another, &problems), OK);
+    assert_false(another);
     snprintf(from, sizeof from, "%s/in", dir);
     snprintf(to, sizeof to, "%s/away", dir);
     assert_int_equal(rename(from, to), 0);
-    assert_false(inbox_same(inbox));
+    size_t told = problems.warnings;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(inbox_again(inbox, &another, &problems), SKIP);
+    assert_int_equal(problems.warnings, told + 1);
     assert_int_equal(mkdir(from, 0700), 0);
-    assert_false(inbox_same(inbox));
+    put("new.csv", "x");
+    assert_int_equal(inbox_again(inbox, &another, &problems), OK);
+    assert_true(another);
+    assert_int_equal(inbox_again(inbox, &another, &problems), OK);
+    assert_false(another);
+    inbox_begin(inbox, 1);
+    struct drop d;
+    assert_int_equal(inbox_next(inbox, &d, &problems), OK);
+    assert_string_equal(d.name, "new.csv");
 }
 
 static void batch_ids_are_checked(void **state)
