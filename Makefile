@@ -163,11 +163,12 @@ fuzz-build: $(HARNESSES:%=$(B)/fuzz/fuzz_%)
 # Struck at every system call: tests/torture. Minutes to an hour; TORTURE="-m kill -s 5" is a part of it.
 .PHONY: torture
 torture: deps
-	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so
+	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so $(B)/tools/json $(B)/tools/peak
 	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools $(TORTURE)
 	@python3 tests/torture/race.py $(B)/waybill
 	@python3 tests/torture/race.py $(B)/waybill --shared --watchers 4 --files 600
 	@python3 tests/torture/soak.py $(B)/waybill --seconds $(SOAK_TIME)
+	@INBOX_FILES=1000000 tests/site/t61-threats.sh $(B)/waybill
 
 .PHONY: lint
 lint: all

@@ -1,5 +1,6 @@
 #!/bin/sh
-# t61-threats - a list of threats, each with its required end: what is dropped, who changes it meanwhile, what mappings try
+# t61-threats - a list of threats, each with its required end: what is dropped, who changes it meanwhile, what mappings try;
+# tests/README.md has the list.  INBOX_FILES=1000000 is the full size of the inbox that is only looked at.
 . "$(dirname "$0")/lib.sh"
 
 python3 -c '' 2> /dev/null || { echo "not ok python3 is missing"; exit 1; }
@@ -33,9 +34,10 @@ ln -s ../../../away $i/.waybill
 mknod $i/null.csv c 1 3 2> /dev/null || mkfifo $i/null.csv
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("kinds/inbox/kinds/socket.csv")'
 rows 2 2 > $i/plain.csv
+rows 4 4 > $i/open-to-all.csv && chmod 6777 $i/open-to-all.csv
 immutable=''
 rows 3 3 > $i/immutable.csv && chattr +i $i/immutable.csv 2> /dev/null && immutable=yes || rm -f $i/immutable.csv
-find $i -mindepth 1 ! -name plain.csv | sort > before
+find $i -mindepth 1 ! -name plain.csv ! -name open-to-all.csv | sort > before
 if command -v strace > /dev/null && ! grep -q __asan_init "$prog"; then
     strace -f -qq -s 4096 -e trace=%file -o calls "$prog" run --no-fsync kinds > /dev/null 2> run.log < /dev/null
     # Paths that a call gives whole; what is opened below a folder of the site is named without it.
@@ -50,7 +52,8 @@ fi
 chattr -i $i/immutable.csv 2> /dev/null
 find $i -mindepth 1 | sort > after
 check "fifo, socket, device, folder, links: all stay" same before after
-check "the plain file comes out" has kinds/outbox/kinds 1
+check "the plain file comes out, and one that is setuid and open to all" has kinds/outbox/kinds 2
+check "which gives no right to anything of ours" is "" "$(find kinds/outbox kinds/archive kinds/.waybill ! -type l -perm /6002)"
 for f in fifo folder link loop dangling parent null socket hard; do
     check "$f.csv is told once" is 1 "$(grep -v '^  ' run.log | grep -c "[/\" ]$f.csv")"
 done
@@ -102,6 +105,28 @@ check "every output is whole rows" is "" "$(cat swap/outbox/swap/*.csv | grep -v
 find swap/inbox/swap -type l -delete
 check "fsck finds nothing" sound swap
 
+# --- an inbox that a sender renames away ------------------------------------------------------------------------------------
+
+flow away | small_site moves
+mkdir -p moves/inbox/away
+watch moves --no-fsync --quiet
+rows 1 1 > .a && mv .a moves/inbox/away/a.csv
+wait_for 5 has moves/outbox/away 1
+mv moves/inbox/away moves/inbox/elsewhere
+rows 2 2 > moves/inbox/elsewhere/b.csv
+mkdir moves/inbox/away && rows 3 3 > .c && mv .c moves/inbox/away/c.csv
+check "an inbox is renamed away: the new one is watched" wait_for 20 grep -qs '^3;1' -r moves/outbox/away
+check "what lies in the other stays there" test -f moves/inbox/elsewhere/b.csv
+mv moves/inbox/away moves/inbox/third
+sleep 0.5
+mv moves/inbox/elsewhere moves/inbox/away
+check "it comes back: what came meanwhile is taken" wait_for 20 has moves/outbox/away 3
+rows 4 4 > .d && mv .d moves/inbox/away/d.csv
+check "and events come from it" wait_for 3 has moves/outbox/away 4
+stop
+check "the watcher lives through it" is 0 "$code"
+check "and told it once each time" eval 'n=$(grep -c INBOX_MISSING watch.log); [ "$n" = 1 ] || [ "$n" = 2 ]'
+
 # --- sizes -----------------------------------------------------------------------------------------------------------------
 
 { echo 'limit file 1000000'; flow large; } | small_site large
@@ -117,19 +142,21 @@ rm -f large/inbox/large/huge.csv sparse/inbox/sparse/huge.csv
 
 flow many 'done ".done"' | small_site many
 mkdir -p many/inbox/many
-python3 -c 'for i in range(100000): open("many/inbox/many/%06d-a-name-as-long-as-names-are.csv" % i, "w").close()'
+files=${INBOX_FILES:-100000}
+python3 -c 'for i in range('"$files"'): open("many/inbox/many/%07d-a-name-as-long-as-names-are.csv" % i, "w").close()'
 "$tools/peak" peak.out "$prog" run --no-fsync many 2> run.log
 read -r kb ms < peak.out
 most=65536
 grep -q __asan_init "$prog" && most=2000000
-check "100,000 files that are not ready: $kb KB, $ms ms" test "$kb" -lt $most -a "$ms" -lt 30000
+check "$files files that are not ready: $kb KB, $ms ms" test "$kb" -lt $most -a "$ms" -lt 30000
 rm -rf many
 { flow empties; flow beside; } | small_site empties
 mkdir -p empties/inbox/empties empties/inbox/beside
-python3 -c 'for i in range(1000): open("empties/inbox/empties/%04d.csv" % i, "w").close()'
+empty=$((files / 100))
+python3 -c 'for i in range('"$empty"'): open("empties/inbox/empties/%05d.csv" % i, "w").close()'
 rows 1 1 > empties/inbox/beside/a.csv
 run empties --no-fsync
-check "1,000 empty files: each is set aside, the flow beside goes on" is "1 0 1000 1" "$code $(ls empties/inbox/empties | wc -l) $(in_error empties) $(outputs empties/outbox | wc -l)"
+check "$empty empty files: each is set aside, the flow beside goes on" is "1 0 $empty 1" "$code $(ls empties/inbox/empties | wc -l) $(in_error empties) $(outputs empties/outbox | wc -l)"
 
 # --- waybills that somebody changed ----------------------------------------------------------------------------------------
 
@@ -228,10 +255,69 @@ rows 1 2 > zero/inbox/f/a.csv
 timeout 60 "$prog" run --no-fsync zero > /dev/null 2> run.log < /dev/null
 check "author: a division by zero refuses its messages only" is "1 NUM_RANGE" "$? $(grep -o 'NUM_RANGE' run.log | head -1)"
 
+{ echo 'limit table 1000'; echo 'table t "tables/t.csv" format rows'; flow_of 'inbox "inbox/f" ready name' 'outbox "outbox/f" name "{file}" map look'; } | small_site large-table
+printf 'mapping rows => rows\n\ntable t key Id columns Qty\n\nRow => Row {\n    Id => Id\n    $t[Id]/Qty => Qty\n}\n' > large-table/mappings/look.map
+mkdir -p large-table/inbox/f large-table/tables && chmod o-rwx large-table/tables
+rows 1 2000 > large-table/tables/t.csv && truncate -s 1G large-table/tables/t.csv && rows 1 2 > large-table/inbox/f/a.csv
+"$tools/peak" peak.out "$prog" run --no-fsync large-table 2> run.log > run.out
+read -r kb ms < peak.out
+check "author: a table beyond its limit is told, not held: $kb KB, $ms ms" test "$(grep -c LIMIT_TABLE run.log)" -ge 1 -a "$kb" -lt $most -a "$ms" -lt 20000
+check "author: no output without it" is "" "$(outputs large-table/outbox)"
+
 flow_of 'inbox "inbox/f" ready name' 'outbox "outbox/f" name "../../{file}" map copy' | small_site climb
 mkdir -p climb/inbox/f && rows 1 2 > climb/inbox/f/a.csv
 run climb --no-fsync
 check "author: the name of an output stays in its outbox" is "0 1 1" "$code $(outputs climb/outbox/f | wc -l) $(outputs climb/outbox | wc -l)"
+
+# --- what an author changes while a batch runs ------------------------------------------------------------------------------
+
+# Each row tells the mapping, the setting of site.conf and the table that it was made with.
+edited() {                              # TEXT: writes all three with it, each by a rename
+    printf 'mapping rows => told\n\nparam set text\ntable t key Id columns Qty\n\nRow => Row {\n    Id => Id\n    "%s" => Map\n    $set => Set\n    $t["k"]/Qty => Table\n}\n' \
+        "$1" > edit/.map && mv edit/.map edit/mappings/told.map
+    printf 'Id;Qty\nk;%s\n' "$1" > edit/.table && mv edit/.table edit/tables/t.csv
+    { printf 'site "Edit"\nzone "Europe/Oslo"\nset set "%s"\ntable t "tables/t.csv" format rows\n' "$1"
+      flow_of 'inbox "inbox/f" ready name' 'outbox "outbox/f" name "{file}" map told'; } > edit/.conf && mv edit/.conf edit/site.conf
+}
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat" 2> /dev/null || echo 0; }
+workers() { echo 0 0; for worker in $(cat /proc/"$watcher"/task/*/children); do echo "$worker $(ticks "$worker")"; done; }
+stop_at_work() {                        # stops the worker that has begun since `workers > before`; it is $worker
+    worker=$(workers | awk 'NR == FNR { had[$1] = $2; next } $2 > had[$1] + 2 { print $1; exit }' before -)
+    [ -n "$worker" ] && kill -STOP "$worker"
+}
+told_by() { sed '1d; s/^[^;]*;//' "edit/outbox/f/$1" | sort -u | tr '\n' ' '; }
+small_site edit < /dev/null
+mkdir -p edit/inbox/f edit/tables && chmod o-rwx edit/tables
+printf 'syntax csv delimiter ";" header yes\n\nmessage Row {\n    Id    text\n    Map   text\n    Set   text\n    Table text\n}\n' > edit/mappings/told.format
+edited 1
+rows 1 1200000 > .big
+watch edit --no-fsync --quiet
+workers > before
+cp .big .a && mv .a edit/inbox/f/a.csv
+check "edited: a batch is at work" wait_for 20 stop_at_work
+edited 2
+kill -HUP "$watcher"
+sleep 0.3
+rows 1 2 > .b && mv .b edit/inbox/f/b.csv
+kill -CONT "$worker"
+check "edited: it ends" wait_for 200 test -f edit/outbox/f/a.csv -a -f edit/outbox/f/b.csv
+check "edited while it runs: mapping, site.conf and table stay those that it began with" is "1200000 1;1;1 " "$(sed 1d edit/outbox/f/a.csv | wc -l) $(told_by a.csv)"
+check "edited: what comes later has the new ones" is "2;2;2 " "$(told_by b.csv)"
+workers > before
+mv .big .c && echo '0;0' >> .c && mv .c edit/inbox/f/c.csv
+check "edited: another is at work" wait_for 20 stop_at_work
+edited 3
+kill -KILL "$watcher" "$worker"
+wait "$watcher" 2> /dev/null
+run edit --no-fsync
+check "edited, then killed with -9: the mapping stays that of its beginning, site.conf and table are those of the new attempt" \
+    is "0 1200001 2;3;3 " "$code $(sed 1d edit/outbox/f/c.csv | wc -l) $(told_by c.csv)"
+"$prog" fsck edit > fsck.out 2>&1
+result $? "edited: fsck finds nothing"
+for id in $(find edit/archive -name '*.zip' | sed 's/.*_//; s/\.zip$//'); do
+    "$prog" replay --dir edit "$id" > replay.out 2>&1
+    check "edited: each can be done again with what it had" is 0 $?
+done
 
 # Keys that somebody chose are spread by a secret of the process: a table of them is read as fast as any.
 flow_of 'inbox "inbox/f" ready name' 'outbox "outbox/f" name "{file}" map look' | sed '1i table t "tables/t.csv" format keys' > look.conf

@@ -264,6 +264,25 @@ def overlapping():
     return local + entry + struct.pack('<IHHHHIIH', 0x06054b50, 0, 0, n, n, len(entry), len(local), 0)
 
 
+def zeros():
+    """A zip of one file of 4 GB."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    part = deflate.compress(b'\0' * (16 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)      # refers to nothing before it: may be repeated
+    data = part * 255 + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+    head = (20, 0, 8, 0, 0x21, 0xb9401305, len(data), 255 << 24, 5, 0)                 # the checksum of so many zeros
+    out = struct.pack('<IHHHHHIIIHH', 0x04034b50, *head) + b'0.dll' + data
+    entry = struct.pack('<IHHHHHHIIIHHHHHII', 0x02014b50, 20, *head, 0, 0, 0, 0, 0) + b'0.dll'
+    return out + entry + struct.pack('<IHHHHIIH', 0x06054b50, 0, 0, 1, 1, len(entry), len(out), 0)
+
+
+def bomb():
+    """42.zip as it is known: sixteen archives within sixteen archives, five deep, at the bottom files of 4 GB of zeros."""
+    out = zeros()
+    for name in ('page', 'doc', 'chapter', 'book', 'lib'):
+        out = zipped([(f'{name} {i:x}.zip', out) for i in range(16)])
+    return out
+
+
 def archives():
     good = HEAD + b'good;1;\n'
 
@@ -279,6 +298,12 @@ def archives():
     bad('a device', 'UNPACK_KIND', tarred(('d.csv', tarfile.CHRTYPE, '', b'')))
     bad('a fifo', 'UNPACK_KIND', tarred(('f.csv', tarfile.FIFOTYPE, '', b'')))
     bad('300 MB of zeros', 'LIMIT_UNPACK', zipped([('z.csv', b'\0' * (300 << 20))]))
+    nested = bomb()
+    bad('42.zip', 'UNPACK_NESTED', nested)
+    bad('42.zip whose members have other names', 'UNPACK_NESTED', nested.replace(b'.zip', b'.csv'))
+    bad('4 GB of zeros, and nothing within', 'LIMIT_UNPACK', zeros())
+    bad('10,001 members', 'LIMIT_UNPACK', zipped([('%05d.csv' % i, b'Id;Qty;Note\n') for i in range(10001)]))
+    case('archive: a member name ends at NUL', 'packed', zipped([('nulX/../x.csv', HEAD + b'nul;1;\n')]).replace(b'nulX', b'nul\0'), 'out')
     bad('an archive within', 'UNPACK_NESTED', zipped([('a.csv', good), ('in.zip', zipped([('b.csv', good)]))]))
     bad('gzip of gzip', 'UNPACK_NESTED', gzip.compress(gzip.compress(b'0' * 50000000)))
     bad('members that overlap', None, overlapping())
