@@ -1,5 +1,5 @@
 #!/bin/sh
-# t05-examples - what mappings/README.md and README.md print is what one gets.
+# t05-examples - what README.md, mappings/README.md and mappings/despatch/README.md print is what one gets.
 #
 # A fenced block whose info string is a file name (it holds a dot or a slash) becomes that file; a block `console` holds
 # commands behind "$ " and what they print (both outputs, standard output first).  Every heading of level ### is a folder.
@@ -61,13 +61,14 @@ run_console() {
 }
 
 bad=0
-for page in mappings/README.md README.md; do
+for page in mappings/README.md README.md mappings/despatch/README.md; do
     [ -f "$top/$page" ] || continue
     dir=$tmp/$(echo "$page" | tr / _)
     mkdir -p "$dir"
     extract "$top/$page" "$dir"
     for d in "$dir"/*/; do
         [ -f "$d/.console" ] || continue
+        [ "$page" != mappings/despatch/README.md ] || ln -s "$top/mappings" "$top/samples" "$d"
         name="$page: $(cat "$d/.name")"
         if (cd "$d" && run_console); then
             echo "ok $name"

@@ -43,6 +43,8 @@ laws articles.map $in/24so_products.xml --set goods-owner=NORDISK
 laws sales-orders.map $in/24so_orders.xml --case $m/sales-orders.test/sample/case.conf
 laws suppliers.map $in/24so_companies.xml --set goods-owner=NORDISK
 laws order-sent.map $in/ongoing_shipped.csv --case $m/order-sent.test/sample/case.conf
+m=mappings/despatch
+laws despatch-advice.map $m/despatch-advice.test/sample/in.jsonl --set supplier=ACME
 m=mappings/paripassu_totvs
 laws vendas.map samples/paripassu_totvs/in/rastreador_vendas.csv
 laws lista.map $m/buscar.test/S3-11-periodo/want.jsonl --case $m/lista.test/S3-15-lista/case.conf
