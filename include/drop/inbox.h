@@ -103,12 +103,12 @@ struct claim {
  * went back.  `with`: other files of the inbox that belong to it (companions), NULL-terminated, or NULL; they go first,
  * so a claim that holds the file holds them all, and go back when it is not taken.  END also when one of them is gone.
  */
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch,
+int claim_take(struct spool *s, struct inbox *in, const struct drop *d, const char *batch,
                const char *const *with, struct claim *out, struct problems *ps);
 /* The two halves, for waves: [claim_make …] spool_sync [claim_move …] spool_sync. After make, move or claim_unmake. */
 int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
                struct problems *ps);
-int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps);
+int claim_move(struct spool *s, struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps);
 void claim_unmake(struct spool *s, struct claim *c, struct problems *ps);
 /* Finds a claim again after a restart; END: the folder is empty or gone (and is removed); companions whose file was not
    taken lie in their inbox again, or in error/<batch>-late where their name is taken. */

@@ -196,14 +196,17 @@ static int put_back(struct spool *s, const struct inbox *in, struct claim *c, in
     return SKIP;
 }
 
-static int cannot_take(const struct inbox *in, const char *name, int err, struct problems *ps)
+/* SKIP: it is not ours to rename. */
+static int cannot_take(struct inbox *in, const char *name, int err, struct problems *ps)
 {
+    if (err == EPERM || err == EACCES)
+        return inbox_denied(in, name, err, ps);
     const char *what = arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p;
     return problem_system(ps, inbox_path(in), what, err);
 }
 
 /* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
-static int rename_failed(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
+static int rename_failed(struct spool *s, struct inbox *in, struct claim *c, int err, struct problems *ps)
 {
     unmake(s, c, ps);
     if (err == ENOENT)
@@ -213,12 +216,11 @@ static int rename_failed(struct spool *s, const struct inbox *in, struct claim *
                      "files of this inbox cannot be renamed into .waybill/claim");
         return STOP;
     }
-    cannot_take(in, c->name, err, ps);
-    return err == EPERM || err == EACCES ? SKIP : TEMP;
+    return cannot_take(in, c->name, err, ps);
 }
 
 /* Another file of the inbox goes along: END when it is not there (any more). */
-static int take_along(struct spool *s, const struct inbox *in, const char *name, const struct claim *c,
+static int take_along(struct spool *s, struct inbox *in, const char *name, const struct claim *c,
                       struct problems *ps)
 {
     struct stat st;
@@ -243,8 +245,9 @@ static int take_along(struct spool *s, const struct inbox *in, const char *name,
     return rc;
 }
 
-/* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing. */
-static int take_markers(struct spool *s, const struct inbox *in, const struct drop *d, const struct claim *c,
+/* Marker and manifest follow their file. A crash in between leaves an orphan marker, which announces nothing; so does
+   one that may not be renamed. */
+static int take_markers(struct spool *s, struct inbox *in, const struct drop *d, const struct claim *c,
                         struct problems *ps)
 {
     char marker[512];
@@ -253,9 +256,9 @@ static int take_markers(struct spool *s, const struct inbox *in, const struct dr
         snprintf(marker, sizeof marker, "%s%s", d->name, inbox_done(in));
         rc = take_along(s, in, marker, c, ps);
     }
-    if (d->manifest[0] && (rc == OK || rc == END))
+    if (d->manifest[0] && (rc == OK || rc == END || rc == SKIP))
         rc = take_along(s, in, d->manifest, c, ps);
-    return rc == END ? OK : rc;
+    return rc == END || rc == SKIP ? OK : rc;
 }
 
 int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
@@ -276,7 +279,7 @@ void claim_unmake(struct spool *s, struct claim *c, struct problems *ps)
     unmake(s, c, ps);
 }
 
-int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
+int claim_move(struct spool *s, struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
 {
     struct stat st;
     int err = rename_new(inbox_fd(in), d->name, c->dir, d->name);
@@ -289,7 +292,7 @@ int claim_move(struct spool *s, const struct inbox *in, const struct drop *d, st
 }
 
 /* The file itself comes last: once it is here, all that belongs to it is. */
-int claim_take(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch,
+int claim_take(struct spool *s, struct inbox *in, const struct drop *d, const char *batch,
                const char *const *with, struct claim *out, struct problems *ps)
 {
     int rc = claim_make(s, in, d, batch, out, ps);

@@ -15,7 +15,7 @@
 #include "drop/manifest.h"
 #include "drop/observe.h"
 
-enum { ENTRIES = 32768 };
+enum { ENTRIES = 32768, DENIED_MS = 30000 };
 
 struct inbox {
     const struct spool *spool;
@@ -27,6 +27,7 @@ struct inbox {
     size_t waiting;
     bool over;                      /* the pass is */
     bool gone;                      /* the folder is, and that was told */
+    bool denied;                    /* some files could not be renamed */
     struct observations seen;
     struct manifests manifests;
     char *entries;                  /* of getdents */
@@ -292,12 +293,39 @@ static bool content_ready(struct inbox *in, const char *name, const struct stat 
     return fits;
 }
 
+/* The right to rename is the folder's, so the file does not change when it comes. */
+int inbox_denied(struct inbox *in, const char *name, int err, struct problems *ps)
+{
+    struct stat st;
+    if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return SKIP;
+    struct observed *e = observe(&in->seen, state_key(name, &st), in->now);
+    const char *what = arena_printf(ps->arena, "the file may not be renamed (%s), it stays where it is",
+                                    strerror(err)).p;
+    report(in, name, e, "INBOX_DENIED", what, "give the user that waybill runs as the right to rename in this folder",
+           ps);
+    in->denied = true;
+    if (e) {
+        e->pass |= OBSERVE_DENIED;
+        e->since = (uint32_t)in->now;
+    }
+    return SKIP;
+}
+
+static bool denied_lately(const struct inbox *in, const struct observed *e)
+{
+    if (!(e->pass & OBSERVE_DENIED) || (uint32_t)in->now - e->since >= DENIED_MS)
+        return false;
+    return true;
+}
+
 static bool is_ready(struct inbox *in, const char *name, const struct stat *st, struct problems *ps)
 {
     const unsigned content = READY_STABLE | READY_MANIFEST | READY_COMPLETE;
-    bool observed = in->ready.terms & content || !S_ISREG(st->st_mode) || st->st_nlink > 1 || in->ready.max_size;
+    bool observed = in->ready.terms & content || !S_ISREG(st->st_mode) || st->st_nlink > 1 || in->ready.max_size ||
+                    in->denied;
     struct observed *e = observed ? observe(&in->seen, state_key(name, st), in->now) : NULL;
-    if (refused(in, name, st, e, ps))
+    if (refused(in, name, st, e, ps) || (e && denied_lately(in, e)))
         return false;
     if (in->ready.terms & READY_DONE && !has_done(in, name))
         return false;

@@ -17,7 +17,7 @@ void observe_release(struct observations *o)
 
 void observe_begin(struct observations *o)
 {
-    o->pass = (o->pass + 1) & 0x3FFFFFFF;
+    o->pass = (o->pass + 1) & 0x1FFFFFFF;
 }
 
 static struct observed *slot_of(const struct observations *o, uint64_t key)
@@ -38,7 +38,7 @@ static void rebuild(struct observations *o, size_t cap, bool all)
     o->table = arena_zero(&o->arena, cap * sizeof *o->table);
     for (size_t i = 0; i < old.cap; i++) {
         const struct observed *e = &old.table[i];
-        if (e->key == 0 || (!all && e->pass >> 2 != o->pass))
+        if (e->key == 0 || (!all && e->pass >> OBSERVE_FLAGS != o->pass))
             continue;
         *slot_of(o, e->key) = *e;
         o->n++;
@@ -60,7 +60,7 @@ struct observed *observe(struct observations *o, uint64_t key, int64_t now_ms)
         *e = (struct observed){ .key = key, .since = (uint32_t)now_ms };
         o->n++;
     }
-    e->pass = o->pass << 2 | (e->pass & 3);
+    e->pass = o->pass << OBSERVE_FLAGS | (e->pass & ((1u << OBSERVE_FLAGS) - 1));
     return e;
 }
 
@@ -68,7 +68,7 @@ void observe_sweep(struct observations *o)
 {
     size_t alive = 0, cap = CAP_MIN;
     for (size_t i = 0; i < o->cap; i++)
-        alive += o->table[i].key != 0 && o->table[i].pass >> 2 == o->pass;
+        alive += o->table[i].key != 0 && o->table[i].pass >> OBSERVE_FLAGS == o->pass;
     while (cap < 2 * (alive + 1))
         cap *= 2;
     if (alive < o->n)

@@ -20,12 +20,14 @@
 enum observe_flag {
     OBSERVE_REPORTED = 1,           /* its problem was told */
     OBSERVE_INCOMPLETE = 2,         /* its content was looked at and is not complete */
+    OBSERVE_DENIED = 4,             /* it could not be renamed, `since` says when */
+    OBSERVE_FLAGS = 3,              /* so many bits */
 };
 
 struct observed {
     uint64_t key;                   /* 0 = free */
     uint32_t since;
-    uint32_t pass;                  /* pass << 2 | flags */
+    uint32_t pass;                  /* pass << OBSERVE_FLAGS | flags */
 };
 
 struct observations {

@@ -60,6 +60,42 @@ done
 [ -z "$immutable" ] || check "immutable.csv is told" said run.log immutable.csv
 check "what a link leads to is untouched" is "secret.csv 2" "$(ls away) $(stat -c %h away/secret.csv)"
 
+# --- files that may be read, and not be taken --------------------------------------------------------------------------------
+
+# Of another owner in a folder with the sticky bit; in a folder that may not be written.
+{ flow sticky; flow shut; flow open; } | small_site denied
+mkdir -p denied/inbox/sticky denied/inbox/shut denied/inbox/open
+rows 1 1 > denied/inbox/sticky/a.csv
+rows 2 2 > denied/inbox/shut/b.csv
+as=''
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$tmp" && chown -R 65534 denied && chown 0 denied/inbox/sticky denied/inbox/sticky/a.csv denied/inbox/shut
+    as='setpriv --reuid 65534 --clear-groups'
+fi
+cp "$prog" waybill                      # that user may not be let into the folder of the build
+chmod 1777 denied/inbox/sticky && chmod 555 denied/inbox/shut
+$as ./waybill watch --no-fsync denied 2> watch.log < /dev/null &
+watcher=$!
+started="$started $watcher"
+wait_for 10 grep -q 'may not be renamed' watch.log
+for n in 3 4 5 6 7 8; do                # each of them is a look at all inboxes
+    rows $n $n > denied/inbox/open/.f && chmod 666 denied/inbox/open/.f && mv denied/inbox/open/.f denied/inbox/open/f$n.csv
+    for f in sticky shut; do : > denied/inbox/$f/.look 2> /dev/null && rm -f denied/inbox/$f/.look; done
+    wait_for 10 has denied/outbox/open $((n - 2))
+done
+if [ -n "$as" ]; then
+    check "a file of another in a sticky folder: told once" is 1 "$(grep -c 'INBOX_DENIED.*a\.csv' watch.log)"
+fi
+check "a file in a folder that is not to be written: told once" is 1 "$(grep -c 'INBOX_DENIED.*b\.csv' watch.log)"
+check "nothing else is told of them" is "" "$(grep -E 'level=(warning|error)' watch.log | grep -v INBOX_DENIED)"
+check "the flow beside goes on" has denied/outbox/open 6
+check "no claim stays behind" is "" "$(ls denied/.waybill/claim)"
+chmod 777 denied/inbox/sticky denied/inbox/shut
+stop
+check "and ends well" is 0 "$code"
+$as ./waybill run --no-fsync denied > run.out 2>&1 < /dev/null
+check "once they may be renamed they are taken" is "1 1" "$(outputs denied/outbox/sticky | wc -l) $(outputs denied/outbox/shut | wc -l)"
+
 # --- files that change while they are taken --------------------------------------------------------------------------------
 
 flow swap 'name' | small_site swap
