@@ -210,6 +210,13 @@ static int lock(struct ledger *l, int how, struct problems *ps)
     return OK;
 }
 
+/* One that stayed would hold up every reader for ever. */
+static void unlock(struct ledger *l)
+{
+    for (int i = 0; i < 10 && flock(l->fd, LOCK_UN) != 0; i++)
+        continue;
+}
+
 /* Under the lock: reads on, and cuts what an appender left that died. */
 static int catch_up(struct ledger *l, struct problems *ps)
 {
@@ -234,7 +241,7 @@ int ledger_open(struct arena *a, const struct store *s, const char *flow, struct
     int rc = lock(l, LOCK_EX, ps);
     if (rc == OK)
         rc = catch_up(l, ps);
-    flock(l->fd, LOCK_UN);
+    unlock(l);
     if (rc == OK)
         *out = l;
     else
@@ -422,7 +429,7 @@ int ledger_commit(struct ledger *l, struct problems *ps)
         }
     }
     buf_release(&w.bytes);
-    flock(l->fd, LOCK_UN);
+    unlock(l);
     return rc;
 }
 

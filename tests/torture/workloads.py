@@ -79,9 +79,10 @@ def articles(program, site):
 
 
 def everything(program, site):
-    return integration(program, site, [('24so_products.xml', 'products'), ('24so_companies.xml', 'companies'),
-                                       ('24so_orders.xml', 'orders'), ('ongoing_shipped.csv', 'shipped'),
-                                       ('ongoing_inventory.csv', 'inventory')])
+    inputs = integration(program, site, [('24so_products.xml', 'products'), ('24so_companies.xml', 'companies'),
+                                         ('24so_orders.xml', 'orders'), ('ongoing_shipped.csv', 'shipped'),
+                                         ('ongoing_inventory.csv', 'inventory')])
+    return {'inputs': inputs, 'loose': True}
 
 
 def merge(program, site):
