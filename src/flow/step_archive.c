@@ -51,6 +51,8 @@ static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, 
         return errno == ENOENT ? OK : problem_system(s->ps, "ledger.1", "cannot be read", errno);
     arena_init(&a, 0);
     end = lseek(fd, 0, SEEK_END);
+    if (end < 0)
+        rc = problem_system(s->ps, "ledger.1", "cannot be read", errno);
     if (end > 0 && (uint64_t)end <= LEDGER_MAX) {
         char *p = arena_alloc(&a, (size_t)end);
         ssize_t n = pread(fd, p, (size_t)end, 0);

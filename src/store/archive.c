@@ -272,8 +272,9 @@ int archived_fill(int fd, const char *batch, const struct archived_member *membe
     w.lib.archive_entry_free(w.entry);
     w.lib.archive_write_free(w.zip);
     buf_release(&w.manifest);
-    if (rc == OK && lseek(fd, 0, SEEK_SET) == 0)
-        rc = zip_check_fd(fd, batch, ps);
+    if (rc == OK)
+        rc = lseek(fd, 0, SEEK_SET) == 0 ? zip_check_fd(fd, batch, ps)
+                                         : problem_system(ps, batch, "the archive cannot be read again", errno);
     return rc;
 }
 
