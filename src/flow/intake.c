@@ -371,6 +371,7 @@ static void look_later(struct supervisor *s, struct intake *in)
     in->due = s->o->watch ? clock_monotonic_ms() + LOOK_LATER_MS : LATER;
 }
 
+/* SKIP: it stays where it is; END: it is gone, or its companions are. */
 static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
     char id[BATCH_ID_SIZE];
@@ -396,12 +397,13 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     else if (in->op->take.ncompanions)
         look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
-    return rc == END || rc == SKIP ? OK : rc;
+    return rc;
 }
 
 int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
 {
-    return claim_drop(s, in, d, NULL);
+    int rc = claim_drop(s, in, d, NULL);
+    return rc == END || rc == SKIP ? OK : rc;
 }
 
 /* A flow that stages takes one file at a time, so that what people ask for and what is due comes in between. */
@@ -433,16 +435,16 @@ static int claim_newest(struct supervisor *s, struct intake *in)
             newest = &in->ready[i - 1];
     for (; in->at < in->nready && rc <= WARN; in->at++) {
         const struct drop *d = &in->ready[in->at];
-        if (!care_room(s, d->size)) {
+        bool full = !care_room(s, d->size);
+        if (!full && d != newest && content_fits(in, d))
+            rc = claim_drop(s, in, d, newest->name);
+        else if (!full && d != newest)
+            tell_unrouted(s, in, d);
+        if (full || rc == SKIP || !in->nready) {    /* an older one that stays would be the newest next time */
             look_later(s, in);
             return OK;
         }
-        if (d == newest)
-            continue;
-        if (content_fits(in, d))
-            rc = claim_drop(s, in, d, newest->name);
-        else
-            tell_unrouted(s, in, d);
+        rc = rc == END ? OK : rc;
     }
     return rc <= WARN && newest && !in->more ? claim_one(s, in, newest) : rc;
 }
