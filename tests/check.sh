@@ -23,13 +23,13 @@ if [ "${2:-}" = --one ]; then
     name=$3
     log=$logs/$(echo "$name" | tr / -)
     case $name in
-    unit/*)   set -- timeout 300 "$B/unit/test_${name#unit/}" ;;
-    golden)   set -- timeout 600 tests/golden.sh "$B/waybill" ;;
+    unit/*)   set -- timeout 900 "$B/unit/test_${name#unit/}" ;;
+    golden)   set -- timeout 900 tests/golden.sh "$B/waybill" ;;
     fuzz/*)   corpus=tests/corpus/${name#fuzz/}
-              set -- timeout 300 "$B/fuzz/fuzz_${name#fuzz/}"
+              set -- timeout 900 "$B/fuzz/fuzz_${name#fuzz/}"
               [ -d "$corpus" ] && set -- "$@" "$corpus" ;;
     lint/*)   set -- timeout 300 "tests/lint/${name#lint/}.sh" "$B" ;;
-    *)        set -- timeout 900 "tests/$name.sh" "$B/waybill" ;;
+    *)        set -- timeout 1800 "tests/$name.sh" "$B/waybill" ;;
     esac
     "$@" > "$log.log" 2>&1 < /dev/null
     code=$?

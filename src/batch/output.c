@@ -289,6 +289,25 @@ static int sync_rejects(const struct batch *b, struct problems *ps)
     return rc;
 }
 
+static int save_written(struct batch *b, struct problems *ps)
+{
+    b->held = b->site->spool->group;
+    return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);
+}
+
+/* It is as it was before batch_move: the next attempt begins anew, with other outputs. */
+static void take_back(struct batch *b, const struct waybill *before)
+{
+    b->w->place = before->place;
+    b->w->retry = before->retry;
+    b->w->waits = before->waits;
+    b->w->last_event = before->last_event;
+    if (before->last_event)
+        before->last_event->next = NULL;
+    b->w->nevents = before->nevents;
+    b->fresh = b->held = false;
+}
+
 /* The folders are synced before the waybill that names their files: otherwise a power cut could lose an output
    (RELIABILITY 0.2 (a)). */
 int batch_written(struct batch *b, struct problems *ps)
@@ -297,6 +316,7 @@ int batch_written(struct batch *b, struct problems *ps)
     if (b->w->place == PLACE_WRITTEN)
         return OK;
     bool rejects = waybill_find_file(b->w, "rejects");
+    const struct waybill before = *b->w;
     int rc = rejects ? sync_rejects(b, ps) : OK;
     if (rc == OK && (staged || batch_has_files(b)))
         rc = spool_sync_dir(b->site->spool, b->dir, b->id, ps);
@@ -305,12 +325,12 @@ int batch_written(struct batch *b, struct problems *ps)
     if (rc != OK)
         return rc;
     b->fresh = true;
-    bool stays = !staged && batch_settled(b);
     /* Refused messages are visible before the batch is archived: a crash in between must not make them anew. */
-    if (!staged && !stays && b->brief && !rejects)
-        return OK;
-    b->held = b->site->spool->group;
-    return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);
+    bool saved = staged || batch_settled(b) || !b->brief || rejects;
+    rc = saved ? save_written(b, ps) : OK;
+    if (rc != OK)
+        take_back(b, &before);
+    return rc;
 }
 
 int batch_settle(struct batch *b, struct problems *ps)

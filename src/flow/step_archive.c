@@ -111,7 +111,10 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
         return rc;
     }
     ledger_add(l, &whole);
-    return commit ? ledger_commit(l, s->ps) : OK;
+    rc = commit ? ledger_commit(l, s->ps) : OK;
+    if (rc > WARN)
+        ledger_drop(l);                             /* the next attempt adds it once more */
+    return rc;
 }
 
 int step_archived(struct supervisor *s, struct trip *t, int rc)

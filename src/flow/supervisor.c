@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "flow/config.h"
 #include "flow/super.h"
 
@@ -242,6 +243,10 @@ static int change_site(struct supervisor *s)
         resume_operation(s, t);
     }
     notice_problems(s, s->ps);
+    if (rc <= WARN) {
+        struct log l = log_begin(LOG_LEVEL_NOTICE, "reloaded");
+        log_end(&l);
+    }
     return rc;
 }
 

@@ -99,7 +99,7 @@ watch() {                               # SITE OPTION...: starts a watcher and w
     watcher=$!
     started="$started $watcher"
     site=$1
-    wait_for 10 watching "$1"
+    wait_for 60 watching "$1"
 }
 watching() { "$prog" status --json "$1" 2> /dev/null | "$tools/json" process | grep -qx "$watcher"; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
@@ -165,6 +165,6 @@ observe() {                             # FOLDER FILE
         sleep 0.05
     done
     touch "$1/.end-of-probes" && rm "$1/.end-of-probes"
-    wait_for 5 grep -q DELETE..end-of-probes "$2"
+    wait_for 60 grep -q DELETE..end-of-probes "$2"
 }
 seen() { grep -v ' \.probe \| \.end-of-probes ' "$1"; }      # FILE: what the observer saw

@@ -14,7 +14,7 @@ counts=''                               # a step that takes numbers is not torn:
 strike() { kill -KILL "$watcher" $(ps -o pid= --ppid "$watcher") 2> /dev/null; wait "$watcher" 2> /dev/null; }
 begin_step() { [ "$how" = commands ] || watch "$site" -q; }
 end_step() {
-    [ "$how" = commands ] || wait_for 20 settled || result 1 "$how: it comes to rest"
+    [ "$how" = commands ] || wait_for 60 settled || result 1 "$how: it comes to rest"
     case $how in watcher) stop ;; killed | torn) strike ;; esac
 }
 tear() {                                # 5, 20, 35 … 95 ms after the step began: another moment in each step
@@ -44,7 +44,12 @@ at_rest() {                             # nothing lies in an inbox, nothing is a
         [ -z "$(json due < at-rest.json 2> /dev/null)" ] || return 1
     done
 }
-settled() { at_rest && sleep 0.2 && at_rest; }  # what follows by itself has followed
+asleep() {                              # the watcher and its workers wait for something to happen
+    for p in "$watcher" $(cat /proc/"$watcher"/task/*/children 2> /dev/null); do
+        case $(sed 's/.*) //; s/ .*//' "/proc/$p/stat" 2> /dev/null) in S) ;; *) return 1 ;; esac
+    done
+}
+settled() { at_rest && sleep 0.2 && asleep && at_rest; }    # what follows by itself has followed
 come() {                                # what lies in the inboxes is taken
     case $how in commands) run "$site" -q; return ;; esac
     begin_step

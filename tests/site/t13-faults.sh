@@ -52,7 +52,7 @@ ln -s /etc/passwd "$site/inbox/orders/link.csv"
 mkdir "$site/inbox/orders/folder.csv"
 touch "$site/inbox/orders/.hidden" "$site/inbox/orders/y.part"
 old -h "$site"/inbox/orders/*
-timeout 20 "$prog" run -q -n "$site" 2> "$work/log"
+timeout 60 "$prog" run -q -n "$site" 2> "$work/log"
 check "what is no file stays where it is" same "$(ls -A "$site/inbox/orders" | wc -l)" 5
 check "and is no batch" same "$(zips "$site")" 0
 

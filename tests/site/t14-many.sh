@@ -40,7 +40,7 @@ old "$site/inbox/orders/big.csv"
 "$prog" watch -n --workers 2 "$site" 2> "$work/log" &
 pid=$!
 pids="$pids $pid"
-until_true 20 has "$work/log" 'event=accepted.*big.csv'
+until_true 60 has "$work/log" 'event=accepted.*big.csv'
 orders "$site/inbox/quick/q.csv" q
 until_true 60 has "$work/log" 'event=archived.*q.csv'
 check "a small file passes a huge one of another flow" sh -c "! grep -q 'event=written.*big.csv' '$work/log'"

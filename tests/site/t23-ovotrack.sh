@@ -213,12 +213,12 @@ run "$site" -q
 check "S0-65: off by default" [ ! -e "$site/outbox/ovotrack/x" ]
 watch "$site" -q
 orders 70001 70016 | put orders orders.csv
-check "S0-65: Create and Send run by themselves" wait_for 20 has "$site/outbox/ovotrack" 1
+check "S0-65: Create and Send run by themselves" wait_for 60 has "$site/outbox/ovotrack" 1
 number=$(sed -n 's/.*batch="\([^"]*\)".*/\1/p' "$(one "$site/outbox/ovotrack" '*.xml')")
 updates "$number" 70001:open 70016:open | put ovotrack u.xml
-check "S0-65: Receive and Commit too, and the batch ends" wait_for 20 has "$site/outbox/erp" 1
+check "S0-65: Receive and Commit too, and the batch ends" wait_for 60 has "$site/outbox/erp" 1
 ended_by_itself() { [ -z "$(open_ids "$site")" ]; }
-check "S0-65: nothing is left to do" wait_for 20 ended_by_itself
+check "S0-65: nothing is left to do" wait_for 60 ended_by_itself
 check "S0-32 S0-65: an interval with nothing to send writes no file" is '1 1' "$(count ovotrack) $(count erp)"
 stop
 finish

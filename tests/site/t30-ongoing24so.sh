@@ -132,16 +132,18 @@ check "S1-16: status and stock need none and go on" sh -c "[ ! -f nobody/inbox/s
 
 # The interval, in seconds here: what is dropped after a beat waits for the next; a flow may have its own.
 check "S1-3: every flow that pulls does so every 15 minutes" is 4 "$(grep -c 'every 15m' "$top/mappings/24so-ongoing/site.conf")"
-new_site paced 's/stable 5s/stable 100ms/; s/every 15m/every 3s/; /^flow stock/,/^}/s/every 3s/every 60m/'
+new_site paced 's/stable 5s/stable 100ms/; s/every 15m/every 15s/; /^flow stock/,/^}/s/every 15s/every 60m/'
+{ cat "$in/24so_products.xml"; echo; } > first.xml && drop first.xml paced/inbox/products
+head -2 "$in/ongoing_inventory.csv" > first.csv && drop first.csv paced/inbox/inventory
 watch paced
-sleep 0.3
+wait_for 60 eval '[ -z "$(find paced/inbox -type f)" ] && [ "$(archived paced)" = 2 ]'      # the first beat of each is over
 drop "$in/24so_products.xml" paced/inbox/products
 drop "$in/ongoing_inventory.csv" paced/inbox/inventory
 drop "$in/ongoing_shipped.csv" paced/inbox/shipped
-wait_for 2 eval '[ ! -f paced/inbox/shipped/ongoing_shipped.csv ]'
+wait_for 60 eval '[ ! -f paced/inbox/shipped/ongoing_shipped.csv ]'
 check "S1-4: a flow without interval takes a drop at once, one with it waits" is "paced/inbox/inventory/ongoing_inventory.csv
 paced/inbox/products/24so_products.xml" "$(find paced/inbox -type f | sort)"
-check "S1-4: until its interval is over" wait_for 5 has paced/outbox/ongoing 1
+check "S1-4: until its interval is over" wait_for 60 has paced/outbox/ongoing 2
 check "S1-4: each flow has its own" is paced/inbox/inventory/ongoing_inventory.csv "$(find paced/inbox -type f)"
 stop
 finish

@@ -42,18 +42,18 @@ poller=$!
 
 watch site --no-fsync
 mv drops/* site/inbox/rows/
-wait_for 60 eval '[ $(visible) -ge 200 ]'
+wait_for 300 eval '[ $(visible) -ge 200 ]'
 stop TERM
 check "TERM amid two thousand files: exit code 0" is 0 "$code"
 first=$(visible)
 [ "$first" -lt 1900 ] || echo "# all was done before the first restart"
 watch site --no-fsync
-wait_for 60 eval '[ $(visible) -ge $((first + 300)) ]'
+wait_for 300 eval '[ $(visible) -ge $((first + 300)) ]'
 stop KILL
 second=$(visible)
 [ "$second" -lt 1900 ] || echo "# all was done before the second restart"
 watch site --no-fsync
-wait_for 120 eval '[ $(ended site) -ge $n ]'
+wait_for 300 eval '[ $(ended site) -ge $n ]'
 check "every file ends" is $n "$(ended site)"
 stop TERM
 : > over

@@ -23,12 +23,12 @@ small_ones() { find site/outbox/small -type f 2> /dev/null | wc -l; }
 yes '1234567890;12345678.90' | head -n 9000000 | sed '1s/.*/Id;Qty/' > .huge
 watch site --no-fsync
 mv .huge site/inbox/huge/huge.csv
-wait_for 10 eval '[ -n "$(working huge.csv)" ]'
+wait_for 60 eval '[ -n "$(working huge.csv)" ]'
 begin=$(date +%s%N)
 mkdir .fifty
 for i in $(seq 50); do rows "$i" $((i + 10)) > .fifty/$i.csv; done
 mv .fifty/* site/inbox/small/
-check "fifty small files beside one of $(du -m site/.waybill/work/*/*huge.csv 2> /dev/null | cut -f1 | head -1) MB" wait_for 30 eval '[ $(small_ones) = 50 ]'
+check "fifty small files beside one of $(du -m site/.waybill/work/*/*huge.csv 2> /dev/null | cut -f1 | head -1) MB" wait_for 60 eval '[ $(small_ones) = 50 ]'
 took=$((($(date +%s%N) - begin) / 1000000))
 [ ! -f site/outbox/huge/huge.csv ]
 result $? "they are done before it ($took ms)"
@@ -42,14 +42,14 @@ worker() {                              # the worker that is busy: the child wit
 busy() { w=$(worker); [ -n "$w" ] && [ "$w" != "${killed:-0}" ] && [ "$(awk '{ print $14 + $15 }' "/proc/$w/stat" 2> /dev/null || echo 0)" -ge 20 ]; }
 killed=0
 for i in 1 2 3; do
-    wait_for 15 busy || break
+    wait_for 60 busy || break
     killed=$w
     kill -KILL "$w"
     rows 1 $((i + 20)) > .drop && mv .drop "site/inbox/small/again$i.csv"
-    check "worker killed, time $i: small files go on" wait_for 10 test -f "site/outbox/small/again$i.csv"
+    check "worker killed, time $i: small files go on" wait_for 60 test -f "site/outbox/small/again$i.csv"
 done
 refused() { find site/error -name huge.csv 2> /dev/null | grep -q .; }
-check "after three deaths the file is set aside" wait_for 15 refused
+check "after three deaths the file is set aside" wait_for 60 refused
 f=$(find site/error -name huge.csv)
 check "as WORKER_DIED" is WORKER_DIED "$(cat "$(dirname "$f")"/*.waybill.json | json error_code)"
 check "whole, as it was dropped" is "$(yes '1234567890;12345678.90' | head -n 9000000 | sed '1s/.*/Id;Qty/' | sha256sum)" "$(sha256sum < "$f")"
@@ -58,8 +58,8 @@ check "nothing of it is in the outbox" is "" "$(outputs site/outbox/huge)"
 # A file that takes one death only comes through.
 yes '1;1' | head -n 1000000 | sed '1s/.*/Id;Qty/' > .once && mv .once site/inbox/poison/once.csv
 killed=0
-wait_for 15 busy && kill -KILL "$w"
-check "a file whose worker died once comes out" wait_for 30 test -f site/outbox/poison/once.csv
+wait_for 60 busy && kill -KILL "$w"
+check "a file whose worker died once comes out" wait_for 60 test -f site/outbox/poison/once.csv
 check "whole" is 1000000 "$(wc -l < site/outbox/poison/once.csv)"
 stop
 check "the watcher lives through all of it" is 0 "$code"

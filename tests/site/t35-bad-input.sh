@@ -135,9 +135,9 @@ END
 ! command -v python3 > /dev/null || python3 sock.py
 find $i -mindepth 1 ! -name good.csv | sort > before
 watch names --no-fsync
-check "the plain file is taken" wait_for 5 test -f names/outbox/names/good.csv
+check "the plain file is taken" wait_for 60 test -f names/outbox/names/good.csv
 rows 5 9 > .second && mv .second $i/second.csv
-check "and another, after a second look" wait_for 5 test -f names/outbox/names/second.csv
+check "and another, after a second look" wait_for 60 test -f names/outbox/names/second.csv
 stop
 find $i -mindepth 1 | sort > after
 check "fifo, folder, links, socket, hidden and temporary names stay" same before after
@@ -207,25 +207,25 @@ check "read-only outbox: status tells it" sh -c '"$1" status world | grep -q "ag
 $as "$prog" watch --no-fsync world 2>> watch.log < /dev/null &
 watcher=$!
 started="$started $watcher"
-wait_for 10 watching world
+wait_for 60 watching world
 sleep 0.5
 check "nothing is visible while it cannot be written" sh -c '! [ -f world/outbox/world/a.csv ]'
 unlock world/outbox/world
-check "delivered when it can be written again" wait_for 10 test -f world/outbox/world/a.csv
+check "delivered when it can be written again" wait_for 60 test -f world/outbox/world/a.csv
 check "once, whole" same kept.csv "$(rows 1 3 > kept.csv; echo world/outbox/world/a.csv)"
-wait_for 5 eval '[ $(archived world) = 2 ]'
+wait_for 60 eval '[ $(archived world) = 2 ]'
 if [ -n "$as" ] || [ "$(id -u)" != 0 ]; then
     put() { own .next && mv .next "world/inbox/other/$1"; }
     rows 1 4 > .next && chmod 000 .next && put secret.csv
     rows 1 5 > .next && put next.csv
-    check "an unreadable file: others go on" wait_for 5 test -f world/outbox/other/next.csv
+    check "an unreadable file: others go on" wait_for 60 test -f world/outbox/other/next.csv
     rows 1 6 > .next && put next2.csv
-    wait_for 5 test -f world/outbox/other/next2.csv
+    wait_for 60 test -f world/outbox/other/next2.csv
     check "an unreadable file is told once" is 1 "$(grep -c 'secret.csv' watch.log)"
     check "an unreadable file stays" test -f world/inbox/other/secret.csv
     chmod 644 world/inbox/other/secret.csv
     rows 1 7 > .next && put next3.csv
-    check "until it may be read" wait_for 5 test -f world/outbox/other/secret.csv
+    check "until it may be read" wait_for 60 test -f world/outbox/other/secret.csv
 fi
 stop
 check "the watcher lives" is 0 "$code"
@@ -240,8 +240,8 @@ for n in $(seq 60); do
     rm -f "vanish/inbox/gone/$n.csv"
 done
 rows 100 200 > .end && mv .end vanish/inbox/gone/end.csv
-check "files that vanish: the watcher goes on" wait_for 5 test -f vanish/outbox/gone/end.csv
-wait_for 5 eval '[ -z "$(ls vanish/.waybill/work vanish/.waybill/claim | grep -v : | grep .)" ]'
+check "files that vanish: the watcher goes on" wait_for 60 test -f vanish/outbox/gone/end.csv
+wait_for 60 eval '[ -z "$(ls vanish/.waybill/work vanish/.waybill/claim | grep -v : | grep .)" ]'
 stop
 check "each that was taken came out" is "$(grep -c event=accepted watch.log)" "$(outputs vanish/outbox | wc -l)"
 check "and none failed" is "0 0" "$code $(in_error vanish)"

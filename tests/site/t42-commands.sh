@@ -220,7 +220,7 @@ do_it hold "$e" --wait 1
 check "a watcher that sleeps: told in time" sh -c '[ "$1" = 5 ] && [ "$2" -lt 9 ] && grep -q REQUEST_WAITS err' - "$code" $(($(date +%s) - start))
 kill -CONT "$watcher"
 held() { "$prog" status site | grep -q "$e.*held"; }
-check "it is done all the same" wait_for 10 held
+check "it is done all the same" wait_for 60 held
 stop
 check "fsck finds nothing" sound site
 finish

@@ -258,25 +258,29 @@ stage_site wait << 'END'
         give outbox "outbox/report" name "{batch}_{n}.csv" map send empty skip
     }
 END
-watch wait -q
+watch wait
 orders 1 8 9 | put wait/inbox/orders a.csv
-check "a watcher runs what comes after" wait_for 20 has wait/outbox/forward 1
+check "a watcher runs what comes after" wait_for 60 has wait/outbox/forward 1
 check "what is not known waits" is '1;1' "$(tail -n +2 "$(one wait/outbox/forward "*_1.csv")" | tr -d '\r')"
 printf 'No;Qty\n1;1\n8;1\n' | put wait/inbox/known known.csv
-check "the table changes, and it is tried again" wait_for 20 has wait/outbox/forward 2
+check "the table changes, and it is tried again" wait_for 60 has wait/outbox/forward 2
 check "only what is known now" is '8;8' "$(tail -n +2 "$(one wait/outbox/forward "*_2.csv")" | tr -d '\r')"
-sleep 2.5
 id=$(open_ids wait)
-seq=$(waybill_of wait "$id" seq)
+settled() {                             # nothing was written for longer than the interval
+    seq=$(waybill_of wait "$id" seq)
+    sleep 1.5
+    [ "$(waybill_of wait "$id" seq) $(waybill_of wait "$id" waits)" = "$seq open" ]
+}
+wait_for 60 settled
 sleep 2.5
 check "an interval with nothing to do leaves no trace" is "$seq 0" "$(waybill_of wait "$id" seq) $(ls wait/outbox/report 2> /dev/null | wc -l)"
 cmd wait send
 check "a command asks the watcher; what waits is told" is 1 "$code"
 printf 'No;Qty\n9;1\n' | put wait/inbox/known known2.csv
-check "the last one too" wait_for 20 has wait/outbox/forward 3
+check "the last one too" wait_for 60 has wait/outbox/forward 3
 kill -HUP "$watcher"
-sleep 0.5
+wait_for 60 grep -q event=reloaded watch.log
 answer "$id" 1=1 8=8 9=9 | put wait/inbox/answers a.xml
-check "after a reload the batch is still known; all answered, it ends" wait_for 20 sh -c '[ -z "$(ls wait/.waybill/work)" ]'
+check "after a reload the batch is still known; all answered, it ends" wait_for 60 sh -c '[ -z "$(ls wait/.waybill/work)" ]'
 stop
 finish

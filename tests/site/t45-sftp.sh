@@ -49,7 +49,7 @@ mkdir -p /run/sshd
 started="$started $!"
 printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 host_key.pub)" > known_hosts
 listening() { ssh-keyscan -p "$port" 127.0.0.1 2> /dev/null | grep -q ed25519; }
-check "the server listens" wait_for 10 listening
+check "the server listens" wait_for 60 listening
 as() {                                  # USER: commands on standard input
     sftp -q -b - -P "$port" -i key -o IdentitiesOnly=yes -o UserKnownHostsFile="$tmp/known_hosts" -o BatchMode=yes \
         "$1@127.0.0.1" > sftp.out 2>&1
@@ -81,7 +81,7 @@ sleep 0.5
 check "and is not taken" quiet
 cp orders.csv upload.part
 printf 'cd in\nreput upload.part orders.csv.part\nrename orders.csv.part orders.csv\n' | as "$erp"
-check "resumed and renamed it is converted" wait_for 5 out site/doors/erp/out/orders.csv
+check "resumed and renamed it is converted" wait_for 60 out site/doors/erp/out/orders.csv
 check "whole" same orders.csv site/doors/erp/out/orders.csv
 printf 'cd out\nget orders.csv back.csv\nrm orders.csv\n' | as "$erp"
 check "the user fetches its result" same orders.csv back.csv

@@ -25,18 +25,18 @@ $(conf)
 END
 watch site
 stand_by site second.log
-check "the second one says that it stands by" wait_for 20 grep -q "event=standby.*$watcher" second.log
+check "the second one says that it stands by" wait_for 60 grep -q "event=standby.*$watcher" second.log
 give a site
-check "the first one works" wait_for 20 out site/outbox/one/a.csv
+check "the first one works" wait_for 60 out site/outbox/one/a.csv
 stop KILL
-check "killed: the second one holds the site" wait_for 20 holds "$second" site
+check "killed: the second one holds the site" wait_for 60 holds "$second" site
 give b site
-check "and works" wait_for 20 out site/outbox/one/b.csv
+check "and works" wait_for 60 out site/outbox/one/b.csv
 stand_by site third.log
 third=$second
-check "a third one stands by" wait_for 20 grep -q event=standby third.log
+check "a third one stands by" wait_for 60 grep -q event=standby third.log
 kill -TERM "$third"
-check "TERM ends one that stands by" wait_for 2 gone "$third"
+check "TERM ends one that stands by" wait_for 60 gone "$third"
 kill -TERM "$(head -n 1 site/.waybill/lock)"
 
 # Two hosts that share the storage: no lock counts, only the lease.
@@ -49,23 +49,24 @@ END
 watch shared
 first=$watcher
 give a shared
-check "shared: the first host works" wait_for 20 out shared/outbox/one/a.csv
-timeout 10 "$prog" run shared > busy.out 2> busy.err < /dev/null
+check "shared: the first host works" wait_for 60 out shared/outbox/one/a.csv
+timeout 60 "$prog" run shared > busy.out 2> busy.err < /dev/null
 check "shared: another one is answered SITE_BUSY" is "5 1" "$? $(grep -c SITE_BUSY busy.err)"
 stand_by shared other.log
-check "shared: another one stands by" wait_for 20 grep -q event=standby other.log
+check "shared: another one stands by" wait_for 60 grep -q event=standby other.log
 kill -STOP "$first"
-check "paused: the other host takes over" wait_for 30 holds "$second" shared
+check "paused: the other host takes over" wait_for 60 holds "$second" shared
 give b shared
-check "and works" wait_for 20 out shared/outbox/one/b.csv
+check "and works" wait_for 60 out shared/outbox/one/b.csv
 kill -CONT "$first"
-check "the paused one learns that it lost the site" wait_for 20 grep -q SITE_LOST watch.log
+check "the paused one learns that it lost the site" wait_for 60 grep -q SITE_LOST watch.log
 wait "$first"
 check "and ends with exit code 5" is 5 $?
+wait_for 60 eval '[ "$(archived shared)" = 2 ]'
 check "nothing came twice" is 2 "$(archived shared)"
 kill -TERM "$second"
 wait "$second" 2> /dev/null
-timeout 10 "$prog" run shared > run.out 2> run.log < /dev/null
+timeout 60 "$prog" run shared > run.out 2> run.log < /dev/null
 check "a lease that was given back is free at once" is 0 $?
 "$prog" status shared > status.out 2>&1
 check "status reads a shared site" is 0 $?

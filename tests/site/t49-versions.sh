@@ -194,12 +194,12 @@ check "renewed, it is sent" is 0 "$code"
 make_site r
 orders 1 | put r/inbox/orders a.csv
 watch r -q
-wait_for 10 has r/.waybill/work 2
+wait_for 60 has r/.waybill/work 2
 r=$(open_ids r)
 send_map r new
 kill -HUP "$watcher"
 orders 2 | put r/inbox/orders b.csv
-wait_for 10 sh -c '[ $(ls r/.waybill/work | wc -l) = 2 ]'
+wait_for 60 sh -c '[ $(ls r/.waybill/work | wc -l) = 2 ]'
 cmd r send
 check "after a reload each batch has its own" is '0 old 10' "$code $(sent r 1)"
 cmd r renew "$r"

@@ -24,29 +24,29 @@ while True:
 listen() {
     python3 -c "$listener" "$1" "$2" &
     started="$started $!"
-    wait_for 10 test -f "$2"
+    wait_for 60 test -f "$2"
 }
 
 listen "$tmp/notify.sock" told
 NOTIFY_SOCKET=$tmp/notify.sock WATCHDOG_USEC=400000 WAYBILL_CLOCK=2026-01-02T03:04:05Z
 export NOTIFY_SOCKET WATCHDOG_USEC WAYBILL_CLOCK
 watch site
-check "READY=1 with the flows" wait_for 5 grep -q '^READY=1 STATUS=1 of 1 flows on' told
+check "READY=1 with the flows" wait_for 60 grep -q '^READY=1 STATUS=1 of 1 flows on' told
 rows 1 3 > 'a b
 c.csv'
 mv 'a b
 c.csv' site/inbox/rows/
 { rows 1 1; echo '2;x'; } > bad && mv bad site/inbox/rows/bad.csv
-wait_for 10 eval '[ "$(archived site)" = 2 ]'
-check "WATCHDOG=1 again and again" wait_for 5 eval '[ "$(grep -c ^WATCHDOG=1 told)" -ge 4 ]'
+wait_for 60 eval '[ "$(archived site)" = 2 ]'
+check "WATCHDOG=1 again and again" wait_for 60 eval '[ "$(grep -c ^WATCHDOG=1 told)" -ge 4 ]'
 kill -HUP "$watcher"
-check "a reload: RELOADING, then READY" wait_for 5 eval 'grep -A1 "^RELOADING=1 MONOTONIC_USEC=[0-9]" told | grep -v WATCHDOG | grep -q ^READY=1'
+check "a reload: RELOADING, then READY" wait_for 60 eval 'grep -A1 "^RELOADING=1 MONOTONIC_USEC=[0-9]" told | grep -v WATCHDOG | grep -q ^READY=1'
 echo 'nonsense' >> site/site.conf
 kill -HUP "$watcher"
-check "also when the new site.conf is wrong" wait_for 5 eval '[ "$(grep -c ^READY=1 told)" = 3 ]'
+check "also when the new site.conf is wrong" wait_for 60 eval '[ "$(grep -c ^READY=1 told)" = 3 ]'
 sed -i '/nonsense/d' site/site.conf
 stop
-check "STOPPING=1" wait_for 5 grep -qx STOPPING=1 told
+check "STOPPING=1" wait_for 60 grep -qx STOPPING=1 told
 check "TERM: exit code 0" is 0 "$code"
 
 check "every line begins with time, level, event" is "" \
@@ -62,14 +62,14 @@ rows 4 5 > more && mv more site/inbox/rows/more.csv
 (exec 2> journal && JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/2) && export JOURNAL_STREAM && exec "$prog" watch site) &
 watcher=$!
 started="$started $watcher"
-wait_for 10 eval '[ "$(archived site)" = 3 ]'
+wait_for 60 eval '[ "$(archived site)" = 3 ]'
 stop
 check "in the journal a priority and no time" said journal '<6>event=accepted batch='
 check "on every line" is "" "$(grep -v '^<[0-7]>event=' journal)"
 JOURNAL_STREAM=1:1 "$prog" watch -q site 2> other &
 watcher=$!
 started="$started $watcher"
-wait_for 10 watching site
+wait_for 60 watching site
 stop
 check "a stream that is not ours is no journal" is "" "$(grep '^<' other)"
 
@@ -78,7 +78,7 @@ listen "@waybill-$$" told2
 NOTIFY_SOCKET=@waybill-$$
 export NOTIFY_SOCKET
 watch site
-check "an abstract socket" wait_for 5 grep -q ^READY=1 told2
+check "an abstract socket" wait_for 60 grep -q ^READY=1 told2
 stop
 unset NOTIFY_SOCKET
 

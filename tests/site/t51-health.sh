@@ -41,13 +41,13 @@ check "it is counted" is 1 "$(value ready)"
 check "too long: 1" health 1 --late 1s
 check "with the inbox" said h.json HEALTH_LATE inbox/rows
 kill -CONT "$watcher"
-check "taken: 0 again" wait_for 5 health 0 --late 1s
-wait_for 5 eval '[ "$(archived site)" = 1 ]'
+check "taken: 0 again" wait_for 60 health 0 --late 1s
+wait_for 60 eval '[ "$(archived site)" = 1 ]'
 
 # A batch that cannot be delivered.
 rm -rf site/outbox/rows && : > site/outbox/rows
 rows 4 5 > .b && mv .b site/inbox/rows/b.csv
-wait_for 10 grep -q event=retry watch.log
+wait_for 60 grep -q event=retry watch.log
 check "a retry that is young: 0" health 0
 check "is counted" is 1 "$(value retrying)"
 sleep 1.2

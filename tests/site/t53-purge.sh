@@ -99,8 +99,8 @@ mkdir -p s/.waybill/trash/leftover && echo x > s/.waybill/trash/leftover/x
 WAYBILL_CLOCK=2026-02-01T10:00:00Z
 export WAYBILL_CLOCK
 watch s
-check "a watcher purges by itself" wait_for 10 eval '[ ! -e s/archive/2024 ]'
-check "and empties the trash" wait_for 5 eval '[ -z "$(ls s/.waybill/trash)" ]'
-check "which is told" wait_for 5 grep -q 'event=purge batches=2' watch.log
+check "a watcher purges by itself" wait_for 60 eval '[ ! -e s/archive/2024 ]'
+check "and empties the trash" wait_for 60 eval '[ -z "$(ls s/.waybill/trash)" ]'
+check "which is told" wait_for 60 grep -q 'event=purge batches=2' watch.log
 stop
 finish

@@ -79,25 +79,25 @@ watch s
 i=0
 while [ $i -lt 130 ]; do rows 1 $((i + 1)) > .x && mv .x s/inbox/rows/f$i.csv; i=$((i + 1)); done
 echo bad > .x && mv .x s/inbox/rows/bad.csv
-check "a program that hangs does not hold the files up" wait_for 20 eval '[ "$(archived s)" = 130 ]'
+check "a program that hangs does not hold the files up" wait_for 60 eval '[ "$(archived s)" = 130 ]'
 slow() { ps -A -o pid=,pgid=,args= | awk '$1 == $2' | grep -c "$tmp/[s]/tools/slow"; }
 check "no more than four at a time" eval '[ "$(slow)" -le 4 ]'
-check "what is too much is dropped and counted" wait_for 5 grep -q 'event=notice-dropped count=' watch.log
+check "what is too much is dropped and counted" wait_for 60 grep -q 'event=notice-dropped count=' watch.log
 stop
 check "TERM ends it in time" is 0 "$code"
-check "with every program that it started" eval 'sleep 0.3; [ "$(ps -A -o args= | grep -c "$tmp/[s]/tools/slow")" = 0 ]'
+check "with every program that it started" wait_for 60 eval '[ "$(ps -A -o args= | grep -c "$tmp/[s]/tools/slow")" = 0 ]'
 printf '#!/bin/sh\nexit 0\n' > s/tools/slow
 watch s
 echo bad2 > .x && mv .x s/inbox/rows/bad2.csv
-check "a loud one: its code and the first of its words" wait_for 10 eval 'grep "tools/loud" watch.log | grep -q "status=3 text=\"*y.x0Ay"'
-check "one that is no program" wait_for 10 eval 'grep "tools/none" watch.log | grep -q "status=127"'
+check "a loud one: its code and the first of its words" wait_for 60 eval 'grep "tools/loud" watch.log | grep -q "status=3 text=\"*y.x0Ay"'
+check "one that is no program" wait_for 60 eval 'grep "tools/none" watch.log | grep -q "status=127"'
 stop
-check "stopped: told at the end" wait_for 5 grep -qx stopped s/last
+check "stopped: told at the end" wait_for 60 grep -qx stopped s/last
 if [ "${WAYBILL_SLOW:-}" ]; then
     printf '#!/bin/sh\nsleep 100\n' > s/tools/slow
     watch s
     rows 1 500 > .x && mv .x s/inbox/rows/long.csv
-    check "30 s are the limit" wait_for 40 grep -q 'took more than 30 s' watch.log
+    check "30 s are the limit" wait_for 60 grep -q 'took more than 30 s' watch.log
     stop
 fi
 
@@ -108,7 +108,7 @@ site 'notice overdue after 2s "tools/tell.sh"
 mkdir -p s/outbox && : > s/outbox/rows
 watch s
 rows 1 3 > .x && mv .x s/inbox/rows/stuck.csv
-check "overdue: told" wait_for 10 test -f s/env-overdue
+check "overdue: told" wait_for 60 test -f s/env-overdue
 rm s/env-overdue
 sleep 2.5
 check "once" test ! -e s/env-overdue

@@ -48,7 +48,7 @@ while [ $n -lt 8 ]; do
     n=$((n + 1))
 done
 wait $dropper
-wait_for 30 eval '[ "$(archived site)" = 400 ]'
+wait_for 300 eval '[ "$(archived site)" = 400 ]'
 stop
 
 # Each copy is a site of its own: what lay there goes on.

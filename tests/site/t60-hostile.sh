@@ -8,13 +8,13 @@ printf 'A,B,C\nx,y,1\n' > in.csv
 
 mapping() {                             # NAME WANT-CODE EXIT; standard input: the mapping behind its first line
     { echo 'mapping a => b'; cat; } > m.map
-    timeout 60 "$prog" convert -m m.map in.csv > out 2> err
+    timeout 300 "$prog" convert -m m.map in.csv > out 2> err
     code=$?
     check "mapping: $1" test "$code" = "$3" && check "mapping: $1 is explained" said err "[$2]"
 }
 format() {                              # NAME WANT-CODE; standard input: the format
     cat > f.format
-    timeout 60 "$prog" check f.format > out 2> err
+    timeout 300 "$prog" check f.format > out 2> err
     code=$?
     check "format: $1" test "$code" = 1 && check "format: $1 is explained" said err "[$2]"
 }

@@ -133,7 +133,7 @@ while time.time() < end:
 print(n)
 END
 rows 7 7 > .end && mv .end swap/inbox/swap/end.csv
-check "files that are swapped, cut and written on: the watcher goes on" wait_for 20 sh -c 'grep -qs "^7;1" swap/outbox/swap/*'
+check "files that are swapped, cut and written on: the watcher goes on" wait_for 60 sh -c 'grep -qs "^7;1" swap/outbox/swap/*'
 stop
 check "and ends well" is 0 "$code"
 check "what a link leads to never came in" is "" "$(grep -rl SECRET swap/outbox swap/error swap/.waybill 2> /dev/null | head -3)"
@@ -251,7 +251,7 @@ check "show --why on a terminal" is True "$(TERM=xterm python3 terminal.py "$pro
 small_site maps < /dev/null
 mkdir maps/other && cp maps/mappings/rows.format maps/other/
 told() {                                # NAME CODE: `check` of maps/mappings/x.map or .format refuses it, at a place of it
-    timeout 60 "$prog" check $what > out 2> err
+    timeout 300 "$prog" check $what > out 2> err
     code=$?
     grep -qE "^maps/(mappings/x\.(map|format)|site\.conf):[0-9]+(:[0-9]+)?: error: .*\[$2\]|^maps/(mappings/x\.(map|format)|site\.conf): error: .*\[$2\]" err
     result $? "author: $1" || sed 's/^/# /;6q' err
@@ -271,7 +271,7 @@ printf 'syntax csv\ninclude x\nmessage Row {\n    Id text\n}\n' | format 'an inc
 printf 'syntax csv\ncodes K "../../../../etc/passwd"\nmessage Row {\n    Id text code K\n}\n' | format 'codes that climb' FMT_CODES
 printf 'syntax csv\nshape S {\n    group G S\n}\nmessage Row {\n    Id S\n}\n' > maps/mappings/x.format
 what=maps/mappings/x.format
-timeout 60 "$prog" check $what > out 2> err
+timeout 300 "$prog" check $what > out 2> err
 check 'author: a shape of itself is refused' is 1 $?
 { printf '\377\376'; printf 'mapping rows => rows\n' | sed 's/./&\x00/g'; } | map 'a mapping in UTF-16' CONF_ENCODING
 printf '\357\273\277mapping rows => rows\n'"$body" > maps/mappings/bom.map

@@ -13,6 +13,7 @@ any moment), run again until nothing is left to do, looked at again (at rest), a
              EMFILE, EINTR in turn (not close: it closes even when it fails; `late` does that)
     late     each point, and each close, is made and gives EIO all the same
     short    each write and each read does half
+    stay     as fail (ENOSPC) and late, in a watcher: the process that met the fault tries again itself, and goes on
     power    killed before and after each point, and everything that was not fsynced is gone: see power.py
     model    any post-crash state of a weaker file system: see model.py
     plants   the tests themselves are tested: with each bug of tools/libplant.c planted, kill, power or model must fail
@@ -20,7 +21,7 @@ any moment), run again until nothing is left to do, looked at again (at rest), a
 -s 7 tries every 7th point only.  -x K=V,.. adds variables to the environment of waybill (LD_PRELOAD for libplant).
 Ends with `N points tried, M failed`; exit code 0 or 1.
 """
-import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sys, tempfile, time
+import argparse, collections, concurrent.futures, os, re, shutil, signal, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check, model, power, workloads
@@ -45,6 +46,7 @@ class Bench:
         self.template = f'{self.base}/template'
         told = workloads.ALL[name](args.program, self.template)
         told = told if isinstance(told, dict) else {'inputs': told}
+        self.brisk()
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
         self.truth.asks, self.loose = self.command is not None, told.get('loose')
         site = self.fresh('truth')
@@ -56,6 +58,14 @@ class Bench:
             bad.append(f'outputs missing: {sorted(lacks)}')
         if bad:
             raise SystemExit(f'torture: the undisturbed run of {name} is not good: {bad}')
+
+    def brisk(self):
+        """A watcher tries again at once, and lays no ballast."""
+        with open(f'{self.template}/site.conf') as f:
+            conf = re.sub(r'(?m)^ +retry .*\n', '', f.read())
+        conf = re.sub(r'(?m)^( +)on +yes$', r'\g<0>\n\1retry 1s', conf)
+        with open(f'{self.template}/site.conf', 'w') as f:
+            f.write(re.sub(r'(?m)^flow ', r'limit ballast 0\n\g<0>', conf, count=1))
 
     def fresh(self, name):
         site = f'{self.base}/{name}'
@@ -74,10 +84,27 @@ class Bench:
         return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, timeout=60)
 
-    def points(self, calls, only=None):
+    def watcher(self, site, strike, log):
+        """A watcher that is struck, until nothing is left to do, or 5 s: what needs longer is left to later runs."""
+        p = subprocess.Popen([f'{self.args.tools}/ce', '-m', strike.mode, '-n', str(strike.at), '-e', str(strike.error), '-c',
+                              strike.calls, '-k', strike.kill, '-t', '60', '-o', log, self.args.program, 'watch', '-q', '-w', '2', site],
+                             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.time() + 5
+        while p.poll() is None and time.time() < end and (check.left(site) or any(check.names(f'{site}/{i[0]}') for i in self.truth.inputs)):
+            time.sleep(0.05)
+        if p.poll() is None:
+            for child in check.read(f'/proc/{p.pid}/task/{p.pid}/children').split():
+                os.kill(int(child), signal.SIGTERM)
+        p.wait(timeout=60)
+        return p
+
+    def points(self, calls, only=None, stay=False):
         """The numbers of the points of an undisturbed run; `only` keeps those whose call it matches."""
         site, log = self.fresh('points'), f'{self.base}/points.log'
-        self.waybill(site, Strike('list', 0, 0, 'all', calls, 0), log, ask=True)
+        if stay:
+            self.watcher(site, Strike('list', 0, 0, 'all', calls, 0), log)
+        else:
+            self.waybill(site, Strike('list', 0, 0, 'all', calls, 0), log, ask=True)
         lines = [l.split() for l in open(log, errors='replace') if re.match(r'\d', l)]
         return [int(l[0]) for l in lines if not only or re.match(only, l[2])]
 
@@ -96,11 +123,11 @@ class Bench:
                     break
         return said
 
-    def trial(self, strike, takes=False):
+    def trial(self, strike, takes=False, stay=False):
         site = self.fresh(f'{os.getpid()}')
         log = f'{site}.log'
         self.truth.loose = self.loose and strike.mode in ('fail', 'late', 'short')
-        r = self.waybill(site, strike, log, ask=True)
+        r = self.watcher(site, strike, log) if stay else self.waybill(site, strike, log, ask=True)
         bad = [f'the struck run hung'] if r.returncode == 124 else []
         bad += check.any_moment(site, self.truth)
         taken = []
@@ -136,6 +163,9 @@ def strikes(bench, mode, step):
     if mode == 'late':
         return [Strike('late', n, 5, 'all', 'disk', 0) for n in bench.points('disk')[::step]] + \
                [Strike('late', n, 5, 'all', 'all', 0) for n in bench.points('all', 'close')[::step]]
+    if mode == 'stay':
+        return [Strike('fail', n, 28, 'all', 'all', 0) for n in bench.points('all', '(?!close$)', True)[::step]] + \
+               [Strike('late', n, 5, 'all', 'disk', 0) for n in bench.points('disk', None, True)[::step]]
     return [Strike('short', n, 0, 'all', 'all', 0) for n in bench.points('all', 'p?write|read$|pread')[::step]]
 
 
@@ -145,7 +175,7 @@ BENCHES = {}                        # filled before the workers are forked
 def one(job):
     name, mode, strike = job
     try:
-        return job, BENCHES[name].trial(strike, mode == 'takes')
+        return job, BENCHES[name].trial(strike, mode == 'takes', mode == 'stay')
     except subprocess.TimeoutExpired:
         return job, ['a run hung for 60 s']
 

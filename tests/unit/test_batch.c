@@ -418,6 +418,30 @@ static size_t companions_of(const struct batch *b)
     return n;
 }
 
+/* A waybill that cannot be saved leaves the batch as it was: what the next attempt writes is what the waybill names. */
+static void what_cannot_be_noted_is_not_written(void **state)
+{
+    (void)state;
+    char in_the_way[600];
+    struct batch *b = accept("orders.csv", "a;b\n"), *again;
+    uint64_t events = b->w->nevents;
+    convert(b);
+    waybill_file(b->w, "lines", "x.lines.1.jsonl");
+    snprintf(in_the_way, sizeof in_the_way, "%s/.waybill/work/%s/.%s.waybill.json.new", dir, b->id, b->id);
+    assert_int_equal(mkdir(in_the_way, 0700), 0);
+    assert_int_equal(batch_written(b, &problems), TEMP);
+    assert_int_equal(b->w->place, PLACE_ACCEPTED);
+    assert_int_equal(b->w->nevents, events);
+    assert_int_equal(rmdir(in_the_way), 0);
+    convert(b);
+    assert_null(waybill_find_file(b->w, "lines"));
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_open(&site, &arena, b->id, &again, &problems), OK);
+    assert_int_equal(again->w->place, PLACE_WRITTEN);
+    batch_close(again);
+    batch_close(b);
+}
+
 static void a_companion_becomes_the_batchs_own(void **state)
 {
     char text[64], path[300];
@@ -689,7 +713,7 @@ int main(void)
         TEST(a_batch_lives_from_inbox_to_archive), TEST(a_crash_anywhere_ends_the_same),
             TEST(a_crash_within_acceptance_loses_nothing),
         TEST(a_crash_within_later_steps_is_done_again), TEST(a_zip_is_the_end_however_old_the_waybill_is),
-        TEST(what_lies_beside_a_zip_is_what_is_in_it),
+        TEST(what_lies_beside_a_zip_is_what_is_in_it), TEST(what_cannot_be_noted_is_not_written),
         TEST(starting_anew_forgets_what_was_written), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
