@@ -64,7 +64,7 @@ int spool_id_compare(const char *a, const char *b);
 
 /*
  * Where the spool lies must keep what it is told: STOP with SPOOL_FS on file systems without crash-atomic rename (ext2,
- * FAT) and on network file systems; `anyway` makes that a warning.
+ * ext4 without a journal, FAT) and on network file systems; `anyway` makes that a warning.
  */
 int spool_check(const struct spool *s, bool anyway, struct problems *ps);
 /* Whether files can be renamed between the spool and this folder; STOP with SPOOL_OTHER_FS when not. Writes nothing. */

@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -226,6 +228,41 @@ static bool mounted_as(int fd, const char *type)
     return found;
 }
 
+static bool first_line(const char *path, char *out, size_t n)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, out, n - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    out[got > 0 ? got : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    return got > 0;
+}
+
+/* ext4 names the process that writes its journal.  Where that cannot be seen (older kernels, a container without /sys)
+   it is taken for a whole one. */
+static bool lacks_journal(int fd)
+{
+    struct stat st;
+    char path[PATH_MAX], device[PATH_MAX], task[64];
+    if (fstat(fd, &st) != 0)
+        return false;
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
+    ssize_t n = readlink(path, device, sizeof device - 1);
+    if (n <= 0)
+        return false;
+    device[n] = '\0';
+    snprintf(path, sizeof path, "/sys/fs/ext4/%.200s/journal_task", file_base(device));
+    return first_line(path, task, sizeof task) && strcmp(task, "<none>") == 0;
+}
+
+static const char *bad_ext(int fd)
+{
+    if (mounted_as(fd, "ext2"))
+        return "ext2";
+    return mounted_as(fd, "ext4") && lacks_journal(fd) ? "ext4 without a journal" : NULL;
+}
+
 static const char *bad_file_system(int fd)
 {
     struct statfs fs;
@@ -236,7 +273,7 @@ static const char *bad_file_system(int fd)
     case SMB_SUPER_MAGIC: case 0xFF534D42u: case 0xFE534D42u: return "SMB";
     case FUSE_SUPER_MAGIC: return "FUSE";
     case MSDOS_SUPER_MAGIC: case 0x2011BAB0u: return "FAT";
-    case EXT2_SUPER_MAGIC: return mounted_as(fd, "ext2") ? "ext2" : NULL;
+    case EXT2_SUPER_MAGIC: return bad_ext(fd);
     default: return NULL;
     }
 }
