@@ -66,10 +66,8 @@ static struct slice child_path(struct check *c, const struct node *n, const stru
     return arena_printf(c->arena, "%.*s%s%.*s", SLICE_ARG(above), outside || above.n ? "/" : "", SLICE_ARG(g->name));
 }
 
-static void check_number(struct check *c, const struct node *n, const struct group *g, uint32_t found)
+static void complain_number(struct check *c, const struct node *n, const struct group *g, uint32_t found)
 {
-    if (found >= g->min_occurs && found <= g->max_occurs)
-        return;
     struct slice hint = says(c, g->file, &g->token, occurs_text(c->arena, g->min_occurs, g->max_occurs));
     if (found == 0)
         complain(c, "REQUIRED", place_of(n, NULL), child_path(c, n, g), SLICE("is required and missing"), hint);
@@ -78,15 +76,23 @@ static void check_number(struct check *c, const struct node *n, const struct gro
                  hint);
 }
 
+/* What nearly all are: a required field that has its value. */
+static inline bool is_fine(const struct node *n, const struct field *f)
+{
+    return !(f->flags & FIELD_UNUSED) && node_value(n, f)->state == VALUE_PRESENT;
+}
+
 static void check_node(struct check *c, const struct node *n)
 {
     const struct group *g = n->group;
     for (size_t i = 0; i < g->nchecked; i++)
-        check_field(c, n, g->checked[i]);
+        if (!is_fine(n, g->checked[i]))
+            check_field(c, n, g->checked[i]);
     for (size_t i = 0; i < g->nbounded; i++) {
         const struct group *below = g->bounded[i];
         const struct node_list *list = node_list(n, below);
-        check_number(c, n, below, list->n);
+        if (list->n < below->min_occurs || list->n > below->max_occurs)
+            complain_number(c, n, below, list->n);
         if (below->nchecked || below->nbounded)
             for (const struct node *child = list->first; child; child = child->next)
                 check_node(c, child);
