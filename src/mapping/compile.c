@@ -251,6 +251,27 @@ static void mark_shared(struct compiler *c)
                 l.list[i].op->shared = l.list[k].op->shared = true;
 }
 
+static bool is_plain_copy(const struct op *op, const struct dest *base)
+{
+    return op->code == OP_COPY && op->nhops == 0 && !op->shared && op->dest == base;
+}
+
+/* Rows that stand together and only carry values over are one step in create mode. */
+static void gather_copies(struct compiler *c, struct scope *s)
+{
+    struct op *ops = s->ops[c->d];
+    for (size_t i = 0, n; i < s->nops[c->d]; i += n ? n : 1) {
+        for (n = 0; i + n < s->nops[c->d] && is_plain_copy(&ops[i + n], s->base[c->d]);)
+            n++;
+        if (!n)
+            continue;
+        ops[i].ncopies = (uint32_t)n;
+        ops[i].copies = arena_zero(c->arena, n * sizeof *ops[i].copies);
+        for (size_t k = 0; k < n; k++)
+            ops[i].copies[k] = (struct copy){ ops[i + k].slot, ops[i + k].to, ops[i + k].item->index };
+    }
+}
+
 void compile_mapping(struct arena *a, struct mapping *m)
 {
     struct program *p = m->program;
@@ -260,5 +281,7 @@ void compile_mapping(struct arena *a, struct mapping *m)
             if (!s->old_only || (s->parent && s->parent->policy[d].missing_rows == s))
                 compile_scope(&c, s);
         mark_shared(&c);
+        for (struct scope *s = p->scopes; s; s = s->next)
+            gather_copies(&c, s);
     }
 }

@@ -136,6 +136,11 @@ enum convert { CONVERT_SAME, CONVERT_DYNAMIC, CONVERT_NEVER };
 
 #define HOPS 3
 
+/* A row that does no more than carry a value over: slots of both sides, and its place in run->counts. */
+struct copy {
+    uint32_t from, to, count;
+};
+
 struct op {
     uint8_t code;
     uint8_t convert;
@@ -152,6 +157,8 @@ struct op {
     struct value constant;
     bool loops;                     /* OP_GROUP: makes an instance per instance read */
     bool late;                      /* update mode: a fallback, which other rows may change; runs after them */
+    uint32_t ncopies;               /* OP_COPY: this row and those behind it that are `copies`, all into one node */
+    struct copy *copies;            /* NULL: begins no such run of rows */
 };
 
 /* A total over all messages: sum(Order/Total) => /Trailer/Total */

@@ -51,6 +51,25 @@ static inline void run_copy(struct run *r, const struct op *op, struct node *n)
     out->state = VALUE_PRESENT;
 }
 
+/* The rows from `op` on that only carry values over, into a node that is there. */
+static inline void run_copies(struct run *r, const struct op *op, const struct node *from, struct node *to)
+{
+    uint64_t *counts = r->counts;
+    for (const struct copy *c = op->copies, *end = c + op->ncopies; c < end; c++) {
+        const struct value *v = &from->values[c->from];
+        if (v->state != VALUE_PRESENT) {
+            if (v->form & VALUE_LAX)
+                copy_lax(r, op + (c - op->copies), v);
+            continue;
+        }
+        counts[c->count]++;
+        struct value *out = &to->values[c->to];
+        out->p = v->p;
+        out->n = v->n;
+        out->state = VALUE_PRESENT;
+    }
+}
+
 const struct value *lax_value(struct run *r, const struct expr *e, const struct node *here)
 {
     if (e->kind != EXPR_PATH || !e->field || e->root == ROOT_PARAM || e->root == ROOT_TABLE || e->root == ROOT_STATE)
@@ -345,13 +364,18 @@ void run_scope(struct run *r, const struct scope *s)
     enum mapping_direction d = r->direction;
     struct node *here = r->frames[s->depth].side[side_read(d)];
     const struct op *op = s->ops[d] + s->nrequires[d], *end = s->ops[d] + s->nops[d];
+    struct node *into = here && s->base[d] && !r->judge_only && !r->edits ? r->regs[s->base[d]->reg] : NULL;
     for (; op < end; op++) {
-        if (op->code == OP_COPY && !r->judge_only)
+        if (op->copies && into) {
+            run_copies(r, op, here, into);
+            op += op->ncopies - 1;
+        } else if (op->code == OP_COPY && !r->judge_only) {
             run_copy(r, op, here);
-        else if (op->code == OP_GROUP)
+        } else if (op->code == OP_GROUP) {
             run_group(r, op, here);
-        else if (!r->judge_only)
+        } else if (!r->judge_only) {
             run_op_value(r, op, here);
+        }
         if (run_dead(r))
             return;
     }
