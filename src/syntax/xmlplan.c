@@ -2,7 +2,7 @@
 
 #include "syntax/syntax.h"
 #include "xmlchars.h"
-#include "xmlspell.h"
+#include "xmlquick.h"
 
 struct compile {
     struct xplan *plan;
@@ -52,7 +52,7 @@ static bool check_step(struct compile *c, const struct step *s, const struct tok
 
 static struct slice padded(struct arena *a, struct slice text)
 {
-    char *p = arena_zero(a, text.n + XSPELL_PAD);
+    char *p = arena_zero(a, text.n + XQUICK_PAD);
     memcpy(p, text.p, text.n);
     return (struct slice){ p, text.n };
 }
@@ -256,23 +256,53 @@ static void check_indent(struct compile *c)
     c->plan->indent = indent;
 }
 
+/* Line end and indentation of a depth, then a text. */
+static struct slice on_line(struct compile *c, size_t depth, struct slice text)
+{
+    struct slice indent = c->plan->indent;
+    struct buf b = { 0 };
+
+    if (indent.p)
+        buf_byte(&b, '\n');
+    for (size_t k = 0; k < depth && k < XPLAN_LEVELS; k++)
+        buf_add(&b, indent);
+    buf_add(&b, text);
+    struct slice line = padded(c->arena, buf_slice(&b));
+    buf_release(&b);
+    return line;
+}
+
+static uint32_t most_itself(const struct field *f)
+{
+    return f->write_fast == TYPE_SLOW ? 0 : f->fast_max;
+}
+
+static void finish_attributes(struct compile *c, struct xspot *s)
+{
+    struct slice ahead = on_line(c, s->depth, s->open);
+
+    for (size_t i = 0; i < s->nattrs; i++) {
+        struct xspot_attr *a = &s->attrs[i];
+        a->join = padded(c->arena, arena_printf(c->arena, "%.*s%.*s", SLICE_ARG(ahead), SLICE_ARG(a->open)));
+        a->slot = a->field->slot;
+        a->most = most_itself(a->field);
+        s->room += a->join.n + XQUICK_VALUE;
+        ahead = SLICE("\"");
+    }
+}
+
 /* What is known once all members and the indentation are. */
 static void finish_spots(struct compile *c)
 {
-    struct slice indent = c->plan->indent;
-
     for (size_t i = 0; i < c->plan->nspots; i++) {
         struct xspot *s = c->plan->spots[i];
-        struct buf b = { 0 };
-        if (indent.p)
-            buf_byte(&b, '\n');
-        for (size_t k = 0; k < s->depth && k < XPLAN_LEVELS; k++)
-            buf_add(&b, indent);
-        buf_add(&b, s->open);
-        buf_byte(&b, '>');
-        s->lead = padded(c->arena, buf_slice(&b));
+        s->lead = on_line(c, s->depth, arena_printf(c->arena, "%.*s>", SLICE_ARG(s->open)));
+        s->tail = on_line(c, s->depth, s->close);
         s->leaf = s->text && !s->group && !s->nattrs && !s->nkids;
-        buf_release(&b);
+        s->slot = s->text ? s->text->slot : 0;
+        s->most = s->text ? most_itself(s->text) : 0;
+        s->room = s->lead.n + s->tail.n + XQUICK_VALUE + XQUICK_ROOM;
+        finish_attributes(c, s);
     }
 }
 

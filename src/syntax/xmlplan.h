@@ -3,7 +3,7 @@
  *
  * A spot is an element at a fixed path from the root.  It may open an instance of a group, hold the text of a field and
  * the attributes of several; a spot with none of these is a container.  Kids stand in the order in which the format
- * names them first.
+ * names them first.  Behind their markup lie XQUICK_PAD bytes that may be read.
  *
  * Owner:   the arena of the format; immutable afterwards.
  * Errors:  STOP with problems at the format's places: XML_AT, XML_SAME_AT, XML_PREFIX, XML_NAME.
@@ -15,15 +15,17 @@
 
 struct xspot_attr {
     struct slice uri, local;
-    struct slice open;              /* ` unitCode="`, XSPELL_PAD readable bytes behind */
+    struct slice open;              /* ` unitCode="` */
+    struct slice join;              /* the same with what stands ahead of it when all attributes are written */
     const struct field *field;
+    uint32_t slot, most;            /* as in xspot */
 };
 
 struct xspot {
     struct slice uri, local;
     struct slice name;              /* with the prefix that the format gives it */
     struct slice open, close;       /* `<name` and `</name>` */
-    struct slice lead;              /* line end, indentation and `<name>`; as `close` with XSPELL_PAD bytes behind */
+    struct slice lead, tail;        /* line end and indentation, then `<name>` or `</name>` */
     struct xspot *parent;
     struct xspot **kids;
     size_t nkids, kid_cap;
@@ -32,6 +34,8 @@ struct xspot {
     const struct group *group;      /* an instance begins with the element */
     const struct group *holder;     /* of whose instances it is a part: the group itself, or of the spot around */
     const struct field *text;
+    uint32_t slot, most;            /* of `text`: its slot, bytes up to which its canonical text is its spelling */
+    size_t room;                    /* for its markup with short values in it */
     uint32_t id, depth, order;      /* depth: the root has 0; order among the kids of the parent */
     bool leads;                     /* a message lies at or below it */
     bool leaf;                      /* one value and nothing else */

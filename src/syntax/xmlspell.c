@@ -1,7 +1,7 @@
 #include "xmlspell.h"
 
-#include "short.h"
 #include "xmlchars.h"
+#include "xmlquick.h"
 
 static const char *reference(char c, enum xspell_place place)
 {
@@ -24,42 +24,17 @@ static bool is_noncharacter(const char *p, const char *end)
     return end - p >= 3 && (unsigned char)p[0] == 0xEF && (unsigned char)p[1] == 0xBF && (unsigned char)p[2] >= 0xBE;
 }
 
-#ifdef __SSE2__
-/* Which of 16 bytes need a look: markup, control characters, the lead byte of U+F000 … U+FFFF. */
-static inline unsigned looks(__m128i v, enum xspell_place place)
-{
-    const __m128i quote = _mm_set1_epi8(place == XSPELL_APOSTROPHES ? '\'' : place == XSPELL_ATTRIBUTE ? '"' : '&');
-    __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('&')),     /* < and > differ in bit 1 */
-                               _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('>')));
-    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, quote));
-    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(v, _mm_set1_epi8((char)0xEF))));
-}
-
-static inline char *put_padded(char *to, struct slice s)
-{
-    for (size_t i = 0; i < s.n; i += 16)
-        _mm_storeu_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(s.p + i)));
-    return to + s.n;
-}
-
-static inline unsigned looks_at(__m128i v, const void *place)
-{
-    return looks(v, *(const enum xspell_place *)place);
-}
-#endif
-
 /* The first byte that needs a look, at or behind p; the text begins at `begin`. */
 static const char *plain(const char *begin, const char *p, const char *end, enum xspell_place place)
 {
 #ifdef __SSE2__
     for (; end - p >= 16; p += 16) {
-        unsigned bits = looks(_mm_loadu_si128((const __m128i *)(const void *)p), place);
+        unsigned bits = xquick_looks(_mm_loadu_si128((const __m128i *)(const void *)p), place);
         if (bits)
             return p + __builtin_ctz(bits);
     }
     if (p < end && end - begin >= 16) {         /* the last 16 once more; what stands before p is known */
-        unsigned bits = looks(_mm_loadu_si128((const __m128i *)(const void *)(end - 16)), place) >> (16 - (end - p));
+        unsigned bits = xquick_looks(_mm_loadu_si128((const __m128i *)(const void *)(end - 16)), place) >> (16 - (end - p));
         return bits ? p + __builtin_ctz(bits) : end;
     }
 #else
@@ -89,13 +64,11 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
     const char *p = text.p, *end = text.p + text.n;
     size_t before = out->n;
 
-#ifdef __SSE2__
-    char *end_short = place == XSPELL_CDATA ? NULL : short_put(buf_room(out, SHORT_MAX), text, looks_at, &place);
-    if (end_short) {
-        out->n = (size_t)(end_short - out->p);
+    char *quick = place == XSPELL_CDATA ? NULL : xquick_value(buf_room(out, XQUICK_VALUE), text, place);
+    if (quick) {
+        out->n = (size_t)(quick - out->p);
         return true;
     }
-#endif
     if (place == XSPELL_CDATA) {
         bool good = spell_cdata(out, text);
         out->n = good ? out->n : before;
@@ -118,27 +91,6 @@ bool xspell(struct buf *out, struct slice text, enum xspell_place place)
         p = stop + 1;
     }
     return true;
-}
-
-bool xspell_between(struct buf *out, struct slice before, struct slice text, struct slice behind,
-                    enum xspell_place place)
-{
-#ifdef __SSE2__
-    char *to = put_padded(buf_room(out, before.n + behind.n + SHORT_MAX + 2 * XSPELL_PAD), before);
-    to = short_put(to, text, looks_at, &place);
-    if (to)
-        out->n = (size_t)(put_padded(to, behind) - out->p);
-    return to != NULL;
-#else
-    size_t start = out->n;
-    buf_add(out, before);
-    if (text.n <= 32 && xspell(out, text, place) && out->n == start + before.n + text.n) {
-        buf_add(out, behind);
-        return true;
-    }
-    out->n = start;
-    return false;
-#endif
 }
 
 void xspell_charset(struct buf *out, struct slice text, enum charset c)

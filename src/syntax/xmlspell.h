@@ -13,13 +13,6 @@
 enum xspell_place { XSPELL_TEXT, XSPELL_ATTRIBUTE /* in quotation marks */, XSPELL_APOSTROPHES, XSPELL_CDATA };
 
 bool xspell(struct buf *out, struct slice text, enum xspell_place place);
-/*
- * before, the text and behind in one go, when the text is short and needs no reference; false: nothing is added.
- * XSPELL_PAD bytes behind `before` and `behind` must be readable.
- */
-bool xspell_between(struct buf *out, struct slice before, struct slice text, struct slice behind,
-                    enum xspell_place place);
-enum { XSPELL_PAD = 15 };
 /* UTF-8 markup in a charset: what it does not hold becomes `&#N;`. `text` must not hold such characters in names. */
 void xspell_charset(struct buf *out, struct slice text, enum charset c);
 

@@ -1,6 +1,6 @@
 #include "xmlwrite.h"
 
-#include "xmlspell.h"
+#include "xmlquick.h"
 
 void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent,
                  struct arena *a, struct problems *ps)
@@ -43,12 +43,6 @@ static void complain(struct xwrite *w, const struct node *n, const struct field 
     w->status = SKIP;
 }
 
-/* The canonical text is the spelling. */
-static inline bool is_itself(const struct field *f, const struct value *v)
-{
-    return f->write_fast != TYPE_SLOW && v->state == VALUE_PRESENT && v->n <= f->fast_max && v->n > 0;
-}
-
 /* The spelling of a value, with references; false when it is nothing. */
 static bool put_value(struct xwrite *w, const struct node *n, const struct field *f, const struct value *v,
                       enum xspell_place place)
@@ -78,7 +72,6 @@ static bool is_written(const struct field *f, const struct value *v)
 
 bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct node *n)
 {
-    static const char mark[1 + XSPELL_PAD] = "\"";
     bool any = false;
 
     for (size_t i = 0; i < s->nattrs; i++) {
@@ -87,10 +80,6 @@ bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct nod
         if (!is_written(a->field, v))
             continue;
         any = true;
-        if (!w->name && is_itself(a->field, v)
-            && xspell_between(w->out, a->open, (struct slice){ v->p, v->n }, (struct slice){ mark, 1 },
-                              XSPELL_ATTRIBUTE))
-            continue;
         if (w->name)
             buf_byte(w->out, ' '), buf_add(w->out, w->name(w->owner, a->uri, a->local, true)), buf_add(w->out, SLICE("=\""));
         else
@@ -135,17 +124,60 @@ static inline void put_lead(struct xwrite *w, const struct xspot *s, size_t dept
     open_tag(w, s);
 }
 
-/* The text of an element whose start tag ends here, and its end tag. */
+/* ---- what most elements are: lines of the plan, short values that are their own spelling ---- */
+
+static inline bool is_itself(const struct value *v, uint32_t most)
+{
+    return v->state == VALUE_PRESENT && v->n - 1 < most;        /* more than nothing, and not too much */
+}
+
+static inline bool on_planned_line(const struct xwrite *w, const struct xspot *s, size_t depth)
+{
+    return w->planned && depth == s->depth && !w->same_line;
+}
+
+/* From the line end to the `>` of the start tag; false: nothing is written. */
+static inline bool quick_start(struct xwrite *w, const struct xspot *s, const struct node *n)
+{
+    static const char ends[2 + XQUICK_PAD] = "\">";
+    char *to = buf_room(w->out, s->room);
+
+    for (const struct xspot_attr *a = s->attrs, *end = a + s->nattrs; a < end; a++) {
+        const struct value *v = &n->values[a->slot];
+        to = is_itself(v, a->most) ? xquick_value(xquick_markup(to, a->join), (struct slice){ v->p, v->n },
+                                                  XSPELL_ATTRIBUTE) : NULL;
+        if (!to)
+            return false;
+    }
+    to = xquick_markup(to, s->nattrs ? (struct slice){ ends, 2 } : s->lead);
+    w->out->n = (size_t)(to - w->out->p);
+    return true;
+}
+
+/* A value behind markup and its end tag; false: nothing is written. */
+static inline bool quick_text(struct xwrite *w, const struct xspot *s, struct slice ahead, const struct value *v)
+{
+    if (!is_itself(v, s->most))
+        return false;
+    char *to = buf_room(w->out, s->room);
+    if (ahead.n)
+        to = xquick_markup(to, ahead);
+    to = xquick_value(to, (struct slice){ v->p, v->n }, XSPELL_TEXT);
+    if (to)
+        w->out->n = (size_t)(xquick_markup(to, s->close) - w->out->p);
+    return to != NULL;
+}
+
+/* ---- elements ---- */
+
+/* The text of an element behind its start tag, and its end tag. */
 static void put_text(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v)
 {
-    static const char bracket[1 + XSPELL_PAD] = ">";
     struct buf *out = w->out;
-
-    if (is_itself(s->text, v) && !w->name
-        && xspell_between(out, (struct slice){ bracket, 1 }, (struct slice){ v->p, v->n }, s->close, XSPELL_TEXT))
-        return;
-    buf_byte(out, '>');
     size_t inner = out->n;
+
+    if (!w->name && quick_text(w, s, (struct slice){ "", 0 }, v))
+        return;
     put_value(w, n, s->text, v, XSPELL_TEXT);
     if (out->n > inner) {
         close_tag(w, s);
@@ -155,15 +187,33 @@ static void put_text(struct xwrite *w, const struct xspot *s, const struct node 
     }
 }
 
-/* Most elements are one value and nothing else. */
-static inline void put_leaf(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v,
-                            size_t depth)
+static void put_leaf(struct xwrite *w, const struct xspot *s, const struct node *n, const struct value *v, size_t depth)
 {
-    if (w->planned && depth == s->depth && !w->same_line && is_itself(s->text, v)
-        && xspell_between(w->out, s->lead, (struct slice){ v->p, v->n }, s->close, XSPELL_TEXT))
-        return;
     put_lead(w, s, depth);
+    buf_byte(w->out, '>');
     put_text(w, s, n, v);
+}
+
+/* Line end, indentation and the whole start tag; were there attributes? */
+static bool put_start(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth)
+{
+    if (on_planned_line(w, s, depth) && quick_start(w, s, n))
+        return s->nattrs > 0;
+    put_lead(w, s, depth);
+    bool any = xwrite_attributes(w, s, n);
+    buf_byte(w->out, '>');
+    return any;
+}
+
+/* The end tag of an element that holds others, on its own line. */
+static void put_end(struct xwrite *w, const struct xspot *s, size_t depth)
+{
+    if (on_planned_line(w, s, depth)) {
+        w->out->n = (size_t)(xquick_markup(buf_room(w->out, s->room), s->tail) - w->out->p);
+        return;
+    }
+    xwrite_line(w, depth);
+    close_tag(w, s);
 }
 
 /* One element of the instance n.  Tags are written at once and taken back when nothing came between them. */
@@ -174,28 +224,26 @@ static bool element(struct xwrite *w, const struct xspot *s, const struct node *
 
     if (s->leaf && !always && !is_written(s->text, v))
         return false;
-    put_lead(w, s, depth);
-    bool any = xwrite_attributes(w, s, n);
+    bool any = put_start(w, s, n, depth);
     if (v && !s->nkids && v->state == VALUE_PRESENT) {
         put_text(w, s, n, v);
         return true;
     }
     size_t inner = w->out->n;
-    buf_byte(w->out, '>');
     if (v && is_written(s->text, v)) {
         any = true;
         put_value(w, n, s->text, v, XSPELL_TEXT);
     }
     if (s->nkids && put_kids(w, s, n, depth)) {
-        any = true;
-        xwrite_line(w, depth);
+        put_end(w, s, depth);
+        return true;
     }
     if (!any && !always) {
         w->out->n = before;
         return false;
     }
-    if (w->out->n == inner + 1) {
-        w->out->n = inner;
+    if (w->out->n == inner) {
+        w->out->n = inner - 1;
         buf_add(w->out, SLICE("/>"));
     } else {
         close_tag(w, s);
@@ -205,15 +253,16 @@ static bool element(struct xwrite *w, const struct xspot *s, const struct node *
 
 static bool put_kids(struct xwrite *w, const struct xspot *s, const struct node *n, size_t depth)
 {
-    bool any = false;
+    bool any = false, planned = on_planned_line(w, s, depth);
 
     for (size_t i = 0; i < s->nkids; i++) {
         const struct xspot *kid = s->kids[i];
-        const struct value *v = kid->leaf ? node_value(n, kid->text) : NULL;
+        const struct value *v = kid->leaf ? &n->values[kid->slot] : NULL;
         if (!v) {
             any |= xwrite_spot(w, kid, n, depth + 1);
         } else if (v->state == VALUE_PRESENT || (kid->text->flags & FIELD_ALWAYS)) {
-            put_leaf(w, kid, n, v, depth + 1);
+            if (!planned || !quick_text(w, kid, kid->lead, v))
+                put_leaf(w, kid, n, v, depth + 1);
             any = true;
         }
     }
