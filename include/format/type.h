@@ -16,6 +16,8 @@
 #ifndef WAYBILL_FORMAT_TYPE_H
 #define WAYBILL_FORMAT_TYPE_H
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "format/format.h"
@@ -35,14 +37,50 @@ enum type_fast {
     TYPE_FAST_INTEGER, TYPE_FAST_DECIMAL, TYPE_FAST_DATE, TYPE_FAST_DATETIME /* in canonical spelling */
 };
 
-/* Reads a text field without attributes in place; false = call type_read(). For the loops of readers. */
+/* What most numbers are: one to eight digits, in a decimal with a point between them.  False: look closer. */
+static inline bool number_is_short(struct slice text, bool decimal)
+{
+    const uint64_t each = 0x0101010101010101;
+    const char *p = text.p;
+    size_t n = text.n;
+    uint64_t w, marks;
+    if (n - 1 >= 8)
+        return false;
+    if (n < 4) {                    /* into one word, the first byte lowest */
+        w = (uint64_t)(unsigned char)p[0] | (uint64_t)(unsigned char)p[n / 2] << (8 * (n / 2))
+            | (uint64_t)(unsigned char)p[n - 1] << (8 * (n - 1));
+    } else {
+        uint32_t head, tail;
+        memcpy(&head, p, 4);
+        memcpy(&tail, p + n - 4, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        head = __builtin_bswap32(head);
+        tail = __builtin_bswap32(tail);
+#endif
+        w = (uint64_t)head | (uint64_t)tail << (8 * (n - 4));
+    }
+    w ^= each * '0';
+    marks = (((w & each * 0x7F) + each * 0x76) | w) & each * 0x80;      /* of the bytes that are no digits */
+    marks &= ~(uint64_t)0 >> (64 - 8 * n);
+    if (!marks)
+        return p[0] != '0' || n == 1;
+    size_t at = (size_t)__builtin_ctzll(marks) / 8;
+    return decimal && !(marks & (marks - 1)) && p[at] == '.' && at > 0 && at + 1 < n && (p[0] != '0' || at == 1);
+}
+
+/* Reads in place a text field without attributes, and a short number that is canonical; false = call type_read().  For
+   the loops of readers. */
 static inline bool type_read_fast(const struct field *f, struct slice raw, struct value *v)
 {
-    if (f->read_fast != TYPE_FAST_TEXT
-        && (f->read_fast != TYPE_FAST_TEXT_BLANK || raw.n == 0 || (unsigned char)raw.p[0] <= ' '))
-        return false;
     if (raw.n > f->fast_max)
         return false;
+    if (f->read_fast == TYPE_FAST_INTEGER || f->read_fast == TYPE_FAST_DECIMAL) {
+        if (f->nnothing || !number_is_short(raw, f->read_fast == TYPE_FAST_DECIMAL))
+            return false;
+    } else if (f->read_fast != TYPE_FAST_TEXT
+               && (f->read_fast != TYPE_FAST_TEXT_BLANK || raw.n == 0 || (unsigned char)raw.p[0] <= ' ')) {
+        return false;
+    }
     v->p = raw.p;
     v->n = (uint32_t)raw.n;
     v->state = raw.n ? VALUE_PRESENT : VALUE_EMPTY;

@@ -6,6 +6,8 @@
 
 bool number_is_canonical(struct slice text, bool decimal)
 {
+    if (number_is_short(text, decimal))
+        return true;
     const char *p = text.p, *end = p + text.n, *digits;
     if (p < end && *p == '-')
         p++;

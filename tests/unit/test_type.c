@@ -494,6 +494,48 @@ static void bytes_of_any_kind_are_taken(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
+/* LANGUAGE.md section 2: digits, no leading zeros but one before the point; what is short has no sign. */
+static bool plain_number(const char *p, size_t n, bool decimal)
+{
+    size_t whole = 0, behind = 0;
+    while (whole < n && p[whole] >= '0' && p[whole] <= '9')
+        whole++;
+    if (whole == 0 || whole > 8 || (p[0] == '0' && whole > 1))
+        return false;
+    if (whole == n)
+        return true;
+    while (whole + 1 + behind < n && p[whole + 1 + behind] >= '0' && p[whole + 1 + behind] <= '9')
+        behind++;
+    return decimal && p[whole] == '.' && behind > 0 && whole + 1 + behind == n && n <= 8;
+}
+
+/* All texts of up to five of these bytes, and each byte at each place; at the end of their memory, for the sanitizer. */
+static void short_numbers(void **state)
+{
+    static const char bytes[] = "0195.-/:x";
+    (void)state;
+    for (size_t n = 0; n <= 10; n++) {
+        char *p = malloc(n ? n : 1);
+        size_t all = 1, some = n < 5 ? n : 5;
+        for (size_t i = 0; i < some; i++)
+            all *= sizeof bytes - 1;
+        for (size_t k = 0, left = 0; k < all; left = ++k) {
+            memset(p, '7', n);
+            for (size_t i = 0; i < some; i++, left /= sizeof bytes - 1)
+                p[i * n / some] = bytes[left % (sizeof bytes - 1)];
+            for (int decimal = 0; decimal < 2; decimal++)
+                assert_int_equal(number_is_short((struct slice){ p, n }, decimal), plain_number(p, n, decimal));
+        }
+        for (size_t at = 0; at < n; at++)
+            for (int c = 0; c < 256; c++) {
+                memset(p, '7', n);
+                p[at] = (char)c;
+                assert_int_equal(number_is_short((struct slice){ p, n }, true), plain_number(p, n, true));
+            }
+        free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +544,7 @@ int main(void)
         TEST(dates_are_written), TEST(booleans), TEST(binaries),
         TEST(codes), TEST(unfit_values_travel), TEST(faults_name_the_format), TEST(the_usual_spellings_are_not_copied),
         TEST(equal_by_type), TEST(parse_without_a_field), TEST(bytes_of_any_kind_are_taken),
+        cmocka_unit_test(short_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
