@@ -15,6 +15,7 @@
 #define WAYBILL_MESSAGE_NODE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -60,6 +61,19 @@ struct node *node_new(struct arena *a, const struct group *g, struct node *paren
 /* The same, appended to the parent's list of g. */
 struct node *node_add(struct arena *a, struct node *parent, const struct group *g);
 void node_append(struct node *parent, struct node *child);
+/* An empty instance to copy, for loops that make many. */
+struct node_blank {
+    const struct node *node;
+    size_t size;
+};
+struct node_blank node_blank(struct arena *a, const struct group *g);
+/* As node_new. */
+static inline struct node *node_from(struct arena *a, const struct node_blank *b, struct node *parent)
+{
+    struct node *n = memcpy(arena_alloc(a, b->size), b->node, b->size);
+    n->parent = parent;
+    return n;
+}
 /* The same behind `after` of its list (NULL: as the last); positions are counted anew. */
 void node_insert(struct node *parent, struct node *child, struct node *after);
 /* A copy with all below it; texts are copied too, so it may outlive the message's arena. */

@@ -199,6 +199,7 @@ static void compile_scope(struct compiler *c, struct scope *s)
     s->reg_first[c->d] = c->program->nregs[c->d];
     if (!s->base[c->d])
         s->base[c->d] = dest_new(c, NULL, s->side[side_written(c->d)], NULL);
+    s->blank[c->d] = node_blank(c->arena, s->side[side_written(c->d)]);
     for (const struct item *it = s->items; it; it = it->next)
         if (it->kind == ITEM_REQUIRE && arrow_goes(it->arrow, c->d))
             op_add(c, it, OP_JUDGE);

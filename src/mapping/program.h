@@ -114,6 +114,7 @@ struct scope {
     struct op *ops[2];              /* per direction */
     size_t nops[2], nrequires[2];
     struct dest *base[2];           /* per direction: the instance that is written */
+    struct node_blank blank[2];     /* per direction: of its group */
     struct op *back;                /* rows against the arrow of a one-way header: what they write in the source */
     size_t nback;
     struct dest *back_base;         /* the instance read, when such a row writes into it */

@@ -249,11 +249,12 @@ static void clear_regs(struct run *r, const struct scope *s)
 static struct node *make(struct loop *l)
 {
     struct run *r = l->r;
-    const struct group *g = l->scope->side[side_written(r->direction)];
-    struct node *made = l->scope->depth == 1 ? node_new(r->a, g, r->file) : node_add(r->a, l->into, g);
+    struct node *made = node_from(r->a, &l->scope->blank[r->direction], r->file);
+    if (l->scope->depth > 1)
+        node_append(l->into, made);
     if (r->edits)
         node_mark_new(made);
-    if (l->op->into->nsteps)
+    if (l->op->into->nsteps && l->op->into->steps[l->op->into->nsteps - 1].preds)
         construct(r, l->op->into->steps[l->op->into->nsteps - 1].preds, made);
     return made;
 }
@@ -286,7 +287,7 @@ static bool loop_one(void *owner, const struct node *n, const struct field *fiel
     l->position++;
     loop_enter(l, n, NULL);
     clear_regs(r, s);
-    if (judge_scope(r, s, r->direction) >= OUTCOME_SKIP)
+    if (s->nrequires[r->direction] && judge_scope(r, s, r->direction) >= OUTCOME_SKIP)
         return !run_dead(r);
     l->passed++;
     if (r->rows_only && is_left_out(r, s, n))

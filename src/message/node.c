@@ -1,9 +1,18 @@
 #include "message/node.h"
 
+static size_t size_of(const struct group *g)
+{
+    return sizeof(struct node) + g->nfields * sizeof(struct value) + g->ngroups * sizeof(struct node_list);
+}
+
+struct node_blank node_blank(struct arena *a, const struct group *g)
+{
+    return (struct node_blank){ node_new(a, g, NULL), size_of(g) };
+}
+
 struct node *node_new(struct arena *a, const struct group *g, struct node *parent)
 {
-    struct node *n =
-        arena_zero(a, sizeof *n + g->nfields * sizeof(struct value) + g->ngroups * sizeof(struct node_list));
+    struct node *n = arena_zero(a, size_of(g));
     n->group = g;
     n->parent = parent;
     n->at = n->end = n->inner = n->tail = VALUE_NO_PLACE;

@@ -213,8 +213,7 @@ struct live_column {                /* a column of the plan that this file has *
 };
 
 struct live_level {
-    struct node *pattern;           /* an empty instance of the level's group, to be copied */
-    size_t size;
+    struct node_blank blank;        /* of the level's group */
     struct live_column *cols;       /* by cell */
     size_t ncols;
     size_t *keys;                   /* cells of the key, in the order of the key */

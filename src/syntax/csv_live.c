@@ -35,9 +35,7 @@ static void live_finish(struct live *l, struct arena *a)
     for (size_t level = 0; level < flat->nlevels; level++) {
         struct live_level *to = &l->levels[level];
         const struct flat_level *from = &flat->levels[level];
-        to->pattern = node_new(a, from->group, NULL);
-        to->size = sizeof *to->pattern + from->group->nfields * sizeof(struct value)
-                   + from->group->ngroups * sizeof(struct node_list);
+        to->blank = node_blank(a, from->group);
         to->cols = arena_zero(a, (flat->ncols + 1) * sizeof *to->cols);
         for (size_t i = 0; i < flat->ncols; i++)
             if (flat->cols[i].level == level && l->cell_of[i] != SIZE_MAX)
@@ -271,12 +269,9 @@ static int read_cell(const struct live *l, struct rows *w, const struct live_col
 
 struct node *live_node(const struct live *l, size_t level, struct node *parent, struct arena *a)
 {
-    struct node *n = arena_alloc(a, l->levels[level].size);
-    memcpy(n, l->levels[level].pattern, l->levels[level].size);
+    struct node *n = node_from(a, &l->levels[level].blank, parent);
     if (level > 0)
         node_append(parent, n);
-    else
-        n->parent = parent;
     return n;
 }
 

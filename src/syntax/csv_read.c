@@ -52,7 +52,8 @@ void message_begin(struct reader *r, const struct group *g, struct problems *ps)
     ps->message = r->messages;
     if (r->messages == 1)
         r->head_end = w->at;
-    st->message = node_new(st->arena, g, r->file);
+    st->message = st->flat->d.tag ? node_new(st->arena, g, r->file)
+                                  : live_node(&st->live, 0, r->file, st->arena);
     st->message->at = w->at;
     st->message->end = w->end;
     st->message->position = (uint32_t)r->messages;
