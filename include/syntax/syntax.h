@@ -108,7 +108,7 @@ struct syntax {
     void (*read_close)(struct reader *r);
     int (*write_open)(struct writer *w, struct problems *ps);
     int (*write)(struct writer *w, const struct node *msg, struct problems *ps);
-    bool checks;                    /* write runs node_check() itself; else writer_write does */
+    bool checks;                    /* write and write_close run writer_check() or better; else their callers do */
     int (*write_close)(struct writer *w, struct problems *ps);
     /* Turns one edit of the tree into byte edits (patcher_put). SKIP when this value cannot be spelled there. */
     int (*patch)(struct patcher *p, const struct edit *e, struct problems *ps);
@@ -136,6 +136,9 @@ void reader_close(struct reader *r);
 int writer_open(struct writer *w, struct arena *a, struct problems *ps);
 int writer_write(struct writer *w, const struct node *msg, struct problems *ps);
 int writer_close(struct writer *w, struct problems *ps);
+/* What is required must be there when it is written too: a document that its own format refuses is never given.  For a
+   message or the file node; OK or SKIP. */
+int writer_check(const struct node *n, struct problems *ps);
 /* Instead of writer_close, when the document is given up; also after a writer_open that failed. */
 void writer_drop(struct writer *w);
 

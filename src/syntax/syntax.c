@@ -178,19 +178,18 @@ int writer_open(struct writer *w, struct arena *a, struct problems *ps)
     return w->syntax->write_open(w, ps);
 }
 
-/* What is required must be there when it is written too: a document that its own format refuses is never given. */
-static int check_written(const struct node *msg, struct problems *ps)
+int writer_check(const struct node *n, struct problems *ps)
 {
     struct arena a;
     arena_init(&a, 0);
-    int rc = node_check(msg, &a, ps);
+    int rc = node_check(n, &a, ps);
     arena_release(&a);
     return rc;
 }
 
 int writer_write(struct writer *w, const struct node *msg, struct problems *ps)
 {
-    int rc = w->syntax->checks ? OK : check_written(msg, ps);
+    int rc = w->syntax->checks ? OK : writer_check(msg, ps);
     if (rc < SKIP)
         rc = w->syntax->write(w, msg, ps);
     sink_turn(w->sink);
@@ -199,7 +198,7 @@ int writer_write(struct writer *w, const struct node *msg, struct problems *ps)
 
 int writer_close(struct writer *w, struct problems *ps)
 {
-    int rc = w->syntax->checks || !w->file ? OK : check_written(w->file, ps);
+    int rc = w->syntax->checks || !w->file ? OK : writer_check(w->file, ps);
     if (rc >= SKIP)
         return STOP;                /* what the whole file must say is missing */
     return w->syntax->write_close ? w->syntax->write_close(w, ps) : OK;

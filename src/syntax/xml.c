@@ -39,6 +39,7 @@ const struct syntax syntax_xml = {
     .read_close = xread_close,
     .write_open = xwrite_open,
     .write = xwrite_message,
+    .checks = true,
     .write_close = xwrite_close,
     .patch = xpatch_edit,
     .inspect = xread_inspect,

@@ -306,6 +306,15 @@ static void finish_spots(struct compile *c)
     }
 }
 
+static bool is_guided(const struct format *f)
+{
+    for (size_t i = 0; i < f->ngroups; i++)
+        for (size_t k = 0; k < f->all_groups[i]->nchecked; k++)
+            if (f->all_groups[i]->checked[k]->flags & FIELD_UNUSED)
+                return true;
+    return f->nrules > 0;
+}
+
 int xplan_compile(struct format *f, struct arena *a, struct problems *ps)
 {
     struct xplan *p = arena_zero(a, sizeof *p);
@@ -322,6 +331,7 @@ int xplan_compile(struct format *f, struct arena *a, struct problems *ps)
     finish_spots(&c);
     p->declaration = declaration(&c);
     p->namespaces = namespaces(&c);
+    p->guided = is_guided(f);
     f->plan[0] = f->plan[1] = p;
     return c.status;
 }

@@ -52,6 +52,7 @@ struct xplan {
     struct slice declaration;       /* n 0 = none */
     struct slice indent;            /* of one level; p NULL = compact */
     struct slice namespaces;        /* ` xmlns="…"` … of the root */
+    bool guided;                    /* it demands more than that something is there: a guide does */
 };
 
 int xplan_compile(struct format *f, struct arena *a, struct problems *ps);

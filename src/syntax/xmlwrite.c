@@ -65,9 +65,12 @@ static bool put_value(struct xwrite *w, const struct node *n, const struct field
     return true;
 }
 
-static bool is_written(const struct field *f, const struct value *v)
+static inline bool is_written(struct xwrite *w, const struct field *f, const struct value *v)
 {
-    return v->state == VALUE_PRESENT || (f->flags & FIELD_ALWAYS);
+    if (v->state == VALUE_PRESENT)
+        return true;
+    w->lacks |= (f->flags & FIELD_REQUIRED) != 0;
+    return (f->flags & FIELD_ALWAYS) != 0;
 }
 
 bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct node *n)
@@ -77,7 +80,7 @@ bool xwrite_attributes(struct xwrite *w, const struct xspot *s, const struct nod
     for (size_t i = 0; i < s->nattrs; i++) {
         const struct xspot_attr *a = &s->attrs[i];
         const struct value *v = node_value(n, a->field);
-        if (!is_written(a->field, v))
+        if (!is_written(w, a->field, v))
             continue;
         any = true;
         if (w->name)
@@ -222,7 +225,7 @@ static bool element(struct xwrite *w, const struct xspot *s, const struct node *
     size_t before = w->out->n;
     const struct value *v = s->text ? node_value(n, s->text) : NULL;
 
-    if (s->leaf && !always && !is_written(s->text, v))
+    if (s->leaf && !always && !is_written(w, s->text, v))
         return false;
     bool any = put_start(w, s, n, depth);
     if (v && !s->nkids && v->state == VALUE_PRESENT) {
@@ -230,7 +233,7 @@ static bool element(struct xwrite *w, const struct xspot *s, const struct node *
         return true;
     }
     size_t inner = w->out->n;
-    if (v && is_written(s->text, v)) {
+    if (v && is_written(w, s->text, v)) {
         any = true;
         put_value(w, n, s->text, v, XSPELL_TEXT);
     }
@@ -260,7 +263,7 @@ static bool put_kids(struct xwrite *w, const struct xspot *s, const struct node 
         const struct value *v = kid->leaf ? &n->values[kid->slot] : NULL;
         if (!v) {
             any |= xwrite_spot(w, kid, n, depth + 1);
-        } else if (v->state == VALUE_PRESENT || (kid->text->flags & FIELD_ALWAYS)) {
+        } else if (is_written(w, kid->text, v)) {
             if (!planned || !quick_text(w, kid, kid->lead, v))
                 put_leaf(w, kid, n, v, depth + 1);
             any = true;
@@ -280,7 +283,9 @@ bool xwrite_spot(struct xwrite *w, const struct xspot *s, const struct node *n, 
     /* Instances of a group that may repeat are things even when they are empty; a single one is, when it must be there.
      */
     bool always = s->group->max_occurs > 1 || s->group->min_occurs > 0;
-    for (const struct node *child = node_list(n, s->group)->first; child; child = child->next)
+    const struct node_list *list = node_list(n, s->group);
+    w->lacks |= list->n < s->group->min_occurs || list->n > s->group->max_occurs;
+    for (const struct node *child = list->first; child; child = child->next)
         any |= element(w, s, child, depth, always);
     return any;
 }
@@ -297,7 +302,7 @@ struct xdocument {
     struct xwrite write;
     const struct xplan *plan;
     struct buf utf8;                /* of formats in other charsets */
-    struct level *levels;
+    struct level *levels, *before;  /* that are open; that were before this message */
     size_t depth;                   /* elements that are open */
     bool started, done;
 };
@@ -312,6 +317,7 @@ int xwrite_open(struct writer *w, struct problems *ps)
         deepest = plan->spots[i]->depth > deepest ? plan->spots[i]->depth : deepest;
     d->plan = plan;
     d->levels = arena_zero(w->arena, (deepest + 2) * sizeof *d->levels);
+    d->before = arena_zero(w->arena, (deepest + 2) * sizeof *d->levels);
     w->state = d;
     xwrite_init(&d->write, w->format->charset == CHARSET_UTF_8 ? &w->sink->buf : &d->utf8, plan, SLICE("\n"),
                 plan->indent, w->arena, ps);
@@ -428,16 +434,12 @@ static void root_message(struct xdocument *d, size_t from)
     d->done = true;
 }
 
-int xwrite_message(struct writer *w, const struct node *msg, struct problems *ps)
+/* The message behind the elements that it stands in; SKIP, STOP: what was written is to be taken back. */
+static int spell_message(struct writer *w, const struct xspot *s, const struct node *msg, struct problems *ps)
 {
     struct xdocument *d = w->state;
-    const struct xspot *s = d->plan->of_group[msg->group->id];
     bool root = s->depth == 0;
 
-    if (root && d->done)
-        return one_root(w, ps);
-    d->write.problems = ps;
-    d->write.status = OK;
     begin(d);
     move_to(w, s);
     if (!root)
@@ -446,17 +448,44 @@ int xwrite_message(struct writer *w, const struct node *msg, struct problems *ps
         return STOP;                            /* a member of the file, not of this message */
     size_t before = d->write.out->n;
     d->write.same_line = root;
+    d->write.lacks = false;
     xwrite_spot(&d->write, s, msg, s->depth);
-    if (d->write.status != OK) {
-        d->write.out->n = before;
+    if (d->write.lacks && writer_check(msg, ps) >= SKIP)
+        d->write.status = SKIP;
+    if (d->write.status != OK)
         return d->write.status;
-    }
     if (root)
         root_message(d, before);
     else
         d->levels[d->depth - 1].any = true;
-    flush(w);
     return OK;
+}
+
+int xwrite_message(struct writer *w, const struct node *msg, struct problems *ps)
+{
+    struct xdocument *d = w->state;
+    const struct xspot *s = d->plan->of_group[msg->group->id];
+
+    if (s->depth == 0 && d->done)
+        return one_root(w, ps);
+    if (d->plan->guided && writer_check(msg, ps) >= SKIP)
+        return SKIP;
+    d->write.problems = ps;
+    d->write.status = OK;
+    size_t n = d->write.out->n, depth = d->depth;
+    bool started = d->started, done = d->done;
+    memcpy(d->before, d->levels, d->depth * sizeof *d->levels);
+    int rc = spell_message(w, s, msg, ps);
+    if (rc == OK) {
+        flush(w);
+        return OK;
+    }
+    d->write.out->n = n;
+    memcpy(d->levels, d->before, depth * sizeof *d->levels);
+    d->depth = depth;
+    d->started = started;
+    d->done = done;
+    return rc;
 }
 
 void xwrite_drop(struct writer *w)
@@ -472,6 +501,8 @@ int xwrite_close(struct writer *w, struct problems *ps)
 {
     struct xdocument *d = w->state;
 
+    if (w->file && writer_check(w->file, ps) >= SKIP)
+        return STOP;                            /* what the whole file must say is missing */
     d->write.problems = ps;
     d->write.status = OK;
     begin(d);

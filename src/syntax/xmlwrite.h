@@ -25,6 +25,7 @@ struct xwrite {
     bool same_line;                 /* the next element begins where the output stands */
     struct buf value;
     int status;
+    bool lacks;                     /* something that must be there was not met: node_check() would say what */
     /* What a patcher does otherwise: the document's own prefixes. NULL = those of the format. */
     struct slice (*name)(void *owner, struct slice uri, struct slice local, bool attribute);
     void *owner;

@@ -161,6 +161,71 @@ static void writer_checks(void **state)
     kit_close(&k);
 }
 
+/* Each value of a tree and each of its lists, one after the other, goes away: the writer says what node_check says. */
+static void lack_each(struct kit *k, struct writer *w, const struct node *m, const struct node *n, size_t *refused)
+{
+    struct node_list *lists = node_lists(n);
+
+    for (size_t i = 0; i < n->group->nfields + 2 * n->group->ngroups; i++) {
+        struct value *v = i < n->group->nfields ? (struct value *)(uintptr_t)&n->values[i] : NULL;
+        struct node_list *list = v ? NULL : &lists[(i - n->group->nfields) / 2], kept = v ? lists[0] : *list;
+        struct value was = v ? *v : (struct value){ 0 };
+        struct problems want, got;
+        problems_init(&want, &k->arena, 0);
+        problems_init(&got, &k->arena, 0);
+        if (v)
+            v->state = VALUE_ABSENT;
+        else if (i % 2 == n->group->nfields % 2)
+            *list = (struct node_list){ 0 };
+        else
+            list->n += 5;                           /* as if there were too many */
+        int rc = node_check(m, &k->arena, &want);
+        assert_int_equal(writer_write(w, m, &got), rc);
+        assert_int_equal(got.n, want.n);
+        *refused += rc != OK;
+        if (rc != OK) {
+            assert_string_equal(got.first->code, want.first->code);
+            assert_true(slice_equal(got.first->path, want.first->path));
+        }
+        if (v)
+            *v = was;
+        else
+            *list = kept;
+    }
+    for (size_t i = 0; i < n->group->ngroups; i++)
+        for (const struct node *child = lists[i].first; child; child = child->next)
+            lack_each(k, w, m, child, refused);
+}
+
+static void writer_checks_all(void **state)
+{
+    static const char text[] = "<R><A><M n='1'><a>x</a><c><d>y</d></c><q u='K'>5</q><o>z</o><G i='1'>t</G>"
+                               "<L><l><k>1</k></l><l><k>2</k></l></L><S><s>1</s></S></M></A></R>";
+    struct kit k;
+    struct sink sink;
+    size_t refused = 0;
+
+    (void)state;
+    kit_open(&k, "syntax xml declaration no\nmessage M at /R/A/M {\n n text required at @n\n a text required\n d text required at c/d\n"
+             " u text required at q/@u\n q integer required\n o text\n group G 1 {\n  i text required at @i\n  t text required at .\n }\n"
+             " group L 1..3 at L/l {\n  k integer required\n }\n group S 0..1 {\n  s text required\n }\n}\n", SLICE(text));
+    struct writer w = { .sink = &sink, .format = k.format };
+    struct node *m = kit_next(&k);
+    assert_non_null(m);
+    assert_int_equal(k.rc, OK);
+    sink_open_memory(&sink, "out.xml");
+    assert_int_equal(writer_open(&w, &k.arena, &k.problems), OK);
+    m->values[0].state = VALUE_ABSENT;
+    assert_int_equal(writer_write(&w, m, &k.problems), SKIP);
+    assert_int_equal(sink.buf.n, 0);                /* not even the elements around it */
+    m->values[0].state = VALUE_PRESENT;
+    lack_each(&k, &w, m, m, &refused);
+    assert_int_equal(refused, 5 + 5 + 2 + 2 + 1);       /* fields of M, its lists, fields of G, of L twice, of S */
+    writer_drop(&w);
+    sink_release(&sink);
+    kit_close(&k);
+}
+
 static void formats_are_checked(void **state)
 {
     static const struct { const char *text, *code; } cases[] = {
@@ -264,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_in_any_order_and_prefix), cmocka_unit_test(absent_empty_present), cmocka_unit_test(faults_reject_one_message),
         cmocka_unit_test(broken_documents_stop), cmocka_unit_test(written_as_read), cmocka_unit_test(writer_refuses), cmocka_unit_test(writer_checks),
+        cmocka_unit_test(writer_checks_all),
         cmocka_unit_test(formats_are_checked), cmocka_unit_test(places), cmocka_unit_test(inspects), cmocka_unit_test(foreign_charset), cmocka_unit_test(without_a_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
