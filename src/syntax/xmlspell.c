@@ -34,7 +34,8 @@ static const char *plain(const char *begin, const char *p, const char *end, enum
             return p + __builtin_ctz(bits);
     }
     if (p < end && end - begin >= 16) {         /* the last 16 once more; what stands before p is known */
-        unsigned bits = xquick_looks(_mm_loadu_si128((const __m128i *)(const void *)(end - 16)), place) >> (16 - (end - p));
+        unsigned bits = xquick_looks(_mm_loadu_si128((const __m128i *)(const void *)(end - 16)), place);
+        bits >>= 16 - (end - p);
         return bits ? p + __builtin_ctz(bits) : end;
     }
 #else
