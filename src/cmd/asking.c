@@ -147,18 +147,6 @@ static int late(struct asking *k)
     return EXIT_SYSTEM;
 }
 
-/* Looks every now and then: an answer is a file. */
-static int wait_for(struct asking *k, struct request_answer **answer)
-{
-    const struct timespec nap = { 0, POLL_MS * 1000000L };
-    int64_t end = clock_monotonic_ms() + k->wait_ms;
-    int rc;
-    while ((rc = request_result(&k->places.spool, k->cmd->arena, k->request.id, answer, k->cmd->problems)) == END &&
-           clock_monotonic_ms() < end)
-        nanosleep(&nap, NULL);
-    return rc;
-}
-
 static bool site_is_busy(const struct problems *ps)
 {
     for (const struct problem *p = ps->first; p; p = p->next) {
@@ -189,6 +177,33 @@ static int work(struct asking *k, long *pid)
     return rc > WARN ? EXIT_SYSTEM : -1;
 }
 
+/* Whether the watcher that was to answer is there no more; of a shared site only time tells. */
+static bool holder_gone(struct asking *k)
+{
+    long pid;
+    return !k->here && !k->site->shared && lease_holder(&k->places.spool, &pid, k->cmd->problems) <= WARN && pid == 0;
+}
+
+/* Looks every now and then: an answer is a file.  When the watcher goes without one the work is done here, and *code is
+   not negative if that failed. */
+static int wait_for(struct asking *k, struct request_answer **answer, int *code)
+{
+    const struct timespec nap = { 0, POLL_MS * 1000000L };
+    int64_t end = clock_monotonic_ms() + k->wait_ms;
+    long pid;
+    int rc;
+    for (;;) {
+        bool gone = holder_gone(k);             /* ahead of the look: it may answer, then go */
+        rc = request_result(&k->places.spool, k->cmd->arena, k->request.id, answer, k->cmd->problems);
+        if (rc != END || clock_monotonic_ms() >= end)
+            return rc;
+        if (gone && (*code = work(k, &pid)) >= 0)
+            return rc;
+        if (!gone)
+            nanosleep(&nap, NULL);
+    }
+}
+
 int asking_go(struct asking *k)
 {
     struct cmd *c = k->cmd;
@@ -204,7 +219,9 @@ int asking_go(struct asking *k)
         return code;
     if (pid && isatty(STDERR_FILENO))
         fprintf(stderr, "waybill: process %ld works on this site and does it\n", pid);
-    rc = wait_for(k, &answer);
+    rc = wait_for(k, &answer, &code);
+    if (code >= 0)
+        return code;
     if (rc == END)
         return late(k);
     if (rc > WARN) {

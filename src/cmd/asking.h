@@ -6,7 +6,7 @@
  *
  * All is checked before anything is written: flow, operation, batch, params, selection, each with a suggestion.  Then
  * the request is left in the site.  When nobody works on it, this process does so, for the request alone; else a
- * watcher answers, and the command waits for that.
+ * watcher answers, and the command waits for that; when the watcher goes without an answer, the command does it itself.
  *
  * Errors:  the exit code (DESIGN.md section 9): 1 something was refused, 2 the call is wrong, 3 there is no such flow,
  *          operation or batch, 5 the system failed or nobody answered in time.

@@ -221,6 +221,32 @@ check "a watcher that sleeps: told in time" sh -c '[ "$1" = 5 ] && [ "$2" -lt 9 
 kill -CONT "$watcher"
 held() { "$prog" status site | grep -q "$e.*held"; }
 check "it is done all the same" wait_for 60 held
+kill -STOP "$watcher"
+start=$(date +%s%N)
+"$prog" release --dir site "$e" > out 2> err < /dev/null &
+asked=$!
+started="$started $asked"
+sleep 0.5
+check "a command waits for a watcher that sleeps" kill -0 "$asked"
+kill -KILL "$watcher"
+wait "$asked"
+code=$?
+took=$((($(date +%s%N) - start) / 1000000))
+check "the watcher dies: the command does it itself, $took ms" test "$code" = 0 -a "$took" -lt 15000
+check "it is released" eval '! held'
+wait "$watcher" 2> /dev/null
+watch site -q
+kill -STOP "$watcher"
+for i in 1 2 3; do
+    "$prog" hold --dir site "$e" > out.$i 2> err.$i < /dev/null &
+    asked="$asked $!"
+done
+sleep 0.5
+kill -KILL "$watcher"
+for p in ${asked#* }; do wait "$p"; done
+check "of several that wait one does it, and all are answered" eval 'held && ! cat err.1 err.2 err.3 | grep -E "REQUEST_WAITS|SITE_BUSY"'
+wait "$watcher" 2> /dev/null
+watch site -q
 stop
 check "fsck finds nothing" sound site
 finish
