@@ -28,9 +28,10 @@ static void show(struct purging *p, struct buf *out)
     const struct purge_counts *n = &p->purge.counts;
     if (p->purge.terms.dry)
         buf_add(out, buf_slice(&p->paths));
-    buf_printf(out, "%llu archived batches of %llu days, %llu files of lines, %llu batches of error/ (%llu MiB) %s\n",
+    buf_printf(out, "%llu archived batches of %llu days, %llu files of lines, %llu batches of error/, "
+               "%llu kept versions (%llu MiB) %s\n",
                (unsigned long long)n->batches, (unsigned long long)n->days, (unsigned long long)n->lines,
-               (unsigned long long)n->errors, (unsigned long long)(n->bytes >> 20),
+               (unsigned long long)n->errors, (unsigned long long)n->versions, (unsigned long long)(n->bytes >> 20),
                p->purge.terms.dry ? "would go" : "are gone");
 }
 
@@ -43,6 +44,7 @@ static void show_json(struct purging *p, struct buf *out)
     json_number(out, "days", (int64_t)n->days);
     json_number(out, "lines", (int64_t)n->lines);
     json_number(out, "errors", (int64_t)n->errors);
+    json_number(out, "versions", (int64_t)n->versions);
     json_number(out, "bytes", (int64_t)n->bytes);
     json_key(out, "paths");
     json_open(out, '[');
@@ -63,6 +65,7 @@ static int go(struct purging *p, const struct site *site, bool dry)
     while ((rc = purge_step(&p->purge, p->cmd->problems)) == OK || rc == SKIP)
         if (rc == SKIP)
             usleep(20000);                          /* a watcher is at it: each of its steps is short */
+    purge_end(&p->purge);
     return rc == END ? OK : rc;
 }
 
@@ -101,7 +104,8 @@ const struct command command_purge = {
     .summary = "take away what is older than site.conf keeps",
     .help = "  -n, --dry-run   tell what would go, and leave it\n"
             "      --json      one JSON object\n\n"
-            "`keep archive 2y`, `keep log 90d` and `keep error 1y` in site.conf say how long; without them nothing goes.\n"
-            "What was seen before, sequences and ledgers stay. A watcher purges by itself once a day; both may work at\n"
+            "`keep archive 2y`, `keep log 90d` and `keep error 1y` in site.conf say how long; without them no batch\n"
+            "goes. Kept mappings and tables go when no batch names them any more. What was seen before, sequences and\n"
+            "ledgers stay. A watcher purges by itself once a day; both may work at\n"
             "the same time.\n",
 };

@@ -134,6 +134,7 @@ void care_close(struct supervisor *s, int rc)
     hook_close(s, s->o->watch ? STOP_MS : HOOK_MS);
     if (s->care->ready)
         metrics_write(s);
+    purge_end(&s->care->purge);
     struct arena a = s->care->arena;                /* the struct lies in the arena itself */
     s->care = NULL;
     arena_release(&a);

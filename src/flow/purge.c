@@ -1,4 +1,4 @@
-#include "flow/purge.h"
+#include "flow/sweep.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,8 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define STEP_NAMES 500
 #define LOGS_MARK "logs"            /* in .waybill/purged: lines of days before this one are gone */
-enum { PATH = 400 };
+#define SWEPT_MARK "swept"          /* in .waybill/purged: the day of the last look for versions that nothing names */
+enum { PATH = PURGE_PATH };
 
 static int64_t today(const struct batch_site *s)
 {
@@ -33,13 +34,13 @@ static int64_t first_kept(const struct purge *p, int64_t keep)
     return p->today - (keep + DAY_MS - 1) / DAY_MS;
 }
 
-static void tell(const struct purge *p, const char *path)
+void purge_tell(const struct purge *p, const char *path)
 {
     if (p->terms.tell)
         p->terms.tell(p->terms.owner, path);
 }
 
-static void day_path(int64_t day, char out[PATH])
+void purge_day_path(int64_t day, char out[PATH])
 {
     int32_t year, month, date;
     date_from_days(day, &year, &month, &date);
@@ -73,8 +74,7 @@ static void remove_empty(const struct purge *p, const char *path, int64_t after)
         unlinkat(p->places->store->root, path, AT_REMOVEDIR);
 }
 
-/* The first day of the archive that is not before `from`; -1 = none. */
-static int64_t next_day(const struct purge *p, int64_t from)
+int64_t purge_next_day(const struct purge *p, int64_t from)
 {
     char path[PATH];
     int32_t y0, m0, d0;
@@ -138,13 +138,13 @@ static int purge_day(struct purge *p, int64_t day, struct problems *ps)
     struct day d = { .newest = 0 };
     char path[PATH], stamp[64], above[16];
     int32_t year, month, date;
-    day_path(day, path);
+    purge_day_path(day, path);
     int rc = read_day(p, path, &d, ps);
     if (rc == OK && d.newest < first_kept(p, p->terms.archive)) {
         date_from_days(day, &year, &month, &date);
         snprintf(stamp, sizeof stamp, "%04d%02d%02d", year, month, date);
         snprintf(above, sizeof above, "%.15s", path);
-        tell(p, path);
+        purge_tell(p, path);
         p->counts.days++;
         p->counts.batches += d.batches;
         p->counts.bytes += d.bytes;
@@ -160,10 +160,10 @@ static int purge_day(struct purge *p, int64_t day, struct problems *ps)
 /* Once more from the beginning at the end: months that are empty now. */
 static int step_archive_day(struct purge *p, struct problems *ps)
 {
-    int64_t day = p->terms.archive < 0 ? -1 : next_day(p, p->day);
+    int64_t day = p->terms.archive < 0 ? -1 : purge_next_day(p, p->day);
     if (day < 0 || day >= first_kept(p, p->terms.archive)) {
         if (p->terms.archive >= 0)
-            next_day(p, 0);
+            purge_next_day(p, 0);
         return END;
     }
     p->day = day + 1;
@@ -172,10 +172,11 @@ static int step_archive_day(struct purge *p, struct problems *ps)
 
 /* Lines beside the zips. */
 
-static int64_t logs_until(const struct purge *p)
+static int64_t mark_read(const struct purge *p, const char *name)
 {
-    char text[24] = "";
-    int fd = openat(p->places->store->top, "purged/" LOGS_MARK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char text[24] = "", path[32];
+    snprintf(path, sizeof path, "purged/%s", name);
+    int fd = openat(p->places->store->top, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
     if (fd >= 0)
         close(fd);
@@ -183,7 +184,7 @@ static int64_t logs_until(const struct purge *p)
     return strtoll(text, NULL, 10);
 }
 
-static int logs_mark(const struct purge *p, int64_t day, struct problems *ps)
+static int mark_write(const struct purge *p, const char *name, int64_t day, struct problems *ps)
 {
     char text[24];
     int n = snprintf(text, sizeof text, "%lld\n", (long long)day);
@@ -192,7 +193,7 @@ static int logs_mark(const struct purge *p, int64_t day, struct problems *ps)
         dir = openat(p->places->store->top, "purged", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0)
         return problem_system(ps, "purged", "cannot open the folder", errno);
-    int rc = file_replace(dir, LOGS_MARK, (struct slice){ text, (size_t)n }, 0600, p->places->store->durable, ps);
+    int rc = file_replace(dir, name, (struct slice){ text, (size_t)n }, 0600, p->places->store->durable, ps);
     close(dir);
     return rc;
 }
@@ -201,7 +202,7 @@ static int logs_mark(const struct purge *p, int64_t day, struct problems *ps)
 static int purge_lines(struct purge *p, int64_t day, struct problems *ps)
 {
     char path[PATH], file[PATH];
-    day_path(day, path);
+    purge_day_path(day, path);
     int fd = openat(p->places->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err = 0;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
@@ -213,7 +214,7 @@ static int purge_lines(struct purge *p, int64_t day, struct problems *ps)
             fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         snprintf(file, sizeof file, "%.40s/%.300s", path, e->d_name);
-        tell(p, file);
+        purge_tell(p, file);
         p->counts.lines++;
         p->counts.bytes += (uint64_t)st.st_size;
         if (!p->terms.dry && unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT)
@@ -225,9 +226,9 @@ static int purge_lines(struct purge *p, int64_t day, struct problems *ps)
 
 static int logs_done(const struct purge *p, struct problems *ps)
 {
-    if (p->terms.dry || p->day <= logs_until(p))
+    if (p->terms.dry || p->day <= mark_read(p, LOGS_MARK))
         return END;
-    return logs_mark(p, p->day, ps) == OK ? END : TEMP;
+    return mark_write(p, LOGS_MARK, p->day, ps) == OK ? END : TEMP;
 }
 
 static int step_logs_day(struct purge *p, struct problems *ps)
@@ -236,8 +237,8 @@ static int step_logs_day(struct purge *p, struct problems *ps)
         return END;
     int64_t kept = first_kept(p, p->terms.log);
     if (p->day == 0)
-        p->day = logs_until(p);
-    int64_t day = next_day(p, p->day);
+        p->day = mark_read(p, LOGS_MARK);
+    int64_t day = purge_next_day(p, p->day);
     if (day < 0 || day >= kept)
         return logs_done(p, ps);
     p->day = day + 1;
@@ -289,7 +290,7 @@ static int step_errors(struct purge *p, struct problems *ps)
     for (size_t i = 0; i < a->n && rc == OK; i++) {
         char path[PATH], line[BATCH_ID_SIZE + 1];
         snprintf(path, sizeof path, "error/%s", a->ids[i]);
-        tell(p, path);
+        purge_tell(p, path);
         p->counts.errors++;
         if (p->terms.dry)
             continue;
@@ -304,6 +305,35 @@ static int step_errors(struct purge *p, struct problems *ps)
     return rc;
 }
 
+/* Versions that no batch names. */
+
+/* To read all waybills takes its time: a watcher does it once a week. */
+static bool swept_lately(const struct purge *p)
+{
+    int64_t day = mark_read(p, SWEPT_MARK);
+    return p->terms.weekly && day > 0 && p->today - day < 7 && p->today >= day;
+}
+
+static int step_versions(struct purge *p, struct problems *ps)
+{
+    if (!p->sweep && swept_lately(p))
+        return END;
+    if (!p->sweep)
+        p->sweep = sweep_new(p);
+    int rc = sweep_step(p->sweep, p, ps);
+    if (rc == OK)
+        return OK;
+    bool looked = sweep_looked(p->sweep);
+    purge_end(p);
+    return rc == END && looked && !p->terms.dry && mark_write(p, SWEPT_MARK, p->today, ps) != OK ? TEMP : rc;
+}
+
+void purge_end(struct purge *p)
+{
+    sweep_free(p->sweep);
+    p->sweep = NULL;
+}
+
 static int one_step(struct purge *p, struct problems *ps)
 {
     switch (p->stage) {
@@ -312,6 +342,7 @@ static int one_step(struct purge *p, struct problems *ps)
     case PURGE_ARCHIVE: return step_archive_day(p, ps);
     case PURGE_LOGS: return step_logs_day(p, ps);
     case PURGE_ERRORS: return step_errors(p, ps);
+    case PURGE_VERSIONS: return step_versions(p, ps);
     default: return END;
     }
 }
@@ -323,6 +354,8 @@ int purge_step(struct purge *p, struct problems *ps)
         return rc == END ? SKIP : rc;
     rc = one_step(p, ps);
     trash_unlock(lock);
+    if (rc != END && rc > WARN)
+        purge_end(p);
     if (rc != END)
         return rc > WARN ? TEMP : OK;
     p->stage++;

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/date.h"
 #include "base/file.h"
 #include "store/libarchive.h"
+#include "store/trash.h"
 #include "store/zip_read.h"
 #include "store/zip_stored.h"
 
@@ -336,6 +338,27 @@ int archived_write(const struct store *s, const char *batch, const struct archiv
 
 /* --- config ------------------------------------------------------------------------------------------------------- */
 
+/* Is it there, and will it be?  A sweep takes what is old and unused, so what is used again is made young, while no
+   purge is at a step. */
+static bool stays(const struct store *s, int dir, const char *hash, const struct stat *st)
+{
+    struct problems quiet;
+    struct arena a;
+    int lock, rc;
+    if (time(NULL) - st->st_mtime < 24 * 3600)
+        return true;
+    arena_init(&a, 0);
+    problems_init(&quiet, &a, 1);
+    while ((rc = trash_lock(s, &lock, &quiet)) == END)
+        usleep(1000);                               /* each step is short */
+    arena_release(&a);
+    if (rc != OK)
+        return false;
+    bool there = utimensat(dir, hash, NULL, 0) == 0;
+    trash_unlock(lock);
+    return there;
+}
+
 int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX], struct problems *ps)
 {
     struct stat st;
@@ -344,7 +367,8 @@ int config_put(const struct store *s, struct slice bytes, char hash[SHA256_HEX],
     if (dir < 0)
         return problem_system(ps, "archive/config", "cannot open the folder", errno);
     int rc = OK;
-    if (fstatat(dir, hash, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_size != bytes.n)
+    if (fstatat(dir, hash, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_size != bytes.n ||
+        !stays(s, dir, hash, &st))
         rc = file_replace(dir, hash, bytes, 0600, s->durable, ps);
     close(dir);
     return rc;
@@ -395,7 +419,8 @@ int config_put_file(const struct store *s, int fd, const char *hash, uint64_t ma
     int dir = openat(s->root, "archive/config", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return problem_system(ps, "archive/config", "cannot open the folder", errno);
-    int rc = faccessat(dir, hash, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? END : put_copy(s, dir, fd, hash, ps);
+    bool there = fstatat(dir, hash, &st, AT_SYMLINK_NOFOLLOW) == 0 && stays(s, dir, hash, &st);
+    int rc = there ? END : put_copy(s, dir, fd, hash, ps);
     close(dir);
     return rc;
 }

@@ -230,7 +230,16 @@ replayed() {                            # SITE WANTED-CODE: replay of each batch
 }
 state_of() { find "$1" -type f ! -path '*/lock*' -exec sha256sum {} + | sort | sha256sum; }
 
+unnamed() { echo "$1/archive/config/$(echo nobody | sha256sum | cut -c1-64)"; }
 for s in a f r; do
+    kept=$(ls $s/archive/config | wc -l)
+    echo nobody > "$(unnamed $s)"
+    touch -d '10 days ago' $s/archive/config/*
+    "$prog" purge "$s" > purge.out 2>&1
+    check "purge takes what no batch of $s names: $kept kept, $(ls $s/archive/config | wc -l) left" \
+        test $? = 0 -a ! -e "$(unnamed $s)" -a "$(ls $s/archive/config | wc -l)" -gt 5
+    "$prog" fsck $s > fsck.out 2>&1
+    result $? "and nothing that one does"
     prices "$s" 99
     state_of "$s" > before
     check "all batches of $s can be done again, although mappings and a table changed" replayed "$s" 0

@@ -68,6 +68,47 @@ purge
 check "error/ only where the site says so" eval '[ -n "$bad" ] && [ ! -e "$bad" ] && ls s/error | grep -q ^2026'
 check "its content stays seen, too" eval 'echo "bad 2024-01-10" > s/inbox/rows/b.csv; run s -q -n; grep -rl DUP_CONTENT s/error --include "*.waybill.json" | grep -q .'
 
+# Kept versions of mappings and tables.
+text() { printf 'mapping rows => rows\n\nRow => Row {\n    Id  => Id\n    Qty => Qty\n    # %s\n}\n' "$1"; }
+version() { text "$1" > s/mappings/copy.map; }
+kept() { [ -e "s/archive/config/$(text "$1" | sha256sum | cut -c1-64)" ]; }
+work() { rows "$1" "$2" > "s/inbox/rows/v$1.csv" && WAYBILL_CLOCK=${3}T10:00:00Z "$prog" run -q -n s > /dev/null 2> run.log; }
+old() { touch -d '10 days ago' s/archive/config/*; }
+fresh
+version archived && work 50 51 2025-01-10
+version refused && echo 'no heading' > s/inbox/rows/bad.csv && WAYBILL_CLOCK=2025-02-10T10:00:00Z "$prog" run -q -n s 2> run.log
+version reloaded && WAYBILL_CLOCK=2025-02-11T10:00:00Z "$prog" run -q -n s 2> run.log
+version open && mkdir -p s/outbox && mv s/outbox/rows s/outbox/before && : > s/outbox/rows && work 60 61 2025-02-12
+version of-now
+purge
+check "young versions stay, whoever names them" eval 'kept archived && kept refused && kept reloaded && kept open'
+old
+purge --dry-run
+check "a dry run tells what no batch names: mapping and manifest" eval '[ "$(grep -c archive/config/ out)" = 2 ] && kept reloaded && said out "2 kept versions"'
+purge
+check "it goes" eval 'is 0 $code && ! kept reloaded'
+check "what the archive, error/ and an open batch name stays" eval 'kept archived && kept refused && kept open'
+check "fsck: all good" sound s
+rm s/outbox/rows && mv s/outbox/before s/outbox/rows
+WAYBILL_CLOCK=2026-02-01T10:00:00Z "$prog" retry --dir s "$(ls s/.waybill/work)" > /dev/null 2>&1
+WAYBILL_CLOCK=2026-02-01T10:00:00Z "$prog" run -q -n s > /dev/null 2> run.log
+check "the open batch goes on with its own" eval '[ -z "$(ls s/.waybill/work)" ] && grep -q "^60;1" s/outbox/rows/v60.csv'
+sed -i '1i keep archive 300d' s/site.conf
+find s/archive/2025/01 -name '*.zip' -exec touch -d 2025-01-10 {} +
+old
+purge
+check "with its last batch a version goes too" eval '! kept archived && kept refused && kept open'
+check "fsck: all good again" sound s
+bad=$(find s/archive -name '*.waybill.json' | head -1)
+mv "$bad" aside.json && old && version nobody && WAYBILL_CLOCK=2026-02-01T10:00:00Z "$prog" run -q -n s 2> run.log
+old
+purge
+check "a waybill that is missing: nothing goes, and that is told" eval 'kept nobody && said err PURGE_UNSURE'
+mv aside.json "$bad"
+echo damaged > "s/error/$(ls s/error | head -1)/$(ls s/error | head -1).waybill.json"
+purge
+check "one that is damaged: neither" eval 'kept nobody && said err PURGE_UNSURE'
+
 # A batch that came to the archive late keeps its day.
 fresh 'keep archive 1y'
 touch -d '2026-01-20' "$(find s/archive/2024/01 -name '*.zip' | head -1)"
@@ -80,6 +121,7 @@ faults=0
 while [ $n -lt 200 ]; do
     fresh 'keep archive 1y
 keep error 1y' > /dev/null
+    echo nobody > "s/archive/config/$(echo nobody | sha256sum | cut -c1-64)" && old
     ids=$(cd s && find archive error -name '2024*.zip' -o -name '*_2024*.zip' -o -path 'error/2024*' -maxdepth 2 -type d | sed 's|.*[/_]||; s|\.zip||' | sort -u)
     WAYBILL_CLOCK=2026-02-01T10:00:00Z "$tools/ce" -m before -n $n -o ce.log "$prog" purge s > ce.out 2> ce.err
     sound s || { faults=$((faults + 1)); echo "# killed at $n"; }
@@ -95,12 +137,16 @@ check "killed anywhere: nothing is half there, nothing forgotten" eval '[ $fault
 
 # A watcher does it by itself.
 fresh 'keep archive 1y'
+old && echo nobody > "s/archive/config/$(echo nobody | sha256sum | cut -c1-64)" && old
 mkdir -p s/.waybill/trash/leftover && echo x > s/.waybill/trash/leftover/x
 WAYBILL_CLOCK=2026-02-01T10:00:00Z
 export WAYBILL_CLOCK
 watch s
 check "a watcher purges by itself" wait_for 60 eval '[ ! -e s/archive/2024 ]'
 check "and empties the trash" wait_for 60 eval '[ -z "$(ls s/.waybill/trash)" ]'
-check "which is told" wait_for 60 grep -q 'event=purge batches=2' watch.log
+check "which is told" wait_for 60 grep -q 'event=purge batches=2.*versions=1' watch.log
+check "it notes the day: the next look is in a week" is 20485 "$(cat s/.waybill/purged/swept)"
+check "what it works with is young again, whether or not a batch names it" is "" \
+    "$(for f in s/site.conf s/mappings/copy.map s/mappings/rows.format; do find s/archive/config -name "$(sha256sum < $f | cut -c1-64)" -mtime +1; done)"
 stop
 finish
