@@ -119,7 +119,7 @@ struct intake *intake_asked(struct supervisor *s, const struct operation *op)
 
 bool intake_taken(const struct intake *in)
 {
-    return in->due > 0 && in->at == in->nready && !in->more && !in->waiting;
+    return in->due > 0 && in->at == in->nready && !in->more && !in->waiting && !(in->asked && in->asked->claims);
 }
 
 bool intake_done(const struct supervisor *s, const struct asked *k)
@@ -338,7 +338,7 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
         aside_told(s, t);
     notice_problems(s, s->ps);
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
     trip_free(s, t);
     return rc == SKIP ? OK : rc;
 }
@@ -390,10 +390,14 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     if (rc <= WARN && rc != END) {
         rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
+        if (rc > SKIP && in->asked)
+            in->asked->claims = true;
         return rc;
     }
+    if (rc > SKIP && in->asked)
+        in->asked->claims = true;
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + 60 * 1000;   /* companions may be left in the claim */
+        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;   /* companions may be left in the claim */
     else if (in->op->take.ncompanions)
         look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
@@ -534,16 +538,36 @@ bool intake_pending(const struct supervisor *s, const struct flow *f)
     return false;
 }
 
-/* Whose claim is it?  The inbox is not known any more after a restart: the only operation, or the first that fits. One
-   that was taken because somebody asked is that request's. */
+static bool takes(const struct operation *op, const struct claim *c)
+{
+    return op->take.kind == TAKE_INBOX && slice_is(op->take.folder, c->inbox) &&
+           (!op->take.type.n || sniff_type(c->fd, op->format, op->take.type));
+}
+
+/* Of the inbox that it came from, also one that runs when somebody asks: it was taken because somebody did. */
+static const struct operation *owner_by_inbox(const struct supervisor *s, const struct claim *c)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (takes(s->intakes[i].op, c))
+            return s->intakes[i].op;
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        const struct flow *f = s->site->flows[i];
+        for (size_t k = 0; k < f->noperations && f->on && !f->off; k++)
+            if (f->operations[k]->on && takes(f->operations[k], c))
+                return f->operations[k];
+    }
+    return NULL;
+}
+
+/* Whose claim is it?  Where the inbox is not known, the first that takes its kind. One that was taken because somebody
+   asked is that request's. */
 static const struct operation *owner_of(struct supervisor *s, const struct claim *c, struct asked **k)
 {
     *k = asked_for_inbox(s, slice_of(c->inbox));
     if (*k)
         return (*k)->op;
-    for (size_t i = 0; i < s->nintakes; i++)
-        if (slice_is(s->intakes[i].op->take.folder, c->inbox))
-            return s->intakes[i].op;
+    if (c->inbox[0])
+        return owner_by_inbox(s, c);
     for (size_t i = 0; i < s->nintakes; i++)
         if (sniff_type(c->fd, s->intakes[i].op->format, slice_none()))
             return s->intakes[i].op;

@@ -30,6 +30,7 @@
 
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
 #define TRIPS_IN_WAVES (2 * WAVE)   /* … of a flow whose files go in waves: one is worked on while the other ends */
+#define CLAIMS_AGAIN_MS (60 * 1000) /* after a fault of the world claims are taken up again */
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
@@ -146,6 +147,7 @@ struct asked {
     struct waybill_param *left;     /* REQUEST_RUN: batches that are still to begin */
     size_t trips;                   /* under way for it */
     bool waits;                     /* something of it is to be tried again later */
+    bool claims;                    /* a file that it took is claimed, but could not be accepted yet */
     bool listed;                    /* what is meant is known: `left`, or the inbox is being looked at */
     bool begun;                     /* nothing more will begin */
     struct asked *next;
@@ -398,6 +400,8 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
 void asked_left(struct supervisor *s, struct trip *t);
 /* The request that takes files of that inbox; NULL = none. */
 struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox);
+/* All claims that were left from a fault are batches now. */
+void asked_taken_up(struct supervisor *s);
 /* The request that made a batch, by its waybill; NULL = none that is not answered. */
 struct asked *asked_by(struct supervisor *s, const struct waybill *w);
 /* Requests that are not answered; of one flow (NULL = all). */

@@ -291,6 +291,8 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
         wait = 0;
     if (wait > calls_due(s))
         wait = calls_due(s);
+    if (s->claims_due > now && s->claims_due - now < wait)
+        wait = s->claims_due - now;
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)
@@ -371,6 +373,16 @@ static int claims_again(void *owner, const char *id)
     return claim_again(s, id);
 }
 
+static void take_up_claims(struct supervisor *s, int64_t now)
+{
+    s->claims_due = INT64_MAX;
+    int rc = claim_each(&s->spool, claims_again, s, s->ps);
+    if (rc > SKIP && s->claims_due == INT64_MAX)
+        s->claims_due = now + CLAIMS_AGAIN_MS;
+    if (rc <= SKIP)
+        asked_taken_up(s);
+}
+
 /* What people asked for, then what is due. A fault of the world – a full disk – lets both wait a little. */
 static int begin_more(struct supervisor *s, int64_t now, int64_t *wait)
 {
@@ -399,10 +411,8 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (s->next_site && pool_busy(s) == 0)
         rc = change_site(s);
     *wait = FOR_EVER;
-    if (rc <= WARN && s->claims_due <= now && !s->ending) {
-        s->claims_due = INT64_MAX;
-        claim_each(&s->spool, claims_again, s, s->ps);
-    }
+    if (rc <= WARN && s->claims_due <= now && !s->ending)
+        take_up_claims(s, now);
     if (rc <= WARN && !s->next_site && !s->ending)
         rc = begin_more(s, now, wait);
     if (rc <= WARN && !s->next_site)

@@ -140,7 +140,7 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
     }
     if (w->fault != OK) {
         rc = w->fault;
-        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
     }
     notice_problems(s, s->ps);
     arena_release(&a);

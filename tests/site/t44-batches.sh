@@ -241,6 +241,23 @@ check "a file that cannot be read is set aside" is 1 "$code"
 cmd hand retry "$bad"
 check "retry makes a batch of its own of it" is '0 1' "$code $(grep -l "\"parent\":\"$bad\"" hand/error/*/*.waybill.json hand/archive -r | wc -l)"
 
+# --- a claim that was left of an operation by hand, when nobody asks any more ------------------------------------------
+
+stage_site claimed << 'END'
+    operation more {
+        manual
+        take inbox "inbox/more" ready name
+        give batch new map create
+    }
+END
+run claimed -q
+id=20260101-000000-1-1
+mkdir "claimed/.waybill/claim/$id" && ln -s inbox/more "claimed/.waybill/claim/$id/.from"
+orders 5 > "claimed/.waybill/claim/$id/more.csv"
+run claimed
+check "it goes on with that operation, not with one that takes such files too" said run.log \
+    "event=accepted batch=$id flow=orders operation=more" "event=rests batch=$id"
+
 # --- a table that was waited for, by a watcher ------------------------------------------------------------------------
 
 stage_site wait << 'END'

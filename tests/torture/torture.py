@@ -84,18 +84,33 @@ class Bench:
         return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, timeout=60)
 
+    def busy(self, site):
+        try:
+            return bool(check.left(site) or any(check.names(f'{site}/{i[0]}') for i in self.truth.inputs) or
+                        (self.command and not check.told(site, self.truth)))
+        except (FileNotFoundError, ValueError):     # it is just at it
+            return True
+
     def watcher(self, site, strike, log):
-        """A watcher that is struck, until nothing is left to do, or 5 s: what needs longer is left to later runs."""
+        """A watcher that is struck, until nothing is left to do, or 6 s: what needs longer is left to later runs. A command
+        asks it; when it does not hold the site yet, the command does the work."""
         p = subprocess.Popen([f'{self.args.tools}/ce', '-m', strike.mode, '-n', str(strike.at), '-e', str(strike.error), '-c',
                               strike.calls, '-k', strike.kill, '-t', '60', '-o', log, self.args.program, 'watch', '-q', '-w', '2', site],
                              env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.time() + 5
-        while p.poll() is None and time.time() < end and (check.left(site) or any(check.names(f'{site}/{i[0]}') for i in self.truth.inputs)):
+        end, lock = time.time() + 6, f'{site}/.waybill/lock'
+        mine = lambda: check.read(f'/proc/{p.pid}/task/{p.pid}/children').split()
+        while self.command and p.poll() is None and time.time() < end and check.read(lock).split()[:1] != mine()[:1]:
+            time.sleep(0.01)
+        asking = self.command and subprocess.Popen([self.args.program, self.command, '-q', '-w', '2', '--wait', '5', '--dir', site],
+                                                   env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while p.poll() is None and time.time() < end and self.busy(site):
             time.sleep(0.05)
         if p.poll() is None:
-            for child in check.read(f'/proc/{p.pid}/task/{p.pid}/children').split():
+            for child in mine():
                 os.kill(int(child), signal.SIGTERM)
         p.wait(timeout=60)
+        if asking:
+            asking.wait(timeout=60)
         return p
 
     def points(self, calls, only=None, stay=False):
