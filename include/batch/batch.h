@@ -39,7 +39,7 @@
  * Durable: batch_accept returns when the batch is accepted (RELIABILITY 2.5 steps 6 to 17); batch_written after the
  *          fsync of outputs, their folder, the waybill, the folder; batch_deliver after the fsync of every outbox, then
  *          of the waybill; batch_archive after the zip. With group = true in spool and store the caller ends waves: see
- *          batch_copy and batch_commit.
+ *          wave.h.
  * Owner:   the batch and its waybill live in the arena; descriptors until batch_close.
  *          batch_begin, batch_rest, batch_refuse, batch_end, batch_install after the fsync of the waybill they save.
  * Errors:  OK; SKIP (this batch must wait or was set aside: see place and problems); STOP (damaged); TEMP.
@@ -74,7 +74,7 @@ struct batch {
     struct arena *arena;
     struct waybill *w;
     char id[BATCH_ID_SIZE];
-    int dir;                        /* work/<id>, tmp/<id> or error/<id> */
+    int dir;                        /* work/<id>, tmp/<id> or error/<id>; -1 = afloat */
     unsigned noutputs;              /* numbers given by batch_output */
     int seen_lock;                  /* held from batch_copy to batch_commit; -1 = none */
     bool fresh;                     /* its outputs were written by this process: their hashes need no second look */
@@ -83,7 +83,10 @@ struct batch {
     /* set before batch_begin at an interval, which may find nothing to do: it is not saved before there is something
        (a lease, an output); a batch that is closed without that was not touched */
     bool lazy;
-    bool held;                      /* batch_written in a group: the waybill lies beside the old one */
+    struct batch_wave *wave;        /* afloat (wave.h): it has no folder; NULL = it has */
+    unsigned slot;                  /* … its number there */
+    uint64_t input_at;              /* … where its input stands in the log */
+    struct slice lines;             /* … its lines; slice_none() = none yet */
     unsigned spare;                 /* number of an output that is staged ahead; 0 = none */
     int spare_fd;
     struct map *names;              /* of outputs, by outbox and name; made at first use */
@@ -126,7 +129,7 @@ bool batch_taken(void *owner, const char *id);
  */
 int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
                  struct batch **out, struct problems *ps);
-/* The two halves, for waves: [batch_copy …] spool_sync [batch_commit …] spool_sync [batch_dispose …]. */
+/* Its parts. */
 int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
                struct batch **out, struct problems *ps);
 int batch_commit(struct batch *b, struct problems *ps);
@@ -158,7 +161,7 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
    there is no such batch or member. */
 int batch_read_file(const struct batch_site *s, struct arena *a, const char *id, struct slice file, int *fd_out,
                     struct problems *ps);
-/* The original bytes, for reading. */
+/* The original bytes, for reading: of one afloat, a copy in memory. */
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps);
 /* Whether `in` still has the waybill's hash: STOP with BATCH_DAMAGED. */
 int batch_check_input(const struct batch *b, struct problems *ps);
@@ -265,10 +268,9 @@ struct batch_beside {
 };
 int batch_companion(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps);
 
-/* All outputs are there. Nothing staged: place delivered at once. */
+/* All outputs are there. Nothing staged: place delivered at once. Afloat: sure with batch_wave_sync, after a spool_sync
+   that made the outputs so. */
 int batch_written(struct batch *b, struct problems *ps);
-/* In a group: [batch_written …] spool_sync [batch_settle …] spool_sync; only then the place is written. */
-int batch_settle(struct batch *b, struct problems *ps);
 /* Publishes in listed order; `find` gives the open outbox of a path. SKIP with OUTBOX_TAKEN: try again later. */
 int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner,
                   struct problems *ps);
@@ -276,7 +278,7 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
    the waybill and lines. */
 int batch_rejects(struct batch *b, struct problems *ps);
 /* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync
-   first, then batch_leave). */
+   first, then batch_leave). One that is afloat lands first. */
 int batch_archive(struct batch *b, struct problems *ps);
 /*
  * batch_archive in parts, for a zip that another process writes: begin gives what goes in and the empty file (END: a
@@ -296,7 +298,7 @@ struct batch_zip {
 };
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps);
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps);
-/* Removes work/<id> of an archived batch. */
+/* Removes work/<id> of an archived batch; of one afloat, its part of the wave. */
 int batch_leave(struct batch *b, struct problems *ps);
 /* Waits for a person or an answer: recovery leaves it alone. slice_none() = goes on. */
 int batch_wait(struct batch *b, struct slice why, struct problems *ps);

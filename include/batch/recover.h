@@ -2,6 +2,7 @@
  * recover - from what is on disk to the next step
  *
  *     rc = recover_clean(&site, problems);                           tmp/, torn leftovers; before the first claim
+ *     rc = recover_waves(&site, NULL, NULL, NULL, problems);         wave.h: batches of waves get folders of their own
  *     rc = recover_each(&site, arena, step, owner, problems);
  *                calls step(owner, &r, problems) for each batch and claim
  *

@@ -206,10 +206,8 @@ void waybill_file_name(const char *batch, char out[WAYBILL_FILE_NAME]);
 int waybill_load(struct arena *a, int dirfd, const char *batch, struct waybill **out, struct problems *ps);
 /* Sets seq and prev and replaces the file atomically; `sync` = with both fsyncs. */
 int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps);
-/* In two halves, for waves: HOLD writes beside the old one, which waybill_show replaces when all is on the disk. */
-enum waybill_saving { WAYBILL_PLAIN, WAYBILL_SYNC, WAYBILL_HOLD };
-int waybill_save_as(struct waybill *w, int dirfd, enum waybill_saving how, struct problems *ps);
-int waybill_show(const struct waybill *w, int dirfd, struct problems *ps);
+/* Sets seq, prev and check and appends the document: for whoever keeps it other than in a file of its own (wave.h). */
+void waybill_seal(struct waybill *w, struct buf *out);
 
 /* Small helpers: lists keep the order of adding; texts are copied into the waybill's arena. */
 void waybill_event(struct waybill *w, struct slice time, const char *what, struct slice detail);

@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/problem.h"
 #include "drop/spool.h"
@@ -105,11 +106,6 @@ struct claim {
  */
 int claim_take(struct spool *s, struct inbox *in, const struct drop *d, const char *batch,
                const char *const *with, struct claim *out, struct problems *ps);
-/* The two halves, for waves: [claim_make …] spool_sync [claim_move …] spool_sync. After make, move or claim_unmake. */
-int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
-               struct problems *ps);
-int claim_move(struct spool *s, struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps);
-void claim_unmake(struct spool *s, struct claim *c, struct problems *ps);
 /* Finds a claim again after a restart; END: the folder is empty or gone (and is removed); companions whose file was not
    taken lie in their inbox again, or in error/<batch>-late where their name is taken. */
 int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps);
@@ -137,6 +133,26 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
 /* The same where the file's name is known, without a look at the folder. */
 int claim_dispose_named(struct spool *s, const char *batch, struct slice name, uint64_t size, int64_t mtime_ns,
                         struct problems *ps);
+/*
+ * Claims of a wave (batch/wave.h), in one folder claim/<wave>/, each under its own name; END, SKIP as claim_take.
+ *
+ *     claims_make … spool_sync [claims_take claims_read claim_close …] spool_sync, accepted, [claims_dispose …],
+ *     claims_end
+ *
+ * claims_read gives the bytes, with hash and size in the claim; SKIP: it changed meanwhile.  Whatever is left in the
+ * folder claims_split makes claims of their own, oldest first.
+ */
+int claims_make(struct spool *s, const struct inbox *in, const char *wave, int *dir_out, struct problems *ps);
+int claims_take(struct inbox *in, const struct drop *d, int dir, const char *batch, struct claim *out,
+                struct problems *ps);
+int claims_read(struct claim *c, struct buf *out, struct problems *ps);
+/* One that changed since goes to error/<batch>-late/. */
+int claims_dispose(struct spool *s, int dir, const char *batch, const char *name, uint64_t size, int64_t mtime_ns,
+                   struct problems *ps);
+/* Removes the folder. */
+int claims_end(struct spool *s, const char *wave, struct problems *ps);
+int claims_split(struct spool *s, const char *wave, void (*new_id)(void *owner, char id[BATCH_ID_SIZE]), void *owner,
+                 struct problems *ps);
 /* Claims in claim/: every batch id, the oldest first; stops when `each` returns other than OK. */
 int claim_each(const struct spool *s, int (*each)(void *owner, const char *batch), void *owner, struct problems *ps);
 

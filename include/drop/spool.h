@@ -9,6 +9,7 @@
  *     .waybill/claim/<batch>/NAME            taken from an inbox, not accepted; companions in .with/, .from -> inbox
  *     .waybill/tmp/<batch>/                  under construction, never referred to
  *     .waybill/work/<batch>/                 a batch until its life ends
+ *     .waybill/claim|tmp|work/<wave>/        the same of small files that are accepted together (batch/wave.h)
  *     error/<batch>/                         set aside: file, waybill, lines
  *
  * A site that hosts share (`shared yes`) keeps claim, tmp and work below .waybill/epoch-N/, and whoever takes over

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/batch_private.h"
+#include "batch/wave_private.h"
 #include "store/archive.h"
 #include "store/seen.h"
 
@@ -114,6 +114,39 @@ static int refuse_large(const struct batch_site *s, const struct claim *c, struc
     return rc == OK ? SKIP : rc;
 }
 
+static struct waybill *claimed_waybill(const struct batch_site *s, struct arena *a, const struct claim *c,
+                                       const struct batch_accept *how)
+{
+    struct waybill *w = begin_waybill(s, a, c->batch, how);
+    w->inbox = arena_copy(a, slice_of(c->inbox));
+    w->name = arena_copy(a, slice_of(c->name));
+    w->bytes = c->bytes;
+    w->mtime_ns = c->mtime_ns;
+    memcpy(w->sha256, c->sha256, sizeof w->sha256);
+    return w;
+}
+
+int batch_wave_copy(struct batch_wave *wave, struct arena *a, struct claim *c, const struct batch_accept *how,
+                    struct batch **out, struct problems *ps)
+{
+    *out = NULL;
+    if (how->max_size && c->size > how->max_size)
+        return SKIP;
+    int rc = claims_read(c, &wave->bytes, ps);
+    if (rc != OK)
+        return rc;
+    struct batch *b = batch_make(wave->site, a, claimed_waybill(wave->site, a, c, how), c->batch, -1);
+    begin_history(b->w, how);
+    rc = enter_content(b, how, ps);
+    if (rc == OK)
+        rc = wave_add(wave, b, buf_slice(&wave->bytes), ps);
+    if (rc == OK)
+        *out = b;
+    else
+        batch_close(b);
+    return rc;
+}
+
 int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, const struct batch_accept *how,
                struct batch **out, struct problems *ps)
 {
@@ -125,12 +158,7 @@ int batch_copy(const struct batch_site *s, struct arena *a, struct claim *c, con
     rc = claim_copy(s->spool, c, how->max_size, &dir, ps);
     if (rc != OK)
         return rc == STOP ? refuse_large(s, c, ps) : rc;
-    struct waybill *w = begin_waybill(s, a, c->batch, how);
-    w->inbox = arena_copy(a, slice_of(c->inbox));
-    w->name = arena_copy(a, slice_of(c->name));
-    w->bytes = c->bytes;
-    w->mtime_ns = c->mtime_ns;
-    memcpy(w->sha256, c->sha256, sizeof w->sha256);
+    struct waybill *w = claimed_waybill(s, a, c, how);
     struct batch *b = batch_make(s, a, w, c->batch, dir);
     rc = list_companions(s, c, w, ps);
     if (rc == OK) {

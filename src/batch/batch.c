@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/batch_private.h"
+#include "batch/wave_private.h"
 #include "store/archive.h"
 #include "store/trash.h"
 
@@ -74,17 +75,18 @@ bool batch_there(int dirfd, const char *path)
     return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-/* In a group the batches of the wave are still in tmp/, which is emptied at start. */
+/* In a group the batches are still in tmp/, which is emptied at start. */
 bool batch_taken(void *owner, const char *id)
 {
     const struct batch_site *s = owner;
     if (!spool_id_valid(id))
         return false;
     return batch_there(s->spool->work, id) || archived_exists(s->store, id) ||
-           (s->spool->group && batch_there(s->spool->tmp, id)) || trash_noted(s->store, id);
+           (s->spool->group && batch_there(s->spool->tmp, id)) || batch_afloat(s, id) ||
+           trash_noted(s->store, id);
 }
 
-static int look_for(int dirfd, const char *id, struct problems *ps)
+int batch_look(int dirfd, const char *id, struct problems *ps)
 {
     struct stat st;
     if (fstatat(dirfd, id, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -96,13 +98,13 @@ int batch_known(const struct batch_site *s, const char *id, struct problems *ps)
 {
     if (!spool_id_valid(id))
         return END;
-    int rc = look_for(s->spool->work, id, ps);
+    int rc = batch_look(s->spool->work, id, ps);
     if (rc == END)
-        rc = look_for(s->spool->error, id, ps);
+        rc = batch_look(s->spool->error, id, ps);
     if (rc == END)
         rc = archived_look(s->store, id, ps);
     if (rc == END && s->spool->group)
-        rc = look_for(s->spool->tmp, id, ps);
+        rc = batch_look(s->spool->tmp, id, ps);
     return rc == END && trash_noted(s->store, id) ? OK : rc;
 }
 
@@ -150,6 +152,12 @@ int batch_open(const struct batch_site *s, struct arena *a, const char *id, stru
     return rc;
 }
 
+static int found(void *owner, struct waybill *w)
+{
+    *(struct waybill **)owner = w;
+    return OK;
+}
+
 int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps)
 {
     struct batch *b;
@@ -162,8 +170,12 @@ int batch_find(const struct batch_site *s, struct arena *a, const char *id, stru
         batch_close(b);
         return OK;
     }
-    if (rc != END || !spool_id_valid(id) || !archived_exists(s->store, id))
+    if (rc != END || !spool_id_valid(id))
         return rc;
+    if (!archived_exists(s->store, id)) {
+        rc = batch_each_afloat(s, a, id, found, out, ps);
+        return rc == OK && !*out ? END : rc;
+    }
     waybill_file_name(id, file);
     rc = archived_read(s->store, id, slice_of(file), 0, a, &text, ps);
     if (rc != OK)
@@ -179,6 +191,7 @@ void batch_close(struct batch *b)
     if (b->seen_lock >= 0)
         close(b->seen_lock);
     b->dir = b->seen_lock = -1;
+    wave_detach(b, false, NULL);
 }
 
 static int by_age(const void *a, const void *b)
@@ -218,9 +231,29 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
 
 /* --- the input ---------------------------------------------------------------------------------------------------- */
 
+/* The whole log is nobody's business who reads one file. */
+static int input_afloat(const struct batch *b, int *fd_out, struct problems *ps)
+{
+    struct slice bytes;
+    int rc = wave_input(b, &bytes, ps);
+    *fd_out = rc == OK ? memfd_create("in", MFD_CLOEXEC) : -1;
+    if (rc != OK)
+        return rc;
+    ssize_t n = *fd_out >= 0 ? pwrite(*fd_out, bytes.p, bytes.n, 0) : -1;
+    if (n == (ssize_t)bytes.n)
+        return OK;
+    int err = n < 0 ? errno : ENOSPC;
+    if (*fd_out >= 0)
+        close(*fd_out);
+    *fd_out = -1;
+    return problem_system(ps, b->id, "the input of the batch cannot be copied", err);
+}
+
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
+    if (b->wave)
+        return input_afloat(b, fd_out, ps);
     *fd_out = openat(b->dir, "in", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd_out < 0 && errno == ENOENT) {               /* set aside: under its own name */
         outbox_name(b->w->name, name);
@@ -273,6 +306,8 @@ bool batch_syncs(const struct batch *b)
 
 int batch_save(struct batch *b, struct problems *ps)
 {
+    if (b->wave)
+        return batch_land(b, ps);
     return waybill_save(b->w, b->dir, batch_syncs(b), ps);
 }
 

@@ -37,5 +37,7 @@ int batch_output_again(struct batch *b, const struct waybill_output *of, unsigne
                        struct problems *ps);
 /* Whether a folder, or a file in one, is there. */
 bool batch_there(int dirfd, const char *path);
+/* The same, where that is for sure: OK, END, TEMP. */
+int batch_look(int dirfd, const char *path, struct problems *ps);
 
 #endif

@@ -1,13 +1,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/batch_private.h"
+#include "batch/wave_private.h"
 #include "store/archive.h"
 
 enum { FOLDERS_MAX = 100 };
@@ -77,8 +78,30 @@ static void list_fresh(const struct batch *b, struct members *m)
                 member_of(b, slice_of(arena_cstr(b->arena, f->file)), f);
 }
 
+/* The input stands in the wave's log, the lines in memory; there is nothing else. */
+static int list_afloat(const struct batch *b, struct members *m, struct problems *ps)
+{
+    struct slice input;
+    const struct waybill_file *f = waybill_find_file(b->w, "lines");
+    int rc = wave_input(b, &input, ps);
+    if (rc != OK)
+        return rc;
+    list_fresh(b, m);
+    for (size_t i = 0; i < m->n; i++) {
+        struct archived_member *one = &m->list[i];
+        one->bytes = f && slice_is(f->file, one->name) ? b->lines : input;
+        one->path = NULL;
+    }
+    return m->n == 1u + (f != NULL) ? OK : problem_system(ps, b->id, "files of the batch are missing", ENOENT);
+}
+
 static int collect(const struct batch *b, const char *waybill, struct members *m, struct problems *ps)
 {
+    if (b->wave) {
+        int rc = list_afloat(b, m, ps);
+        qsort(m->list, m->n, sizeof *m->list, by_name);
+        return rc;
+    }
     if (b->fresh && b->brief) {
         list_fresh(b, m);
         qsort(m->list, m->n, sizeof *m->list, by_name);
@@ -154,6 +177,10 @@ int batch_remove(const struct spool *s, const char *id, struct problems *ps)
 int batch_leave(struct batch *b, struct problems *ps)
 {
     char waybill[WAYBILL_FILE_NAME];
+    if (b->wave) {
+        wave_detach(b, true, ps);
+        return OK;
+    }
     if (!b->fresh || !b->brief)
         return batch_remove(b->site->spool, b->id, ps);
     waybill_file_name(b->id, waybill);
@@ -166,8 +193,21 @@ int batch_leave(struct batch *b, struct problems *ps)
 
 /* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md
    section 6). */
+static int put_lines(int from, int to, const char *name, struct slice lines, struct problems *ps)
+{
+    char unfinished[NAME_MAX + 1];
+    if (lines.p)
+        return file_put(to, name, lines, 0600, ps);
+    snprintf(unfinished, sizeof unfinished, ".%.200s.new", name);   /* of a batch that was afloat when all was killed */
+    unlinkat(to, unfinished, 0);
+    if (linkat(from, name, to, name, 0) == 0 || errno == EEXIST || errno == ENOENT)
+        return OK;
+    return problem_system(ps, name, "cannot link beside the zip", errno);
+}
+
+/* `lines`: of a batch afloat; else they are linked. */
 static int put_beside(const struct batch_site *s, int dir, const struct waybill *w, const char *file, struct slice text,
-                      struct problems *ps)
+                      struct slice lines, struct problems *ps)
 {
     char path[ARCHIVED_PATH];
     if (!archived_path(arena_cstr(w->arena, w->batch), path))
@@ -179,9 +219,8 @@ static int put_beside(const struct batch_site *s, int dir, const struct waybill 
     int rc = file_put(fd, file, text, 0600, ps);   /* a copy: the zip holds it for good */
     for (const struct waybill_file *f = w->files; f && rc == OK; f = f->next) {
         const char *name = arena_cstr(w->arena, f->file);
-        if (slice_is(f->kind, "lines") && !strchr(name, '/') && linkat(dir, name, fd, name, 0) != 0 &&
-            errno != EEXIST && errno != ENOENT)
-            rc = problem_system(ps, name, "cannot link beside the zip", errno);
+        if (slice_is(f->kind, "lines") && !strchr(name, '/'))
+            rc = put_lines(dir, fd, name, lines, ps);
     }
     close(fd);
     return rc;
@@ -203,7 +242,7 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
     if (rc == OK)
         rc = waybill_read(&a, text, file, &w, ps);
     if (rc == OK)
-        rc = put_beside(s, dir, w, file, text, ps);
+        rc = put_beside(s, dir, w, file, text, slice_none(), ps);
     close(dir);
     arena_release(&a);
     return rc == OK ? batch_remove(s->spool, id, ps) : rc;
@@ -296,7 +335,7 @@ int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct probl
     z->fd = -1;
     waybill_file_name(b->id, file);
     if (rc == OK)
-        rc = put_beside(b->site, b->dir, b->w, file, z->text, ps);
+        rc = put_beside(b->site, b->dir, b->w, file, z->text, b->wave ? b->lines : slice_none(), ps);
     if (rc != OK)
         return rc;
     become_archived(b, z);
@@ -308,7 +347,10 @@ int batch_archive(struct batch *b, struct problems *ps)
     struct batch_zip z;
     if (b->w->place == PLACE_ARCHIVED)
         return OK;
-    int rc = batch_zip_begin(b, &z, ps);
+    int rc = batch_land(b, ps);
+    if (rc != OK)
+        return rc;
+    rc = batch_zip_begin(b, &z, ps);
     if (rc == END)
         return batch_zip_end(b, &z, OK, ps);
     if (rc != OK)
@@ -418,7 +460,7 @@ int batch_set_aside(struct batch *b, const char *code, struct slice text, struct
         b->w->error_code = arena_copy(b->arena, slice_of(code));
         b->w->error_text = arena_copy(b->arena, text);
     }
-    int rc = again ? OK : batch_move(b, PLACE_ERROR, code, ps);
+    int rc = again ? batch_land(b, ps) : batch_move(b, PLACE_ERROR, code, ps);
     if (rc == OK && !again)
         rc = batch_save(b, ps);
     if (rc == OK)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "batch/batch_private.h"
+#include "batch/wave_private.h"
 
 enum { NAMES_MAX = 1000000, OUTBOXES_MAX = 64 };
 
@@ -61,6 +61,13 @@ static void unique_name(struct batch *b, struct slice outbox, struct slice wante
     memcpy(out, clean, sizeof clean);
 }
 
+static int stage(const struct batch *b, unsigned n, int *fd_out, struct problems *ps)
+{
+    unsigned number;
+    const char *folder = batch_stage_of(b, n, &number);
+    return outbox_stage(b->site->spool, folder, number, fd_out, ps);
+}
+
 static int add_output(struct batch *b, struct slice outbox, struct slice name, unsigned *n_out, int *fd_out,
                       struct problems *ps)
 {
@@ -77,7 +84,7 @@ static int add_output(struct batch *b, struct slice outbox, struct slice name, u
         *fd_out = b->spare_fd;
         b->spare = 0;
     } else {
-        rc = outbox_stage(b->site->spool, b->id, n, fd_out, ps);
+        rc = stage(b, n, fd_out, ps);
     }
     if (rc != OK)
         return rc;
@@ -109,7 +116,7 @@ int batch_output(struct batch *b, const char *outbox, struct slice wanted, unsig
 int batch_spare(struct batch *b, int *fd_out, struct problems *ps)
 {
     batch_spare_drop(b);
-    int rc = outbox_stage(b->site->spool, b->id, b->noutputs + 1, &b->spare_fd, ps);
+    int rc = stage(b, b->noutputs + 1, &b->spare_fd, ps);
     if (rc == OK)
         b->spare = b->noutputs + 1;
     *fd_out = b->spare_fd;
@@ -118,12 +125,10 @@ int batch_spare(struct batch *b, int *fd_out, struct problems *ps)
 
 void batch_spare_drop(struct batch *b)
 {
-    char file[32];
     if (!b->spare)
         return;
-    snprintf(file, sizeof file, "out.%u", b->spare);
     close(b->spare_fd);
-    unlinkat(b->dir, file, 0);
+    batch_unstage(b, b->spare);
     b->spare = 0;
 }
 
@@ -165,14 +170,11 @@ static void forget(struct batch *b, unsigned n)
 
 int batch_output_drop(struct batch *b, unsigned n, int fd, struct problems *ps)
 {
-    char file[32];
-    snprintf(file, sizeof file, "out.%u", n);
     forget(b, n);
     if (fd >= 0)
         close(fd);
-    if (unlinkat(b->dir, file, 0) != 0 && errno != ENOENT)
-        return problem_system(ps, file, "cannot remove an empty output", errno);
-    return OK;
+    int err = batch_unstage(b, n);
+    return err ? problem_system(ps, b->id, "cannot remove an empty output", err) : OK;
 }
 
 static bool of_run(const struct waybill *w, const struct waybill_file *f, bool lines)
@@ -215,7 +217,9 @@ bool batch_visible(const struct batch *b)
     if (b->w->place != PLACE_WRITTEN)
         return false;
     for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
-        if (o->run == b->w->run && (o->published.p || !outbox_is_staged(b->site->spool, b->id, o->n)))
+        unsigned number;
+        const char *folder = batch_stage_of(b, o->n, &number);
+        if (o->run == b->w->run && (o->published.p || !outbox_is_staged(b->site->spool, folder, number)))
             return true;
     }
     return false;
@@ -242,7 +246,7 @@ static bool is_output_of(const struct waybill *w, const char *name)
    of them later runs overwrite, and the zip leaves it out. */
 void batch_sweep(const struct batch *b)
 {
-    int err, fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err, fd = b->wave ? -1 : openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     for (struct dirent *e; dir && (e = file_entry(dir, &err)) != NULL;) {
         const char *name = e->d_name;
@@ -291,8 +295,7 @@ static int sync_rejects(const struct batch *b, struct problems *ps)
 
 static int save_written(struct batch *b, struct problems *ps)
 {
-    b->held = b->site->spool->group;
-    return b->held ? waybill_save_as(b->w, b->dir, WAYBILL_HOLD, ps) : batch_save(b, ps);
+    return b->wave ? wave_log_written(b, ps) : batch_save(b, ps);
 }
 
 /* It is as it was before batch_move: the next attempt begins anew, with other outputs. */
@@ -305,7 +308,7 @@ static void take_back(struct batch *b, const struct waybill *before)
     if (before->last_event)
         before->last_event->next = NULL;
     b->w->nevents = before->nevents;
-    b->fresh = b->held = false;
+    b->fresh = false;
 }
 
 /* The folders are synced before the waybill that names their files: otherwise a power cut could lose an output
@@ -318,7 +321,7 @@ int batch_written(struct batch *b, struct problems *ps)
     bool rejects = waybill_find_file(b->w, "rejects");
     const struct waybill before = *b->w;
     int rc = rejects ? sync_rejects(b, ps) : OK;
-    if (rc == OK && (staged || batch_has_files(b)))
+    if (rc == OK && !b->wave && (staged || batch_has_files(b)))
         rc = spool_sync_dir(b->site->spool, b->dir, b->id, ps);
     if (rc == OK)
         rc = batch_move(b, staged ? PLACE_WRITTEN : PLACE_DELIVERED, NULL, ps);
@@ -331,13 +334,6 @@ int batch_written(struct batch *b, struct problems *ps)
     if (rc != OK)
         take_back(b, &before);
     return rc;
-}
-
-int batch_settle(struct batch *b, struct problems *ps)
-{
-    bool held = b->held;
-    b->held = false;
-    return held ? waybill_show(b->w, b->dir, ps) : OK;
 }
 
 static int no_outbox(const struct batch *b, const struct waybill_output *o, struct problems *ps)
@@ -359,7 +355,9 @@ static int publish(struct batch *b, struct waybill_output *o, const struct outbo
     char name[OUTBOX_NAME_SIZE + 1];
     snprintf(name, sizeof name, "%.*s", o->name.n > OUTBOX_NAME_MAX ? OUTBOX_NAME_MAX + 1 : (int)o->name.n, o->name.p);
     const char *check = b->fresh || o->sha256[0] == '\0' ? NULL : o->sha256;
-    int rc = outbox_publish(b->site->spool, box, b->id, o->n, name, check, ps);
+    unsigned number;
+    const char *folder = batch_stage_of(b, o->n, &number);
+    int rc = outbox_publish(b->site->spool, box, folder, number, name, check, ps);
     if (rc != OK)
         return rc;
     o->published = d->stamp;
@@ -389,6 +387,10 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
     struct delivery d = { .n = 0, .stamp = batch_stamp(b->site, b->arena) };
     int rc = OK;
     bool gone = false;
+    if (b->wave && !b->site->spool->group)
+        rc = batch_land(b, ps);
+    if (rc != OK)
+        return rc;
     if (b->w->place != PLACE_WRITTEN)
         return b->w->place == PLACE_DELIVERED ? OK : batch_move(b, PLACE_DELIVERED, NULL, ps);
     for (struct waybill_output *o = b->w->outputs; o && rc == OK; o = o->next) {
@@ -399,14 +401,15 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
         gone |= rc == OK;
     }
     int synced = sync_all(b, &d, ps);
-    if (synced != OK) {                         /* visible, but not for sure: the next attempt syncs again */
+    bool later = rc != OK && b->site->spool->group;
+    if (synced != OK || later) {                /* visible, but not for sure: the next attempt syncs again */
         for (struct waybill_output *o = b->w->outputs; o; o = o->next)
             o->published = o->published.p == d.stamp.p ? slice_none() : o->published;
     }
     rc = rc == OK ? synced : rc;
     if (rc == OK)
         rc = batch_move(b, PLACE_DELIVERED, NULL, ps);
-    else if (gone && synced == OK)
+    else if (gone && synced == OK && !later)
         batch_save(b, ps);          /* some are visible: worth a note, though recovery can tell without it */
     if (rc != OK)
         return rc;

@@ -252,53 +252,27 @@ static int write_first(int dirfd, const char *file, struct slice text, bool sync
     return err ? problem_system(ps, file, "cannot write", err) : OK;
 }
 
-static void held_name(const char *file, char out[WAYBILL_FILE_NAME + 8])
+void waybill_seal(struct waybill *w, struct buf *out)
 {
-    snprintf(out, WAYBILL_FILE_NAME + 8, ".%s.new", file);      /* as file_replace has it: leftovers are replaced */
-}
-
-static int hold(int dirfd, const char *file, struct slice text, struct problems *ps)
-{
-    char name[WAYBILL_FILE_NAME + 8];
-    held_name(file, name);
-    if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        unlinkat(dirfd, name, 0);
-    return write_first(dirfd, name, text, false, ps);
-}
-
-int waybill_show(const struct waybill *w, int dirfd, struct problems *ps)
-{
-    char file[WAYBILL_FILE_NAME], name[WAYBILL_FILE_NAME + 8], batch[80];
-    snprintf(batch, sizeof batch, "%.*s", SLICE_ARG(w->batch));
-    waybill_file_name(batch, file);
-    held_name(file, name);
-    return renameat(dirfd, name, dirfd, file) == 0 ? OK : problem_system(ps, file, "cannot be replaced", errno);
+    memcpy(w->prev, w->check, sizeof w->prev);
+    w->seq++;
+    waybill_write(w, out);
+    memcpy(w->check, out->p + out->n - CHECK_TAIL + 9, SHA256_HEX - 1);
+    w->check[SHA256_HEX - 1] = '\0';
 }
 
 int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps)
 {
-    return waybill_save_as(w, dirfd, sync ? WAYBILL_SYNC : WAYBILL_PLAIN, ps);
-}
-
-int waybill_save_as(struct waybill *w, int dirfd, enum waybill_saving how, struct problems *ps)
-{
-    bool sync = how == WAYBILL_SYNC;
     struct buf b = { 0 };
-    char file[WAYBILL_FILE_NAME], batch[80];
+    char file[WAYBILL_FILE_NAME], batch[80], old_prev[SHA256_HEX];
     snprintf(batch, sizeof batch, "%.*s", SLICE_ARG(w->batch));
     waybill_file_name(batch, file);
-    char old_prev[SHA256_HEX];
     memcpy(old_prev, w->prev, sizeof old_prev);
-    memcpy(w->prev, w->check, sizeof w->prev);
-    w->seq++;
-    waybill_write(w, &b);
-    int rc = how == WAYBILL_HOLD ? hold(dirfd, file, buf_slice(&b), ps)
-        : w->seq == 1 ? write_first(dirfd, file, buf_slice(&b), sync, ps)
+    waybill_seal(w, &b);
+    int rc = w->seq == 1 ? write_first(dirfd, file, buf_slice(&b), sync, ps)
                          : file_replace(dirfd, file, buf_slice(&b), 0600, sync, ps);
-    if (rc == OK) {
-        memcpy(w->check, b.p + b.n - CHECK_TAIL + 9, SHA256_HEX - 1);
-        w->check[SHA256_HEX - 1] = '\0';
-    } else {
+    if (rc != OK) {
+        memcpy(w->check, w->prev, sizeof w->check);
         memcpy(w->prev, old_prev, sizeof w->prev);
         w->seq--;
     }

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "batch/wave.h"
 #include "cmd/commands.h"
 #include "cmd/staged.h"
 #include "drop/lease.h"
@@ -29,12 +30,11 @@ static bool has_errors(struct telling *t, const struct waybill *w)
     return errors;
 }
 
-static int add_row(void *owner, const char *id)
+static int add_waybill(void *owner, struct waybill *w)
 {
     struct telling *t = owner;
     struct row *r = arena_zero(t->cmd->arena, sizeof *r);
-    if (batch_find(&t->places.site, t->cmd->arena, id, &r->w, t->cmd->problems) != OK)
-        return OK;                                  /* just now archived, or damaged: the problem says so */
+    r->w = w;
     r->open = batch_is_open(r->w);
     if (r->open && t->aside)                        /* its refused messages lie in error/; it is listed already */
         return OK;
@@ -43,6 +43,15 @@ static int add_row(void *owner, const char *id)
     *t->last = r;
     t->last = &r->next;
     return OK;
+}
+
+static int add_row(void *owner, const char *id)
+{
+    struct telling *t = owner;
+    struct waybill *w;
+    if (batch_find(&t->places.site, t->cmd->arena, id, &w, t->cmd->problems) != OK)
+        return OK;                                  /* just now archived, or damaged: the problem says so */
+    return add_waybill(t, w);
 }
 
 static int count_archived(void *owner, const char *id)
@@ -194,6 +203,8 @@ static int gather(struct telling *t, long *pid)
 {
     struct problems *ps = t->cmd->problems;
     int rc = batch_each(&t->places.site, false, add_row, t, ps);
+    if (rc <= WARN)
+        rc = batch_each_afloat(&t->places.site, t->cmd->arena, NULL, add_waybill, t, ps);
     t->aside = true;
     if (rc <= WARN)
         rc = batch_each(&t->places.site, true, add_row, t, ps);

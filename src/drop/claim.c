@@ -11,7 +11,7 @@
 
 enum { BLOCK = 65536, WITH_MAX = 10000 };
 
-static int64_t nanoseconds(struct timespec t)
+int64_t claim_nanoseconds(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
@@ -33,7 +33,7 @@ static struct slice shown(struct arena *a, const char *name)
 
 /* Never over an existing file; where the file system knows no such flag the target is in a folder of ours that is
    empty. */
-static int rename_new(int from_dir, const char *from, int to_dir, const char *to)
+int claim_rename(int from_dir, const char *from, int to_dir, const char *to)
 {
     if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -81,8 +81,8 @@ static int by_name(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-static int sorted_names(int dirfd, const char *name, struct arena *a, struct slice **out, size_t *n,
-                        struct problems *ps)
+int claim_names(int dirfd, const char *name, struct arena *a, struct slice **out, size_t *n,
+                struct problems *ps)
 {
     int rc = names_in(dirfd, name, a, out, n, ps);
     if (*n)
@@ -92,7 +92,7 @@ static int sorted_names(int dirfd, const char *name, struct arena *a, struct sli
 
 /* error/<batch>-late receives what came too late or belongs to nothing any more: bytes of a sender are never thrown
    away. */
-static int keep_late(struct spool *s, const char *batch, int dirfd, const char *name, struct problems *ps)
+int claim_late(struct spool *s, const char *batch, int dirfd, const char *name, struct problems *ps)
 {
     char folder[BATCH_ID_SIZE + 8];
     snprintf(folder, sizeof folder, "%s-late", batch);
@@ -102,7 +102,7 @@ static int keep_late(struct spool *s, const char *batch, int dirfd, const char *
     if (fd < 0)
         return problem_system(ps, folder, "cannot open the folder", errno);
     int rc = fsync_dir(s, s->error, "error", ps);
-    int err = rc == OK ? rename_new(dirfd, name, fd, name) : 0;
+    int err = rc == OK ? claim_rename(dirfd, name, fd, name) : 0;
     if (rc == OK && err == 0)
         rc = fsync_dir(s, fd, folder, ps);
     close(fd);
@@ -115,10 +115,10 @@ static int keep_late(struct spool *s, const char *batch, int dirfd, const char *
 static int give_one_back(struct spool *s, const struct claim *c, int inbox, int with, const char *name,
                          struct problems *ps)
 {
-    int err = inbox >= 0 ? rename_new(with, name, inbox, name) : EEXIST;
+    int err = inbox >= 0 ? claim_rename(with, name, inbox, name) : EEXIST;
     if (err && err != EEXIST && err != ENOENT)
         return problem_system(ps, c->inbox, "a companion cannot go back to its inbox", err);
-    return err == EEXIST ? keep_late(s, c->batch, with, name, ps) : OK;
+    return err == EEXIST ? claim_late(s, c->batch, with, name, ps) : OK;
 }
 
 /* Companions whose file was not taken after all lie in the inbox again, as if nobody had looked. */
@@ -169,7 +169,7 @@ static int open_claimed(struct claim *c, struct stat *st)
     c->size = (uint64_t)st->st_size;
     c->dev = st->st_dev;
     c->ino = st->st_ino;
-    c->mtime_ns = nanoseconds(st->st_mtim);
+    c->mtime_ns = claim_nanoseconds(st->st_mtim);
     return 0;
 }
 
@@ -189,7 +189,7 @@ static int put_back(struct spool *s, const struct inbox *in, struct claim *c, in
 {
     if (err && err != ELOOP && err != ENXIO)
         problem_system(ps, inbox_path(in), shown(ps->arena, c->name).p, err);
-    if (rename_new(c->dir, c->name, inbox_fd(in), c->name) == 0)
+    if (claim_rename(c->dir, c->name, inbox_fd(in), c->name) == 0)
         unmake(s, c, ps);
     else
         claim_close(c);
@@ -205,10 +205,8 @@ static int cannot_take(struct inbox *in, const char *name, int err, struct probl
     return problem_system(ps, inbox_path(in), what, err);
 }
 
-/* After a failed rename only the folders tell what happened (network file systems may fail and yet have done it). */
-static int rename_failed(struct spool *s, struct inbox *in, struct claim *c, int err, struct problems *ps)
+int claim_failed(struct inbox *in, const char *name, int err, struct problems *ps)
 {
-    unmake(s, c, ps);
     if (err == ENOENT)
         return END;
     if (err == EXDEV) {
@@ -216,7 +214,7 @@ static int rename_failed(struct spool *s, struct inbox *in, struct claim *c, int
                      "files of this inbox cannot be renamed into .waybill/claim");
         return STOP;
     }
-    return cannot_take(in, c->name, err, ps);
+    return cannot_take(in, name, err, ps);
 }
 
 /* Another file of the inbox goes along: END when it is not there (any more). */
@@ -234,7 +232,7 @@ static int take_along(struct spool *s, struct inbox *in, const char *name, const
     if (with < 0)
         return problem_system(ps, c->batch, "cannot open the folder of companions", errno);
     int rc = fsync_dir(s, c->dir, c->batch, ps);
-    int err = rc == OK ? rename_new(inbox_fd(in), name, with, name) : 0;
+    int err = rc == OK ? claim_rename(inbox_fd(in), name, with, name) : 0;
     if (rc == OK && err == 0)
         rc = fsync_dir(s, with, c->batch, ps);
     close(with);
@@ -261,8 +259,8 @@ static int take_markers(struct spool *s, struct inbox *in, const struct drop *d,
     return rc == END || rc == SKIP ? OK : rc;
 }
 
-int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch, struct claim *out,
-               struct problems *ps)
+static int begin_claim(struct spool *s, const struct inbox *in, const struct drop *d, const char *batch,
+                       struct claim *out, struct problems *ps)
 {
     *out = (struct claim){ .dir = -1, .fd = -1, .inbox_fd = inbox_fd(in) };
     snprintf(out->batch, sizeof out->batch, "%s", batch);
@@ -274,17 +272,14 @@ int claim_make(struct spool *s, const struct inbox *in, const struct drop *d, co
     return rc;
 }
 
-void claim_unmake(struct spool *s, struct claim *c, struct problems *ps)
-{
-    unmake(s, c, ps);
-}
-
-int claim_move(struct spool *s, struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
+static int move(struct spool *s, struct inbox *in, const struct drop *d, struct claim *c, struct problems *ps)
 {
     struct stat st;
-    int err = rename_new(inbox_fd(in), d->name, c->dir, d->name);
-    if (err && (err == ENOENT || faccessat(c->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0))
-        return rename_failed(s, in, c, err, ps);
+    int err = claim_rename(inbox_fd(in), d->name, c->dir, d->name);
+    if (err && (err == ENOENT || faccessat(c->dir, d->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)) {
+        unmake(s, c, ps);
+        return claim_failed(in, c->name, err, ps);
+    }
     err = open_claimed(c, &st);
     if (err || !S_ISREG(st.st_mode) || st.st_dev != d->dev || st.st_ino != d->ino || st.st_nlink > 1)
         return put_back(s, in, c, err, ps);
@@ -295,13 +290,13 @@ int claim_move(struct spool *s, struct inbox *in, const struct drop *d, struct c
 int claim_take(struct spool *s, struct inbox *in, const struct drop *d, const char *batch,
                const char *const *with, struct claim *out, struct problems *ps)
 {
-    int rc = claim_make(s, in, d, batch, out, ps);
+    int rc = begin_claim(s, in, d, batch, out, ps);
     if (rc != OK)
         return rc;
     for (; with && *with && rc == OK; with++)
         rc = take_along(s, in, *with, out, ps);
     if (rc == OK)
-        return claim_move(s, in, d, out, ps);
+        return move(s, in, d, out, ps);
     unmake(s, out, ps);
     return rc;
 }
@@ -330,7 +325,7 @@ static int open_folder(struct spool *s, const char *batch, struct claim *c, stru
     struct slice *names;
     size_t count;
     arena_init(&a, 0);
-    int rc = sorted_names(c->dir, ".", &a, &names, &count, ps);
+    int rc = claim_names(c->dir, ".", &a, &names, &count, ps);
     if (count > 0)
         snprintf(c->name, sizeof c->name, "%s", names[0].p);
     arena_release(&a);
@@ -362,7 +357,7 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
     problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(batch),
                  "%.*s was claimed and is no regular file; it was put into error/%s-late",
                  SLICE_ARG(shown(ps->arena, out->name)), batch);
-    rc = keep_late(s, batch, out->dir, out->name, ps);
+    rc = claim_late(s, batch, out->dir, out->name, ps);
     claim_close(out);
     return rc == OK ? claim_open(s, batch, out, ps) : rc;
 }
@@ -494,7 +489,7 @@ static int copy_companions(struct spool *s, const struct claim *c, int tmp, uint
     if (c->alone)
         return OK;
     arena_init(&a, 0);
-    int rc = sorted_names(c->dir, ".with", &a, &names, &n, ps);
+    int rc = claim_names(c->dir, ".with", &a, &names, &n, ps);
     int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (rc == OK && n && with < 0)
         rc = problem_system(ps, c->batch, "cannot open the companions of a claim", errno);
@@ -512,9 +507,9 @@ static int check_same(struct claim *c, struct problems *ps)
     struct stat st;
     if (fstat(c->fd, &st) != 0)
         return problem_system(ps, c->batch, "cannot look at a claimed file", errno);
-    bool same = (uint64_t)st.st_size == c->size && nanoseconds(st.st_mtim) == c->mtime_ns && c->bytes == c->size;
+    bool same = (uint64_t)st.st_size == c->size && claim_nanoseconds(st.st_mtim) == c->mtime_ns && c->bytes == c->size;
     c->size = (uint64_t)st.st_size;
-    c->mtime_ns = nanoseconds(st.st_mtim);
+    c->mtime_ns = claim_nanoseconds(st.st_mtim);
     if (same)
         return OK;
     problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, c->name).p),
@@ -570,7 +565,7 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
     if (c->alone)
         return END;
     arena_init(&a, 0);
-    int rc = sorted_names(c->dir, ".with", &a, &names, &count, ps);
+    int rc = claim_names(c->dir, ".with", &a, &names, &count, ps);
     if (rc == OK)
         rc = END;
     if (rc == END && n >= 1 && n <= count) {
@@ -617,7 +612,7 @@ int claim_dispose_named(struct spool *s, const char *batch, struct slice name, u
     int n = snprintf(file, sizeof file, "%s/%.*s", batch, SLICE_ARG(name));
     if (n >= (int)sizeof file || name.n == 0 || name.p[0] == '.' || memchr(name.p, '/', name.n) ||
         fstatat(s->claim, file, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_size != size ||
-        nanoseconds(st.st_mtim) != mtime_ns)
+        claim_nanoseconds(st.st_mtim) != mtime_ns)
         return claim_dispose(s, batch, size, mtime_ns, ps);
     snprintf(from, sizeof from, "%s/.from", batch);
     unlinkat(s->claim, file, 0);
@@ -636,10 +631,10 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
     if (c.name[0] && !there && errno != ENOENT)
         rc = problem_system(ps, batch, "cannot look at a claimed file", errno);
     if (there &&
-        ((uint64_t)st.st_size != size || nanoseconds(st.st_mtim) != mtime_ns)) {
+        ((uint64_t)st.st_size != size || claim_nanoseconds(st.st_mtim) != mtime_ns)) {
         problem_addf(ps, PROBLEM_WARNING, "INBOX_LATE", at(shown(ps->arena, c.name).p),
                      "the file changed after it was accepted; what it is now was put into error/%s-late", batch);
-        rc = keep_late(s, batch, c.dir, c.name, ps);
+        rc = claim_late(s, batch, c.dir, c.name, ps);
     }
     if (rc == OK && c.name[0])                  /* usually all there is */
         unlinkat(c.dir, c.name, 0);

@@ -193,10 +193,21 @@ static int taken(const struct spool *s, const struct outbox *o, const char *path
     return SKIP;
 }
 
+/* The folder is where this host believes it to be: nobody took the site over and made something else of it. */
+static bool staged_is_gone(const struct spool *s, const char *path)
+{
+    char whole[SPOOL_PATH];
+    if (faccessat(s->work, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        return false;
+    spool_path(s, "work", path, whole);
+    *strrchr(whole, '/') = '\0';
+    return faccessat(s->top, whole, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int publish_failed(const struct spool *s, const struct outbox *o, const char *path, const char *name, int err,
                           struct problems *ps)
 {
-    if (err == ENOENT && faccessat(s->work, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    if (err == ENOENT && staged_is_gone(s, path))
         return OK;                              /* it was published before */
     if (err == EEXIST)
         return taken(s, o, path, name, ps);
@@ -231,7 +242,7 @@ int outbox_publish(const struct spool *s, const struct outbox *o, const char *ba
     }
     struct stat st = { .st_mode = 0 };
     if (fstatat(s->work, path, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
-        return OK;                              /* it was published before */
+        return publish_failed(s, o, path, name, ENOENT, ps);
     int rc = sha256 ? check_staged(s, path, name, sha256, ps) : OK;
     if (rc != OK)
         return rc;

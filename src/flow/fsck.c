@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "batch/wave.h"
 #include "drop/outbox.h"
 #include "flow/fsck_private.h"
 #include "store/archive.h"
@@ -226,9 +227,23 @@ static int check_folder(struct fsck *f, int parent, const char *name)
     return rc;
 }
 
+/* Files that were accepted together: what the log says of each. */
+static int one_afloat(void *owner, struct waybill *w)
+{
+    struct fsck *f = owner;
+    char path[NAME_SIZE];
+    snprintf(path, sizeof path, ".waybill/work: %.*s", (int)w->batch.n, w->batch.p);
+    f->out->work++;
+    fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is under way", "`waybill run` goes on with it");
+    fsck_waybill(f, w, path);
+    return OK;
+}
+
 static int one_work(struct fsck *f, const char *name)
 {
     f->aside = false;
+    if (batch_wave_name(name))
+        return OK;
     f->out->work++;
     return check_folder(f, f->s->spool->work, name);
 }
@@ -285,6 +300,8 @@ int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problem
         rc = fsck_folder(&f, s->store->top, "claim", one_claim);
     if (rc != TEMP)
         rc = fsck_folder(&f, s->store->top, "work", one_work);
+    if (rc != TEMP)
+        rc = batch_each_afloat(s, &f.arena, NULL, one_afloat, &f, ps);
     if (rc != TEMP)
         rc = fsck_folder(&f, s->store->root, "error", one_error);
     if (rc != TEMP)

@@ -2,13 +2,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "batch/lines.h"
+#include "batch/wave.h"
 #include "flow/super.h"
 #include "flow/wire.h"
 #include "store/sequence.h"
@@ -91,10 +94,23 @@ void pool_give(struct helper *h, struct trip *t)
     h->since = clock_monotonic_ms();
 }
 
+/* Of a batch afloat: it goes into the log of its wave. */
+static int open_memory(struct trip_file *f, struct problems *ps)
+{
+    f->memory = true;
+    f->fd = memfd_create(f->name, MFD_CLOEXEC);
+    return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in memory", errno) : OK;
+}
+
 static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
 {
     f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in work/", errno) : OK;
+}
+
+static int open_lines(struct trip *t, struct trip_file *f, struct problems *ps)
+{
+    return t->b->wave ? open_memory(f, ps) : open_plain(t, f, ps);
 }
 
 static char *lines_name(struct trip *t)
@@ -112,7 +128,7 @@ static bool make_spares(struct supervisor *s, struct trip *t, int fds[WIRE_JOB_F
     f->name = lines_name(t);
     if (batch_spare(t->b, &fds[SPARE_OUTPUT], s->ps) > WARN)
         return false;
-    if (open_plain(t, f, s->ps) > WARN) {
+    if (open_lines(t, f, s->ps) > WARN) {
         batch_spare_drop(t->b);
         return false;
     }
@@ -138,6 +154,8 @@ int pool_start(struct supervisor *s, struct trip *t)
         return step_reject(s, t, "WORKER_DIED", SLICE("the program died again and again while this file was worked on"));
     if (rc <= WARN && again)
         return step_resend(s, t), OK;
+    if (rc <= WARN && !t->waved)
+        rc = batch_land(t->b, s->ps);
     if (rc <= WARN)
         rc = job_input(s, t, &job.fd);
     bool unpack = false;
@@ -229,6 +247,10 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
 {
     struct problems *ps = s->ps;
     const struct site_table *table;
+    bool light = o->kind == OUTPUT_FILE || o->kind == OUTPUT_LINES;
+    int rc = light ? OK : batch_land(t->b, ps);     /* what else there is needs a folder */
+    if (rc > WARN)
+        return rc;
     switch (o->kind) {
     case OUTPUT_FILE:
         return open_output(t, f, o, ps);
@@ -248,7 +270,7 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
         return open_rejects(t, f, o->name, ps);
     case OUTPUT_LINES:
         f->name = lines_name(t);
-        return open_plain(t, f, ps);
+        return open_lines(t, f, ps);
     default:
         f->name = "ledger.1";
         return open_plain(t, f, ps);
@@ -328,7 +350,9 @@ static void asked_companion(struct supervisor *s, struct helper *h, struct wire 
     bool named = wire_get_number(w) != 0;
     struct slice name = wire_get_text(w);
     uint64_t saved = t->b->w->seq;
-    int fd = -1, rc = w->bad ? STOP : companion_open(s, t, named, name, &fd);
+    int fd = -1, rc = w->bad ? STOP : batch_land(t->b, s->ps);
+    if (rc <= WARN)
+        rc = companion_open(s, t, named, name, &fd);
     if (t->b->w->seq != saved)
         t->quiet = false;                           /* what began in memory only is on the disk now */
     reply(h, WIRE_COMPANION_IS, rc, s->ps, NULL, 0, fd);
@@ -337,12 +361,30 @@ static void asked_companion(struct supervisor *s, struct helper *h, struct wire 
     notice_problems(s, s->ps);
 }
 
+/* What a worker wrote into memory goes where its batch is, which may have got a folder meanwhile. */
+static int keep_memory(struct supervisor *s, struct trip *t, const struct trip_file *f)
+{
+    struct stat st;
+    int rc = fstat(f->fd, &st) == 0 ? OK : problem_system(s->ps, f->name, "cannot be read", errno);
+    if (rc == OK && st.st_size > WAVE_FILE)
+        rc = batch_land(t->b, s->ps);
+    if (rc > WARN)
+        return rc;
+    struct slice bytes = { arena_alloc(t->b->arena, (size_t)st.st_size + 1), (size_t)st.st_size };
+    if (lseek(f->fd, 0, SEEK_SET) != 0 || file_read_full(f->fd, (char *)(uintptr_t)bytes.p, bytes.n) != st.st_size)
+        return problem_system(s->ps, f->name, "cannot be read", errno);
+    if (!t->b->wave)
+        return file_replace(t->b->dir, f->name, bytes, 0600, s->o->durable && !t->waved, s->ps);
+    t->b->lines = bytes;
+    return OK;
+}
+
 static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
 {
     static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines",
                                          [OUTPUT_MEMBER] = "member" };
-    int rc = OK;
-    if (s->o->durable && !t->waved && fsync(f->fd) != 0)
+    int rc = f->memory ? keep_memory(s, t, f) : OK;
+    if (rc == OK && !f->memory && s->o->durable && !t->waved && fsync(f->fd) != 0)
         rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
     if (close(f->fd) != 0 && rc == OK)
         rc = problem_system(s->ps, f->name, "cannot be closed", errno);

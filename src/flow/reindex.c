@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "batch/wave.h"
 #include "flow/fsck.h"
 #include "store/archive.h"
 #include "store/seen.h"
@@ -47,6 +48,16 @@ static int look(void *owner, const char *id)
     return rc == TEMP ? TEMP : OK;                  /* a damaged one is fsck's to tell */
 }
 
+static int look_afloat(void *owner, struct waybill *w)
+{
+    struct reindex *r = owner;
+    r->out->batches++;
+    int rc = owns(w) ? enter(r, w, arena_cstr(&r->arena, w->batch)) : OK;
+    if (rc == TEMP)
+        r->rc = TEMP;
+    return rc == TEMP ? TEMP : OK;
+}
+
 int fsck_reindex(const struct batch_site *s, struct reindex_report *out, struct problems *ps)
 {
     struct reindex r = { .s = s, .out = out, .ps = ps };
@@ -57,6 +68,8 @@ int fsck_reindex(const struct batch_site *s, struct reindex_report *out, struct 
         rc = archived_each(s->store, look, &r, ps);
     if (rc <= WARN)
         rc = batch_each(s, false, look, &r, ps);
+    if (rc <= WARN)
+        rc = batch_each_afloat(s, &r.arena, NULL, look_afloat, &r, ps);
     arena_release(&r.arena);
     return r.rc == TEMP ? TEMP : rc;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "batch/wave.h"
 #include "flow/super.h"
 
 static bool ends_with(struct slice text, struct slice end)
@@ -132,6 +133,8 @@ int step_resume(struct supervisor *s)
     struct arena a;
     arena_init(&a, 0);
     int rc = recover_clean(&s->places, s->ps);
+    if (rc <= WARN)
+        rc = recover_waves(&s->places, NULL, NULL, NULL, s->ps);
     if (rc <= WARN)
         rc = recover_each(&s->places, &a, resume_one, s, s->ps);
     arena_release(&a);

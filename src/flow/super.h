@@ -59,6 +59,7 @@ struct trip_file {
     unsigned n;                     /* of OUTPUT_FILE: work/<batch>/out.<n> */
     int fd;
     const char *name;               /* in the batch's folder, of the other kinds */
+    bool memory;                    /* it is in memory instead */
     struct slice target;            /* of OUTPUT_STAGE and OUTPUT_LOG: the batch that it is for */
     struct trip_file *next;
 };
@@ -262,8 +263,8 @@ bool intake_taken(const struct intake *in);
 /* … for this one; what follows is to be done without waiting. */
 bool intake_done(const struct supervisor *s, const struct asked *k);
 
-/* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9): each durable point is one syncfs for
-   all of them, in the same order as for one. */
+/* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their log
+   (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one. */
 bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d);
 /* Whether small files of the operation go in waves. */
 bool wave_takes(const struct supervisor *s, const struct operation *op);

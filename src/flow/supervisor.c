@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "batch/wave.h"
 #include "flow/config.h"
 #include "flow/super.h"
 
@@ -363,6 +364,21 @@ static bool look_again(struct supervisor *s, uint64_t *last)
     return true;
 }
 
+static bool wave_in_hand(void *owner, const char *wave)
+{
+    const struct supervisor *s = owner;
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            if (t->b->wave && strcmp(t->b->wave->name, wave) == 0)
+                return true;
+    return false;
+}
+
+static int batch_again(void *owner, const char *id)
+{
+    return resume_batch(owner, id);
+}
+
 static int claims_again(void *owner, const char *id)
 {
     struct supervisor *s = owner;
@@ -376,7 +392,9 @@ static int claims_again(void *owner, const char *id)
 static void take_up_claims(struct supervisor *s, int64_t now)
 {
     s->claims_due = INT64_MAX;
-    int rc = claim_each(&s->spool, claims_again, s, s->ps);
+    int rc = recover_waves(&s->places, wave_in_hand, batch_again, s, s->ps);
+    if (rc <= SKIP)
+        rc = claim_each(&s->spool, claims_again, s, s->ps);
     if (rc > SKIP && s->claims_due == INT64_MAX)
         s->claims_due = now + CLAIMS_AGAIN_MS;
     if (rc <= SKIP)
@@ -462,11 +480,13 @@ static void count_waiting(struct supervisor *s)
     }
 }
 
-static void close_all(struct supervisor *s)
+static void close_all(struct supervisor *s, int rc)
 {
     pool_end(s, true);
     buf_release(&s->packet);
     count_waiting(s);
+    if (rc <= WARN && s->lease.epoch && s->store.path)
+        recover_waves(&s->places, NULL, NULL, NULL, s->ps);     /* for people to see while nothing runs */
     if (s->next_arena)
         arena_release(s->next_arena);
     close_site(s);
@@ -509,7 +529,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
         rc = loop(&s);
     }
     care_close(&s, rc);
-    close_all(&s);
+    close_all(&s, rc);
     hand_over(&s, ps);
     return rc;
 }

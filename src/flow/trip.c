@@ -37,14 +37,15 @@ void trip_close_files(struct trip *t)
         batch_spare_drop(t->b);
     if (t->spare_lines) {                           /* nobody wrote into it */
         close(t->spare_lines->fd);
-        unlinkat(t->b->dir, t->spare_lines->name, 0);
+        if (!t->spare_lines->memory)
+            unlinkat(t->b->dir, t->spare_lines->name, 0);
         t->spare_lines = NULL;
     }
 }
 
 void trip_clear(struct supervisor *s, struct trip *t)
 {
-    int err, fd = openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err, fd = t->b->wave ? -1 : openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
     while (dir && (e = file_entry(dir, &err)))
@@ -52,7 +53,8 @@ void trip_clear(struct supervisor *s, struct trip *t)
             unlinkat(t->b->dir, e->d_name, 0);
     if (dir)
         closedir(dir);
-    spool_remove(t->b->dir, "rejects", s->ps);
+    if (!t->b->wave)
+        spool_remove(t->b->dir, "rejects", s->ps);
 }
 
 static void take_out(struct trips *list, struct trip *t)

@@ -1,4 +1,9 @@
+#include <unistd.h>
+
+#include "batch/wave.h"
 #include "flow/super.h"
+
+#define CLAIMS_SOON_MS (5 * 1000)
 
 /* From here to group_end no step syncs by itself: each ends with all others at the next wave_sync. */
 static void group_begin(struct supervisor *s)
@@ -32,6 +37,8 @@ bool wave_fits(const struct supervisor *s, const struct operation *op, const str
 
 struct wave {
     size_t n;
+    struct batch_wave *shared;
+    int dir;                        /* of the claims */
     struct claim claims[WAVE];
     const struct drop *drops[WAVE];
     struct trip *trips[WAVE];
@@ -56,55 +63,80 @@ static void wave_end_step(struct supervisor *s, struct wave *w)
         fail(w, wave_sync(s));
 }
 
-/* The folders are durable before a file moves into one. */
+static void new_id(void *owner, char id[BATCH_ID_SIZE])
+{
+    batch_new_id(&((struct supervisor *)owner)->places, id);
+}
+
+/* Ids that follow each other, and the folders: on the disk before a file moves into one. */
 static void make_all(struct supervisor *s, struct intake *in, struct wave *w)
 {
-    char id[BATCH_ID_SIZE];
-    for (size_t i = 0; i < w->n && w->fault == OK; i++) {
-        batch_new_id(&s->places, id);
-        w->status[i] = claim_make(&s->spool, in->inbox, w->drops[i], id, &w->claims[i], s->ps);
-        fail(w, w->status[i]);
-    }
+    for (size_t i = 0; i < w->n; i++)
+        batch_new_id(&s->places, w->claims[i].batch);
+    fail(w, batch_wave_begin(&s->places, w->claims[0].batch, (unsigned)w->n, &w->shared, s->ps));
+    if (w->fault == OK)
+        fail(w, claims_make(&s->spool, in->inbox, w->shared->name, &w->dir, s->ps));
     wave_end_step(s, w);
 }
 
-/* Claims and copies are durable before any of them is accepted: nothing refers to one before that. */
-static void copy_all(struct supervisor *s, struct intake *in, struct wave *w)
+static void copy_one(struct supervisor *s, struct intake *in, struct wave *w, size_t i)
 {
     struct batch_accept how = accept_terms(s, in->op);
-    for (size_t i = 0; i < w->n; i++) {
-        struct claim *c = &w->claims[i];
-        if (goes_on(w, i))
-            w->status[i] = claim_move(&s->spool, in->inbox, w->drops[i], c, s->ps);
-        else if (c->dir >= 0)
-            claim_unmake(&s->spool, c, s->ps);
-        fail(w, w->status[i]);
-        if (goes_on(w, i)) {
-            struct trip *t = w->trips[i] = trip_new(s);
-            c->alone = true;
-            w->status[i] = batch_copy(&s->places, &t->arena, c, &how, &t->b, s->ps);
-            fail(w, w->status[i]);
-        }
-        claim_close(c);
-    }
-    wave_end_step(s, w);
+    struct claim *c = &w->claims[i];
+    char id[BATCH_ID_SIZE];
+    memcpy(id, c->batch, sizeof id);
+    w->status[i] = claims_take(in->inbox, w->drops[i], w->dir, id, c, s->ps);
+    fail(w, w->status[i]);
+    if (!goes_on(w, i))
+        return;
+    struct trip *t = w->trips[i] = trip_new(s);
+    w->status[i] = batch_wave_copy(w->shared, &t->arena, c, &how, &t->b, s->ps);
+    fail(w, w->status[i]);
+    claim_close(c);
 }
 
-static void commit_all(struct supervisor *s, struct wave *w)
+/* Claims and log are durable before the log gets its name: nothing refers to one before that. */
+static void copy_all(struct supervisor *s, struct intake *in, struct wave *w)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->trips[i] && goes_on(w, i)) {
-            w->status[i] = batch_commit(w->trips[i]->b, s->ps);
-            fail(w, w->status[i]);
-        }
+    for (size_t i = 0; i < w->n && w->fault == OK; i++)
+        copy_one(s, in, w, i);
+    if (w->fault == OK)
+        fail(w, batch_wave_seal(w->shared, s->ps));
     wave_end_step(s, w);
 }
 
-/* Accepted for sure: the claim may go.  A claim whose batch is not stays, and is taken up again later. */
+static void accept_all(struct supervisor *s, struct wave *w)
+{
+    if (w->fault == OK && w->shared->n)
+        fail(w, batch_wave_accept(w->shared, s->ps));
+    wave_end_step(s, w);
+}
+
+/* Accepted for sure: the claim may go.  Those that were not accepted are taken again by themselves. */
+static void dispose_all(struct supervisor *s, struct wave *w)
+{
+    const char *name = w->shared->name;
+    bool left = false, stays = false;
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->trips[i] && goes_on(w, i)) {
+            const struct waybill *b = w->trips[i]->b->w;
+            stays |= claims_dispose(&s->spool, w->dir, w->claims[i].batch, w->claims[i].name, b->bytes, b->mtime_ns,
+                                    s->ps) != OK;
+        } else {
+            left = true;
+        }
+    }
+    if (!stays)
+        stays = (left ? claims_split(&s->spool, name, new_id, s, s->ps) : claims_end(&s->spool, name, s->ps)) != OK;
+    w->shared->stays = stays;                       /* the log says that they are accepted */
+    if (left || stays)
+        s->claims_due = clock_monotonic_ms() + CLAIMS_SOON_MS;
+}
+
 static int accept_one(struct supervisor *s, const struct operation *op, struct wave *w, size_t i)
 {
     struct trip *t = w->trips[i];
-    int rc = goes_on(w, i) ? batch_dispose(t->b, s->ps) : w->status[i] > WARN ? w->status[i] : w->fault;
+    int rc = goes_on(w, i) ? OK : w->status[i] > WARN ? w->status[i] : w->fault;
     if (rc == OK && t->b->w->place == PLACE_ERROR) {
         rc = batch_set_aside(t->b, "DUP_CONTENT", t->b->w->error_text, s->ps);
         rc = rc == OK ? SKIP : rc;
@@ -117,6 +149,21 @@ static int accept_one(struct supervisor *s, const struct operation *op, struct w
     return accept_told(s, op, t, rc);
 }
 
+static void take_all(struct supervisor *s, struct intake *in, struct wave *w)
+{
+    group_begin(s);
+    make_all(s, in, w);
+    copy_all(s, in, w);
+    accept_all(s, w);
+    if (w->fault == OK)
+        dispose_all(s, w);
+    group_end(s);
+    for (size_t i = 0; i < w->n; i++)
+        claim_close(&w->claims[i]);
+    if (w->dir >= 0)
+        close(w->dir);
+}
+
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n)
 {
     struct arena a;
@@ -126,18 +173,16 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
     arena_init(&a, 0);
     struct wave *w = arena_zero(&a, sizeof *w);
     w->n = n;
+    w->dir = -1;
     memcpy(w->drops, drops, n * sizeof *drops);
     for (size_t i = 0; i < n; i++)
         w->claims[i].dir = w->claims[i].fd = -1;
-    group_begin(s);
-    make_all(s, in, w);
-    copy_all(s, in, w);
-    commit_all(s, w);
-    group_end(s);
+    take_all(s, in, w);
     for (size_t i = 0; i < n; i++) {
         int one = w->trips[i] ? accept_one(s, in->op, w, i) : OK;
         rc = one > rc ? one : rc;
     }
+    batch_wave_release(w->shared, s->ps);
     if (w->fault != OK) {
         rc = w->fault;
         s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
@@ -163,34 +208,26 @@ static size_t gather(struct supervisor *s, enum trip_state state, struct trip **
 static void again(struct supervisor *s, struct trip *t)
 {
     t->b->w->place = PLACE_ACCEPTED;
-    t->b->held = false;
     t->state = TRIP_RUNNING;
     trip_retry(s, t, "SYS_IO");
 }
 
-/* A waybill gets its name when its bytes, and all that it names, are on the disk. */
+/* A waybill names what is on the disk, and only then it goes there itself. */
 static void write_wave(struct supervisor *s)
 {
     struct trip *t[WAVE];
-    size_t n = gather(s, TRIP_DONE, t), kept = 0;
+    int status[WAVE];
+    size_t n = gather(s, TRIP_DONE, t);
     s->ndone = n < WAVE || s->ndone < n ? 0 : s->ndone - n;
+    int synced = wave_sync(s);
     for (size_t i = 0; i < n; i++) {
-        group_begin(s);
         t[i]->state = TRIP_RUNNING;
-        int rc = step_hold(s, t[i]);
-        group_end(s);
-        if (rc <= WARN)
-            t[kept++] = t[i];
-        else
-            again(s, t[i]);
+        status[i] = synced <= WARN ? step_hold(s, t[i]) : synced;
     }
-    int rc = wave_sync(s);
-    for (size_t i = 0; i < kept && rc <= WARN; i++)
-        rc = batch_settle(t[i]->b, s->ps);
-    if (rc <= WARN)
-        rc = wave_sync(s);
-    for (size_t i = 0; i < kept; i++) {
-        if (rc <= WARN)
+    for (size_t i = 0; i < n; i++) {
+        if (status[i] <= WARN && t[i]->b->wave)
+            status[i] = batch_wave_sync(t[i]->b->wave, s->ps);
+        if (status[i] <= WARN)
             step_settled(s, t[i]);
         else
             again(s, t[i]);

@@ -110,15 +110,44 @@ def zipped(path, bad):
         return {}
 
 
+def log(data):
+    """What the log of a wave says of each of its batches: id, waybill, input, whether it has a folder."""
+    told, whole = [], False
+    while data:
+        head, _, rest = data.partition(b'\n')
+        words = head.split(b' ')
+        if len(words) != 6:
+            break
+        one, two = int(words[3]), int(words[4])
+        body = rest[:one + two]
+        if sha(head[:-64] + body) != words[5].decode('ascii', 'replace'):
+            break
+        data, slot = rest[one + two + 1:], int(words[1])
+        if words[0] == b'A':
+            told.append([words[2].decode(), body[:one], body[one:], False])
+        elif words[0] == b'E':
+            whole = slot == len(told)
+        elif words[0] == b'W':
+            told[slot][1] = body[:one]
+        elif words[0] == b'L':
+            told[slot][3] = True
+    return told, whole
+
+
 class Batches:
     """All batches of a site, by id: where each is, its waybill, its input."""
 
     def __init__(self, site, bad):
         self.at = collections.defaultdict(dict)
         self.bare, self.companions = [], set()
+        self.afloat = {}                # in a wave's log and without a folder: the wave and the number there
         for folder in ('.waybill/work', 'error'):
             for name in names(f'{site}/{folder}'):
-                self.folder(site, folder, name, bad)
+                if not (folder == '.waybill/work' and name.startswith('w')):
+                    self.folder(site, folder, name, bad)
+        for name in names(f'{site}/.waybill/work'):
+            if name.startswith('w'):
+                self.wave(site, name, bad)
         for d, _, files in os.walk(f'{site}/archive'):
             for f in files:
                 if f.endswith('.zip') and not f.startswith('.'):
@@ -146,6 +175,22 @@ class Batches:
         self.companions |= {sha(read(c)) for c in candidates if os.path.isfile(c)}
         data = next((read(c) for c in candidates if os.path.isfile(c) and sha(read(c)) == w['sha256']), None)
         self.at[batch][folder] = (w, data)
+
+    def wave(self, site, name, bad):
+        """Batches that were accepted together and have no folder of their own."""
+        path = f'{site}/.waybill/work/{name}'
+        if not os.path.exists(f'{path}/log'):
+            return                  # all of them have ended
+        told, whole = log(read(f'{path}/log'))
+        if not whole:
+            bad.append(f'I3 the log of the wave is not whole: {name}')
+        for slot, (batch, text, data, landed) in enumerate(told):
+            if landed or os.path.exists(f'{site}/.waybill/work/{batch}') or os.path.exists(f'{site}/error/{batch}'):
+                continue
+            w = waybill(text, f'{name}/{batch}', bad)
+            if w:
+                self.at[batch]['.waybill/work'] = (w, data if sha(data) == w['sha256'] else None)
+                self.afloat[batch] = (name, slot)
 
     def zip(self, path, batch, bad):
         m = zipped(path, bad)
@@ -259,8 +304,8 @@ def any_moment(site, truth, taken=()):
         if len(where) > 1 and where != {'.waybill/work', 'archive'}:
             bad.append(f'I3 {batch} is in {sorted(where)}')
         if '.waybill/work' in places:
-            staged(site, batch, places['.waybill/work'][0], bad)
-            if 'archive' not in places:
+            staged(site, batch, places['.waybill/work'][0], b.afloat.get(batch), bad)
+            if 'archive' not in places and batch not in b.afloat:
                 listed(site, batch, places['.waybill/work'][0], bad)
     for inbox, name, data, end, *archive in truth.inputs:
         if end == 'companion':
@@ -310,10 +355,12 @@ def listed(site, batch, w, bad):
             bad.append(f'I6 {f["file"]} does not verify: {batch}')
 
 
-def staged(site, batch, w, bad):
+def staged(site, batch, w, afloat, bad):
     listed = {o['n']: o for o in w.get('outputs', [])}
     for n, o in listed.items():
         p = f'{site}/.waybill/work/{batch}/out.{n}'
+        if afloat:
+            p = f'{site}/.waybill/work/{afloat[0]}/out.{afloat[1] << 16 | n}'
         if w['place'] == 'written' and os.path.exists(p) and sha(read(p)) != o['sha256']:
             bad.append(f'I5 staged output {n} does not verify: {batch}')
         under_way = w.get('stage') and not o.get('published') and w.get('operation') and not w.get('waits')

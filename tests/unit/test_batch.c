@@ -653,38 +653,6 @@ static void late_bytes_are_kept(void **state)
     batch_close(b);
 }
 
-static void a_wave_is_taken_and_synced_once(void **state)
-{
-    (void)state;
-    enum { N = 5 };
-    struct claim c[N];
-    struct batch *b[N];
-    char name[32], text[32];
-    spool.group = store.group = true;
-    for (int i = 0; i < N; i++) {
-        snprintf(name, sizeof name, "f%d.csv", i);
-        snprintf(text, sizeof text, "%d", i / 2);                  /* twins within the wave */
-        drop_file(name, text);
-        take(&c[i]);
-    }
-    assert_int_equal(spool_sync(&spool, &problems), OK);
-    for (int i = 0; i < N; i++)
-        assert_int_equal(batch_copy(&site, &arena, &c[i], &how, &b[i], &problems), OK);
-    assert_int_equal(spool_sync(&spool, &problems), OK);
-    int twins = 0;
-    for (int i = 0; i < N; i++) {
-        assert_int_equal(batch_commit(b[i], &problems), OK);
-        twins += b[i]->w->duplicate_of.p != NULL;
-    }
-    assert_int_equal(spool_sync(&spool, &problems), OK);
-    for (int i = 0; i < N; i++) {
-        assert_int_equal(batch_dispose(b[i], &problems), OK);
-        claim_close(&c[i]);
-        batch_close(b[i]);
-    }
-    assert_int_equal(twins, 2);
-}
-
 static void a_second_watcher_is_answered(void **state)
 {
     (void)state;
@@ -718,8 +686,7 @@ int main(void)
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
         TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
-            TEST(a_wave_is_taken_and_synced_once),
-        TEST(a_second_watcher_is_answered), TEST(a_companion_becomes_the_batchs_own),
+            TEST(a_second_watcher_is_answered), TEST(a_companion_becomes_the_batchs_own),
         TEST(a_companion_that_is_half_taken_is_taken_again), TEST(what_is_no_companion_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

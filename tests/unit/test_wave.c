@@ -1,0 +1,347 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "batch/recover.h"
+#include "batch/wave.h"
+#include "drop/lease.h"
+#include "unit/tempdir.h"
+
+enum { FILES = 5 };
+
+static char dir[256];
+static struct arena arena;
+static struct problems problems;
+static struct store store;
+static struct spool spool;
+static struct lease lease;
+static struct clock now;
+static struct batch_site site;
+static struct inbox *inbox;
+static struct outbox outbox;
+static const struct batch_accept how = { .flow = { "orders", 6 }, .operation = { "convert", 7 } };
+
+static int open_site(void)
+{
+    clock_init(&now, "2026-11-22T03:44:31Z");
+    site = (struct batch_site){ .spool = &spool, .store = &store, .clock = &now };
+    struct ready ready = { .terms = READY_NAME };
+    assert_int_equal(store_open(&store, &arena, dir, true, &problems), OK);
+    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
+    assert_int_equal(lease_take(&lease, &spool, &problems), OK);
+    assert_int_equal(recover_clean(&site, &problems), OK);
+    assert_int_equal(inbox_open(&arena, &spool, "inbox", &ready, &inbox, &problems), OK);
+    assert_int_equal(outbox_open(&outbox, &spool, &arena, "outbox", &problems), OK);
+    return 0;
+}
+
+static void close_site(void)
+{
+    inbox_close(inbox);
+    outbox_close(&outbox);
+    lease_give(&lease, &spool);
+    spool_close(&spool);
+    store_close(&store);
+}
+
+static int setup(void **state)
+{
+    char path[300];
+    (void)state;
+    arena_init(&arena, 0);
+    problems_init(&problems, &arena, 0);
+    assert_non_null(tempdir_make(dir));
+    snprintf(path, sizeof path, "%s/inbox", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    return open_site();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    close_site();
+    tempdir_remove(dir);
+    arena_release(&arena);
+    return 0;
+}
+
+static void restart(void)
+{
+    close_site();
+    open_site();
+}
+
+static void drop_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "inbox/%s", name);
+    tempdir_write(dir, path, text, strlen(text));
+}
+
+
+static const struct outbox *find_outbox(void *owner, struct slice path)
+{
+    (void)owner;
+    return slice_is(path, "outbox") ? &outbox : NULL;
+}
+
+static struct batch_wave *wave;
+static struct batch *b[FILES];
+
+/* f0 … f4, of which 0 and 1, 2 and 3 have the same content; accepted, their claims still there. */
+static void accept_all(void)
+{
+    struct drop d;
+    struct claim c;
+    char ids[FILES][BATCH_ID_SIZE], name[32], text[32];
+    int claims;
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "f%d.csv", i);
+        snprintf(text, sizeof text, "content %d", i / 2);
+        drop_file(name, text);
+        batch_new_id(&site, ids[i]);
+    }
+    spool.group = store.group = true;
+    assert_int_equal(batch_wave_begin(&site, ids[0], FILES, &wave, &problems), OK);
+    assert_int_equal(claims_make(&spool, inbox, wave->name, &claims, &problems), OK);
+    inbox_begin(inbox, 0);
+    for (int i = 0; i < FILES; i++) {
+        assert_int_equal(inbox_next(inbox, &d, &problems), OK);
+        assert_int_equal(claims_take(inbox, &d, claims, ids[i], &c, &problems), OK);
+        assert_int_equal(batch_wave_copy(wave, &arena, &c, &how, &b[i], &problems), OK);
+        claim_close(&c);
+    }
+    close(claims);
+    assert_int_equal(batch_wave_seal(wave, &problems), OK);
+    assert_int_equal(batch_wave_accept(wave, &problems), OK);
+    spool.group = store.group = false;
+}
+
+static void write_out(struct batch *of)
+{
+    unsigned n;
+    int fd;
+    batch_restart(of);
+    assert_int_equal(batch_output(of, "outbox", arena_printf(&arena, "%s.xml", of->id), &n, &fd, &problems), OK);
+    assert_int_equal(write(fd, "<a/>", 4), 4);
+    assert_int_equal(batch_output_done(of, n, fd, NULL, &problems), OK);
+    assert_int_equal(batch_written(of, &problems), OK);
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < FILES; i++)
+        batch_close(b[i]);
+    batch_wave_release(wave, &problems);
+}
+
+/* As a wave does it. */
+static void deliver(struct batch *of)
+{
+    spool.group = store.group = true;
+    assert_int_equal(batch_deliver(of, find_outbox, NULL, &problems), OK);
+    spool.group = store.group = false;
+}
+
+static bool exists(const char *format, ...)
+{
+    char path[400];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(path, sizeof path, format, ap);
+    va_end(ap);
+    return tempdir_has(dir, path);
+}
+
+static int count(void *owner, struct waybill *w)
+{
+    (void)w;
+    ++*(int *)owner;
+    return OK;
+}
+
+static int afloat(void)
+{
+    int n = 0;
+    assert_int_equal(batch_each_afloat(&site, &arena, NULL, count, &n, &problems), OK);
+    return n;
+}
+
+static void twins_within_a_wave_are_told(void **state)
+{
+    (void)state;
+    struct waybill *w;
+    int twins = 0;
+    accept_all();
+    for (int i = 0; i < FILES; i++)
+        twins += b[i]->w->duplicate_of.p != NULL;
+    assert_int_equal(twins, 2);
+    assert_int_equal(afloat(), FILES);
+    assert_true(batch_afloat(&site, b[4]->id));
+    assert_true(batch_taken(&site, b[4]->id));
+    assert_int_equal(batch_find(&site, &arena, b[2]->id, &w, &problems), OK);
+    assert_true(slice_is(w->batch, b[2]->id));
+    close_all();
+}
+
+static void one_that_is_afloat_ends_in_the_archive(void **state)
+{
+    (void)state;
+    struct batch_zip z;
+    accept_all();
+    struct batch *of = b[4];
+    of->brief = true;
+    write_out(of);
+    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    deliver(of);
+    assert_true(exists("outbox/%s.xml", of->id));
+    assert_int_equal(batch_zip_begin(of, &z, &problems), OK);
+    assert_int_equal(archived_fill(z.fd, of->id, z.members, z.n, &problems), OK);
+    assert_int_equal(batch_zip_end(of, &z, OK, &problems), OK);
+    assert_int_equal(archived_verify(&store, of->id, &problems), OK);
+    assert_int_equal(wave->left, FILES - 1);
+    assert_int_equal(afloat(), FILES - 1);
+    close_all();
+}
+
+static void one_that_lands_goes_on_in_its_folder(void **state)
+{
+    (void)state;
+    struct batch *again;
+    int fd;
+    accept_all();
+    struct batch *of = b[0];
+    write_out(of);
+    assert_int_equal(batch_land(of, &problems), OK);
+    assert_null(of->wave);
+    assert_true(exists(".waybill/work/%s/in", of->id));
+    assert_true(exists(".waybill/work/%s/out.1", of->id));
+    assert_false(exists(".waybill/work/%s/out.1", wave->name));
+    assert_int_equal(afloat(), FILES - 1);
+    assert_int_equal(batch_input(of, &fd, &problems), OK);
+    close(fd);
+    assert_int_equal(batch_open(&site, &arena, of->id, &again, &problems), OK);
+    assert_int_equal(again->w->place, PLACE_WRITTEN);
+    assert_int_equal(batch_check_input(again, &problems), OK);
+    batch_close(again);
+    close_all();
+}
+
+/* Of a crash: one is written, one is written and visible, one landed, the others are accepted. */
+static void after_a_crash_each_has_its_folder(void **state)
+{
+    (void)state;
+    struct batch *of;
+    char ids[FILES][BATCH_ID_SIZE];
+    const enum batch_place places[] = { PLACE_WRITTEN, PLACE_ERROR, PLACE_WRITTEN, PLACE_ERROR, PLACE_ACCEPTED };
+    accept_all();
+    write_out(b[0]);
+    write_out(b[2]);
+    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    b[2]->brief = true;
+    deliver(b[2]);                                  /* known by its staged output alone, which is gone */
+    assert_int_equal(batch_land(b[4], &problems), OK);
+    for (int i = 0; i < FILES; i++)
+        memcpy(ids[i], b[i]->id, sizeof ids[i]);
+    close_all();
+    restart();
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
+        for (int i = 0; i < FILES; i++) {
+            assert_int_equal(batch_open(&site, &arena, ids[i], &of, &problems), OK);
+            assert_int_equal(of->w->place, places[i]);
+            assert_int_equal(batch_check_input(of, &problems), OK);
+            batch_close(of);
+        }
+        assert_true(exists(".waybill/work/%s/out.1", ids[0]));
+        assert_false(exists(".waybill/work/%s/out.1", ids[2]));
+        assert_int_equal(afloat(), 0);
+    }
+    assert_false(exists(".waybill/claim/w%d-%s", FILES, ids[0]));
+    assert_false(exists(".waybill/work/w%d-%s", FILES, ids[0]));
+}
+
+/* Claimed, not accepted: each is a claim of its own, in their order. */
+static void claims_of_a_wave_that_was_not_accepted_stay(void **state)
+{
+    (void)state;
+    struct drop d;
+    struct claim c;
+    char id[BATCH_ID_SIZE];
+    int claims;
+    drop_file("one.csv", "1");
+    drop_file("two.csv", "2");
+    batch_new_id(&site, id);
+    assert_int_equal(batch_wave_begin(&site, id, 2, &wave, &problems), OK);
+    assert_int_equal(claims_make(&spool, inbox, wave->name, &claims, &problems), OK);
+    inbox_begin(inbox, 0);
+    while (inbox_next(inbox, &d, &problems) == OK) {
+        assert_int_equal(claims_take(inbox, &d, claims, id, &c, &problems), OK);
+        claim_close(&c);
+    }
+    close(claims);
+    batch_wave_release(wave, &problems);
+    restart();
+    assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
+    snprintf(id, sizeof id, "20261122-034431-%llu-1", (unsigned long long)spool.epoch);
+    assert_int_equal(claim_open(&spool, id, &c, &problems), OK);
+    assert_string_equal(c.inbox, "inbox");
+    claim_close(&c);
+    assert_false(exists(".waybill/claim/%s", "w2-"));
+}
+
+/* What is torn at the end of the log was not told yet; what is torn before is damage. */
+static void a_torn_log_is_believed_as_far_as_it_verifies(void **state)
+{
+    (void)state;
+    struct batch *of;
+    char id[BATCH_ID_SIZE], name[BATCH_WAVE_NAME], path[400];
+    accept_all();
+    uint64_t end = wave->end;
+    memcpy(id, b[4]->id, sizeof id);
+    memcpy(name, wave->name, sizeof name);
+    write_out(b[4]);
+    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    assert_true(wave->end > end);
+    assert_int_equal(ftruncate(wave->log, (off_t)wave->end - 3), 0);
+    close_all();
+    restart();
+    assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
+    assert_int_equal(batch_open(&site, &arena, id, &of, &problems), OK);
+    assert_int_equal(of->w->place, PLACE_ACCEPTED);
+    batch_close(of);
+    snprintf(path, sizeof path, "%s/.waybill/work/%s", dir, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, ".waybill/work/%s/log", name);
+    tempdir_write(dir, path, "A 0 x 1 1 y\nzz\n", 15);
+    assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
+    assert_string_equal(problems.last->code, "WAYBILL_DAMAGED");
+    assert_true(exists("error/%s/log", name));
+}
+
+static void names_of_waves(void **state)
+{
+    (void)state;
+    assert_true(batch_wave_name("w12-20261122-034431-12-7"));
+    assert_false(batch_wave_name("20261122-034431-12-7"));
+    assert_false(batch_wave_name("w-20261122-034431-12-7"));
+    assert_false(batch_wave_name("w12-2026"));
+    assert_false(batch_wave_name("wx-20261122-034431-12-7"));
+    assert_false(batch_afloat(&site, "20261122-034431-12-7"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(twins_within_a_wave_are_told), TEST(one_that_is_afloat_ends_in_the_archive),
+        TEST(one_that_lands_goes_on_in_its_folder), TEST(after_a_crash_each_has_its_folder),
+        TEST(claims_of_a_wave_that_was_not_accepted_stay), TEST(a_torn_log_is_believed_as_far_as_it_verifies),
+        TEST(names_of_waves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
