@@ -95,6 +95,7 @@ struct claim {
     int dir;                        /* claim/<batch> */
     int fd;                         /* the file */
     bool alone;                     /* set by a caller who knows that it has no companions */
+    bool filled;                    /* claim_fill has copied it: set by its caller, with bytes and sha256 */
     char sha256[SHA256_HEX];        /* set by claim_copy */
     uint64_t bytes;                 /* copied */
 };
@@ -117,6 +118,15 @@ void claim_close(struct claim *c);
  * (0 = none).  dir_out, when not NULL, receives the folder, open.
  */
 int claim_copy(struct spool *s, struct claim *c, uint64_t max, int *dir_out, struct problems *ps);
+/*
+ * A long file is copied by another process, so that nobody waits for it: begin makes the claim durable and gives an
+ * empty file; claim_fill, which needs no name, copies and syncs; then claim_copy with `filled` takes what is there.
+ * Without `filled`, after claim_copy_drop, it copies as ever.
+ */
+int claim_copy_begin(struct spool *s, struct claim *c, int *fd_out, struct problems *ps);
+int claim_fill(int from, int to, uint64_t max, bool sync, uint64_t *bytes_out, char sha256_out[SHA256_HEX],
+               struct problems *ps);
+void claim_copy_drop(struct spool *s, const struct claim *c);
 /* The companions copied, in order: original name, size, SHA-256. END behind the last. `n` from 1. */
 struct claim_companion {
     char name[256], sha256[SHA256_HEX];

@@ -407,19 +407,19 @@ static int settle(struct spool *s, const struct claim *c, struct problems *ps)
     return rc;
 }
 
-struct copy {
-    int from, to;
-    uint64_t max, bytes;
-    uint64_t size;                  /* that is expected; 0 = not known */
-    struct sha256 hash;
-};
-
 static int too_large(const char *name, uint64_t max, struct problems *ps)
 {
     problem_addf(ps, PROBLEM_ERROR, "INBOX_LARGE", at(shown(ps->arena, name).p), "the file is longer than %llu bytes",
                  (unsigned long long)max);
     return STOP;
 }
+
+struct copy {
+    int from, to;
+    uint64_t max, bytes;
+    uint64_t size;                  /* that is expected; 0 = not known */
+    struct sha256 hash;
+};
 
 static int copy_bytes(struct copy *c, const char *name, struct problems *ps)
 {
@@ -446,12 +446,18 @@ static int copy_bytes(struct copy *c, const char *name, struct problems *ps)
 }
 
 /* A private inode: whoever still has the dropped file open cannot change what was accepted. */
+static int open_copy(int dir, const char *name, int *fd_out, struct problems *ps)
+{
+    *fd_out = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    return *fd_out < 0 ? problem_system(ps, name, "cannot write", errno) : OK;
+}
+
 static int copy_file(struct spool *s, struct copy *c, int dir, const char *to, const char *name, struct problems *ps)
 {
-    c->to = openat(dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-    if (c->to < 0)
-        return problem_system(ps, to, "cannot write", errno);
-    int rc = copy_bytes(c, name, ps);
+    int rc = open_copy(dir, to, &c->to, ps);
+    if (rc != OK)
+        return rc;
+    rc = copy_bytes(c, name, ps);
     if (rc == OK && s->durable && !s->group && fsync(c->to) != 0)
         rc = problem_system(ps, to, "cannot write to disk", errno);
     if (close(c->to) != 0 && rc == OK)
@@ -517,6 +523,58 @@ static int check_same(struct claim *c, struct problems *ps)
     return SKIP;
 }
 
+/* What another process copied ahead lies beside the folder. */
+static void filled_name(const struct claim *c, char out[BATCH_ID_SIZE + 4])
+{
+    snprintf(out, BATCH_ID_SIZE + 4, "%s.in", c->batch);
+}
+
+int claim_copy_begin(struct spool *s, struct claim *c, int *fd_out, struct problems *ps)
+{
+    char name[BATCH_ID_SIZE + 4];
+    int rc = settle(s, c, ps);
+    filled_name(c, name);
+    return rc == OK ? open_copy(s->tmp, name, fd_out, ps) : rc;
+}
+
+int claim_fill(int from, int to, uint64_t max, bool sync, uint64_t *bytes_out, char sha256_out[SHA256_HEX],
+               struct problems *ps)
+{
+    struct copy c = { .from = from, .to = to, .max = max };
+    int rc = copy_bytes(&c, "in", ps);
+    if (rc == OK && sync && fsync(to) != 0)
+        rc = problem_system(ps, "in", "cannot write to disk", errno);
+    *bytes_out = c.bytes;
+    sha256_hex(&c.hash, sha256_out);
+    return rc;
+}
+
+void claim_copy_drop(struct spool *s, const struct claim *c)
+{
+    char name[BATCH_ID_SIZE + 4];
+    filled_name(c, name);
+    unlinkat(s->tmp, name, 0);
+}
+
+static int take_filled(struct spool *s, const struct claim *c, int tmp, struct problems *ps)
+{
+    char name[BATCH_ID_SIZE + 4];
+    filled_name(c, name);
+    return renameat(s->tmp, name, tmp, "in") == 0 ? OK : problem_system(ps, c->batch, "the copy is gone", errno);
+}
+
+static int copy_main(struct spool *s, struct claim *c, int tmp, uint64_t max, struct problems *ps)
+{
+    struct copy copy = { .from = c->fd, .max = max, .size = c->size };
+    if (c->filled)
+        return take_filled(s, c, tmp, ps);
+    int rc = copy_file(s, &copy, tmp, "in", c->name, ps);
+    c->bytes = copy.bytes;
+    if (rc == OK)
+        sha256_hex(&copy.hash, c->sha256);
+    return rc;
+}
+
 /* tmp/<batch>, without what an attempt left that died. */
 static int make_tmp(struct spool *s, const char *batch, struct problems *ps)
 {
@@ -530,20 +588,15 @@ static int make_tmp(struct spool *s, const char *batch, struct problems *ps)
 
 int claim_copy(struct spool *s, struct claim *c, uint64_t max, int *dir_out, struct problems *ps)
 {
-    struct copy copy = { .from = c->fd, .max = max, .size = c->size };
-    int tmp = -1, rc = settle(s, c, ps);
+    int tmp = -1, rc = c->filled ? OK : settle(s, c, ps);
     if (rc == OK)
         rc = make_tmp(s, c->batch, ps);
     if (rc != OK)
         return rc;
     tmp = openat(s->tmp, c->batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno)
-        : copy_file(s, &copy, tmp, "in", c->name, ps);
-    if (rc == OK) {
-        c->bytes = copy.bytes;
-        sha256_hex(&copy.hash, c->sha256);
+    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno) : copy_main(s, c, tmp, max, ps);
+    if (rc == OK)
         rc = copy_companions(s, c, tmp, max, ps);
-    }
     if (rc == OK)
         rc = check_same(c, ps);
     if (tmp >= 0 && (rc != OK || !dir_out))

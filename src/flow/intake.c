@@ -119,7 +119,8 @@ struct intake *intake_asked(struct supervisor *s, const struct operation *op)
 
 bool intake_taken(const struct intake *in)
 {
-    return in->due > 0 && in->at == in->nready && !in->more && !in->waiting && !(in->asked && in->asked->claims);
+    return in->due > 0 && in->at == in->nready && !in->more && !in->waiting && !in->carrying &&
+           !(in->asked && in->asked->claims);
 }
 
 bool intake_done(const struct supervisor *s, const struct asked *k)
@@ -387,6 +388,8 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
         rc = claim_take(&s->spool, in->inbox, d, id, with.names, &c, s->ps);
     }
     arena_release(&a);
+    if (rc <= WARN && rc != END && copy_start(s, in, &c))
+        return OK;
     if (rc <= WARN && rc != END) {
         rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
@@ -404,6 +407,16 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     return rc;
 }
 
+void claim_carried(struct supervisor *s, struct intake *in)
+{
+    in->carrying = false;
+    int rc = accept_claim(s, in->op, &in->carried, NULL, NULL);
+    claim_close(&in->carried);
+    if (rc > SKIP)
+        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+    notice_problems(s, s->ps);
+}
+
 int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
 {
     int rc = claim_drop(s, in, d, NULL);
@@ -415,7 +428,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if (in->by_hand && !in->asked)
+    if ((in->by_hand && !in->asked) || in->carrying)
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -532,7 +545,7 @@ bool intake_pending(const struct supervisor *s, const struct flow *f)
 {
     for (size_t i = 0; i < s->nintakes; i++) {
         const struct intake *in = &s->intakes[i];
-        if (in->op->flow == f && (in->at < in->nready || in->more || in->waiting))
+        if (in->op->flow == f && (in->at < in->nready || in->more || in->waiting || in->carrying))
             return true;
     }
     return false;

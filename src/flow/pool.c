@@ -44,7 +44,7 @@ struct helper *pool_idle(struct supervisor *s)
     struct helper *unused = NULL;
     for (unsigned i = 0; i < s->nhelpers; i++) {
         struct helper *h = &s->helpers[i];
-        if (h->pid && !h->trip && !h->ending)
+        if (h->pid && !h->trip && !h->copies && !h->ending)
             return h;
         if (!h->pid && !unused)
             unused = h;
@@ -60,7 +60,7 @@ size_t pool_busy(const struct supervisor *s)
 {
     size_t n = 0;
     for (unsigned i = 0; i < s->nhelpers; i++)
-        n += s->helpers[i].pid && s->helpers[i].trip;
+        n += s->helpers[i].pid && (s->helpers[i].trip || s->helpers[i].copies);
     return n;
 }
 
@@ -457,6 +457,7 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
 static void bury(struct supervisor *s, struct helper *h)
 {
     struct trip *t = h->trip;
+    struct intake *copies = h->copies;
     int status = 0;
     bool over = h->over_cpu, ending = h->ending || s->ending;
     kill(h->pid, SIGKILL);
@@ -464,6 +465,8 @@ static void bury(struct supervisor *s, struct helper *h)
         ;
     close(h->socket);
     *h = (struct helper){ 0 };
+    if (copies)
+        copy_lost(s, copies, ending);
     if (!t)
         return;
     t->helper = NULL;
@@ -493,7 +496,9 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
     uint64_t kind = wire_get_number(w);
     struct trip *t = h->trip;
     int rc = OK;
-    if (w->bad || !t)
+    if (!w->bad && h->copies)
+        rc = kind == WIRE_COPIED ? copy_answered(s, h, w) : STOP;
+    else if (w->bad || !t)
         rc = STOP;
     else if ((t->state == TRIP_ZIPPING) != (kind == WIRE_ZIPPED))
         rc = STOP;
@@ -563,7 +568,7 @@ void pool_end(struct supervisor *s, bool kill_them)
 {
     for (unsigned i = 0; i < s->nhelpers; i++) {
         struct helper *h = &s->helpers[i];
-        if (!h->pid || (h->trip && !kill_them))
+        if (!h->pid || ((h->trip || h->copies) && !kill_them))
             continue;
         h->ending = true;
         bury(s, h);

@@ -34,6 +34,7 @@
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
+#define COPY_BY_WORKER (1 << 20)    /* bytes of a file that is copied by a worker while others are taken */
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
 #define WAVE 256                    /* files of one wave */
 #define WAVE_FILES 4096             /* descriptors that two waves need, and then some */
@@ -158,6 +159,7 @@ struct helper {
     pid_t pid;                      /* 0 = not started */
     int socket;
     struct trip *trip;
+    struct intake *copies;          /* it copies the claim of this inbox; it has no trip then */
     int64_t cpu_ms;                 /* at the start of the job */
     int64_t since;                  /* monotonic ms */
     bool over_cpu, ending;
@@ -176,6 +178,8 @@ struct intake {
     bool waiting;                   /* files that may become ready by time alone */
     bool by_hand;                   /* opened for requests: looks only as long as `asked` */
     struct asked *asked;
+    struct claim carried;           /* a worker copies it: nothing else is taken from here meanwhile */
+    bool carrying;
 };
 
 struct open_outbox {
@@ -423,6 +427,17 @@ void pool_read(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
 void pool_end(struct supervisor *s, bool kill_them);
 size_t pool_busy(const struct supervisor *s);
+/* copy_job.c: a long file is copied into .waybill by a worker, so that it holds up no other inbox.  False: it is not for
+   a worker. A claim whose worker died is copied by the supervisor. */
+bool copy_start(struct supervisor *s, struct intake *in, struct claim *c);
+/* STOP: nonsense. */
+int copy_answered(struct supervisor *s, struct helper *h, struct wire *w);
+void copy_lost(struct supervisor *s, struct intake *in, bool ending);
+/* The worker's side. */
+bool copy_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
+/* intake.c: what was carried becomes a batch. */
+void claim_carried(struct supervisor *s, struct intake *in);
+
 /* zip_job.c: the archive of a long file is packed by a worker: reading, deflating and checking it are most of the CPU
    that the supervisor would need. */
 struct trip *zip_next(struct supervisor *s);

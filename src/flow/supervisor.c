@@ -386,6 +386,9 @@ static int claims_again(void *owner, const char *id)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
             if (strcmp(t->b->id, id) == 0)
                 return OK;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].carrying && strcmp(s->intakes[i].carried.batch, id) == 0)
+            return OK;
     return claim_again(s, id);
 }
 

@@ -32,6 +32,8 @@ enum wire_kind {
     WIRE_JOB_LONG,                  /* to the worker, with the input and a file that holds the WIRE_JOB */
     WIRE_ZIP,                       /* to the worker, with the empty zip and its members */
     WIRE_ZIPPED,                    /* to the supervisor: status, code, text */
+    WIRE_COPY,                      /* to the worker, with a claimed file and an empty one: most bytes, whether to sync */
+    WIRE_COPIED,                    /* to the supervisor: status, bytes, SHA-256 */
 };
 
 /* Reads a packet from the front; `bad` stays set once something does not fit. */

@@ -218,12 +218,14 @@ static void work_long(struct desk *d, const int *fds, struct versions *versions)
     arena_release(&a);
 }
 
-static void pack_one(struct desk *d, struct wire *w, const int *fds, size_t nfds)
+/* Work without an operation: on files alone. */
+static void work_files(struct desk *d, struct wire *w, const int *fds, size_t nfds,
+                       bool (*work)(struct wire *w, const int *fds, size_t nfds, struct buf *answer))
 {
     struct arena a;
     arena_init(&a, 0);
     w->arena = &a;
-    if (!zip_work(w, fds, nfds, &d->out))
+    if (!work(w, fds, nfds, &d->out))
         give_up();
     send_packet(d, -1);
     arena_release(&a);
@@ -272,7 +274,9 @@ void worker_main(const struct site *site, int socket)
         struct wire w = receive_any(&d, fds, &nfds);
         uint64_t kind = wire_get_number(&w);
         if (kind == WIRE_ZIP)
-            pack_one(&d, &w, fds, nfds);
+            work_files(&d, &w, fds, nfds, zip_work);
+        else if (kind == WIRE_COPY)
+            work_files(&d, &w, fds, nfds, copy_work);
         else if (kind == WIRE_JOB && (nfds == 1 || nfds == WIRE_JOB_FILES)) {
             take_spares(&d, fds, nfds);
             work_one(&d, &w, fds[0], versions);

@@ -1,6 +1,7 @@
 """workloads.py - the sites that torture.py strikes: each function makes a site with its inbox full and tells the truth
 
     one        a site that never ran, one good file: also the making of all folders is struck
+    long       a file that is long enough to be copied by a worker, and a short one behind it
     mixed      good, with refused messages, wholly bad, and twice the same content, each with two outputs
     articles   24SevenOffice and Ongoing: a table, an output and a log from one file
     all        the whole integration: five flows, tables that others read
@@ -55,6 +56,15 @@ def one(program, site):
     return [drop(site, 'inbox/orders', b'one.csv', GOOD.encode(), 'archive')]
 
 
+def long(program, site):
+    """One that a worker copies, and one behind it."""
+    make(program, site)
+    warm(program, site)
+    rows = ''.join(f'{n};21.11.2026;A;Norway;1;K-1;1\n' for n in range(10, 37000))
+    return [drop(site, 'inbox/orders', b'a.csv', (HEAD + rows).encode(), 'archive'),
+            drop(site, 'inbox/orders', b'b.csv', GOOD.encode(), 'archive')]
+
+
 def mixed(program, site):
     make(program, site)
     warm(program, site)
@@ -105,4 +115,4 @@ def merge(program, site):
             'wants': {'NET_N-9001.txt', 'EOP_E-7001.txt', 'loading_sheets_ID.csv'}}
 
 
-ALL = {'one': one, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}
+ALL = {'one': one, 'long': long, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}
