@@ -63,4 +63,22 @@ check "a file whose worker died once comes out" wait_for 60 test -f site/outbox/
 check "whole" is 1000000 "$(wc -l < site/outbox/poison/once.csv)"
 stop
 check "the watcher lives through all of it" is 0 "$code"
+
+# A long file is copied by a worker. This one does not come on: others do, and when it dies the file is copied all the same.
+children() { cat /proc/"$watcher"/task/*/children 2> /dev/null | tr ' ' '\n' | grep .; }
+watch site --no-fsync --workers 2
+rows 1 40 > .drop && mv .drop site/inbox/small/first.csv
+check "a worker is there" wait_for 60 test -f site/outbox/small/first.csv
+worker=$(children | head -1)
+kill -STOP "$worker"
+rows 1 200000 > .drop && mv .drop site/inbox/huge/long.csv
+check "a long file is claimed" wait_for 60 eval '[ -n "$(ls site/.waybill/claim)" ]'
+rows 1 41 > .drop && mv .drop site/inbox/small/beside.csv
+check "a short one goes on beside it" wait_for 60 test -f site/outbox/small/beside.csv
+check "the long one is still being copied" is "1 0" "$(ls site/.waybill/claim | wc -l) $(ls site/inbox/huge | wc -l)"
+kill -KILL "$worker"
+check "when its worker dies it comes out all the same" wait_for 60 test -f site/outbox/huge/long.csv
+check "with all rows" is 200001 "$(wc -l < site/outbox/huge/long.csv)"
+stop
+check "nothing is left of the copy" is "" "$(ls -A site/.waybill/tmp site/.waybill/claim | grep -v :)"
 finish
