@@ -345,8 +345,8 @@ int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct probl
 int batch_archive(struct batch *b, struct problems *ps)
 {
     struct batch_zip z;
-    if (b->w->place == PLACE_ARCHIVED)
-        return OK;
+    if (b->w->place == PLACE_ARCHIVED)              /* and its folder could not be removed */
+        return b->site->spool->group ? OK : batch_remove(b->site->spool, b->id, ps);
     int rc = batch_land(b, ps);
     if (rc != OK)
         return rc;

@@ -413,7 +413,7 @@ void claim_carried(struct supervisor *s, struct intake *in)
     int rc = accept_claim(s, in->op, &in->carried, NULL, NULL);
     claim_close(&in->carried);
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + 60 * 1000;
+        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
     notice_problems(s, s->ps);
 }
 

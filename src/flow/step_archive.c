@@ -160,6 +160,8 @@ int step_entered(struct supervisor *s, struct trip *t)
 /* Ledger, refused messages, what comes after, zip: what follows once the outputs are visible. */
 int step_archive(struct supervisor *s, struct trip *t)
 {
+    if (t->b->w->place == PLACE_ARCHIVED)           /* all is done but the removal of its folder */
+        return step_archived(s, t, batch_archive(t->b, s->ps));
     bool ended = slice_is(t->b->w->waits, "end");   /* its last operation was entered when it was over */
     int rc = ended ? OK : step_enter(s, t, true);
     if (rc <= WARN && !ended)

@@ -28,4 +28,5 @@ sample merge kill,again 41
 sample merge fail,late,short 131
 sample create,send,receive,update,commit kill,again 53
 sample send,commit fail 239
+sample one stay 61
 exit $failed

@@ -217,7 +217,7 @@ check "show: neither" sh -c '! grep -q "$(printf "\033")" out && grep -q "red  "
 kill -STOP "$watcher"
 start=$(date +%s)
 do_it hold "$e" --wait 1
-check "a watcher that sleeps: told in time" sh -c '[ "$1" = 5 ] && [ "$2" -lt 9 ] && grep -q REQUEST_WAITS err' - "$code" $(($(date +%s) - start))
+check "a watcher that sleeps: told in time" sh -c '[ "$1" = 5 ] && [ "$2" -lt 30 ] && grep -q REQUEST_WAITS err' - "$code" $(($(date +%s) - start))
 kill -CONT "$watcher"
 held() { "$prog" status site | grep -q "$e.*held"; }
 check "it is done all the same" wait_for 60 held
@@ -232,7 +232,7 @@ kill -KILL "$watcher"
 wait "$asked"
 code=$?
 took=$((($(date +%s%N) - start) / 1000000))
-check "the watcher dies: the command does it itself, $took ms" test "$code" = 0 -a "$took" -lt 15000
+check "the watcher dies: the command does it itself, $took ms" test "$code" = 0 -a "$took" -lt 40000
 check "it is released" eval '! held'
 wait "$watcher" 2> /dev/null
 watch site -q

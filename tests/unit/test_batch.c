@@ -418,6 +418,26 @@ static size_t companions_of(const struct batch *b)
     return n;
 }
 
+/* The zip is there, but the folder cannot be removed: that is tried again. */
+static void a_folder_that_stays_is_removed_later(void **state)
+{
+    (void)state;
+    char folder[400], deep[410];
+    struct batch *b = accept("orders.csv", "a;b\n");
+    convert(b);
+    assert_int_equal(batch_written(b, &problems), OK);
+    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    snprintf(folder, sizeof folder, "%s/.waybill/work/%s", dir, b->id);
+    snprintf(deep, sizeof deep, "%s/x/y/z/u", folder);
+    assert_int_equal(file_make_dirs(deep, 0700, &problems), OK);
+    assert_int_equal(batch_archive(b, &problems), TEMP);
+    assert_true(archived_exists(&store, b->id));
+    assert_int_equal(rmdir(deep), 0);
+    assert_int_equal(batch_archive(b, &problems), OK);
+    assert_int_equal(access(folder, F_OK), -1);
+    batch_close(b);
+}
+
 /* A waybill that cannot be saved leaves the batch as it was: what the next attempt writes is what the waybill names. */
 static void what_cannot_be_noted_is_not_written(void **state)
 {
@@ -682,6 +702,7 @@ int main(void)
             TEST(a_crash_within_acceptance_loses_nothing),
         TEST(a_crash_within_later_steps_is_done_again), TEST(a_zip_is_the_end_however_old_the_waybill_is),
         TEST(what_lies_beside_a_zip_is_what_is_in_it), TEST(what_cannot_be_noted_is_not_written),
+        TEST(a_folder_that_stays_is_removed_later),
         TEST(starting_anew_forgets_what_was_written), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
         TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
