@@ -86,6 +86,7 @@ struct rows {
     size_t cap;                     /* of both arrays */
     struct buf kept;                /* the row before, once its window has moved on */
     struct buf decoding;            /* one cell on its way to UTF-8 */
+    enum charset likely;            /* of the last row that the file's charset does not decode; UNKNOWN: none did */
     struct slice newline;           /* the first line end that was met; n 0: none yet */
     bool trusting;                  /* asks neither charset nor libcsv: for the comparison of our scan with libcsv */
     uint64_t units_at;              /* UTF-16: place in the file of text->at */

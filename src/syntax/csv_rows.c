@@ -254,27 +254,39 @@ static bool row_quote(struct rows *w, const char *row, const char *open, const c
 
 /* --- what holds for the row as a whole -------------------------------------------------------- */
 
+static size_t decodes(struct rows *w, enum charset c, struct slice part)
+{
+    bool unfinished = false;
+    w->decoding.n = 0;
+    return charset_decode(c, part, &w->decoding, &unfinished);
+}
+
+/* What the part seems to be instead; bad rows of a file are mostly bad for one reason, and to guess takes long. */
+static enum charset likely_charset(struct rows *w, struct slice part)
+{
+    enum charset guess[4];
+    if (w->likely != CHARSET_UNKNOWN && decodes(w, w->likely, part) == part.n)
+        return w->likely;
+    size_t n = charset_guess(part, guess, 4);
+    w->likely = CHARSET_UNKNOWN;
+    for (size_t i = 0; i < n && w->likely == CHARSET_UNKNOWN; i++)
+        if (guess[i] != w->d.charset)
+            w->likely = guess[i];
+    return w->likely;
+}
+
 static void check_charset(struct rows *w, size_t from)
 {
     struct slice part = { w->p + from, w->len - from };
-    size_t good = part.n;
-    if (w->text != w->file || w->d.charset == CHARSET_UTF_8 || w->d.charset == CHARSET_UNKNOWN) {
-        good = utf8_valid(part);
-    } else {
-        bool unfinished = false;
-        w->decoding.n = 0;
-        good = charset_decode(w->d.charset, part, &w->decoding, &unfinished);
-    }
+    bool utf8 = w->text != w->file || w->d.charset == CHARSET_UTF_8 || w->d.charset == CHARSET_UNKNOWN;
+    size_t good = utf8 ? utf8_valid(part) : decodes(w, w->d.charset, part);
     if (good == part.n)
         return;
-    enum charset guess[4];
-    size_t n = charset_guess(part, guess, 4);
     const char *hint = NULL;
-    for (size_t i = 0; i < n && !hint; i++)
-        if (guess[i] != w->d.charset)
-            hint = arena_cstr(w->arena,
-                              arena_printf(w->arena, "%s would decode this row: is `encoding` in the format right?",
-                                           charset_name(guess[i])));
+    if (likely_charset(w, part) != CHARSET_UNKNOWN)
+        hint = arena_cstr(w->arena,
+                          arena_printf(w->arena, "%s would decode this row: is `encoding` in the format right?",
+                                       charset_name(w->likely)));
     const char *text = arena_cstr(w->arena, arena_printf(w->arena, "byte 0x%02X is not valid %s here",
                                                          (unsigned char)part.p[good], charset_name(w->d.charset)));
     w->fault = (struct row_fault){
