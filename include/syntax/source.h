@@ -54,6 +54,9 @@ void source_open_fd(struct source *s, int fd, const char *name, const struct lim
 void source_open_text(struct source *s, struct slice text, const char *name, const struct limits *limits);
 void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner,
                         const char *name, const struct limits *limits);
+/* The same with a window that is so small at first: what moves it happens with short inputs, too. */
+void source_open_window(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner,
+                        const char *name, const struct limits *limits, size_t window);
 /* The same bytes from the beginning, while `of` is being read; false for pipes. */
 bool source_open_anew(struct source *s, const struct source *of);
 void source_close(struct source *s);

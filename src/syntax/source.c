@@ -30,6 +30,12 @@ void source_open_text(struct source *s, struct slice text, const char *name, con
 void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner,
                         const char *name, const struct limits *limits)
 {
+    source_open_window(s, more, owner, name, limits, SOURCE_WINDOW);
+}
+
+void source_open_window(struct source *s, ssize_t (*more)(struct source *, char *, size_t), void *owner,
+                        const char *name, const struct limits *limits, size_t window)
+{
     *s = (struct source){ .fd = -1,
                           .name = name,
                           .limits = limits ? limits : &limits_default,
@@ -38,7 +44,7 @@ void source_open_filter(struct source *s, ssize_t (*more)(struct source *, char 
                           .more = more,
                           .owner = owner };
     struct buf b = { 0 };
-    buf_grow(&b, SOURCE_WINDOW);
+    buf_grow(&b, window);
     s->buffer = s->at = s->end = b.p;
     s->cap = b.cap;
 }

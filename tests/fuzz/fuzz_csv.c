@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define KIT_KEEPS_FORMATS
 #include "unit/csvequal.h"
 #include "unit/csvkit.h"
 
@@ -53,7 +54,7 @@ static void same_in_drips(const char *format, struct slice text, struct buf *out
     kit_open(&whole, format, text.p, text.n);
     kit_dump(&whole);
     kit_start(&parts, format);
-    source_open_filter(&parts.source, drip, &left, "test.csv", NULL);
+    source_open_window(&parts.source, drip, &left, "test.csv", NULL, 256);
     kit_read(&parts);
     kit_dump(&parts);
     bool split =
@@ -129,7 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     source_open_text(&k.source, text, "x", NULL);
     source_locate(&k.source, &k.problems);
     syntax_find(SLICE("csv"))->bid(text);
-    syntax_find(SLICE("csv"))->inspect(&k.source, &json, &k.problems);
+    if (n < 1024)                   /* guesses charsets, which is half the time of a long input */
+        syntax_find(SLICE("csv"))->inspect(&k.source, &json, &k.problems);
     kit_close(&k);
     buf_release(&out);
     buf_release(&json);

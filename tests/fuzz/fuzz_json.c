@@ -4,6 +4,7 @@
  */
 #include <stdint.h>
 
+#define KIT_KEEPS_FORMATS
 #include "jsonequal.h"
 #include "unit/xmlkit.h"
 
