@@ -52,6 +52,8 @@ const struct xspot *xread_kid(const struct xscan *s, const struct xspot *spot, s
 /* A text of the window for as long as the message lives. */
 static struct slice keep(struct xread *x, struct slice text)
 {
+    if (text.n == 0)
+        return (struct slice){ "", 0 };             /* perhaps there is no room yet */
     if ((size_t)(x->room_end - x->room) < text.n) {
         size_t n = text.n > ROOM ? text.n : ROOM;
         x->room = arena_alloc(x->message_arena, n);
