@@ -81,6 +81,7 @@ struct writer {
 struct byte_edit {
     uint64_t at, len;               /* what is replaced */
     struct slice put;
+    bool behind;                    /* comes behind all others at its place: rows after the last value of a file */
 };
 
 struct patcher {
@@ -89,6 +90,8 @@ struct patcher {
     struct byte_edit *list;
     size_t n, cap;
     void *state;                    /* of the syntax: what it knows of the message at hand */
+    const struct edits *edits;      /* that are being spelled */
+    uint64_t round;                 /* calls of patcher_add so far, this one included */
 };
 
 /* What `inspect` tells of a file, without any format. */

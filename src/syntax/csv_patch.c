@@ -1,3 +1,4 @@
+#include "base/map.h"
 #include "syntax/csv.h"
 
 /* --- where an edit falls ---------------------------------------------------------------------- */
@@ -157,6 +158,36 @@ static int patch_value(struct patcher *p, const struct node *n, const struct fie
 
 /* --- new rows --------------------------------------------------------------------------------- */
 
+/* The values that the edits at hand set: rows that are new repeat them, not what stands in the rows beside them. */
+struct set_values {
+    uint64_t round;                 /* of patcher_add */
+    struct map map;                 /* place of a value in the tree → its edit */
+};
+
+static struct slice place_key(const struct value *const *v)
+{
+    return (struct slice){ (const char *)v, sizeof *v };
+}
+
+/* The value that `old` of the tree gets; NULL: it stays. */
+static const struct value *value_set(struct patcher *p, const struct value *old)
+{
+    struct set_values *sets = p->state;
+    if (!sets || sets->round != p->round) {
+        p->state = sets = arena_zero(p->arena, sizeof *sets);
+        sets->round = p->round;
+        map_init(&sets->map, p->arena);
+        for (struct edit *e = p->edits->first; e; e = e->next) {
+            if (e->kind != EDIT_SET)
+                continue;
+            const struct value **key = arena_alloc(p->arena, sizeof(struct value *));
+            *key = node_value(e->node, e->field);
+            map_put(&sets->map, place_key(key), &e->value);
+        }
+    }
+    return old ? map_get(&sets->map, place_key(&old)) : NULL;
+}
+
 struct new_row {
     struct patcher *p;
     const struct spot *s;
@@ -174,12 +205,17 @@ static int new_cell(struct new_row *r, size_t cell, struct problems *ps)
         const struct flat_column *c = &s->flat->cols[i];
         if (s->live->cell_of[i] != cell)
             continue;
-        if (c->level < s->level && r->sibling && cell < r->sibling->rows.n) {
-            buf_add(&r->out, rows_raw(&r->sibling->rows, cell));
-            return OK;
-        }
         const struct node *n = r->node[c->level];
         const struct value *v = n ? column_value(s->flat, c, n) : NULL;
+        if (c->level < s->level && r->sibling && cell < r->sibling->rows.n) {
+            struct slice raw = rows_raw(&r->sibling->rows, cell);
+            v = value_set(r->p, v);
+            bool quoted = raw.n && st->rows.d.quoting && (unsigned char)raw.p[0] == st->rows.d.quote;
+            if (v)
+                return cell_write(&st->rows.d, n, c->field, v, quoted, &r->out, r->p->arena, ps);
+            buf_add(&r->out, raw);
+            return OK;
+        }
         return v ? cell_write(&st->rows.d, n, c->field, v, false, &r->out, r->p->arena, ps) : OK;
     }
     return OK;
@@ -235,6 +271,7 @@ static void put_rows(struct new_row *r, uint64_t at)
         buf_add(&b, r->newline);
         buf_add(&b, (struct slice){ rows.p, rows.n - r->newline.n });
         patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
+        r->p->list[r->p->n - 1].behind = true;      /* the last cell may be empty and get a value here */
         buf_release(&b);
         return;
     }
@@ -287,6 +324,23 @@ static int insert_rows(struct patcher *p, const struct spot *s, const struct edi
     return rc;
 }
 
+/* A value that the file has no column for would be lost. */
+static int has_columns(struct patcher *p, const struct spot *s, size_t level, const struct node *n,
+                       struct problems *ps)
+{
+    for (size_t i = 0; i < s->flat->ncols; i++) {
+        const struct flat_column *c = &s->flat->cols[i];
+        const struct value *v = c->level == level && s->live->cell_of[i] == SIZE_MAX ? column_value(s->flat, c, n) : NULL;
+        if (v && value_is(v))
+            return refuse(n, c->field, "the file has no column for this value", p, ps);
+    }
+    int rc = OK;
+    if (level + 1 < s->flat->nlevels)
+        for (const struct node *child = node_list(n, s->flat->levels[level + 1].group)->first; child; child = child->next)
+            rc = has_columns(p, s, level + 1, child, ps) > rc ? SKIP : rc;
+    return rc;
+}
+
 static int patch_insert(struct patcher *p, const struct edit *e, struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
@@ -299,6 +353,8 @@ static int patch_insert(struct patcher *p, const struct edit *e, struct problems
     }
     if (s.holder)
         return set_all(p, e->node, e->parent, ps);
+    if (has_columns(p, &s, s.level, e->node, ps) != OK)
+        return SKIP;
     bool message = s.level == 0 && !s.flat->parent;
     if (!message && !st->flat->d.tag && node_list(e->parent, e->node->group)->n == 0
         && e->parent->at != VALUE_NO_PLACE && s.level + 1 == s.flat->nlevels)

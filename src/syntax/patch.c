@@ -16,6 +16,8 @@ void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put)
 int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps)
 {
     int worst = OK;
+    p->edits = edits;
+    p->round++;
     for (const struct edit *e = edits->first; e; e = e->next) {
         int rc = p->reader->syntax->patch(p, e, ps);
         worst = rc > worst ? rc : worst;
@@ -25,12 +27,17 @@ int patcher_add(struct patcher *p, const struct edits *edits, struct problems *p
     return worst;
 }
 
+static bool in_order(const struct byte_edit *a, const struct byte_edit *b)
+{
+    return a->at < b->at || (a->at == b->at && a->behind <= b->behind);
+}
+
 /* Bottom-up merge sort by `at`: stable, so inserts at one place keep the order in which they came. */
 static void sort_edits(struct patcher *p)
 {
     bool sorted = true;
     for (size_t i = 1; i < p->n && sorted; i++)
-        sorted = p->list[i - 1].at <= p->list[i].at;
+        sorted = in_order(&p->list[i - 1], &p->list[i]);
     if (sorted)
         return;
     struct byte_edit *from = p->list, *to = arena_alloc(p->arena, p->n * sizeof *to);
@@ -39,7 +46,7 @@ static void sort_edits(struct patcher *p)
             size_t mid = lo + width < p->n ? lo + width : p->n, hi = mid + width < p->n ? mid + width : p->n;
             size_t i = lo, j = mid;
             for (size_t k = lo; k < hi; k++)
-                to[k] = j >= hi || (i < mid && from[i].at <= from[j].at) ? from[i++] : from[j++];
+                to[k] = j >= hi || (i < mid && in_order(&from[i], &from[j])) ? from[i++] : from[j++];
         }
         struct byte_edit *t = from;
         from = to;

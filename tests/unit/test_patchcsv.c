@@ -145,6 +145,46 @@ static void new_rows(void **state)
     GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9");
 }
 
+/* A new row repeats what the same update sets, not what stands in the rows beside it. */
+static void new_rows_of_changed_fields(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct bench b;
+        begin(&b, orders, SLICE(FILE_TEXT));
+        if (first)
+            set(&b, b.message[0], "Buyer", "Q");
+        edit_insert(&b.edits, new_line(&b, b.message[0], "n", "9"), b.message[0], NULL);
+        if (!first)
+            set(&b, b.message[0], "Buyer", "Q");
+        GIVES(&b, HEAD "A;u;\"Q\";01.02.2026;i1;1,50\r\nA;v;Q;01.02.2026;i2;2\nA;;\"Q\";01.02.2026;n;9\r\n" "\n" B1 C1);
+    }
+}
+
+/* Where the file ends in a void cell, its value and the new row go to one place. */
+static void new_rows_behind_a_value(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, orders, SLICE("No;Buyer;Date;Item;Qty\nA;;;i1;"));
+    edit_insert(&b.edits, new_line(&b, b.message[0], "n", "9"), b.message[0], NULL);
+    set(&b, line(b.message[0], 0), "Qty", "7");
+    GIVES(&b, "No;Buyer;Date;Item;Qty\nA;;;i1;7\nA;;;n;9");
+}
+
+static void new_rows_need_their_columns(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, orders, SLICE("No;Item\nA;i1\n"));
+    edit_insert(&b.edits, new_line(&b, b.message[0], "n", "9"), b.message[0], NULL);
+    struct slice got = finish(&b);
+    assert_int_equal(b.k.rc, SKIP);
+    assert_int_equal(got.n, 0);
+    assert_string_equal(b.k.problems.first->code, "CSV_PATCH");
+    kit_close(&b.k);
+}
+
 static void new_messages(void **state)
 {
     (void)state;
@@ -307,6 +347,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing),      cmocka_unit_test(values),    cmocka_unit_test(new_rows),
+        cmocka_unit_test(new_rows_of_changed_fields),
+        cmocka_unit_test(new_rows_behind_a_value),
+        cmocka_unit_test(new_rows_need_their_columns),
         cmocka_unit_test(new_messages), cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets),
         cmocka_unit_test(no_column),    cmocka_unit_test(excerpt),   cmocka_unit_test(all_samples),
     };
