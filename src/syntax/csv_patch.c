@@ -330,14 +330,16 @@ static int has_columns(struct patcher *p, const struct spot *s, size_t level, co
 {
     for (size_t i = 0; i < s->flat->ncols; i++) {
         const struct flat_column *c = &s->flat->cols[i];
-        const struct value *v = c->level == level && s->live->cell_of[i] == SIZE_MAX ? column_value(s->flat, c, n) : NULL;
+        bool has = c->level != level || s->live->cell_of[i] != SIZE_MAX;
+        const struct value *v = has ? NULL : column_value(s->flat, c, n);
         if (v && value_is(v))
             return refuse(n, c->field, "the file has no column for this value", p, ps);
     }
+    const struct node *child =
+        level + 1 < s->flat->nlevels ? node_list(n, s->flat->levels[level + 1].group)->first : NULL;
     int rc = OK;
-    if (level + 1 < s->flat->nlevels)
-        for (const struct node *child = node_list(n, s->flat->levels[level + 1].group)->first; child; child = child->next)
-            rc = has_columns(p, s, level + 1, child, ps) > rc ? SKIP : rc;
+    for (; child; child = child->next)
+        rc = has_columns(p, s, level + 1, child, ps) > rc ? SKIP : rc;
     return rc;
 }
 
