@@ -194,6 +194,20 @@ static void set_again(struct document *now, const struct set *sets, size_t nsets
     sink_release(&sink);
 }
 
+/* 1.50 is 1.5: rows of one message may spell a number in several ways, and the first of them may go. */
+static void put_line(struct buf *out, struct slice line)
+{
+    static const char number[] = "  Q = \"";
+    buf_add(out, line);
+    if (!slice_starts(line, SLICE(number)) || !memchr(line.p, '.', line.n))
+        return;
+    out->n -= 2;                                /* the quote and the line end */
+    while (out->p[out->n - 1] == '0')
+        out->n--;
+    out->n -= out->p[out->n - 1] == '.';
+    buf_text(out, "\"\n");
+}
+
 /* The tree as text; a value that is there and empty is nothing too, as `""` in a row is. */
 static void dump(struct buf *out, const struct node *n)
 {
@@ -203,7 +217,7 @@ static void dump(struct buf *out, const struct node *n)
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         line = stop ? stop + 1 : end;
         if (line - p < 4 || memcmp(line - 4, " = \n", 4) != 0)
-            buf_add(out, slice_range(p, line));
+            put_line(out, slice_range(p, line));
     }
     buf_release(&b);
 }
