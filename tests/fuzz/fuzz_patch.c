@@ -162,7 +162,10 @@ static void same_bytes(const struct document *old, const struct document *now)
         differ("messages", old, now->text, (struct slice){ "", 0 });
     for (size_t i = 0; i < old->n; i++) {
         const struct node *m = old->messages[i], *k = now->messages[i];
-        if (!slice_equal(part(old->text, a, m->at), part(now->text, b, k->at)))
+        struct slice gap = part(old->text, a, m->at), left = part(now->text, b, k->at);
+        if (i && old->touched[i - 1] + old->touched[i])     /* an empty line within a message may now stand ahead of it */
+            gap = slice_trim(gap), left = slice_trim(left);
+        if (!slice_equal(gap, left))
             differ("between messages", old, now->text, part(now->text, b, k->at));
         if (!old->touched[i] && !slice_equal(part(old->text, m->at, m->end), part(now->text, k->at, k->end)))
             differ("a message without edits", old, now->text, part(now->text, k->at, k->end));
