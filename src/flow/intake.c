@@ -435,7 +435,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
         return 0;                                   /* nothing else changes a batch meanwhile */
     if (flow_stages(f))
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
-    size_t most = wave_takes(s, in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
+    size_t most = wave_takes(in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
     /* a wave waits until it is a whole one, as long as something moves */
     return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone) ? 0 : left;
 }
@@ -481,7 +481,7 @@ static int claim_ready(struct supervisor *s, struct intake *in)
             break;
         }
         in->at++;
-        bool fits = content_fits(in, d), small = fits && !in->asked && wave_fits(s, in->op, d);
+        bool fits = content_fits(in, d), small = fits && !in->asked && wave_fits(in->op, d);
         if (!fits)
             tell_unrouted(s, in, d);
         if (small)

@@ -269,9 +269,9 @@ bool intake_done(const struct supervisor *s, const struct asked *k);
 
 /* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their log
    (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one. */
-bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d);
+bool wave_fits(const struct operation *op, const struct drop *d);
 /* Whether small files of the operation go in waves. */
-bool wave_takes(const struct supervisor *s, const struct operation *op);
+bool wave_takes(const struct operation *op);
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n);
 /* What workers have done becomes written, when it is enough or has waited long enough. */
 void wave_written(struct supervisor *s, int64_t now);

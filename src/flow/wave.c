@@ -24,15 +24,15 @@ static int wave_sync(struct supervisor *s)
 /* --- claiming and accepting --------------------------------------------------------------------------------------- */
 
 /* Operations with numbers, tables or a look at their own ledger go one by one anyway; a wave opens no archives. */
-bool wave_takes(const struct supervisor *s, const struct operation *op)
+bool wave_takes(const struct operation *op)
 {
-    return s->o->durable && !op->numbers && !op->fills_table && !op->reads_itself && !flow_stages(op->flow) &&
+    return !op->numbers && !op->fills_table && !op->reads_itself && !flow_stages(op->flow) &&
            !op->take.unpack && !op->take.ncompanions && !due_follows(op);
 }
 
-bool wave_fits(const struct supervisor *s, const struct operation *op, const struct drop *d)
+bool wave_fits(const struct operation *op, const struct drop *d)
 {
-    return d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && wave_takes(s, op);
+    return d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && wave_takes(op);
 }
 
 struct wave {
