@@ -274,12 +274,22 @@ static struct trip *deliverable(struct supervisor *s, int64_t now)
     return NULL;
 }
 
-static void deliver_work(struct supervisor *s)
+static bool deliver_alone(struct supervisor *s)
 {
     struct trip *t;
-    while ((t = deliverable(s, clock_monotonic_ms())))
+    bool any = false;
+    for (; (t = deliverable(s, clock_monotonic_ms())); any = true)
         if (step_deliver(s, t) == OK)
             step_archive(s, t);
+    return any;
+}
+
+/* In the order of their flow either kind may stand behind the other, and no event tells when it is its turn. */
+static void deliver_work(struct supervisor *s, int64_t now)
+{
+    do
+        wave_deliver(s, now);
+    while (deliver_alone(s));
 }
 
 static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
@@ -445,8 +455,7 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (rc <= WARN && !s->next_site && !s->ending)
         rc = later_take(s);
     start_work(s, now);
-    wave_deliver(s, now);
-    deliver_work(s);
+    deliver_work(s, now);
     pool_watch(s, now);
     care_turn(s, now, wait);
     return rc;
