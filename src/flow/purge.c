@@ -354,7 +354,7 @@ int purge_step(struct purge *p, struct problems *ps)
         return rc == END ? SKIP : rc;
     rc = one_step(p, ps);
     trash_unlock(lock);
-    if (rc != END && rc > WARN)
+    if (rc > WARN)
         purge_end(p);
     if (rc != END)
         return rc > WARN ? TEMP : OK;
