@@ -394,6 +394,15 @@ static int same_document(struct updating *u, struct problems *ps)
     return STOP;
 }
 
+/* One answer is about all that has its key, which may not be what is meant. */
+static void named_before(const struct updating *u, const struct node *old, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "KEY_TWICE", .place.offset = old->at,
+                                       .message = u->originals.messages,
+        .text = SLICE("the original has a message with this key before: the answer changes both"),
+        .hint = SLICE("add what tells them apart to the keys of the mapping") });
+}
+
 static int read_originals(struct updating *u, struct problems *ps)
 {
     bool checked = false;
@@ -408,6 +417,8 @@ static int read_originals(struct updating *u, struct problems *ps)
         if (other != OK || rc == END)
             return other;
         struct answer *a = answers_find(&u->answers, msg, &u->message);
+        if (a && a->used)
+            named_before(u, msg, ps);
         if (a)
             a->used = true;
         source_locate(a ? u->c->input : u->c->original, ps);
