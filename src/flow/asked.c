@@ -201,7 +201,9 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
     add_skips(k, w);
     add_groups(k, w);
     asked_left(s, t);
-    if (k->begun && k->trips == 0)
+    /* Taken up after a crash it is not begun yet; when it names its batch there is nothing else to begin. */
+    bool whole = k->begun || (k->request->batch.n && slice_equal(k->request->batch, w->batch));
+    if (whole && k->trips == 0)
         answer(s, k);
 }
 
