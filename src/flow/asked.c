@@ -308,6 +308,29 @@ static int run_inbox(struct supervisor *s, struct asked *k)
     return k->trips ? OK : answer(s, k);
 }
 
+/* Its life ended with this run, and who did it died before it could say so. */
+static bool ran_to_its_end(struct supervisor *s, struct asked *k)
+{
+    struct slice by = arena_printf(&k->arena, "request %.*s", SLICE_ARG(k->request->id));
+    struct waybill *w;
+    if (batch_find(&s->places, &k->arena, arena_cstr(&k->arena, k->request->batch), &w, s->ps) != OK)
+        return false;
+    for (const struct waybill_run *r = w->runs; r; r = r->next) {
+        if (!slice_equal(r->by, by) || r->batch.n)
+            continue;
+        waybill_param(&k->answer.made, &k->arena, w->batch, slice_is(r->outcome, "refused") ? r->outcome : SLICE("done"));
+        k->answer.batches = 1;
+        k->answer.delivered = !slice_is(r->outcome, "refused");
+        k->answer.rejected = !k->answer.delivered;
+        k->answer.messages = r->messages;
+        k->answer.refused = r->rejected;
+        k->answer.waiting = r->waiting;
+        add_outputs(k, w);
+        return true;
+    }
+    return false;
+}
+
 /* The batches that are meant, once; those that come later are not. END: it is refused, and gone. */
 static int list_batches(struct supervisor *s, struct asked *k)
 {
@@ -322,7 +345,7 @@ static int list_batches(struct supervisor *s, struct asked *k)
             waybill_param(&k->left, &k->arena, slice_of(o->id), SLICE(""));
     }
     k->listed = true;
-    if (!named.n || k->left || k->trips)
+    if (!named.n || k->left || k->trips || (!k->answer.made && ran_to_its_end(s, k)))
         return OK;
     int rc = asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
                                                              SLICE_ARG(named), SLICE_ARG(f->name),

@@ -196,12 +196,25 @@ static bool find_waybill(int dir, char batch[BATCH_ID_SIZE])
     return batch[0] != '\0';
 }
 
+/* error/<batch>-late: what came too late, as it came. */
+static bool is_late(const char *name)
+{
+    char id[BATCH_ID_SIZE];
+    size_t n = strlen(name);
+    if (n <= 5 || n - 5 >= sizeof id || strcmp(name + n - 5, "-late") != 0)
+        return false;
+    snprintf(id, sizeof id, "%.*s", (int)(n - 5), name);
+    return spool_id_valid(id);
+}
+
 /* One folder of work/ or error/. */
 static int check_folder(struct fsck *f, int parent, const char *name)
 {
     char path[NAME_SIZE];
     struct waybill *w = NULL;
     snprintf(path, sizeof path, "%s/%.300s", f->aside ? "error" : ".waybill/work", name);
+    if (f->aside && is_late(name))
+        return OK;
     int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc = END;
     if (dir < 0) {
         fsck_say(f, PROBLEM_WARNING, "FSCK_STRANGE", path, "only folders of batches belong here",
