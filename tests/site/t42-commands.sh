@@ -81,6 +81,7 @@ Row => Row {
     Qty => Qty
 }
 END
+has_ended() { "$prog" show --json --dir site "$1" 2> /dev/null | json waybill.place | grep -qx archived; }    # BATCH
 do_it() {                               # VERB OPTION...: the code is $code
     "$prog" "$@" --dir site -q > out 2> err < /dev/null
     code=$?
@@ -247,6 +248,26 @@ for p in ${asked#* }; do wait "$p"; done
 check "of several that wait one does it, and all are answered" eval 'held && ! cat err.1 err.2 err.3 | grep -E "REQUEST_WAITS|SITE_BUSY"'
 wait "$watcher" 2> /dev/null
 watch site -q
+
+# Whoever ran it to the end of its batch dies before the answer is written.
+printf 'Id;Qty\n31;5\n32;6\n' > site/inbox/rows/f.csv
+do_it create --since 2024-01-01 --json
+f=$(json batches.0.batch < out)
+kill -STOP "$watcher"
+do_it send sync --batch "$f" --wait 1
+check "what it does not answer is asked" is "5 1" "$code $(ls site/.waybill/requests | wc -l)"
+cp site/.waybill/requests/* .
+request=$(ls site/.waybill/requests)
+kill -CONT "$watcher"
+wait_for 60 test -f "site/.waybill/answers/$request"
+check "it is done, and its batch archived" wait_for 60 has_ended "$f"
 stop
+answered() { for m in outcome batches delivered messages made.#; do json $m < "site/.waybill/answers/$request"; done | tr '\n' ' '; }
+check "the answer says so" is "done 1 1 2 1 " "$(answered)"
+rm "site/.waybill/answers/$request"
+mv "$request" site/.waybill/requests/
+run site
+check "the next one answers the same" is "0 done 1 1 2 1 " "$code $(answered)"
+check "and does nothing a second time" is "1 1" "$(ls site/outbox/rows | grep -c "^$f") $(find site/archive -name "*$f*.zip" | wc -l)"
 check "fsck finds nothing" sound site
 finish
