@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifdef KIT_KEEPS_FORMATS            /* a fuzz harness says so */
-#include "keptformat.h"
-#endif
 #include "syntax/syntax.h"
+#include "unit/formatkit.h"
 
 struct kit {
     struct arena arena, message;
@@ -27,17 +25,8 @@ static inline bool kit_format(struct kit *k, const char *format)
     *k = (struct kit){ 0 };
     arena_init(&k->arena, 0);
     problems_init(&k->problems, &k->arena, 0);
-#ifdef KIT_KEEPS_FORMATS
-    k->format = kept_format(format);
-    if (k->format)
-        return true;
-#endif
-    struct conf *c = NULL;
-    if (conf_parse(&k->arena, "test.format", slice_of(format), &c, &k->problems) != OK)
-        return false;
-    if (format_compile(&k->arena, NULL, SLICE("test"), c, &k->format, &k->problems) > WARN)
-        return false;
-    return syntax_plan(k->format, &k->arena, &k->problems) <= WARN;
+    k->format = format_of(&k->arena, format, &k->problems);
+    return k->format;
 }
 
 static inline void kit_start(struct kit *k, const char *format)

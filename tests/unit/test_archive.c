@@ -5,32 +5,10 @@
 #include <cmocka.h>
 
 #include "store/archive.h"
-#include "unit/tempdir.h"
+#include "unit/storekit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
 static const char batch[] = "20261122-034431-12-7";
 static const char zip[] = "archive/2026/11/22/034431_20261122-034431-12-7.zip";
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, true, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
 
 static int write_it(void)
 {
@@ -177,13 +155,13 @@ static void a_file_is_kept_by_its_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_batch_is_archived_and_read_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_same_batch_gives_the_same_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_changed_byte_is_noticed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_member_that_changed_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(batches_are_walked_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(config_is_kept_once_by_hash, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_file_is_kept_by_its_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_is_archived_and_read_back, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(the_same_batch_gives_the_same_bytes, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(every_changed_byte_is_noticed, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_member_that_changed_is_refused, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(batches_are_walked_in_order, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(config_is_kept_once_by_hash, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_file_is_kept_by_its_hash, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

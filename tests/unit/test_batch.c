@@ -4,82 +4,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "batch/batch.h"
 #include "batch/lines.h"
 #include "base/file.h"
-#include "batch/recover.h"
-#include "drop/lease.h"
 #include "store/archive.h"
-#include "unit/tempdir.h"
+#include "unit/batchkit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-static struct spool spool;
-static struct lease lease;
-static struct clock now;
-static struct batch_site site;
-static struct inbox *inbox;
-static struct outbox outbox;
 static const struct batch_accept how = { .flow = { "orders", 6 }, .operation = { "convert", 7 } };
-
-static int open_site(void)
-{
-    clock_init(&now, "2026-11-22T03:44:31Z");
-    site = (struct batch_site){ .spool = &spool, .store = &store, .clock = &now };
-    struct ready ready = { .terms = READY_NAME };
-    assert_int_equal(store_open(&store, &arena, dir, true, &problems), OK);
-    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
-    assert_int_equal(lease_take(&lease, &spool, &problems), OK);
-    assert_int_equal(recover_clean(&site, &problems), OK);
-    assert_int_equal(inbox_open(&arena, &spool, "inbox", &ready, &inbox, &problems), OK);
-    assert_int_equal(outbox_open(&outbox, &spool, &arena, "outbox", &problems), OK);
-    return 0;
-}
-
-static void close_site(void)
-{
-    inbox_close(inbox);
-    outbox_close(&outbox);
-    lease_give(&lease, &spool);
-    spool_close(&spool);
-    store_close(&store);
-}
-
-static int setup(void **state)
-{
-    char path[300];
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    snprintf(path, sizeof path, "%s/inbox", dir);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return open_site();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    close_site();
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
-
-static void restart(void)
-{
-    close_site();
-    open_site();
-}
-
-static void drop_file(const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "inbox/%s", name);
-    tempdir_write(dir, path, text, strlen(text));
-}
 
 static void take(struct claim *c)
 {
@@ -95,7 +25,7 @@ static struct batch *accept(const char *name, const char *text)
 {
     struct claim c;
     struct batch *b;
-    drop_file(name, text);
+    kit_drop(name, text);
     take(&c);
     assert_int_equal(batch_accept(&site, &arena, &c, &how, &b, &problems), OK);
     claim_close(&c);
@@ -115,12 +45,6 @@ static void convert(struct batch *b)
     assert_int_equal(batch_output_done(b, n, fd, NULL, &problems), OK);
     b->w->messages = 2;
     waybill_total(b->w, &b->w->totals, "done", 2);
-}
-
-static const struct outbox *find_outbox(void *owner, struct slice path)
-{
-    (void)owner;
-    return slice_is(path, "outbox") ? &outbox : NULL;
 }
 
 static bool has_text(const char *file, const char *want)
@@ -150,7 +74,7 @@ static void a_batch_lives_from_inbox_to_archive(void **state)
     assert_int_equal(lines_close(&lines, true, b->w, &problems), OK);
     assert_int_equal(batch_written(b, &problems), OK);
     assert_false(tempdir_has(dir, "outbox/result.xml"));
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     assert_true(has_text("outbox/result.xml", "<a/>"));
     assert_true(has_text("outbox/result-2.xml", "<b/>"));
     assert_int_equal(batch_archive(b, &problems), OK);
@@ -194,7 +118,7 @@ static int step(void *owner, struct recovery *r, struct problems *ps)
         return crash(c) ? STOP : batch_written(r->b, ps);
     case NEXT_DELIVER:
         c->deliver++;
-        return batch_deliver(r->b, find_outbox, NULL, ps);
+        return batch_deliver(r->b, kit_outbox, NULL, ps);
     case NEXT_ARCHIVE:
         c->archive++;
         return batch_archive(r->b, ps);
@@ -255,15 +179,15 @@ static void a_crash_anywhere_ends_the_same(void **state)
     (void)state;
     struct claim c;
     for (int stop = 0; stop < 8; stop++) {
-        teardown(state);
-        setup(state);
-        drop_file("orders.csv", "a;b\n");
+        kit_end(state);
+        kit_begin(state);
+        kit_drop("orders.csv", "a;b\n");
         take(&c);
         claim_close(&c);
         for (int round = 0; round < 6; round++) {
             struct course course = { .steps = stop };
             recover_each(&site, &arena, step, &course, &problems);
-            restart();
+            kit_restart();
         }
         run_to_the_end();
         check_end(1, 0);
@@ -276,9 +200,9 @@ static void a_crash_within_acceptance_loses_nothing(void **state)
     struct claim c;
     struct batch *b;
     for (int stop = 0; stop < 4; stop++) {
-        teardown(state);
-        setup(state);
-        drop_file("orders.csv", "a;b\n");
+        kit_end(state);
+        kit_begin(state);
+        kit_drop("orders.csv", "a;b\n");
         take(&c);
         if (stop >= 1)
             assert_int_equal(stop == 1 ? claim_copy(&spool, &c, 0, NULL, &problems)
@@ -288,7 +212,7 @@ static void a_crash_within_acceptance_loses_nothing(void **state)
         claim_close(&c);
         if (stop >= 2)
             batch_close(b);
-        restart();
+        kit_restart();
         run_to_the_end();
         check_end(1, 0);
     }
@@ -300,8 +224,8 @@ static void a_crash_within_later_steps_is_done_again(void **state)
     struct batch *b;
     char path[512], id[BATCH_ID_SIZE];
     for (int stop = 0; stop < 4; stop++) {
-        teardown(state);
-        setup(state);
+        kit_end(state);
+        kit_begin(state);
         b = accept("orders.csv", "a;b\n");
         snprintf(id, sizeof id, "%s", b->id);
         convert(b);
@@ -309,7 +233,7 @@ static void a_crash_within_later_steps_is_done_again(void **state)
         if (stop == 0)
             assert_int_equal(outbox_publish(&spool, &outbox, b->id, 1, "result.xml", NULL, &problems), OK);
         if (stop >= 1)
-            assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+            assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
         if (stop >= 2) {
             spool.group = true;
             assert_int_equal(batch_archive(b, &problems), OK);
@@ -320,7 +244,7 @@ static void a_crash_within_later_steps_is_done_again(void **state)
             assert_int_equal(unlink(path), 0);
         }
         batch_close(b);
-        restart();
+        kit_restart();
         run_to_the_end();
         check_end(1, 0);
     }
@@ -339,7 +263,7 @@ static void a_zip_is_the_end_however_old_the_waybill_is(void **state)
     assert_int_equal(file_read(&arena, file_join(&arena, dir, file), 0, &old, &problems), OK);
     convert(b);
     assert_int_equal(batch_written(b, &problems), OK);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     assert_int_equal(batch_archive(b, &problems), OK);
     batch_close(b);
     assert_int_equal(mkdir(folder, 0700), 0);
@@ -347,7 +271,7 @@ static void a_zip_is_the_end_however_old_the_waybill_is(void **state)
     assert_true(archived_path(id, zip));
     snprintf(beside, sizeof beside, "%s/%.*s/%s.waybill.json", dir, (int)(strrchr(zip, '/') - zip), zip, id);
     assert_int_equal(unlink(beside), 0);
-    restart();
+    kit_restart();
     run_to_the_end();
     check_end(1, 0);
     assert_true(file_exists(beside));
@@ -362,7 +286,7 @@ static void what_lies_beside_a_zip_is_what_is_in_it(void **state)
     struct batch *b = accept("orders.csv", "a;b\n");
     convert(b);
     assert_int_equal(batch_written(b, &problems), OK);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     assert_true(archived_path(b->id, zip));
     snprintf(file, sizeof file, "%s.waybill.json", b->id);
     snprintf(beside, sizeof beside, "%s/%.*s/%s", dir, (int)(strrchr(zip, '/') - zip), zip, file);
@@ -426,7 +350,7 @@ static void a_folder_that_stays_is_removed_later(void **state)
     struct batch *b = accept("orders.csv", "a;b\n");
     convert(b);
     assert_int_equal(batch_written(b, &problems), OK);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     snprintf(folder, sizeof folder, "%s/.waybill/work/%s", dir, b->id);
     snprintf(deep, sizeof deep, "%s/x/y/z/u", folder);
     assert_int_equal(file_make_dirs(deep, 0700, &problems), OK);
@@ -468,18 +392,18 @@ static void a_companion_becomes_the_batchs_own(void **state)
     (void)state;
     struct batch *b = accept("orders.csv", "a;b\n");
     assert_null(beside_of(b, "a.pdf", 0, text));
-    drop_file("a.pdf", "first");
+    kit_drop("a.pdf", "first");
     assert_null(beside_of(b, "a.pdf", 60000, text));        /* somebody may still be writing it */
     assert_string_equal(beside_of(b, "a.pdf", 0, text), "first");
     snprintf(path, sizeof path, "%s/inbox/a.pdf", dir);
     assert_false(file_exists(path));
     assert_string_equal(beside_of(b, "a.pdf", 0, text), "first");
     assert_int_equal(companions_of(b), 1);
-    drop_file("a.pdf", "second");                           /* a newer one takes its place, nothing is thrown away */
+    kit_drop("a.pdf", "second");                           /* a newer one takes its place, nothing is thrown away */
     assert_string_equal(beside_of(b, "a.pdf", 0, text), "second");
     assert_int_equal(companions_of(b), 2);
     batch_close(b);
-    restart();
+    kit_restart();
     char id[BATCH_ID_SIZE];
     snprintf(id, sizeof id, "%s", b->id);
     assert_int_equal(batch_open(&site, &arena, id, &b, &problems), OK);
@@ -495,7 +419,7 @@ static void a_companion_that_is_half_taken_is_taken_again(void **state)
     struct batch *b = accept("orders.csv", "a;b\n");
     snprintf(file, sizeof file, ".waybill/work/%s/with.1", b->id);
     tempdir_write(dir, file, "torn", 4);
-    drop_file("a.pdf", "whole");
+    kit_drop("a.pdf", "whole");
     assert_string_equal(beside_of(b, "a.pdf", 0, text), "whole");
     assert_int_equal(companions_of(b), 1);
     batch_close(b);
@@ -509,7 +433,7 @@ static void what_is_no_companion_is_left_alone(void **state)
     snprintf(path, sizeof path, "%s/inbox/link", dir);
     assert_int_equal(symlink("/etc/passwd", path), 0);
     assert_null(beside_of(b, "link", 0, text));
-    drop_file("large", "more than twenty bytes are in this file");
+    kit_drop("large", "more than twenty bytes are in this file");
     assert_non_null(beside_of(b, "large", 0, text));        /* whoever reads it says that it is too large */
     assert_int_equal(companions_of(b), 0);
     snprintf(path, sizeof path, "%s/inbox/large", dir);
@@ -525,7 +449,7 @@ static void the_same_content_is_refused_and_explained(void **state)
     char first[BATCH_ID_SIZE], file[400];
     snprintf(first, sizeof first, "%s", b->id);
     batch_close(b);
-    drop_file("two.csv", "same\n");
+    kit_drop("two.csv", "same\n");
     take(&c);
     assert_int_equal(batch_accept(&site, &arena, &c, &how, &twin, &problems), SKIP);
     claim_close(&c);
@@ -537,7 +461,7 @@ static void the_same_content_is_refused_and_explained(void **state)
     batch_close(twin);
     struct batch_accept lax = how;
     lax.content = DUPLICATE_PROCESS;
-    drop_file("three.csv", "same\n");
+    kit_drop("three.csv", "same\n");
     take(&c);
     assert_int_equal(batch_accept(&site, &arena, &c, &lax, &b, &problems), OK);
     claim_close(&c);
@@ -551,13 +475,13 @@ static void a_taken_name_waits_and_nothing_is_overwritten(void **state)
     tempdir_write(dir, "outbox/result.xml", "other", 5);
     convert(b);
     assert_int_equal(batch_written(b, &problems), OK);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), SKIP);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), SKIP);
     assert_string_equal(problems.last->code, "OUTBOX_TAKEN");
     assert_true(has_text("outbox/result.xml", "other"));
     char path[300];
     snprintf(path, sizeof path, "%s/outbox/result.xml", dir);
     unlink(path);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     assert_true(has_text("outbox/result.xml", "<a/>"));
     batch_close(b);
 }
@@ -569,7 +493,7 @@ static void refused_moves_change_nothing(void **state)
     assert_int_equal(batch_archive(b, &problems), STOP);
     assert_string_equal(problems.last->code, "BATCH_MOVE");
     assert_int_equal(b->w->place, PLACE_ACCEPTED);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);      /* nothing to deliver */
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);      /* nothing to deliver */
     assert_int_equal(b->w->place, PLACE_DELIVERED);
     batch_close(b);
 }
@@ -622,7 +546,7 @@ static void refused_messages_appear_beside_their_waybill(void **state)
     assert_true(has_text(path, "bad"));
     snprintf(path, sizeof path, "error/%s/%s.waybill.json", b->id, b->id);
     assert_true(tempdir_has(dir, path));
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     assert_int_equal(batch_archive(b, &problems), OK);
     char id[BATCH_ID_SIZE];
     snprintf(id, sizeof id, "%s", b->id);
@@ -659,7 +583,7 @@ static void late_bytes_are_kept(void **state)
     struct claim c;
     struct batch *b;
     char path[400];
-    drop_file("slow.csv", "first");
+    kit_drop("slow.csv", "first");
     take(&c);
     assert_int_equal(batch_copy(&site, &arena, &c, &how, &b, &problems), OK);
     assert_int_equal(batch_commit(b, &problems), OK);
@@ -693,7 +617,7 @@ static void a_second_watcher_is_answered(void **state)
     spool_close(&other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kit_begin, kit_end)
 
 int main(void)
 {

@@ -5,62 +5,12 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "batch/batch.h"
 #include "batch/lines.h"
-#include "batch/recover.h"
-#include "drop/lease.h"
 #include "store/archive.h"
-#include "unit/tempdir.h"
+#include "unit/batchkit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-static struct spool spool;
-static struct lease lease;
-static struct clock now;
-static struct batch_site site;
-static struct outbox outbox;
 static const struct batch_accept how = { .flow = { "sync", 4 }, .operation = { "create", 6 } };
 static const struct batch_accept answers = { .flow = { "sync", 4 }, .operation = { "receive", 7 } };
-
-static int open_site(void)
-{
-    clock_init(&now, "2026-11-22T03:44:31Z");
-    site = (struct batch_site){ .spool = &spool, .store = &store, .clock = &now };
-    assert_int_equal(store_open(&store, &arena, dir, true, &problems), OK);
-    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
-    assert_int_equal(lease_take(&lease, &spool, &problems), OK);
-    assert_int_equal(recover_clean(&site, &problems), OK);
-    assert_int_equal(outbox_open(&outbox, &spool, &arena, "outbox", &problems), OK);
-    return 0;
-}
-
-static void close_site(void)
-{
-    outbox_close(&outbox);
-    lease_give(&lease, &spool);
-    spool_close(&spool);
-    store_close(&store);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return open_site();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    close_site();
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
 
 /* As after a crash: only what is on the disk is known. */
 static struct batch *again(struct batch *b)
@@ -68,8 +18,7 @@ static struct batch *again(struct batch *b)
     char id[BATCH_ID_SIZE];
     memcpy(id, b->id, sizeof id);
     batch_close(b);
-    close_site();
-    open_site();
+    kit_restart();
     assert_int_equal(batch_open(&site, &arena, id, &b, &problems), OK);
     return b;
 }
@@ -78,13 +27,6 @@ static enum next_step next(const struct batch *b)
 {
     int64_t due;
     return recover_next(&site, b->w, &due);
-}
-
-static const struct outbox *find_outbox(void *owner, struct slice path)
-{
-    (void)owner;
-    (void)path;
-    return &outbox;
 }
 
 static void fill(struct waybill_file *f, int fd, struct slice text)
@@ -232,7 +174,7 @@ static void a_run_that_died_leaves_nothing(void **state)
     b = again(b);
     assert_true(slice_is(b->w->stage, "stage.1"));      /* what is not delivered did not happen */
     assert_int_equal(next(b), NEXT_DELIVER);
-    assert_int_equal(batch_deliver(b, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(b, kit_outbox, NULL, &problems), OK);
     b = again(b);
     assert_true(slice_is(b->w->stage, "stage.2"));
     assert_true(slice_is(content(b, b->w->stage), "{\"SendDate\":2}\n"));
@@ -481,20 +423,20 @@ static void names_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_staged_document_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_due_comes_next, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_run_that_died_leaves_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_refused_run_leaves_the_batch_as_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_answer_is_installed_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_answer_is_installed_after_a_crash, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_damaged_answer_is_not_installed, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_answer_for_two, setup, teardown),
-        cmocka_unit_test_setup_teardown(by_hand, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_began_can_be_cancelled, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_visible_cannot, setup, teardown),
-        cmocka_unit_test_setup_teardown(open_ones_by_age, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_operation_is_given_up_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_staged_document_stays, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(what_is_due_comes_next, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(a_run_that_died_leaves_nothing, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(a_refused_run_leaves_the_batch_as_it_was, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(an_answer_is_installed_once, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(an_answer_is_installed_after_a_crash, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(a_damaged_answer_is_not_installed, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(an_answer_for_two, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(by_hand, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(what_began_can_be_cancelled, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(what_is_visible_cannot, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(open_ones_by_age, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(an_operation_is_given_up_alone, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(names_are_checked, kit_begin, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

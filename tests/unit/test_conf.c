@@ -8,30 +8,14 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "unit/basekit.h"
 
-static struct arena arena;
-static struct problems ps;
 static struct conf *conf;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&ps, &arena, 0);
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 static int parse(const char *text)
 {
-    problems_init(&ps, &arena, 0);
-    return conf_parse(&arena, "t.map", slice_of(text), &conf, &ps);
+    problems_init(&problems, &arena, 0);
+    return conf_parse(&arena, "t.map", slice_of(text), &conf, &problems);
 }
 
 /* The kinds of the first statement's tokens and their texts, blanks shown as "_": "N:a_O:<=>" */
@@ -128,7 +112,7 @@ static void faults(const char *text, const char *expected)
     struct buf b = { 0 };
     int rc = parse(text);
     assert_int_equal(rc, *expected ? STOP : OK);
-    for (const struct problem *p = ps.first; p; p = p->next)
+    for (const struct problem *p = problems.first; p; p = p->next)
         buf_printf(&b, "%u:%u %s ", p->place.line, p->place.column, p->code);
     buf_byte(&b, '\0');
     assert_string_equal(b.p, expected);
@@ -174,9 +158,9 @@ static void hostile_bytes(void **state)
     faults("# \xE2\x80\xAE trojan", "1:3 CONF_HIDDEN ");
     faults("a \"\xE2\x81\xA6\"", "1:4 CONF_HIDDEN ");
     faults("a\rb", "1:2 CONF_HIDDEN ");
-    problems_init(&ps, &arena, 0);
-    assert_int_equal(conf_parse(&arena, "t", SLICE("a\0b"), &conf, &ps), STOP);
-    assert_int_equal(conf_parse(&arena, "t", slice_none(), &conf, &ps), OK);
+    problems_init(&problems, &arena, 0);
+    assert_int_equal(conf_parse(&arena, "t", SLICE("a\0b"), &conf, &problems), STOP);
+    assert_int_equal(conf_parse(&arena, "t", slice_none(), &conf, &problems), OK);
 }
 
 static void depth_is_limited(void **state)
@@ -187,24 +171,24 @@ static void depth_is_limited(void **state)
         buf_text(&b, "a {\n");
     for (int i = 0; i < 64; i++)
         buf_text(&b, "}\n");
-    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &ps), OK);
+    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &problems), OK);
     b.n = 0;
     for (int i = 0; i < 100000; i++)
         buf_text(&b, "a {\n");
-    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &ps), STOP);
-    assert_true(ps.n < 5);
+    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &problems), STOP);
+    assert_true(problems.n < 5);
     b.n = 0;
     for (int i = 0; i < 100000; i++)
         buf_text(&b, "((\n");
-    problems_init(&ps, &arena, 0);
-    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &ps), STOP);
-    assert_true(ps.n <= 202);
+    problems_init(&problems, &arena, 0);
+    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &problems), STOP);
+    assert_true(problems.n <= 202);
     b.n = 0;
     for (int i = 0; i < 5000; i++)
         buf_text(&b, "a ");
-    problems_init(&ps, &arena, 0);
-    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &ps), STOP);
-    assert_string_equal(ps.first->code, "CONF_LONG");
+    problems_init(&problems, &arena, 0);
+    assert_int_equal(conf_parse(&arena, "t", buf_slice(&b), &conf, &problems), STOP);
+    assert_string_equal(problems.first->code, "CONF_LONG");
     buf_release(&b);
 }
 
@@ -213,12 +197,12 @@ static void problem_at_a_token(void **state)
     (void)state;
     assert_int_equal(parse("x\n    take inbx \"in/orders\"\n"), OK);
     const struct statement *s = conf->first->next;
-    assert_int_equal(conf_problem(conf, &s->tokens[1], PROBLEM_ERROR, "CONF_WORD", &ps, "did you mean `inbox`?", "unknown word \"%s\"",
+    assert_int_equal(conf_problem(conf, &s->tokens[1], PROBLEM_ERROR, "CONF_WORD", &problems, "did you mean `inbox`?", "unknown word \"%s\"",
                                   "inbx"), STOP);
-    conf_problem(conf, &s->end, PROBLEM_ERROR, "CONF_WORD", &ps, NULL, "something is missing");
+    conf_problem(conf, &s->end, PROBLEM_ERROR, "CONF_WORD", &problems, NULL, "something is missing");
     struct buf b = { 0 };
-    problem_show(&b, ps.first);
-    problem_show(&b, ps.last);
+    problem_show(&b, problems.first);
+    problem_show(&b, problems.last);
     buf_byte(&b, '\0');
     assert_string_equal(b.p, "t.map:2:10: error: unknown word \"inbx\" [CONF_WORD]\n"
                              "        take inbx \"in/orders\"\n"
@@ -298,13 +282,13 @@ static void faulty_is_not_laid_out(void **state)
 static void files(void **state)
 {
     (void)state;
-    assert_int_equal(conf_load(&arena, "/nonexistent/x.map", &conf, &ps), TEMP);
-    assert_string_equal(ps.first->code, "SYS_MISSING");
+    assert_int_equal(conf_load(&arena, "/nonexistent/x.map", &conf, &problems), TEMP);
+    assert_string_equal(problems.first->code, "SYS_MISSING");
     assert_null(conf);
-    assert_int_equal(conf_load(&arena, "/", &conf, &ps), STOP);
+    assert_int_equal(conf_load(&arena, "/", &conf, &problems), STOP);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, base_begin, base_end)
 
 int main(void)
 {

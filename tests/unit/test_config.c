@@ -9,35 +9,7 @@
 #include "base/file.h"
 #include "flow/config.h"
 #include "flow/versions.h"
-#include "unit/tempdir.h"
-
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, false, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
-
-static void put(const char *name, const char *text)
-{
-    tempdir_write(dir, name, text, strlen(text));
-}
+#include "unit/storekit.h"
 
 static const char rows[] = "syntax csv delimiter \";\" header yes\ninclude fields\n";
 static const char copy[] = "mapping rows <=> rows\n\nRow <=> Row {\n    Id <=> Id\n}\n";
@@ -47,10 +19,10 @@ static const char conf[] = "site \"A\"\nzone \"UTC\"\nflow a {\n    on yes\n    
 static struct site *load_site(void)
 {
     struct site *s;
-    put("rows.format", rows);
-    put("fields.format", "message Row {\n    Id text\n}\n");
-    put("copy.map", copy);
-    put("site.conf", conf);
+    dir_put("rows.format", rows);
+    dir_put("fields.format", "message Row {\n    Id text\n}\n");
+    dir_put("copy.map", copy);
+    dir_put("site.conf", conf);
     assert_int_equal(site_load(&arena, NULL, dir, &s, &problems), OK);
     return s;
 }
@@ -86,8 +58,8 @@ static void a_site_is_loaded_as_it_was(void **state)
     struct site *now = load_site();
     (void)state;
     assert_int_equal(config_keep(&store, now, hash, &problems), OK);
-    put("fields.format", "message Row {\n    Other text\n}\n");
-    put("copy.map", "mapping rows <=> rows\n\nRow <=> Row {\n    Other <=> Other\n}\n");
+    dir_put("fields.format", "message Row {\n    Other text\n}\n");
+    dir_put("copy.map", "mapping rows <=> rows\n\nRow <=> Row {\n    Other <=> Other\n}\n");
     assert_int_equal(site_load(&arena, NULL, dir, &now, &problems), OK);
     unlink(file_join(&arena, dir, "fields.format"));
     struct versions *v = versions_new(now);
@@ -138,10 +110,10 @@ static void wrong_manifests_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_manifest_names_all_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_site_is_loaded_as_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_that_is_not_kept_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(wrong_manifests_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_manifest_names_all_files, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_site_is_loaded_as_it_was, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(one_that_is_not_kept_is_refused, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(wrong_manifests_are_refused, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,22 +5,7 @@
 #include <cmocka.h>
 
 #include "base/date.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
+#include "unit/basekit.h"
 
 static void days(void **state)
 {
@@ -162,7 +147,7 @@ static void clocks(void **state)
     assert_true(clock_monotonic_ms() >= now);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, base_begin, base_end)
 
 int main(void)
 {

@@ -11,36 +11,25 @@
 
 #include "drop/inbox.h"
 #include "drop/observe.h"
-#include "unit/tempdir.h"
+#include "unit/dirkit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
 static struct spool spool;
 static struct inbox *inbox;
 
 static int setup(void **state)
 {
-    char path[300];
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    snprintf(path, sizeof path, "%s/in", dir);
-    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(dir_begin(state), 0);
+    dir_make("in");
     inbox = NULL;
     return spool_open(&spool, &arena, dir, true, &problems);
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     if (inbox)
         inbox_close(inbox);
     spool_close(&spool);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return dir_end(state);
 }
 
 static void open_with(struct ready ready)
@@ -52,7 +41,7 @@ static void put(const char *name, const char *text)
 {
     char path[400];
     snprintf(path, sizeof path, "in/%s", name);
-    tempdir_write(dir, path, text, strlen(text));
+    dir_put(path, text);
 }
 
 /* Number of ready files of a pass at this time; the last one in *d. */

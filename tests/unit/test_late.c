@@ -9,30 +9,13 @@
 #include <zlib.h>
 
 #include "base/late.h"
+#include "unit/basekit.h"
 
 #define FUNCTIONS(F) F(crc32) F(zlibVersion)
 
 struct functions {
     FUNCTIONS(LATE_MEMBER)
 };
-
-static struct arena arena;
-static struct problems problems;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 10);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 static void functions_are_those_of_the_library(void **state)
 {
@@ -76,9 +59,9 @@ static void a_missing_function_is_told_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(functions_are_those_of_the_library, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_library_is_told_with_its_package, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_function_is_told_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(functions_are_those_of_the_library, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(a_missing_library_is_told_with_its_package, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(a_missing_function_is_told_by_name, base_begin, base_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

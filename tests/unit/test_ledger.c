@@ -8,31 +8,9 @@
 
 #include "base/hash.h"
 #include "store/ledger.h"
-#include "unit/tempdir.h"
+#include "unit/storekit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
 static const char file[] = ".waybill/ledger/orders.ledger";
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, true, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
 
 static struct ledger *open_it(void)
 {
@@ -253,13 +231,13 @@ static void a_ledger_as_it_was(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_added_is_found_before_and_after_commit, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_group_counts_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_torn_tail_is_cut_at_any_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(damage_inside_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(others_are_seen_after_a_refresh, setup, teardown),
-        cmocka_unit_test_setup_teardown(several_processes_append, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_ledger_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_added_is_found_before_and_after_commit, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_group_counts_once, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_torn_tail_is_cut_at_any_byte, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(damage_inside_is_refused, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(others_are_seen_after_a_refresh, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(several_processes_append, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_ledger_as_it_was, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

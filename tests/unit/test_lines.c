@@ -5,32 +5,23 @@
 #include <cmocka.h>
 
 #include "batch/lines.h"
-#include "unit/tempdir.h"
+#include "unit/dirkit.h"
 
-static char dir[256];
 static int fd;
-static struct arena arena;
-static struct problems problems;
 static const char batch[] = "20261122-034431-12-7";
 static const char file[] = "20261122-034431-12-7.lines.1.jsonl";
 
 static int setup(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
+    assert_int_equal(dir_begin(state), 0);
     fd = open(dir, O_RDONLY | O_DIRECTORY);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     close(fd);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return dir_end(state);
 }
 
 struct seen {

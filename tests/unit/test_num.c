@@ -5,8 +5,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-
-static struct arena arena;
+#include "unit/basekit.h"
 
 static struct num num(const char *text)
 {
@@ -209,21 +208,7 @@ static void laws(void **state)
     }
 }
 
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, base_begin, base_end)
 
 int main(void)
 {

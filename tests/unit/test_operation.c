@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "flow/operation.h"
+#include "unit/dirkit.h"
 
 /* A supervisor in memory: every output is a file in a folder, told by kind and number. */
 struct shelf {
@@ -20,35 +21,19 @@ struct shelf {
     bool full;                      /* the disk */
 };
 
-static struct arena arena;
-static struct problems problems;
-static char folder[64];
 static struct shelf shelf;
 
 static int set_up(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
     shelf = (struct shelf){ .next = 1 };
-    snprintf(folder, sizeof folder, "/tmp/test_operation.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    arena_release(&arena);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    return dir_begin(state);
 }
 
 static const char *shelf_path(const struct output *o)
 {
     static const char *const kinds[] = { "file", "table", "rejected", "lines", "ledger" };
-    return file_join(&arena, folder, arena_cstr(&arena, arena_printf(&arena, "out.%s.%d.%u", kinds[o->kind],
-                                                                     o->give ? (int)o->give->index : -1, o->number)));
+    return file_join(&arena, dir, arena_cstr(&arena, arena_printf(&arena, "out.%s.%d.%u", kinds[o->kind],
+                                                                  o->give ? (int)o->give->index : -1, o->number)));
 }
 
 static int shelf_open(void *owner, struct output *o, int *fd_out, struct problems *ps)
@@ -95,35 +80,27 @@ static void shelf_progress(void *owner, uint64_t bytes, uint64_t messages)
     (void)messages;
 }
 
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(file_join(&arena, folder, name), "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-}
-
 static const char *got(const char *name)
 {
     struct slice text;
-    const char *path = file_join(&arena, folder, name);
+    const char *path = file_join(&arena, dir, name);
     return file_exists(path) && file_read(&arena, path, 0, &text, &problems) == OK ? text.p : NULL;
 }
 
 static struct site *make_site(const char *conf)
 {
     struct site *s;
-    put("orders.format", "syntax csv delimiter \";\" header yes\nmessage Order key No {\n    No text required\n    Qty integer\n}\n");
-    put("lines.format", "syntax csv delimiter \",\" header yes\nmessage Line key No {\n    No text required\n    Qty integer\n    Extra text\n}\n");
-    put("log.format", "syntax csv delimiter \";\" header yes\nmessage Entry {\n    No text\n    What text\n    Text text\n}\n");
-    put("test.map", "mapping orders => lines \"Test\"\nOrder => Line {\n    require Qty else NO_QTY \"no quantity\"\n"
-                    "    require Qty != 9 else skip NINE \"nine\"\n    key No => No\n    Qty => Qty\n}\n");
-    put("log.map", "mapping orders => log \"Log\"\n$outcome/Problem[Text] => Entry {\n    ../../No => No\n    Outcome => What\n    Text => Text\n}\n");
-    put("numbered.map", "mapping orders => lines \"Numbered\"\nOrder => Line {\n    key No => No\n    Qty => Qty\n    next(\"n\") => Extra\n}\n");
-    put("once.map", "mapping orders => lines \"Once\"\ntable earlier key No\nOrder => Line {\n"
-                    "    require not($earlier[No]) else TWICE \"{No} twice\"\n    key No => No\n    Qty => Qty\n}\n");
-    put("site.conf", conf);
-    int rc = site_load(&arena, NULL, folder, &s, &problems);
+    dir_put("orders.format", "syntax csv delimiter \";\" header yes\nmessage Order key No {\n    No text required\n    Qty integer\n}\n");
+    dir_put("lines.format", "syntax csv delimiter \",\" header yes\nmessage Line key No {\n    No text required\n    Qty integer\n    Extra text\n}\n");
+    dir_put("log.format", "syntax csv delimiter \";\" header yes\nmessage Entry {\n    No text\n    What text\n    Text text\n}\n");
+    dir_put("test.map", "mapping orders => lines \"Test\"\nOrder => Line {\n    require Qty else NO_QTY \"no quantity\"\n"
+                        "    require Qty != 9 else skip NINE \"nine\"\n    key No => No\n    Qty => Qty\n}\n");
+    dir_put("log.map", "mapping orders => log \"Log\"\n$outcome/Problem[Text] => Entry {\n    ../../No => No\n    Outcome => What\n    Text => Text\n}\n");
+    dir_put("numbered.map", "mapping orders => lines \"Numbered\"\nOrder => Line {\n    key No => No\n    Qty => Qty\n    next(\"n\") => Extra\n}\n");
+    dir_put("once.map", "mapping orders => lines \"Once\"\ntable earlier key No\nOrder => Line {\n"
+                        "    require not($earlier[No]) else TWICE \"{No} twice\"\n    key No => No\n    Qty => Qty\n}\n");
+    dir_put("site.conf", conf);
+    int rc = site_load(&arena, NULL, dir, &s, &problems);
     for (const struct problem *p = problems.first; rc != OK && p; p = p->next)
         fprintf(stderr, "%s:%u: %.*s [%s]\n", p->place.file ? p->place.file : "", p->place.line, (int)p->text.n, p->text.p, p->code);
     assert_int_equal(rc, OK);
@@ -134,10 +111,10 @@ static struct result work(struct site *s, const char *input)
 {
     struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress, NULL };
     struct result r;
-    put("input", input);
+    dir_put("input", input);
     struct job job = { .operation = s->flows[0]->operations[0], .batch = SLICE("20261122-100000-1-1"), .file = SLICE("orders.csv"),
                        .time = SLICE("2026-11-22T10:00:00+01:00"), .size = strlen(input) };
-    job.fd = open(file_join(&arena, folder, "input"), O_RDONLY);
+    job.fd = open(file_join(&arena, dir, "input"), O_RDONLY);
     struct table_cache *tables = table_cache_new(s);
     operation_run(&job, &port, tables, &arena, &r);
     table_cache_free(tables);
@@ -218,7 +195,7 @@ static void a_table_is_merged_by_key(void **state)
 {
     (void)state;
     struct site *s = make_site(SITE("        give table stock map test\n"));
-    put("stock.csv", "No,Qty,Extra\nA,7,kept\nZ,1,z\n");
+    dir_put("stock.csv", "No,Qty,Extra\nA,7,kept\nZ,1,z\n");
     struct result r = work(s, "No;Qty\nA;1\nB;2\n");
     assert_int_equal(r.status, OK);
     assert_string_equal(got("out.table.0.1"), "No,Qty,Extra\nA,1,kept\nZ,1,z\nB,2,\n");
@@ -228,7 +205,7 @@ static void a_table_is_replaced(void **state)
 {
     (void)state;
     struct site *s = make_site(SITE("        give table stock replace map test\n"));
-    put("stock.csv", "No,Qty,Extra\nA,7,gone\nZ,1,z\n");
+    dir_put("stock.csv", "No,Qty,Extra\nA,7,gone\nZ,1,z\n");
     work(s, "No;Qty\nA;3\nB;2\n");
     assert_string_equal(got("out.table.0.1"), "No,Qty,Extra\nA,3,\nB,2,\n");
 }
@@ -237,7 +214,7 @@ static void a_table_that_stays_the_same_is_left_alone(void **state)
 {
     (void)state;
     struct site *s = make_site(SITE("        give table stock map test\n"));
-    put("stock.csv", "No,Qty,Extra\nA,1,kept\n");
+    dir_put("stock.csv", "No,Qty,Extra\nA,1,kept\n");
     work(s, "No;Qty\nA;1\n");
     assert_null(got("out.table.0.1"));
 }
@@ -267,7 +244,7 @@ static void a_full_disk_is_ours_to_retry(void **state)
     assert_true(slice_is(r.code, "SYS_FULL"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, dir_end)
 
 int main(void)
 {

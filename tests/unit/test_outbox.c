@@ -5,21 +5,15 @@
 #include <cmocka.h>
 
 #include "drop/outbox.h"
-#include "unit/tempdir.h"
+#include "unit/dirkit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
 static struct spool spool;
 static struct outbox box;
 static const char batch[] = "20261122-034431-12-7";
 
 static int setup(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
+    assert_int_equal(dir_begin(state), 0);
     assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
     assert_int_equal(mkdirat(spool.work, batch, 0700), 0);
     return outbox_open(&box, &spool, &arena, "out/partner", &problems);
@@ -27,12 +21,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     outbox_close(&box);
     spool_close(&spool);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return dir_end(state);
 }
 
 static void stage(unsigned n, const char *text, char sha256[SHA256_HEX])

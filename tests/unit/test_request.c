@@ -8,30 +8,19 @@
 #include <time.h>
 
 #include "batch/request.h"
-#include "unit/tempdir.h"
+#include "unit/dirkit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
 static struct spool spool;
 
 static int setup(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
-    return 0;
+    return dir_begin(state) == 0 ? spool_open(&spool, &arena, dir, true, &problems) : -1;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     spool_close(&spool);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return dir_end(state);
 }
 
 static struct request *full(void)

@@ -7,31 +7,14 @@
 #include <sys/wait.h>
 
 #include "store/seen.h"
-#include "unit/tempdir.h"
+#include "unit/storekit.h"
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
 static const char *alive[4];
 
 static int setup(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
     memset(alive, 0, sizeof alive);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, true, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return store_begin(state);
 }
 
 static bool known(void *owner, const char *batch)
@@ -149,11 +132,11 @@ static void sweeping_takes_dead_attempts_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(keys_keep_their_parts_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_second_is_told_of_the_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_entry_of_a_dead_attempt_is_taken_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(of_several_processes_one_wins, setup, teardown),
-        cmocka_unit_test_setup_teardown(sweeping_takes_dead_attempts_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_keep_their_parts_apart, setup, store_end),
+        cmocka_unit_test_setup_teardown(the_second_is_told_of_the_first, setup, store_end),
+        cmocka_unit_test_setup_teardown(an_entry_of_a_dead_attempt_is_taken_over, setup, store_end),
+        cmocka_unit_test_setup_teardown(of_several_processes_one_wins, setup, store_end),
+        cmocka_unit_test_setup_teardown(sweeping_takes_dead_attempts_only, setup, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

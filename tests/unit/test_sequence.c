@@ -7,30 +7,7 @@
 #include <sys/wait.h>
 
 #include "store/sequence.h"
-#include "unit/tempdir.h"
-
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, true, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
+#include "unit/storekit.h"
 
 static void gives_each_number_once(void **state)
 {
@@ -129,11 +106,11 @@ static void processes_never_share_a_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(gives_each_number_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_unused_rest_goes_back_only_at_the_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(stops_at_its_end_and_its_size, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_damaged_state_is_not_guessed_at, setup, teardown),
-        cmocka_unit_test_setup_teardown(processes_never_share_a_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(gives_each_number_once, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(an_unused_rest_goes_back_only_at_the_end, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(stops_at_its_end_and_its_size, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_damaged_state_is_not_guessed_at, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(processes_never_share_a_number, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,36 +11,7 @@
 
 #include "base/file.h"
 #include "flow/site.h"
-
-static struct arena arena;
-static struct problems problems;
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    snprintf(folder, sizeof folder, "/tmp/test_site.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    arena_release(&arena);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(file_join(&arena, folder, name), "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-}
+#include "unit/dirkit.h"
 
 static const char orders[] = "syntax csv delimiter \";\" header yes\nmessage Order key No {\n    No text required\n    Qty integer\n}\n";
 static const char result[] = "syntax csv delimiter \",\" header yes\nmessage Line key No {\n    No text required\n    Qty integer\n    Owner text\n}\n";
@@ -51,11 +22,11 @@ static const char map[] = "mapping orders => result \"Test\"\nparam owner text r
 static struct site *load(const char *conf, int wanted)
 {
     struct site *s;
-    put("orders.format", orders);
-    put("result.format", result);
-    put("test.map", map);
-    put("site.conf", conf);
-    int rc = site_load(&arena, NULL, folder, &s, &problems);
+    dir_put("orders.format", orders);
+    dir_put("result.format", result);
+    dir_put("test.map", map);
+    dir_put("site.conf", conf);
+    int rc = site_load(&arena, NULL, dir, &s, &problems);
     if (rc != wanted)
         for (const struct problem *p = problems.first; p; p = p->next) {
             struct buf b = { 0 };
@@ -65,14 +36,6 @@ static struct site *load(const char *conf, int wanted)
         }
     assert_int_equal(rc, wanted);
     return s;
-}
-
-static const struct problem *find(const char *code)
-{
-    for (const struct problem *p = problems.first; p; p = p->next)
-        if (strcmp(p->code, code) == 0)
-            return p;
-    return NULL;
 }
 
 #define HEAD "site \"Test\"\nzone \"Europe/Oslo\"\n"
@@ -108,10 +71,10 @@ static void tells_all_faults_at_once(void **state)
          "flow orders {\n    on maybe\n    duplicates contents reject\n    operation convert {\n        take inbx \"in/orders\"\n"
          "        give outbox \"out\" name \"a_{batch}\" map nomap\n    }\n}\n", STOP);
     assert_true(problems.errors >= 6);
-    assert_non_null(find("SITE_LIMIT"));
-    assert_non_null(find("SITE_ZONE"));
-    assert_non_null(find("SITE_NO_MAP"));
-    const struct problem *p = find("CONF_WORD");
+    assert_non_null(problem_of("SITE_LIMIT"));
+    assert_non_null(problem_of("SITE_ZONE"));
+    assert_non_null(problem_of("SITE_NO_MAP"));
+    const struct problem *p = problem_of("CONF_WORD");
     assert_non_null(p);
     assert_int_equal(p->place.line, 2);
     assert_non_null(memmem(p->hint.p, p->hint.n, "`flow`", 6));
@@ -121,7 +84,7 @@ static void suggests_inbox(void **state)
 {
     (void)state;
     load(HEAD "flow orders {\n    on yes\n    operation convert {\n        take inbx \"in/orders\"\n    }\n}\n", STOP);
-    const struct problem *p = find("CONF_WORD");
+    const struct problem *p = problem_of("CONF_WORD");
     assert_non_null(p);
     assert_int_equal(p->place.line, 6);
     assert_int_equal(p->place.column, 14);
@@ -134,7 +97,7 @@ static void a_missing_param_keeps_the_flow_off(void **state)
     struct site *s = load(HEAD "flow orders {\n    on yes\n    operation convert {\n        take inbox \"inbox/orders\"\n"
                           "        give outbox \"outbox\" name \"x_{batch}.csv\" map test\n    }\n}\n", OK);
     assert_string_equal(site_flow(s, SLICE("orders"))->off, "SITE_PARAM");
-    const struct problem *p = find("SITE_PARAM");
+    const struct problem *p = problem_of("SITE_PARAM");
     assert_non_null(p);
     assert_int_equal(p->place.line, 4);
 }
@@ -145,11 +108,11 @@ static void given_settings_win(void **state)
     struct site *s;
     struct setting given = { .name = SLICE("owner"), .value = SLICE("GIVEN") };
     struct site_env env = { .given = &given, .ngiven = 1 };
-    put("orders.format", orders);
-    put("result.format", result);
-    put("test.map", map);
-    put("site.conf", HEAD FLOW);
-    assert_int_equal(site_load(&arena, &env, folder, &s, &problems), OK);
+    dir_put("orders.format", orders);
+    dir_put("result.format", result);
+    dir_put("test.map", map);
+    dir_put("site.conf", HEAD FLOW);
+    assert_int_equal(site_load(&arena, &env, dir, &s, &problems), OK);
     assert_true(slice_is(site_setting(s->flows[0]->operations[0], SLICE("owner")), "GIVEN"));
 }
 
@@ -176,7 +139,7 @@ static void a_name_of_one_message_needs_each(void **state)
     (void)state;
     load(HEAD "flow orders {\n    on yes\n    set owner \"N\"\n    operation convert {\n        take inbox \"inbox/orders\"\n"
          "        give outbox \"outbox\" name \"doc_{No}.csv\" map test\n    }\n}\n", STOP);
-    const struct problem *p = find("SITE_NAME");
+    const struct problem *p = problem_of("SITE_NAME");
     assert_non_null(p);
     assert_non_null(memmem(p->hint.p, p->hint.n, "add `each`", 10));
 }
@@ -185,8 +148,8 @@ static void tables_are_jailed_and_filled_by_known_flows(void **state)
 {
     (void)state;
     load(HEAD "table known \"../known.csv\" format result filled by ordrs\n" FLOW, STOP);
-    assert_non_null(find("SITE_OUTSIDE"));
-    const struct problem *p = find("SITE_NO_FLOW");
+    assert_non_null(problem_of("SITE_OUTSIDE"));
+    const struct problem *p = problem_of("SITE_NO_FLOW");
     assert_non_null(p);
     assert_non_null(memmem(p->hint.p, p->hint.n, "`orders`", 8));
 }
@@ -198,7 +161,7 @@ static void only_named_flows_fill_a_table(void **state)
          "        take inbox \"inbox/x\"\n        give outbox \"o\" name \"{batch}\" map test\n    }\n}\n"
          "flow orders {\n    on yes\n    set owner \"N\"\n    operation convert {\n        take inbox \"inbox/orders\"\n"
          "        give table lines map test\n    }\n}\n", STOP);
-    assert_non_null(find("SITE_FILLED"));
+    assert_non_null(problem_of("SITE_FILLED"));
 }
 
 static void two_flows_on_one_inbox_must_differ(void **state)
@@ -206,14 +169,14 @@ static void two_flows_on_one_inbox_must_differ(void **state)
     (void)state;
     load(HEAD FLOW "flow again {\n    on yes\n    set owner \"N\"\n    operation convert {\n        take inbox \"inbox/orders\"\n"
          "        give outbox \"o\" name \"{batch}\" map test\n    }\n}\n", STOP);
-    assert_non_null(find("SITE_INBOX_SHARED"));
+    assert_non_null(problem_of("SITE_INBOX_SHARED"));
 }
 
 static void ledger_fields_follow_from_tables(void **state)
 {
     (void)state;
     struct site *s = load(HEAD "table known of flow orders keep Qty\n" FLOW, STOP);
-    assert_non_null(find("SITE_COLUMN"));           /* the messages taken have no Owner */
+    assert_non_null(problem_of("SITE_COLUMN"));           /* the messages taken have no Owner */
     (void)s;
 }
 
@@ -221,26 +184,26 @@ static void a_missing_file_is_no_crash(void **state)
 {
     struct site *s;
     (void)state;
-    assert_int_equal(site_load(&arena, NULL, folder, &s, &problems), STOP);
+    assert_int_equal(site_load(&arena, NULL, dir, &s, &problems), STOP);
     assert_true(problems.errors > 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(loads_a_site, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(tells_all_faults_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(suggests_inbox, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_missing_param_keeps_the_flow_off, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(given_settings_win, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(later_features_keep_the_flow_off, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_policy_that_nothing_obeys_keeps_the_flow_off, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_name_of_one_message_needs_each, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(two_flows_on_one_inbox_must_differ, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(ledger_fields_follow_from_tables, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_no_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(loads_a_site, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(tells_all_faults_at_once, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(suggests_inbox, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_missing_param_keeps_the_flow_off, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(given_settings_win, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(later_features_keep_the_flow_off, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_policy_that_nothing_obeys_keeps_the_flow_off, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_name_of_one_message_needs_each, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(two_flows_on_one_inbox_must_differ, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(ledger_fields_follow_from_tables, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_missing_file_is_no_crash, dir_begin, dir_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,37 +10,9 @@
 
 #include "base/file.h"
 #include "flow/site.h"
+#include "unit/dirkit.h"
 
 /* What a site says about staged batches: compiled, or told with place and suggestion. */
-static struct arena arena;
-static struct problems problems;
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    snprintf(folder, sizeof folder, "/tmp/test_sitebatch.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    arena_release(&arena);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *f = fopen(file_join(&arena, folder, name), "w");
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
-}
 
 static const char orders[] = "syntax csv delimiter \";\" header yes\nmessage Order key No {\n    No text required\n    Qty integer\n}\n";
 static const char batch[] = "syntax json lines\nBatch text\nmessage Order key No {\n    No text required\n    Qty integer lax\n"
@@ -56,28 +28,20 @@ static struct site *load(const char *conf, int wanted)
 {
     struct site *s = NULL;
     char text[4096];
-    put("orders.format", orders);
-    put("batch.format", batch);
-    put("stage.map", stage);
-    put("answer.map", answer);
-    put("nokey.map", nokey);
-    put("send.map", send);
+    dir_put("orders.format", orders);
+    dir_put("batch.format", batch);
+    dir_put("stage.map", stage);
+    dir_put("answer.map", answer);
+    dir_put("nokey.map", nokey);
+    dir_put("send.map", send);
     snprintf(text, sizeof text, "site \"T\"\nzone \"Europe/Oslo\"\ntable open of open\n"
              "table kept \"kept.jsonl\" format batch filled by sync\n%s", conf);
-    put("site.conf", text);
-    int rc = site_load(&arena, NULL, folder, &s, &problems);
+    dir_put("site.conf", text);
+    int rc = site_load(&arena, NULL, dir, &s, &problems);
     for (const struct problem *p = problems.first; rc != wanted && p; p = p->next)
         fprintf(stderr, "%u: %.*s [%s]\n", p->place.line, (int)p->text.n, p->text.p, p->code);
     assert_int_equal(rc, wanted);
     return s;
-}
-
-static const struct problem *find(const char *code)
-{
-    for (const struct problem *p = problems.first; p; p = p->next)
-        if (strcmp(p->code, code) == 0)
-            return p;
-    return NULL;
 }
 
 #define TRACK "flow sync {\n    on yes\n    batch batch track Order {\n        state staged\n        state sent when Sent\n    }\n"
@@ -172,7 +136,7 @@ static void faults_are_told(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         problems_init(&problems, &arena, 0);
         load(cases[i].conf, STOP);
-        const struct problem *p = find(cases[i].code);
+        const struct problem *p = problem_of(cases[i].code);
         if (!p || p->place.line != cases[i].line || (cases[i].hint && !memmem(p->hint.p ? p->hint.p : "", p->hint.n, cases[i].hint, strlen(cases[i].hint)))) {
             for (p = problems.first; p; p = p->next)
                 fprintf(stderr, "%u: %.*s [%s] %.*s\n", p->place.line, (int)p->text.n, p->text.p, p->code, (int)p->hint.n, p->hint.p);
@@ -185,10 +149,10 @@ static void faults_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_flow_that_stages, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_manual_operation_gets_params_by_command, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(states_go_down_the_tree, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(faults_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_flow_that_stages, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_manual_operation_gets_params_by_command, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(states_go_down_the_tree, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(faults_are_told, dir_begin, dir_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,25 +7,9 @@
 #include <stdio.h>
 
 #include "store/table.h"
+#include "unit/basekit.h"
 
-static struct arena arena;
-static struct problems problems;
 static const struct place nowhere = { .file = "t.csv", .offset = PLACE_NO_OFFSET, .line = 7 };
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 static struct value text(const char *s)
 {
@@ -200,13 +184,13 @@ static void many_rows_keep_their_index_while_they_come(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds_the_preferred_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(finds_none_one_and_more, setup, teardown),
-        cmocka_unit_test_setup_teardown(decimals_are_equal_by_value, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_known_key_is_refused_replaced_or_merged, setup, teardown),
-        cmocka_unit_test_setup_teardown(rows_can_be_removed_and_come_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(walks_all_rows_of_a_key_and_tests_uniqueness, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_rows_keep_their_index_while_they_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_the_preferred_one, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(finds_none_one_and_more, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(decimals_are_equal_by_value, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(a_known_key_is_refused_replaced_or_merged, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(rows_can_be_removed_and_come_again, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(walks_all_rows_of_a_key_and_tests_uniqueness, base_begin, base_end),
+        cmocka_unit_test_setup_teardown(many_rows_keep_their_index_while_they_come, base_begin, base_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,30 +5,7 @@
 #include <cmocka.h>
 
 #include "store/trash.h"
-#include "unit/tempdir.h"
-
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    return store_open(&store, &arena, dir, true, &problems);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    store_close(&store);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
+#include "unit/storekit.h"
 
 static bool there(const char *path)
 {
@@ -119,7 +96,7 @@ static void one_purge_at_a_time(void **state)
     trash_unlock(second);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_begin, store_end)
 
 int main(void)
 {

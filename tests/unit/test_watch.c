@@ -7,21 +7,16 @@
 #include <poll.h>
 
 #include "drop/watch.h"
-#include "unit/tempdir.h"
+#include "unit/dirkit.h"
 
-static char dir[256], a[300], b[300];
-static struct arena arena;
-static struct problems problems;
+static char a[300], b[300];
 static struct watch *watch;
 static int news[4];
 
 static int setup(void **state)
 {
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
+    assert_int_equal(dir_begin(state), 0);
     memset(news, 0, sizeof news);
-    assert_non_null(tempdir_make(dir));
     snprintf(a, sizeof a, "%s/a", dir);
     snprintf(b, sizeof b, "%s/b", dir);
     return mkdir(a, 0700) | mkdir(b, 0700);
@@ -29,11 +24,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     watch_close(watch);
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
+    return dir_end(state);
 }
 
 static void woken(void *owner, int id)

@@ -5,88 +5,12 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "batch/recover.h"
 #include "batch/wave.h"
-#include "drop/lease.h"
-#include "unit/tempdir.h"
+#include "unit/batchkit.h"
 
 enum { FILES = 5 };
 
-static char dir[256];
-static struct arena arena;
-static struct problems problems;
-static struct store store;
-static struct spool spool;
-static struct lease lease;
-static struct clock now;
-static struct batch_site site;
-static struct inbox *inbox;
-static struct outbox outbox;
 static const struct batch_accept how = { .flow = { "orders", 6 }, .operation = { "convert", 7 } };
-
-static int open_site(void)
-{
-    clock_init(&now, "2026-11-22T03:44:31Z");
-    site = (struct batch_site){ .spool = &spool, .store = &store, .clock = &now };
-    struct ready ready = { .terms = READY_NAME };
-    assert_int_equal(store_open(&store, &arena, dir, true, &problems), OK);
-    assert_int_equal(spool_open(&spool, &arena, dir, true, &problems), OK);
-    assert_int_equal(lease_take(&lease, &spool, &problems), OK);
-    assert_int_equal(recover_clean(&site, &problems), OK);
-    assert_int_equal(inbox_open(&arena, &spool, "inbox", &ready, &inbox, &problems), OK);
-    assert_int_equal(outbox_open(&outbox, &spool, &arena, "outbox", &problems), OK);
-    return 0;
-}
-
-static void close_site(void)
-{
-    inbox_close(inbox);
-    outbox_close(&outbox);
-    lease_give(&lease, &spool);
-    spool_close(&spool);
-    store_close(&store);
-}
-
-static int setup(void **state)
-{
-    char path[300];
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    assert_non_null(tempdir_make(dir));
-    snprintf(path, sizeof path, "%s/inbox", dir);
-    assert_int_equal(mkdir(path, 0700), 0);
-    return open_site();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    close_site();
-    tempdir_remove(dir);
-    arena_release(&arena);
-    return 0;
-}
-
-static void restart(void)
-{
-    close_site();
-    open_site();
-}
-
-static void drop_file(const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "inbox/%s", name);
-    tempdir_write(dir, path, text, strlen(text));
-}
-
-
-static const struct outbox *find_outbox(void *owner, struct slice path)
-{
-    (void)owner;
-    return slice_is(path, "outbox") ? &outbox : NULL;
-}
 
 static struct batch_wave *wave;
 static struct batch *b[FILES];
@@ -101,7 +25,7 @@ static void accept_all(void)
     for (int i = 0; i < FILES; i++) {
         snprintf(name, sizeof name, "f%d.csv", i);
         snprintf(text, sizeof text, "content %d", i / 2);
-        drop_file(name, text);
+        kit_drop(name, text);
         batch_new_id(&site, ids[i]);
     }
     spool.group = store.group = true;
@@ -142,7 +66,7 @@ static void close_all(void)
 static void deliver(struct batch *of)
 {
     spool.group = store.group = true;
-    assert_int_equal(batch_deliver(of, find_outbox, NULL, &problems), OK);
+    assert_int_equal(batch_deliver(of, kit_outbox, NULL, &problems), OK);
     spool.group = store.group = false;
 }
 
@@ -247,7 +171,7 @@ static void after_a_crash_each_has_its_folder(void **state)
     for (int i = 0; i < FILES; i++)
         memcpy(ids[i], b[i]->id, sizeof ids[i]);
     close_all();
-    restart();
+    kit_restart();
     for (int turn = 0; turn < 2; turn++) {
         assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
         for (int i = 0; i < FILES; i++) {
@@ -272,8 +196,8 @@ static void claims_of_a_wave_that_was_not_accepted_stay(void **state)
     struct claim c;
     char id[BATCH_ID_SIZE];
     int claims;
-    drop_file("one.csv", "1");
-    drop_file("two.csv", "2");
+    kit_drop("one.csv", "1");
+    kit_drop("two.csv", "2");
     batch_new_id(&site, id);
     assert_int_equal(batch_wave_begin(&site, id, 2, &wave, &problems), OK);
     assert_int_equal(claims_make(&spool, inbox, wave->name, &claims, &problems), OK);
@@ -284,7 +208,7 @@ static void claims_of_a_wave_that_was_not_accepted_stay(void **state)
     }
     close(claims);
     batch_wave_release(wave, &problems);
-    restart();
+    kit_restart();
     assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
     snprintf(id, sizeof id, "20261122-034431-%llu-1", (unsigned long long)spool.epoch);
     assert_int_equal(claim_open(&spool, id, &c, &problems), OK);
@@ -308,7 +232,7 @@ static void a_torn_log_is_believed_as_far_as_it_verifies(void **state)
     assert_true(wave->end > end);
     assert_int_equal(ftruncate(wave->log, (off_t)wave->end - 3), 0);
     close_all();
-    restart();
+    kit_restart();
     assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
     assert_int_equal(batch_open(&site, &arena, id, &of, &problems), OK);
     assert_int_equal(of->w->place, PLACE_ACCEPTED);
@@ -333,7 +257,7 @@ static void names_of_waves(void **state)
     assert_false(batch_afloat(&site, "20261122-034431-12-7"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kit_begin, kit_end)
 
 int main(void)
 {

@@ -6,25 +6,8 @@
 
 #include "base/base64.h"
 #include "batch/waybill.h"
+#include "unit/basekit.h"
 #include "unit/tempdir.h"
-
-static struct arena arena;
-static struct problems problems;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    problems_init(&problems, &arena, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 static const char hash[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -218,7 +201,7 @@ static void base64_goes_there_and_back(void **state)
     assert_false(base64_read(SLICE("Zm9-"), &arena, &bytes));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, base_begin, base_end)
 
 int main(void)
 {

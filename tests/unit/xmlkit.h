@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#ifdef KIT_KEEPS_FORMATS            /* a fuzz harness says so */
-#include "keptformat.h"
-#endif
 #include "base/file.h"
 #include "conf/conf.h"
 #include "syntax/syntax.h"
+#include "unit/formatkit.h"
 
 #define KIT_24SO "syntax xml indent \"  \"\nencoding utf-8\nnamespace \"http://24sevenOffice.com/webservices\"\n" \
     "default text nothing blank\ndefault integer nothing \"-2147483648\"\n" \
@@ -61,19 +59,12 @@ struct kit {
 
 static inline bool kit_format(struct kit *k, const char *format)
 {
-    struct conf *c = NULL;
-
     *k = (struct kit){ 0 };
     arena_init(&k->arena, 0);
     arena_init(&k->message, limits_default.message);
     problems_init(&k->problems, &k->arena, 0);
-#ifdef KIT_KEEPS_FORMATS
-    k->format = kept_format(format);
-    if (k->format)
-        return true;
-#endif
-    return conf_parse(&k->arena, "test.format", slice_of(format), &c, &k->problems) == OK &&
-           format_compile(&k->arena, NULL, SLICE("test"), c, &k->format, &k->problems) <= WARN && syntax_plan(k->format, &k->arena, &k->problems) <= WARN;
+    k->format = format_of(&k->arena, format, &k->problems);
+    return k->format;
 }
 
 static inline void kit_show(struct kit *k)
