@@ -111,7 +111,7 @@ stop() {                                # [SIGNAL]: ends the watcher; its code i
 json() { "$tools/json" "$@"; }          # [PATH] < FILE
 
 # A small site DIR for the other scripts: rows.map copies CSV rows (Id;Qty, a wrong Qty refuses its row), items.map turns XML
-# items into rows.  Standard input: the flows of site.conf.
+# items into rows.  Standard input: the flows of site.conf, e.g. of `flow`.
 small_site() {
     mkdir -p "$1/mappings" && cat > "$1/mappings/rows.format" << 'END' && cat > "$1/mappings/items.format" << 'END2' || return 1
 syntax csv delimiter ";" header yes
@@ -135,6 +135,19 @@ END2
     printf 'mapping items <=> rows\n\nItem <=> Row {\n    Id  <=> Id\n    Qty <=> Qty\n}\n' > "$1/mappings/to-rows.map"
     { printf 'site "Small"\nzone "Europe/Oslo"\n'; cat; } > "$1/site.conf"
 }
+flow() {                                # NAME [READY [MAP [OUTPUT]]]: takes inbox/NAME, gives outbox/NAME
+    [ $# = 4 ] || set -- "$1" "${2:-name}" "${3:-copy}" '{file}'
+    cat << END
+flow $1 {
+    on yes
+    operation convert {
+        take inbox  "inbox/$1" ready $2
+        give outbox "outbox/$1" name "$4" map $3
+    }
+}
+END
+}
+retry() { sed "s/^    on yes/&\n    retry $1/"; }       # TIME: of the flows that come by standard input
 rows() {                                # FIRST LAST: a file of rows
     echo 'Id;Qty'
     seq -f '%.0f;1' "$1" "$2"

@@ -6,15 +6,7 @@
 n=2000
 bad=100
 
-small_site site << 'END'
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{batch}_{file}" map copy
-    }
-}
-END
+flow rows name copy '{batch}_{file}' | small_site site
 mkdir -p site/inbox/rows site/outbox/rows drops
 awk -v n=$n -v bad=$bad 'BEGIN {
     for (i = 1; i <= n; i++) {

@@ -3,22 +3,9 @@
 . "$(dirname "$0")/lib.sh"
 
 reloaded() { [ "$(grep -c event=reloaded watch.log)" -ge "$1" ]; }     # N: so often
-flow() {                                # NAME
-    cat << END
-flow $1 {
-    on yes
-    operation convert {
-        take inbox  "inbox/$1" ready name
-        give outbox "outbox/$1" name "{file}" map copy
-    }
-}
-END
-}
 give() { mkdir -p "site/inbox/$1" && rows 1 2 > .drop && echo "$2;1" >> .drop && mv .drop "site/inbox/$1/$2.csv"; }        # FLOW NAME: a drop
 out() { [ -f "site/outbox/$1" ]; }
-small_site site << END
-$(flow one)
-END
+flow one | small_site site
 watch site
 give one a
 check "the watcher works" wait_for 60 out one/a.csv

@@ -2,19 +2,7 @@
 # t34-poison - one huge or poisoned file does not hold the others
 . "$(dirname "$0")/lib.sh"
 
-for f in huge small poison; do
-    cat << END
-flow $f {
-    on yes
-    retry 200ms
-    operation convert {
-        take inbox  "inbox/$f" ready name
-        give outbox "outbox/$f" name "{file}" map copy
-    }
-}
-END
-done > flows
-small_site site < flows
+for f in huge small poison; do flow $f; done | retry 200ms | small_site site
 mkdir -p site/inbox/huge site/inbox/small site/inbox/poison site/outbox/small
 working() { grep "event=accepted.*file=$1" watch.log | grep -o 'batch=[^ ]*' | cut -d= -f2 | head -1; }
 small_ones() { find site/outbox/small -type f 2> /dev/null | wc -l; }

@@ -2,18 +2,7 @@
 # t35-bad-input - whatever is dropped: the others go on, nothing is lost, each fault is told with its place
 . "$(dirname "$0")/lib.sh"
 
-flow() {                                # NAME MAP [MORE WORDS FOR take]
-    cat << END
-flow $1 {
-    on yes
-    operation convert {
-        take inbox  "inbox/$1" ready ${3:-name}
-        give outbox "outbox/$1" name "{file}" map $2
-    }
-}
-END
-}
-{ flow orders orders; flow items to-rows 'stable 1s complete'; } | small_site site
+{ flow orders name orders; flow items 'stable 1s complete' to-rows; } | small_site site
 cat > site/mappings/orders.format << 'END'
 syntax csv delimiter ";" header exact
 encoding utf-8
@@ -116,7 +105,7 @@ check "wrongly declared encoding: the charset that would decode is named" sh -c 
 check "nothing is left in the inboxes" is "" "$(find site/inbox -type f)"
 
 # What is no plain file of an honest sender stays, and is told once.
-{ flow names copy; } | small_site names
+flow names | small_site names
 i=names/inbox/names
 mkdir -p $i away
 rows 1 1 > away/secret.csv
@@ -150,7 +139,7 @@ escape=$(printf '\033]0;pwn\007.csv')
 latin=$(printf 'f\370l\377.csv')
 long=$(printf '%0251d.csv' 7)
 printf '%s\n' '-rf' ' .csv ' '%n%s.csv' '$(id).csv' ';id;.csv' '*.csv' 'a\\b.csv' '..csv' "é.csv" > plain.names
-{ flow names copy; } | small_site odd
+flow names | small_site odd
 sed -i 's/name "{file}"/name "{batch}.csv"/' odd/site.conf
 mkdir -p odd/inbox/names
 n=1
@@ -189,7 +178,7 @@ fi
 own() { [ -z "$as" ] || chown -R 65534:65534 "$1"; }
 lock() { if [ -n "$as" ] || [ "$(id -u)" != 0 ]; then chmod 555 "$1"; else mv "$1" "$1.away" && : > "$1"; fi; }
 unlock() { if [ -n "$as" ] || [ "$(id -u)" != 0 ]; then chmod 755 "$1"; else rm "$1" && mv "$1.away" "$1"; fi; }
-{ flow world copy; flow other copy; } | sed 's/    on yes/    on yes\n    retry 300ms/' | small_site world
+{ flow world; flow other; } | retry 300ms | small_site world
 mkdir -p world/inbox/world world/inbox/other world/outbox/world
 rows 1 3 > world/inbox/world/a.csv
 rows 1 3 > world/inbox/other/b.csv
@@ -231,7 +220,7 @@ stop
 check "the watcher lives" is 0 "$code"
 
 # Files that vanish before they are taken.
-{ flow gone copy; } | small_site vanish
+flow gone | small_site vanish
 mkdir -p vanish/inbox/gone
 : > watch.log
 watch vanish --no-fsync
@@ -247,7 +236,7 @@ check "each that was taken came out" is "$(grep -c event=accepted watch.log)" "$
 check "and none failed" is "0 0" "$code $(in_error vanish)"
 
 # A table that is not there.
-{ cat << 'END'; flow lookup lookup; flow plain copy; } | small_site table
+{ cat << 'END'; flow lookup name lookup; flow plain; } | small_site table
 table names "tables/names.csv" format names
 END
 printf 'syntax csv delimiter ";" header yes\nencoding utf-8\n\nmessage Name key Id {\n    Id   text required\n    Name text\n}\n' > table/mappings/names.format

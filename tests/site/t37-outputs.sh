@@ -142,15 +142,7 @@ check "texts: of the site's language" is "2;Zeile 2: keine Menge" "$(tail -1 tex
 
 # Events from another program.
 if command -v inotifywait > /dev/null; then
-    small_site events << 'END'
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
+    flow rows | small_site events
     mkdir -p events/inbox/rows
     mkfifo pipe
     inotifywait -m -r -e close_write,moved_to --format '%w%f%0' --no-newline "$tmp/events/inbox" > pipe 2> eyes &

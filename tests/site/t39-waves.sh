@@ -2,16 +2,7 @@
 # t39-waves - many small files share their fsyncs; a long one is packed by a worker: neither loses nor doubles anything
 . "$(dirname "$0")/lib.sh"
 
-small_site site << END
-flow waves {
-    on yes
-    retry 200ms
-    operation convert {
-        take inbox  "inbox/waves" ready name
-        give outbox "outbox/waves" name "{file}" map copy
-    }
-}
-END
+flow waves | retry 200ms | small_site site
 mkdir -p site/inbox/waves site/outbox/waves
 work_left() { find site/.waybill/work site/.waybill/claim site/.waybill/tmp -mindepth 1 2> /dev/null | sort; }
 syncs() { grep -cE '^([0-9]+ +)?(fsync|fdatasync|syncfs)\(' "$1"; }

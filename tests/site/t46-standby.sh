@@ -2,17 +2,6 @@
 # t46-standby - a second watcher stands by and takes over when the first ends or dies; between hosts by a lease
 . "$(dirname "$0")/lib.sh"
 
-conf() {
-    cat << END
-flow one {
-    on yes
-    operation convert {
-        take inbox  "inbox/one" ready name
-        give outbox "outbox/one" name "{file}" map copy
-    }
-}
-END
-}
 give() { rows 1 3 > .drop && echo "$1;1" >> .drop && mv .drop "$2/inbox/one/$1.csv"; }     # NAME SITE
 out() { [ -f "$1" ]; }
 stand_by() { "$prog" watch --standby "$1" 2>> "$2" < /dev/null & second=$!; started="$started $second"; }     # SITE LOG
@@ -20,9 +9,7 @@ holds() { "$prog" status --json "$2" 2> /dev/null | "$tools/json" process | grep
 
 # One host.
 mkdir -p site/inbox/one
-small_site site << END
-$(conf)
-END
+flow one | small_site site
 watch site
 stand_by site second.log
 check "the second one says that it stands by" wait_for 60 grep -q "event=standby.*$watcher" second.log
@@ -44,7 +31,7 @@ mkdir -p site/inbox/one shared/inbox/one
 small_site shared << END
 shared yes
 limit lease 4000
-$(conf)
+$(flow one)
 END
 watch shared
 first=$watcher

@@ -2,15 +2,7 @@
 # t50-service.sh PROGRAM - one line per event, priorities for the journal, sd_notify, and the systemd unit
 . "$(dirname "$0")/lib.sh"
 
-small_site site << 'END'
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
+flow rows | small_site site
 mkdir -p site/inbox/rows
 
 # Who listens for sd_notify: one datagram per line.

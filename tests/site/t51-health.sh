@@ -2,16 +2,7 @@
 # t51-health.sh PROGRAM - health says what is wrong with a site, with an exit code for each kind
 . "$(dirname "$0")/lib.sh"
 
-small_site site << 'END'
-flow rows {
-    on yes
-    retry 1h
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
+flow rows | retry 1h | small_site site
 mkdir -p site/inbox/rows
 health() {                              # EXIT OPTION…: its code, the object in h.json, the problems in h.err
     want=$1

@@ -13,19 +13,7 @@ if [ -z "$mounted" ]; then
     echo "ok # skip: nothing can be mounted here"
     exit 0
 fi
-flows() {
-    small_site "$disk/site" << END
-$1
-flow rows {
-    on yes
-    retry 1h
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
-}
+flows() { { echo "$1"; flow rows | retry 1h; } | small_site "$disk/site"; }         # LINES
 fill() { dd if=/dev/zero of="$disk/fill" bs=1k count=$(($(df -k --output=avail "$disk" | tail -1) - $1)) 2> /dev/null; }   # KIB left
 
 # The mark is a tenth of a disk as small as this: 2.4 MB of 24.

@@ -5,16 +5,7 @@
 fresh() {                               # a site with batches of three days, one set aside, one with refused messages
     chmod -R u+w s 2> /dev/null
     rm -rf s
-    small_site s << END
-${1:-}
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
+    { echo "${1:-}"; flow rows; } | small_site s
     mkdir -p s/inbox/rows
     for day in 2024-01-10 2024-03-01 2026-01-10; do
         month=${day#*-}

@@ -2,23 +2,7 @@
 # t56-metrics.sh PROGRAM - counters and gauges for node_exporter, in the form that promtool's linter wants
 . "$(dirname "$0")/lib.sh"
 
-small_site site << 'END'
-metrics "../metrics/waybill.prom"
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-flow idle {
-    on yes
-    operation convert {
-        take inbox  "inbox/idle" ready name
-        give outbox "outbox/idle" name "{file}" map copy
-    }
-}
-END
+{ echo 'metrics "../metrics/waybill.prom"'; flow rows; flow idle; } | small_site site
 mkdir -p site/inbox/rows metrics
 prom=metrics/waybill.prom
 value() { sed -n "s/^$1 //p" $prom; }          # SERIES (a pattern)

@@ -6,21 +6,11 @@
 python3 -c '' 2> /dev/null || { echo "not ok python3 is missing"; exit 1; }
 mkdir generated && (cd generated && python3 "$top/tests/site/threats.py" "$prog") || failed=1
 
-flow() {                                # NAME [MORE WORDS FOR take]
-    cat << END
-flow $1 {
-    on yes
-    operation convert {
-        take inbox  "inbox/$1" ready ${2:-name}
-        give outbox "outbox/$1" name "{batch}.csv" map copy
-    }
-}
-END
-}
+by_batch() { flow "$1" "${2:-name}" copy '{batch}.csv'; }         # NAME [READY]: the names of files are not used
 
 # --- kinds of files, and that nothing outside of the site is looked at ---------------------------------------------------
 
-flow kinds | small_site kinds
+by_batch kinds | small_site kinds
 mkdir -p kinds/inbox/kinds away && rows 1 1 > away/secret.csv
 i=kinds/inbox/kinds
 mkfifo $i/fifo.csv
@@ -63,7 +53,7 @@ check "what a link leads to is untouched" is "secret.csv 2" "$(ls away) $(stat -
 # --- files that may be read, and not be taken --------------------------------------------------------------------------------
 
 # Of another owner in a folder with the sticky bit; in a folder that may not be written.
-{ flow sticky; flow shut; flow open; } | small_site denied
+{ by_batch sticky; by_batch shut; by_batch open; } | small_site denied
 mkdir -p denied/inbox/sticky denied/inbox/shut denied/inbox/open
 rows 1 1 > denied/inbox/sticky/a.csv
 rows 2 2 > denied/inbox/shut/b.csv
@@ -99,7 +89,7 @@ check "once they may be renamed they are taken" is "1 1" "$(outputs denied/outbo
 
 # --- files that change while they are taken --------------------------------------------------------------------------------
 
-flow swap 'name' | small_site swap
+by_batch swap 'name' | small_site swap
 mkdir -p swap/inbox/swap
 echo 'Id;Qty
 SECRET;1' > away/other.csv
@@ -144,7 +134,7 @@ check "fsck finds nothing" sound swap
 
 # --- an inbox that a sender renames away ------------------------------------------------------------------------------------
 
-flow away | small_site moves
+by_batch away | small_site moves
 mkdir -p moves/inbox/away
 watch moves --no-fsync --quiet
 rows 1 1 > .a && mv .a moves/inbox/away/a.csv
@@ -166,8 +156,8 @@ check "and told it once each time" eval 'n=$(grep -c INBOX_MISSING watch.log); [
 
 # --- sizes -----------------------------------------------------------------------------------------------------------------
 
-{ echo 'limit file 1000000'; flow large; } | small_site large
-flow sparse | small_site sparse
+{ echo 'limit file 1000000'; by_batch large; } | small_site large
+by_batch sparse | small_site sparse
 mkdir -p large/inbox/large sparse/inbox/sparse
 rows 1 1 > large/inbox/large/good.csv && rows 1 1 > sparse/inbox/sparse/good.csv
 truncate -s 1T large/inbox/large/huge.csv 2> /dev/null && truncate -s 1T sparse/inbox/sparse/huge.csv 2> /dev/null
@@ -177,7 +167,7 @@ run sparse --no-fsync
 check "1 TB without a limit never fills the disk" is "huge.csv 1" "$(ls sparse/inbox/sparse) $(grep -c 'DISK_RESERVE' run.log)"
 rm -f large/inbox/large/huge.csv sparse/inbox/sparse/huge.csv
 
-flow many 'done ".done"' | small_site many
+by_batch many 'done ".done"' | small_site many
 mkdir -p many/inbox/many
 files=${INBOX_FILES:-100000}
 python3 -c 'for i in range('"$files"'): open("many/inbox/many/%07d-a-name-as-long-as-names-are.csv" % i, "w").close()'
@@ -187,7 +177,7 @@ most=65536
 grep -q __asan_init "$prog" && most=2000000
 check "$files files that are not ready: $kb KB, $ms ms" test "$kb" -lt $most -a "$ms" -lt 30000
 rm -rf many
-{ flow empties; flow beside; } | small_site empties
+{ by_batch empties; by_batch beside; } | small_site empties
 mkdir -p empties/inbox/empties empties/inbox/beside
 empty=$((files / 100))
 python3 -c 'for i in range('"$empty"'): open("empties/inbox/empties/%05d.csv" % i, "w").close()'
@@ -197,7 +187,7 @@ check "$empty empty files: each is set aside, the flow beside goes on" is "1 0 $
 
 # --- waybills that somebody changed ----------------------------------------------------------------------------------------
 
-flow forged | small_site forged
+by_batch forged | small_site forged
 mkdir -p forged/inbox/forged
 rows 1 1 > forged/inbox/forged/a.csv
 run forged --no-fsync
@@ -220,7 +210,7 @@ done
 
 # --- on a terminal ---------------------------------------------------------------------------------------------------------
 
-flow tty | small_site tty
+by_batch tty | small_site tty
 mkdir -p tty/inbox/tty
 printf 'Id;Qty\n\033]0;pwn\007\033[2J\302\2331m\342\200\256;1x\n' > "tty/inbox/tty/$(printf '\033]0;pwn\007\302\233.csv')"
 cat > terminal.py << 'END'

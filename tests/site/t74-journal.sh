@@ -12,15 +12,7 @@ disk() {                                # NAME MKFS-OPTION...: an ext4 of its ow
 }
 disk with && disk without -O ^has_journal || { echo "ok # skip: no ext4 can be mounted here"; exit 0; }
 for d in with without; do
-    small_site $d/site << END
-flow rows {
-    on yes
-    operation convert {
-        take inbox  "inbox/rows" ready name
-        give outbox "outbox/rows" name "{file}" map copy
-    }
-}
-END
+    flow rows | small_site $d/site
     mkdir -p $d/site/inbox/rows
 done
 run with/site
