@@ -16,10 +16,14 @@
  * process that made the call, -k all (default) every process at once, as a power cut does.  FILE (default: standard
  * error) ends with `points N`; a strike adds `hit N PID CALL WHAT` before.
  *
+ * Only points stop a process: a seccomp filter picks them (no_new_privs is set with it).  All run on one processor,
+ * that of ce: a stop whose tracer wakes up on another one costs five times as much.
+ *
  * Exit code: that of the command; 128 + signal when it was killed; 124 when it did not end within SECONDS (30);
  *            125 when ce itself failed; 77 where ce cannot work (it knows the registers of x86-64 only).
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +42,11 @@ int main(void)
 
 #else
 
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -78,8 +87,7 @@ static const struct call calls[] = {
 
 struct process {
     pid_t pid;
-    bool inside;                    /* between entry and end of a call */
-    bool struck;                    /* this call is the N-th point */
+    bool struck;                    /* its call is the N-th point, and is being made */
 };
 
 struct run {
@@ -110,18 +118,49 @@ static const struct call *call_find(long nr)
     return NULL;
 }
 
-/* O_CREAT, O_TRUNC: an open that may change the disk. */
-static bool opens_new(const struct user_regs_struct *r)
+/* Points as a filter: all calls of the table, or those that change the disk; of opens then O_CREAT and O_TRUNC only. */
+static void filter_points(bool everything)
 {
-    unsigned long long flags = (long)r->orig_rax == SYS_open ? r->rsi : r->rdx;
-    return (flags & 01100) != 0;
+    struct sock_filter code[5 * sizeof calls / sizeof *calls + 4];
+    const struct sock_filter trace = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    unsigned short n = 0;
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    code[n++] = allow;
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        const struct call *c = &calls[i];
+        if (c->kind == KIND_OTHER && !everything)
+            continue;
+        bool flags = c->kind == KIND_OPEN && !everything;
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)c->nr, 0, flags ? 4 : 1);
+        if (flags) {                /* the argument behind the path; its lower half comes first in memory */
+            code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offsetof(struct seccomp_data, args[c->path + 1]));
+            code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 01100, 0, 1);
+        }
+        code[n++] = trace;
+        if (flags)
+            code[n++] = allow;
+    }
+    code[n++] = allow;
+    struct sock_fprog program = { .len = n, .filter = code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        perror("ce: seccomp");
+        _exit(127);
+    }
 }
 
-static bool is_point(const struct run *run, const struct call *c, const struct user_regs_struct *r)
+/* Tracer and traced on the processor where this one is. */
+static void stay_here(void)
 {
-    if (!c)
-        return false;
-    return run->everything || c->kind == KIND_DISK || (c->kind == KIND_OPEN && opens_new(r));
+    cpu_set_t here;
+    int cpu = sched_getcpu();
+    CPU_ZERO(&here);
+    if (cpu >= 0 && cpu < CPU_SETSIZE) {
+        CPU_SET(cpu, &here);
+        sched_setaffinity(0, sizeof here, &here);
+    }
 }
 
 /* A path of the traced process, made printable; its end where the page ends. */
@@ -183,70 +222,64 @@ static void halve(pid_t pid, struct user_regs_struct *r)
     ptrace(PTRACE_SETREGS, pid, 0, r);
 }
 
-static void at_entry(struct run *run, struct process *p, struct user_regs_struct *r)
+/* A point before it is made; whether its end is to be seen. */
+static bool at_entry(struct run *run, struct process *p)
 {
-    const struct call *c = call_find((long)r->orig_rax);
-    p->inside = true;
-    p->struck = false;
-    if (!run->started || !is_point(run, c, r))
-        return;
+    struct user_regs_struct r;
+    if (!run->started || ptrace(PTRACE_GETREGS, p->pid, 0, &r) != 0)
+        return false;               /* killed meanwhile */
+    const struct call *c = call_find((long)r.orig_rax);
+    if (!c)
+        return false;
     run->points++;
     if (run->mode == MODE_LIST)
-        tell(run, "", p->pid, c, r);
+        tell(run, "", p->pid, c, &r);
     if (run->mode <= MODE_LIST || run->points != run->at)
-        return;
-    p->struck = true;
-    tell(run, "hit ", p->pid, c, r);
+        return false;
+    tell(run, "hit ", p->pid, c, &r);
     if (run->mode == MODE_BEFORE) {
         kill_them(run, run->one ? p->pid : 0);
     } else if (run->mode == MODE_FAIL) {
-        r->orig_rax = (unsigned long long)-1;
-        ptrace(PTRACE_SETREGS, p->pid, 0, r);
+        r.orig_rax = (unsigned long long)-1;
+        r.rax = (unsigned long long)-run->error;
+        ptrace(PTRACE_SETREGS, p->pid, 0, &r);
     } else if (run->mode == MODE_SHORT) {
-        halve(p->pid, r);
+        halve(p->pid, &r);
     }
+    p->struck = run->mode == MODE_AFTER || run->mode == MODE_LATE;
+    return p->struck;
 }
 
-static void at_end(struct run *run, struct process *p, struct user_regs_struct *r)
+static void at_end(const struct run *run, struct process *p)
 {
-    p->inside = false;
-    if ((long)r->orig_rax == SYS_execve && (long)r->rax == 0)
-        run->started = true;
-    if (!p->struck)
+    struct user_regs_struct r;
+    if (!p->struck || ptrace(PTRACE_GETREGS, p->pid, 0, &r) != 0)
         return;
     p->struck = false;
     if (run->mode == MODE_AFTER) {
         kill_them(run, run->one ? p->pid : 0);
-    } else if (run->mode == MODE_FAIL || run->mode == MODE_LATE) {
-        r->rax = (unsigned long long)-run->error;
-        ptrace(PTRACE_SETREGS, p->pid, 0, r);
+    } else {
+        r.rax = (unsigned long long)-run->error;
+        ptrace(PTRACE_SETREGS, p->pid, 0, &r);
     }
 }
 
-static void at_call(struct run *run, pid_t pid)
-{
-    struct process *p = process_of(run, pid);
-    struct user_regs_struct r;
-    if (ptrace(PTRACE_GETREGS, pid, 0, &r) != 0)
-        return;                     /* killed meanwhile */
-    if (p->inside)
-        at_end(run, p, &r);
-    else
-        at_entry(run, p, &r);
-}
-
-/* One stop of one process: a system call, an event of ptrace itself, or a signal that is passed on. */
+/* One stop of one process: a point, the end of one, an event of ptrace itself, or a signal that is passed on. */
 static void at_stop(struct run *run, pid_t pid, int status)
 {
-    int sig = WSTOPSIG(status), pass = 0;
-    if (sig == (SIGTRAP | 0x80)) {
-        at_call(run, pid);
-    } else if (sig == SIGSTOP && !process_of(run, pid)->inside) {
-        process_of(run, pid);       /* a new child begins so */
-    } else if (!(sig == SIGTRAP && status >> 16)) {
+    int sig = WSTOPSIG(status), event = status >> 16, pass = 0;
+    bool to_end = false;
+    struct process *p = process_of(run, pid);
+    if (event == PTRACE_EVENT_SECCOMP) {
+        to_end = at_entry(run, p);
+    } else if (event == PTRACE_EVENT_EXEC) {
+        run->started = true;
+    } else if (sig == (SIGTRAP | 0x80)) {
+        at_end(run, p);
+    } else if (!event && sig != SIGSTOP) {          /* a new child begins with SIGSTOP */
         pass = sig;
     }
-    ptrace(PTRACE_SYSCALL, pid, 0, pass);
+    ptrace(to_end ? PTRACE_SYSCALL : PTRACE_CONT, pid, 0, pass);
 }
 
 static int follow(struct run *run, pid_t command)
@@ -273,23 +306,25 @@ static int follow(struct run *run, pid_t command)
 
 static pid_t launch(struct run *run, char **argv)
 {
+    stay_here();
     pid_t pid = fork();
     if (pid == 0) {
         ptrace(PTRACE_TRACEME, 0, 0, 0);
         raise(SIGSTOP);
+        filter_points(run->everything);
         execvp(argv[0], argv);
         perror(argv[0]);
         _exit(127);
     }
     int status;
     const long wanted = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                        PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+                        PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
     if (pid < 0 || waitpid(pid, &status, 0) < 0 || ptrace(PTRACE_SETOPTIONS, pid, 0, wanted) != 0) {
         perror("ce");
         exit(BROKEN);
     }
     process_of(run, pid);
-    ptrace(PTRACE_SYSCALL, pid, 0, 0);
+    ptrace(PTRACE_CONT, pid, 0, 0);
     return pid;
 }
 
