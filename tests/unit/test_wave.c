@@ -154,6 +154,129 @@ static void one_that_lands_goes_on_in_its_folder(void **state)
     close_all();
 }
 
+/* What stands in an outbox under that name. */
+static bool holds(const char *name, const char *text)
+{
+    char path[300], found[64];
+    snprintf(path, sizeof path, "outbox/%s", name);
+    size_t n = tempdir_read(dir, path, found, sizeof found);
+    return n == strlen(text) && memcmp(found, text, n) == 0;
+}
+
+static void outbox_put(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "outbox/%s", name);
+    dir_put(path, text);
+}
+
+static void outbox_take(const char *name)
+{
+    assert_int_equal(unlinkat(outbox.fd, name, 0), 0);
+}
+
+static const char *name_of(const char *id, int n)
+{
+    return arena_cstr(&arena, arena_printf(&arena, "%s.%d.xml", id, n));
+}
+
+/* Three that are no twins, each with two outputs; the second name of the middle one is somebody else's. */
+static void publish_with_one_taken(char ids[3][BATCH_ID_SIZE])
+{
+    unsigned n;
+    int fd;
+    accept_all();
+    for (int i = 0; i < 3; i++) {
+        struct batch *of = b[2 * i];
+        memcpy(ids[i], of->id, BATCH_ID_SIZE);
+        of->brief = true;
+        batch_restart(of);
+        for (int k = 1; k <= 2; k++) {
+            assert_int_equal(batch_output(of, "outbox", slice_of(name_of(of->id, k)), &n, &fd, &problems), OK);
+            assert_int_equal(write(fd, k == 1 ? "one" : "two", 3), 3);
+            assert_int_equal(batch_output_done(of, n, fd, NULL, &problems), OK);
+        }
+        assert_int_equal(batch_written(of, &problems), OK);
+    }
+    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    outbox_put(name_of(ids[1], 2), "other");
+    spool.group = store.group = true;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(batch_deliver(b[2 * i], kit_outbox, NULL, &problems), i == 1 ? SKIP : OK);
+    spool.group = store.group = false;
+    assert_true(holds(name_of(ids[1], 1), "one"));
+    assert_true(holds(name_of(ids[1], 2), "other"));
+}
+
+/* The consumer took its first output already: only the second one comes, once. */
+static void ends_once(struct batch *of, const char *id)
+{
+    assert_int_equal(of->w->place, PLACE_WRITTEN);
+    outbox_take(name_of(id, 1));
+    assert_int_equal(batch_deliver(of, kit_outbox, NULL, &problems), SKIP);
+    assert_true(holds(name_of(id, 2), "other"));
+    outbox_take(name_of(id, 2));
+    assert_int_equal(batch_deliver(of, kit_outbox, NULL, &problems), OK);
+    assert_true(holds(name_of(id, 2), "two"));
+    assert_int_equal(batch_deliver(of, kit_outbox, NULL, &problems), OK);
+    assert_false(exists("outbox/%s", name_of(id, 1)));
+    assert_int_equal(batch_archive(of, &problems), OK);
+    assert_true(archived_exists(&store, id));
+}
+
+static void one_that_cannot_be_published_lands_and_comes_later(void **state)
+{
+    (void)state;
+    char ids[3][BATCH_ID_SIZE];
+    struct retry_policy policy = { .n = 0 };
+    publish_with_one_taken(ids);
+    assert_int_equal(batch_retry(b[2], "OUTBOX_TAKEN", &policy, &problems), OK);
+    assert_null(b[2]->wave);
+    assert_int_equal(wave->left, FILES - 1);
+    assert_int_equal(afloat(), FILES - 1);
+    assert_false(exists(".waybill/work/%s/out.1", ids[1]));
+    assert_true(exists(".waybill/work/%s/out.2", ids[1]));
+    for (int i = 0; i < 3; i += 2) {
+        assert_true(holds(name_of(ids[i], 1), "one") && holds(name_of(ids[i], 2), "two"));
+        assert_non_null(b[2 * i]->wave);
+        assert_int_equal(b[2 * i]->w->place, PLACE_DELIVERED);
+    }
+    ends_once(b[2], ids[1]);
+    close_all();
+}
+
+/* Before it landed, and when it had: the others are delivered and come no second time. */
+static void one_that_cannot_be_published_comes_once_after_a_crash(void **state)
+{
+    char ids[3][BATCH_ID_SIZE];
+    struct retry_policy policy = { .n = 0 };
+    struct batch *of;
+    for (int landed = 0; landed < 2; landed++) {
+        kit_end(state);
+        kit_begin(state);
+        publish_with_one_taken(ids);
+        if (landed)
+            assert_int_equal(batch_retry(b[2], "OUTBOX_TAKEN", &policy, &problems), OK);
+        outbox_take(name_of(ids[0], 1));
+        close_all();
+        kit_restart();
+        assert_int_equal(recover_waves(&site, NULL, NULL, NULL, &problems), OK);
+        assert_int_equal(afloat(), 0);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(batch_open(&site, &arena, ids[i], &of, &problems), OK);
+            if (i == 1) {
+                assert_int_equal(of->w->retry.attempts, landed);
+                ends_once(of, ids[i]);
+            } else {
+                assert_int_equal(batch_deliver(of, kit_outbox, NULL, &problems), OK);
+                assert_true(holds(name_of(ids[i], 2), "two"));
+                assert_int_equal(exists("outbox/%s", name_of(ids[i], 1)), i == 2);
+            }
+            batch_close(of);
+        }
+    }
+}
+
 /* Of a crash: one is written, one is written and visible, one landed, the others are accepted. */
 static void after_a_crash_each_has_its_folder(void **state)
 {
@@ -263,7 +386,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(twins_within_a_wave_are_told), TEST(one_that_is_afloat_ends_in_the_archive),
-        TEST(one_that_lands_goes_on_in_its_folder), TEST(after_a_crash_each_has_its_folder),
+        TEST(one_that_lands_goes_on_in_its_folder), TEST(one_that_cannot_be_published_lands_and_comes_later),
+        TEST(one_that_cannot_be_published_comes_once_after_a_crash), TEST(after_a_crash_each_has_its_folder),
         TEST(claims_of_a_wave_that_was_not_accepted_stay), TEST(a_torn_log_is_believed_as_far_as_it_verifies),
         TEST(names_of_waves),
     };
