@@ -229,12 +229,6 @@ struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox)
     return NULL;
 }
 
-void asked_taken_up(struct supervisor *s)
-{
-    for (struct asked *k = s->asked; k; k = k->next)
-        k->claims = false;
-}
-
 struct asked *asked_by(struct supervisor *s, const struct waybill *w)
 {
     static const struct slice head = { "request ", 8 };

@@ -74,7 +74,7 @@ static int open_intake(struct supervisor *s, const struct operation *op, bool by
     struct ready ready = ready_terms(s, op, s->o->watch && !by_hand);
     struct intake *in = &s->intakes[s->nintakes];
     *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch && !by_hand ? op->every : 0,
-                           .stable = ready.stable_ms, .by_hand = by_hand };
+                           .stable = ready.stable_ms, .by_hand = by_hand, .left = s->claims_due != INT64_MAX };
     int rc = file_make_dirs(op->take.path, 0770, s->ps);
     if (rc <= WARN && s->watch && !by_hand)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
@@ -120,7 +120,7 @@ struct intake *intake_asked(struct supervisor *s, const struct operation *op)
 bool intake_taken(const struct intake *in)
 {
     return in->due > 0 && in->at == in->nready && !in->more && !in->waiting && !in->carrying &&
-           !(in->asked && in->asked->claims);
+           !in->left;
 }
 
 bool intake_done(const struct supervisor *s, const struct asked *k)
@@ -129,6 +129,21 @@ bool intake_done(const struct supervisor *s, const struct asked *k)
         if (s->intakes[i].asked == k && intake_taken(&s->intakes[i]))
             return true;
     return false;
+}
+
+/* What was claimed, but could not be accepted, is taken up later, before what came after it where that matters. */
+static void left_claimed(struct supervisor *s, const struct operation *op)
+{
+    s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (slice_equal(s->intakes[i].op->take.folder, op->take.folder))
+            s->intakes[i].left = true;
+}
+
+void intakes_taken_up(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        s->intakes[i].left = false;
 }
 
 void intakes_close(struct supervisor *s)
@@ -223,6 +238,14 @@ static int read_folder(struct supervisor *s, struct intake *in, int64_t with, in
     return rc;
 }
 
+/* What is there is forgotten, another look finds it again. Other inboxes go on. */
+static void look_later(struct supervisor *s, struct intake *in)
+{
+    in->nready = in->at = 0;
+    in->more = false;
+    in->due = s->o->watch ? clock_monotonic_ms() + LOOK_LATER_MS : LATER;
+}
+
 /* Is there a folder? */
 static bool there(struct supervisor *s, struct intake *in)
 {
@@ -254,13 +277,17 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
     }
     inbox_begin(in->inbox, now);
     rc = read_folder(s, in, with.wait_ms, &wake);
+    if (rc > WARN) {                                /* of a part nobody can tell what is the first or the newest */
+        look_later(s, in);
+        return rc;
+    }
     if (!by_age(s, in)) {
         in->waiting = inbox_waiting(in->inbox, &rest) > 0 || with.wait_ms > 0;
         wake = rest > with.wait_ms || with.wait_ms <= 0 ? rest : with.wait_ms;
     }
     qsort(in->ready, in->nready, sizeof *in->ready, oldest_first);
     in->due = next_look(s, in, now, wake);
-    return rc == END ? OK : rc;
+    return OK;
 }
 
 struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op)
@@ -308,7 +335,10 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
     int rc = batch_accept(&s->places, &t->arena, c, &how, &t->b, s->ps);
     if (rc == END) {                                /* accepted before, perhaps by ourselves and not for sure */
         trip_free(s, t);
-        return resume_batch(s, c->batch);
+        rc = resume_batch(s, c->batch);
+        if (rc > SKIP)
+            left_claimed(s, op);
+        return rc;
     }
     return accept_told(s, op, t, rc);
 }
@@ -339,7 +369,7 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
         aside_told(s, t);
     notice_problems(s, s->ps);
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
+        left_claimed(s, op);
     trip_free(s, t);
     return rc == SKIP ? OK : rc;
 }
@@ -364,14 +394,6 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
 
-/* What is there is forgotten, another look finds it again. Other inboxes go on. */
-static void look_later(struct supervisor *s, struct intake *in)
-{
-    in->nready = in->at = 0;
-    in->more = false;
-    in->due = s->o->watch ? clock_monotonic_ms() + LOOK_LATER_MS : LATER;
-}
-
 /* SKIP: it stays where it is; END: it is gone, or its companions are. */
 static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
@@ -393,14 +415,10 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     if (rc <= WARN && rc != END) {
         rc = accept_claim(s, in->op, &c, in->asked, newest);
         claim_close(&c);
-        if (rc > SKIP && in->asked)
-            in->asked->claims = true;
         return rc;
     }
-    if (rc > SKIP && in->asked)
-        in->asked->claims = true;
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;   /* companions may be left in the claim */
+        left_claimed(s, in->op);                    /* companions may be in the claim */
     else if (in->op->take.ncompanions)
         look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
@@ -413,7 +431,7 @@ void claim_carried(struct supervisor *s, struct intake *in)
     int rc = accept_claim(s, in->op, &in->carried, NULL, NULL);
     claim_close(&in->carried);
     if (rc > SKIP)
-        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
+        left_claimed(s, in->op);
     notice_problems(s, s->ps);
 }
 
@@ -428,7 +446,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if ((in->by_hand && !in->asked) || in->carrying)
+    if ((in->by_hand && !in->asked) || in->carrying || (in->left && (in->op->take.newest || flow_stages(f))))
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -457,9 +475,9 @@ static int claim_newest(struct supervisor *s, struct intake *in)
             rc = claim_drop(s, in, d, newest->name);
         else if (!full && d != newest)
             tell_unrouted(s, in, d);
-        if (full || rc == SKIP || !in->nready) {    /* an older one that stays would be the newest next time */
+        if (full || rc > WARN || !in->nready) {     /* an older one that stays would be the newest next time */
             look_later(s, in);
-            return OK;
+            return rc > SKIP ? rc : OK;
         }
         rc = rc == END ? OK : rc;
     }
@@ -495,7 +513,11 @@ static int claim_ready(struct supervisor *s, struct intake *in)
             break;                                  /* work on it begins before the next one is copied */
         }
     }
-    return rc <= WARN && nwave ? wave_claim(s, in, wave, nwave) : rc;
+    if (rc <= WARN && nwave)
+        rc = wave_claim(s, in, wave, nwave);
+    if (rc > WARN)                                  /* the one that stays comes before those behind it */
+        look_later(s, in);
+    return rc;
 }
 
 int step_claim(struct supervisor *s, int64_t now, int64_t *wait)

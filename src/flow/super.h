@@ -149,7 +149,6 @@ struct asked {
     struct waybill_param *left;     /* REQUEST_RUN: batches that are still to begin */
     size_t trips;                   /* under way for it */
     bool waits;                     /* something of it is to be tried again later */
-    bool claims;                    /* a file that it took is claimed, but could not be accepted yet */
     bool listed;                    /* what is meant is known: `left`, or the inbox is being looked at */
     bool begun;                     /* nothing more will begin */
     struct asked *next;
@@ -180,6 +179,8 @@ struct intake {
     struct asked *asked;
     struct claim carried;           /* a worker copies it: nothing else is taken from here meanwhile */
     bool carrying;
+    bool left;                      /* a file of it is claimed, but could not be accepted yet: where the order counts
+                                       the next one waits */
 };
 
 struct open_outbox {
@@ -263,6 +264,7 @@ int claim_again(struct supervisor *s, const char *id);
 /* The inbox of an operation, opened for a request when nothing else looks into it; NULL with a problem. */
 struct intake *intake_asked(struct supervisor *s, const struct operation *op);
 /* Whether all that a request may take was taken. */
+void intakes_taken_up(struct supervisor *s);
 bool intake_taken(const struct intake *in);
 /* … for this one; what follows is to be done without waiting. */
 bool intake_done(const struct supervisor *s, const struct asked *k);
@@ -406,7 +408,6 @@ void asked_left(struct supervisor *s, struct trip *t);
 /* The request that takes files of that inbox; NULL = none. */
 struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox);
 /* All claims that were left from a fault are batches now. */
-void asked_taken_up(struct supervisor *s);
 /* The request that made a batch, by its waybill; NULL = none that is not answered. */
 struct asked *asked_by(struct supervisor *s, const struct waybill *w);
 /* Requests that are not answered; of one flow (NULL = all). */

@@ -411,7 +411,7 @@ static void take_up_claims(struct supervisor *s, int64_t now)
     if (rc > SKIP && s->claims_due == INT64_MAX)
         s->claims_due = now + CLAIMS_AGAIN_MS;
     if (rc <= SKIP)
-        asked_taken_up(s);
+        intakes_taken_up(s);
 }
 
 /* What people asked for, then what is due. A fault of the world – a full disk – lets both wait a little. */
