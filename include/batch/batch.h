@@ -284,6 +284,7 @@ int batch_archive(struct batch *b, struct problems *ps);
  * batch_archive in parts, for a zip that another process writes: begin gives what goes in and the empty file (END: a
  * good zip is there), archived_fill is done elsewhere, end makes it the batch's archive; `status` other than OK gives
  * up and leaves the batch delivered.  The batch is not changed by others in between.
+ * Of several at once (bundle.h): prepare gives what goes in, done says that the zip and what lies beside it are there.
  */
 struct batch_zip {
     struct archived_member *members;
@@ -294,8 +295,9 @@ struct batch_zip {
     struct waybill_event *last;     /* of before */
     uint64_t nevents;
     struct slice waits, operation;  /* of before */
-    int status;                     /* the caller's, between begin and end */
 };
+int batch_zip_prepare(struct batch *b, struct batch_zip *z, struct problems *ps);
+int batch_zip_done(struct batch *b, struct batch_zip *z, struct problems *ps);
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps);
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps);
 /* Removes work/<id> of an archived batch; of one afloat, its part of the wave. */

@@ -7,7 +7,7 @@
  *     rc = batch_wave_accept(wave, problems); spool_sync                work/<wave>: all of them are accepted
  *     … batch_output, batch_output_done, spool_sync, batch_written for each
  *     rc = batch_wave_sync(wave, problems);                             only then their place is written
- *     … batch_deliver, batch_zip_begin …, spool_sync, batch_leave for each; the folder goes with the last
+ *     … batch_deliver, spool_sync, batch_zip_prepare, bundle.h, batch_zip_done for each; the folder goes with the last
  *     batch_wave_release(wave, problems);                               the maker's hold; each batch has its own
  *
  * Such a batch is afloat (b->wave): it has no folder, its outputs are staged as work/<wave>/out.<slot << 16 | n>, its

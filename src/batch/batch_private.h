@@ -28,6 +28,11 @@ void batch_forget(struct batch *b);
 void batch_sweep(const struct batch *b);
 /* Whether a file of the batch has the hash of the waybill: STOP with BATCH_DAMAGED. */
 int batch_check_file(const struct batch *b, const struct waybill_file *f, struct problems *ps);
+struct batch_bundle;
+/* Which of the waybill's files lie beside the zip. */
+void bundle_lines(struct arena *a, const struct waybill *w, struct batch_bundle *b);
+/* Puts the waybill and the lines beside the zip, over what is there. */
+int bundle_beside(const struct store *s, const struct batch_bundle *b, struct slice waybill, struct problems *ps);
 /* Removes work/<id> of an archived batch, its waybill last. */
 int batch_remove(const struct spool *s, const char *id, struct problems *ps);
 /* The same for one found after a crash: first puts the waybill and the lines beside the zip. */

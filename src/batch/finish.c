@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "batch/bundle.h"
 #include "batch/wave_private.h"
-#include "store/archive.h"
 
 enum { FOLDERS_MAX = 100 };
 
@@ -191,41 +191,6 @@ int batch_leave(struct batch *b, struct problems *ps)
     return unlinkat(b->site->spool->work, b->id, AT_REMOVEDIR) == 0 ? OK : batch_remove(b->site->spool, b->id, ps);
 }
 
-/* The sidecar lies beside the zip too, with the lines, so that nobody must open the zip to know (DESIGN.md
-   section 6). */
-static int put_lines(int from, int to, const char *name, struct slice lines, struct problems *ps)
-{
-    char unfinished[NAME_MAX + 1];
-    if (lines.p)
-        return file_put(to, name, lines, 0600, ps);
-    snprintf(unfinished, sizeof unfinished, ".%.200s.new", name);   /* of a batch that was afloat when all was killed */
-    unlinkat(to, unfinished, 0);
-    if (linkat(from, name, to, name, 0) == 0 || errno == EEXIST || errno == ENOENT)
-        return OK;
-    return problem_system(ps, name, "cannot link beside the zip", errno);
-}
-
-/* `lines`: of a batch afloat; else they are linked. */
-static int put_beside(const struct batch_site *s, int dir, const struct waybill *w, const char *file, struct slice text,
-                      struct slice lines, struct problems *ps)
-{
-    char path[ARCHIVED_PATH];
-    if (!archived_path(arena_cstr(w->arena, w->batch), path))
-        return OK;
-    *strrchr(path, '/') = '\0';
-    int fd = openat(s->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return problem_system(ps, path, "cannot open the archive's folder", errno);
-    int rc = file_put(fd, file, text, 0600, ps);   /* a copy: the zip holds it for good */
-    for (const struct waybill_file *f = w->files; f && rc == OK; f = f->next) {
-        const char *name = arena_cstr(w->arena, f->file);
-        if (slice_is(f->kind, "lines") && !strchr(name, '/'))
-            rc = put_lines(dir, fd, name, lines, ps);
-    }
-    close(fd);
-    return rc;
-}
-
 /* What a crash after the zip left undone: its waybill and lines beside it, then the folder in work/. */
 int batch_leave_archived(const struct batch_site *s, const char *id, struct problems *ps)
 {
@@ -241,8 +206,14 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
     int rc = archived_read(s->store, id, slice_of(file), 0, &a, &text, ps);
     if (rc == OK)
         rc = waybill_read(&a, text, file, &w, ps);
-    if (rc == OK)
-        rc = put_beside(s, dir, w, file, text, slice_none(), ps);
+    if (rc == OK) {
+        struct batch_bundle one = { .id = id, .fd = -1 };
+        bundle_lines(&a, w, &one);
+        one.members = arena_zero(&a, (one.nlines + 1) * sizeof *one.members);
+        for (; one.n < one.nlines; one.n++)
+            one.members[one.n] = (struct archived_member){ .name = one.lines[one.n], .dir = dir, .path = one.lines[one.n] };
+        rc = bundle_beside(s->store, &one, text, ps);
+    }
     close(dir);
     arena_release(&a);
     return rc == OK ? batch_remove(s->spool, id, ps) : rc;
@@ -301,7 +272,7 @@ static int text_in_zip(const struct batch *b, const char *file, struct batch_zip
     return rc == OK ? END : rc;
 }
 
-int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
+int batch_zip_prepare(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
     char file[WAYBILL_FILE_NAME];
@@ -315,12 +286,8 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
     b->w->operation = slice_none();
     waybill_file_name(b->id, file);
     rc = collect(b, file, &m, ps);
-    if (rc == OK) {
+    if (rc == OK)
         add_waybill(b, &m, z);
-        rc = archived_begin(b->site->store, b->id, m.list, m.n, &z->fd, ps);
-    }
-    if (rc == END)
-        rc = text_in_zip(b, file, z, ps);
     z->members = m.list;
     z->n = m.n;
     z->archived = b->w->last_event;
@@ -328,18 +295,31 @@ int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
     return rc;
 }
 
-int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps)
+int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     char file[WAYBILL_FILE_NAME];
-    int rc = z->fd >= 0 ? archived_end(b->site->store, b->id, z->fd, status, ps) : status;
-    z->fd = -1;
-    waybill_file_name(b->id, file);
+    int rc = batch_zip_prepare(b, z, ps);
     if (rc == OK)
-        rc = put_beside(b->site, b->dir, b->w, file, z->text, b->wave ? b->lines : slice_none(), ps);
-    if (rc != OK)
-        return rc;
+        rc = archived_begin(b->site->store, b->id, z->members, z->n, &z->fd, ps);
+    waybill_file_name(b->id, file);
+    return rc == END ? text_in_zip(b, file, z, ps) : rc;
+}
+
+int batch_zip_done(struct batch *b, struct batch_zip *z, struct problems *ps)
+{
     become_archived(b, z);
     return b->site->spool->group ? OK : batch_leave(b, ps);
+}
+
+int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps)
+{
+    struct batch_bundle one;
+    int rc = z->fd >= 0 ? archived_end(b->site->store, b->id, z->fd, status, ps) : status;
+    z->fd = -1;
+    batch_bundle_of(b, z, &one);
+    if (rc == OK)
+        rc = bundle_beside(b->site->store, &one, z->text, ps);
+    return rc == OK ? batch_zip_done(b, z, ps) : rc;
 }
 
 int batch_archive(struct batch *b, struct problems *ps)

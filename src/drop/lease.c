@@ -12,7 +12,7 @@
 #include "base/date.h"
 #include "base/file.h"
 
-enum { EXPIRE_MS = 60000, BEATS = 6, NAME = 40 };
+enum { EXPIRE_MS = 60000, BEATS = 6, NAME = 40, LOCK_TRIES = 500, LOCK_PAUSE_MS = 20 };
 
 /* The number in a small file; 0 when there is none. */
 static unsigned long long read_number(int fd)
@@ -61,12 +61,13 @@ static int busy(const struct spool *s, struct slice who, struct problems *ps)
 
 /* --- one host ---------------------------------------------------------------------------------------------------- */
 
-/* A holder that was killed is gone at once; its worker, forked that very moment, lets go of the lock soon after. */
+/* A holder that was killed is gone at once; a worker of it, forked that very moment or making archives, lets go of the
+   lock soon after: at the latest when the disk has done what it asked for. */
 static bool try_lock(int fd)
 {
-    static const struct timespec pause = { 0, 20 * 1000000 };
+    static const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000 };
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    for (int tries = 0; tries < 50; tries++) {
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
         if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
             return true;
         int err = errno;

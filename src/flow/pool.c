@@ -38,13 +38,18 @@ static int start_helper(struct supervisor *s, struct helper *h)
     return OK;
 }
 
+static bool has_work(const struct helper *h)
+{
+    return h->trip || h->copies || h->bundles;
+}
+
 /* One that is free; a new one only when all that are there have work. */
 struct helper *pool_idle(struct supervisor *s)
 {
     struct helper *unused = NULL;
     for (unsigned i = 0; i < s->nhelpers; i++) {
         struct helper *h = &s->helpers[i];
-        if (h->pid && !h->trip && !h->copies && !h->ending)
+        if (h->pid && !has_work(h) && !h->ending)
             return h;
         if (!h->pid && !unused)
             unused = h;
@@ -60,7 +65,7 @@ size_t pool_busy(const struct supervisor *s)
 {
     size_t n = 0;
     for (unsigned i = 0; i < s->nhelpers; i++)
-        n += s->helpers[i].pid && (s->helpers[i].trip || s->helpers[i].copies);
+        n += s->helpers[i].pid && has_work(&s->helpers[i]);
     return n;
 }
 
@@ -458,6 +463,7 @@ static void bury(struct supervisor *s, struct helper *h)
 {
     struct trip *t = h->trip;
     struct intake *copies = h->copies;
+    struct bundles *bundles = h->bundles;
     int status = 0;
     bool over = h->over_cpu, ending = h->ending || s->ending;
     kill(h->pid, SIGKILL);
@@ -467,6 +473,8 @@ static void bury(struct supervisor *s, struct helper *h)
     *h = (struct helper){ 0 };
     if (copies)
         copy_lost(s, copies, ending);
+    if (bundles)
+        bundles_lost(s, bundles, ending);
     if (!t)
         return;
     t->helper = NULL;
@@ -498,6 +506,8 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
     int rc = OK;
     if (!w->bad && h->copies)
         rc = kind == WIRE_COPIED ? copy_answered(s, h, w) : STOP;
+    else if (!w->bad && h->bundles)
+        rc = kind == WIRE_BUNDLED ? bundles_answered(s, h, w) : STOP;
     else if (w->bad || !t)
         rc = STOP;
     else if ((t->state == TRIP_ZIPPING) != (kind == WIRE_ZIPPED))
@@ -568,7 +578,7 @@ void pool_end(struct supervisor *s, bool kill_them)
 {
     for (unsigned i = 0; i < s->nhelpers; i++) {
         struct helper *h = &s->helpers[i];
-        if (!h->pid || ((h->trip || h->copies) && !kill_them))
+        if (!h->pid || (has_work(h) && !kill_them))
             continue;
         h->ending = true;
         bury(s, h);

@@ -29,7 +29,7 @@
 #include "store/ledger.h"
 
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
-#define TRIPS_IN_WAVES (2 * WAVE)   /* … of a flow whose files go in waves: one is worked on while the other ends */
+#define TRIPS_IN_WAVES (3 * WAVE)   /* … of a flow whose files go in waves: one comes, one is worked on, one ends */
 #define CLAIMS_AGAIN_MS (60 * 1000) /* after a fault of the world claims are taken up again */
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
@@ -37,7 +37,7 @@
 #define COPY_BY_WORKER (1 << 20)    /* bytes of a file that is copied by a worker while others are taken */
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
 #define WAVE 256                    /* files of one wave */
-#define WAVE_FILES 4096             /* descriptors that two waves need, and then some */
+#define WAVE_FILES 4096             /* descriptors that three waves need, and then some */
 #define WAVE_MS 50                  /* so long the first that is done waits for others … */
 #define WAVE_HELD_MS 400            /* … that a worker has not begun with yet */
 #define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
@@ -84,8 +84,7 @@ struct trip {
     struct trip_file *spare_lines;  /* a worker may write them without asking; NULL = none */
     struct helper *helper;
     struct result *result;
-    struct batch_zip zip;           /* of TRIP_ZIPPING; in a wave, when `zipped` */
-    bool zipped;
+    struct batch_zip zip;           /* of TRIP_ZIPPING */
     bool no_records, no_rejects;    /* its worker left none, for sure */
     uint64_t done_bytes;
     struct trip *next;
@@ -154,10 +153,21 @@ struct asked {
     struct asked *next;
 };
 
+/* Archives of a wave that a worker makes (bundle_job.c). */
+struct bundles {
+    struct arena arena;
+    struct trip *trips[WAVE];
+    struct batch_bundle *list;      /* of each */
+    size_t n;
+    uint64_t bytes;
+    struct bundles *next;
+};
+
 struct helper {
     pid_t pid;                      /* 0 = not started */
     int socket;
     struct trip *trip;
+    struct bundles *bundles;        /* it makes archives; it has no trip then */
     struct intake *copies;          /* it copies the claim of this inbox; it has no trip then */
     int64_t cpu_ms;                 /* at the start of the job */
     int64_t since;                  /* monotonic ms */
@@ -229,6 +239,7 @@ struct supervisor {
     unsigned nhelpers;
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */
+    struct bundles *bundles;        /* that no worker has yet, in order */
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
@@ -279,6 +290,17 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
 void wave_written(struct supervisor *s, int64_t now);
 /* Publishes, enters into the ledger and archives what is written. */
 void wave_deliver(struct supervisor *s, int64_t now);
+
+/* bundle_job.c: what a wave has delivered is archived, by a worker where that is possible: outputs, ledger and the next
+   wave do not wait for zips. */
+void wave_archive(struct supervisor *s, struct trip **t, size_t n);
+void bundles_start(struct supervisor *s);
+int bundles_answered(struct supervisor *s, struct helper *h, struct wire *w);
+/* Its worker died; `ending`: we ended it, the next start goes on. */
+void bundles_lost(struct supervisor *s, struct bundles *g, bool ending);
+/* The end: those that no worker has yet are archived by the next start. */
+void bundles_forget(struct supervisor *s);
+bool bundles_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
 
 /* step_unpack.c: whether the input is an archive to be opened (TEMP: it cannot be read); the members of one become
    batches. */

@@ -256,6 +256,7 @@ static int change_site(struct supervisor *s)
 static void start_work(struct supervisor *s, int64_t now)
 {
     struct trip *t;
+    bundles_start(s);
     if (s->ending || s->next_site)
         return;
     while (pool_busy(s) < s->nhelpers && (t = zip_next(s)))
@@ -357,7 +358,7 @@ static bool more_to_do(const struct supervisor *s, int64_t now)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || s->later || more_to_do(s, now))
+    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || s->bundles || s->later || more_to_do(s, now))
         return false;
     return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
@@ -439,7 +440,7 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (s->lease.shared && s->claims_due == INT64_MAX)
         s->claims_due = now + CLAIMS_MS;
     wave_written(s, now);
-    if (s->next_site && pool_busy(s) == 0)
+    if (s->next_site && pool_busy(s) == 0 && !s->bundles)
         rc = change_site(s);
     *wait = FOR_EVER;
     if (rc <= WARN && s->claims_due <= now && !s->ending)
@@ -469,7 +470,7 @@ static int loop(struct supervisor *s)
     for (;;) {
         rc = turn(s, &wait);
         int64_t now = clock_monotonic_ms();
-        if (rc > WARN || (s->ending && (pool_busy(s) == 0 || now - s->ending_since > END_MS)))
+        if (rc > WARN || (s->ending && ((pool_busy(s) == 0 && !s->bundles) || now - s->ending_since > END_MS)))
             return rc;
         if (finished(s, now) && !look_again(s, &last))
             return s->o->asked ? asked_give_up(s) : OK;
@@ -495,6 +496,7 @@ static void count_waiting(struct supervisor *s)
 static void close_all(struct supervisor *s, int rc)
 {
     pool_end(s, true);
+    bundles_forget(s);
     buf_release(&s->packet);
     count_waiting(s);
     if (rc <= WARN && s->lease.epoch && s->store.path)

@@ -81,7 +81,7 @@ void trip_free(struct supervisor *s, struct trip *t)
         t->helper->trip = NULL;
     asked_left(s, t);
     trip_close_files(t);
-    if (t->state == TRIP_ZIPPING)
+    if (t->state == TRIP_ZIPPING && t->zip.fd >= 0)
         batch_zip_end(t->b, &t->zip, TEMP, s->ps);
     if (t->b)
         batch_close(t->b);

@@ -289,25 +289,6 @@ static void unsure(struct trip *t)
         o->published = slice_none();
 }
 
-/* The archive of a published batch, under a name that nobody looks for: it ends on the disk together with the
-   publication.  What was refused of a batch goes to error/ first, with the waybill as it is then. */
-static void zip_early(struct supervisor *s, struct trip *t)
-{
-    struct batch_zip *z = &t->zip;
-    z->status = batch_zip_begin(t->b, z, s->ps);
-    if (z->status == OK)
-        z->status = archived_fill(z->fd, t->b->id, z->members, z->n, s->ps);
-    t->zipped = true;
-}
-
-/* It is made anew later. */
-static void zip_drop(struct supervisor *s, struct trip *t)
-{
-    if (t->zipped)
-        batch_zip_end(t->b, &t->zip, TEMP, s->ps);
-    t->zipped = false;
-}
-
 /* Those that go on stand in t[0 … n-1] again. */
 static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
 {
@@ -320,16 +301,12 @@ static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
             step_delivered(s, t[i], rc);
             continue;
         }
-        if (!waybill_find_file(t[i]->b->w, "rejects"))
-            zip_early(s, t[i]);
         t[published++] = t[i];
     }
     int synced = wave_sync(s);
     for (size_t i = 0; i < published; i++) {
-        if (synced > WARN) {
-            zip_drop(s, t[i]);
+        if (synced > WARN)
             unsure(t[i]);
-        }
         if (step_delivered(s, t[i], synced) == OK)
             t[kept++] = t[i];
     }
@@ -350,46 +327,12 @@ static size_t enter_all(struct supervisor *s, struct trip **t, size_t n)
             ledger_drop(s->ledgers[t[i]->op->flow->index]);
     for (size_t i = 0; i < n; i++) {
         int one = rc <= WARN ? step_entered(s, t[i]) : rc;
-        if (one > WARN) {
-            zip_drop(s, t[i]);
+        if (one > WARN)
             step_archived(s, t[i], one);
-        } else
+        else
             t[kept++] = t[i];
     }
     return kept;
-}
-
-/* A zip gets its name when its bytes are on the disk, and a batch goes when the name is. */
-static void archive_all(struct supervisor *s, struct trip **t, size_t n)
-{
-    int synced = OK;
-    bool late = false;
-    for (size_t i = 0; i < n; i++)
-        if (!t[i]->zipped) {
-            zip_early(s, t[i]);
-            late = true;
-        }
-    if (late)
-        synced = wave_sync(s);
-    group_begin(s);
-    for (size_t i = 0; i < n; i++) {
-        struct batch_zip *z = &t[i]->zip;
-        t[i]->zipped = false;
-        if (z->fd >= 0 || z->status == END)
-            z->status = batch_zip_end(t[i]->b, z, z->status > WARN ? z->status : synced, s->ps);
-    }
-    group_end(s);
-    synced = wave_sync(s);
-    for (size_t i = 0; i < n; i++) {
-        int status = t[i]->zip.status;
-        if (status <= WARN && synced > WARN) {
-            t[i]->b->w->place = PLACE_DELIVERED;
-            status = synced;
-        }
-        if (status <= WARN)
-            status = batch_leave(t[i]->b, s->ps);
-        step_archived(s, t[i], status);
-    }
 }
 
 void wave_deliver(struct supervisor *s, int64_t now)
@@ -399,6 +342,6 @@ void wave_deliver(struct supervisor *s, int64_t now)
     while ((n = gather_written(s, now, t)) > 0) {
         n = publish_all(s, t, n);
         n = enter_all(s, t, n);
-        archive_all(s, t, n);
+        wave_archive(s, t, n);
     }
 }

@@ -10,7 +10,7 @@
 
 #define TEXT_MAX 480                /* bytes of one text of a problem: 50 of them with 5 texts each fit a packet */
 #define LIST_MAX 100000
-#define JOB_MAX (64 << 20)
+#define LONG_MAX_BYTES (64 << 20)
 
 void wire_number(struct buf *b, uint64_t n)
 {
@@ -190,31 +190,38 @@ void wire_job(struct buf *b, const struct job *j)
     wire_staging(b, j);
 }
 
-int wire_send_job(int socket, const struct buf *b, const int *fds, size_t nfds)
+int wire_send_long(int socket, enum wire_kind kind, const struct buf *b, const int *fds, size_t nfds)
 {
     struct buf packet = { 0 };
-    if (b->n <= WIRE_MAX)
-        return wire_send_files(socket, b, fds, nfds);
-    int both[] = { fds[0], memfd_create("job", MFD_CLOEXEC) };
-    if (both[1] < 0)
-        return errno;
-    int err = file_write_all(both[1], buf_slice(b));
-    wire_number(&packet, WIRE_JOB_LONG);
+    int all[WIRE_FILES], err = nfds < WIRE_FILES ? 0 : E2BIG, text = err ? -1 : memfd_create("job", MFD_CLOEXEC);
+    if (text < 0)
+        return err ? err : errno;
+    memcpy(all, fds, nfds * sizeof *fds);
+    all[nfds] = text;
+    wire_number(&packet, kind);
+    err = file_write_all(text, buf_slice(b));
     if (err == 0)
-        err = wire_send_files(socket, &packet, both, 2);
-    close(both[1]);
+        err = wire_send_files(socket, &packet, all, nfds + 1);
+    close(text);
     buf_release(&packet);
     return err;
 }
 
-struct wire wire_long_job(int fd, struct arena *a)
+int wire_send_job(int socket, const struct buf *b, const int *fds, size_t nfds)
+{
+    if (b->n <= WIRE_MAX)
+        return wire_send_files(socket, b, fds, nfds);
+    return wire_send_long(socket, WIRE_JOB_LONG, b, fds, 1);
+}
+
+struct wire wire_long(int fd, struct arena *a)
 {
     struct wire w = { .bad = true, .arena = a };
     off_t size = lseek(fd, 0, SEEK_END);
-    if (size > 0 && size <= JOB_MAX && lseek(fd, 0, SEEK_SET) == 0) {
+    if (size > 0 && size <= LONG_MAX_BYTES && lseek(fd, 0, SEEK_SET) == 0) {
         char *p = arena_alloc(a, (size_t)size);
         w.at = (struct slice){ p, (size_t)size };
-        w.bad = file_read_full(fd, p, (size_t)size) != size || wire_get_number(&w) != WIRE_JOB;
+        w.bad = file_read_full(fd, p, (size_t)size) != size;
     }
     close(fd);
     return w;

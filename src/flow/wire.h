@@ -5,7 +5,7 @@
  * A worker says what needs no answer together with what comes next, so that a short file takes one packet each way.
  * Both ends are one program; the supervisor still checks every length, because the worker has read hostile input.
  *
- * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors; a job 64 MiB.
+ * Limits:  a packet has at most WIRE_MAX bytes and WIRE_FILES descriptors; what goes as a file 64 MiB.
  */
 #ifndef WAYBILL_FLOW_WIRE_H
 #define WAYBILL_FLOW_WIRE_H
@@ -34,6 +34,8 @@ enum wire_kind {
     WIRE_ZIPPED,                    /* to the supervisor: status, code, text */
     WIRE_COPY,                      /* to the worker, with a claimed file and an empty one: most bytes, whether to sync */
     WIRE_COPIED,                    /* to the supervisor: status, bytes, SHA-256 */
+    WIRE_BUNDLES,                   /* to the worker, with the site's folder, its lock and a file that holds the bundles */
+    WIRE_BUNDLED,                   /* to the supervisor: the status of each, code and text of the last fault */
 };
 
 /* Reads a packet from the front; `bad` stays set once something does not fit. */
@@ -63,8 +65,10 @@ enum wire_spare { SPARE_OUTPUT = 1, SPARE_LINES, WIRE_JOB_FILES };
 /* A job names every open batch of its flow: one that is too long for a packet goes as a file, without spares. 0 or
    errno. */
 int wire_send_job(int socket, const struct buf *b, const int *fds, size_t nfds);
-/* Reads such a file and closes it; `bad` when it makes no sense. */
-struct wire wire_long_job(int fd, struct arena *a);
+/* What is too long for a packet: a packet of this kind with one descriptor more, the file that holds it. 0 or errno. */
+int wire_send_long(int socket, enum wire_kind kind, const struct buf *b, const int *fds, size_t nfds);
+/* Reads such a file and closes it. */
+struct wire wire_long(int fd, struct arena *a);
 /* The manifest first, which tells whose site it is; then the rest. */
 struct slice wire_get_config(struct wire *w);
 int wire_get_job(struct wire *w, const struct site *site, struct job *j);

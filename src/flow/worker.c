@@ -213,7 +213,9 @@ static void work_long(struct desk *d, const int *fds, struct versions *versions)
 {
     struct arena a;
     arena_init(&a, 0);
-    struct wire w = wire_long_job(fds[1], &a);
+    struct wire w = wire_long(fds[1], &a);
+    if (wire_get_number(&w) != WIRE_JOB)
+        give_up();
     work_one(d, &w, fds[0], versions);
     arena_release(&a);
 }
@@ -277,6 +279,8 @@ void worker_main(const struct site *site, int socket)
             work_files(&d, &w, fds, nfds, zip_work);
         else if (kind == WIRE_COPY)
             work_files(&d, &w, fds, nfds, copy_work);
+        else if (kind == WIRE_BUNDLES)
+            work_files(&d, &w, fds, nfds, bundles_work);
         else if (kind == WIRE_JOB && (nfds == 1 || nfds == WIRE_JOB_FILES)) {
             take_spares(&d, fds, nfds);
             work_one(&d, &w, fds[0], versions);

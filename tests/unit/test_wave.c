@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "batch/bundle.h"
 #include "batch/wave.h"
 #include "unit/batchkit.h"
 
@@ -122,9 +123,12 @@ static void one_that_is_afloat_ends_in_the_archive(void **state)
     assert_int_equal(batch_wave_sync(wave, &problems), OK);
     deliver(of);
     assert_true(exists("outbox/%s.xml", of->id));
-    assert_int_equal(batch_zip_begin(of, &z, &problems), OK);
-    assert_int_equal(archived_fill(z.fd, of->id, z.members, z.n, &problems), OK);
-    assert_int_equal(batch_zip_end(of, &z, OK, &problems), OK);
+    struct batch_bundle bundle;
+    assert_int_equal(batch_zip_prepare(of, &z, &problems), OK);
+    batch_bundle_of(of, &z, &bundle);
+    batch_bundles_archive(&store, &arena, &bundle, 1, &problems);
+    assert_int_equal(bundle.status, OK);
+    assert_int_equal(batch_zip_done(of, &z, &problems), OK);
     assert_int_equal(archived_verify(&store, of->id, &problems), OK);
     assert_int_equal(wave->left, FILES - 1);
     assert_int_equal(afloat(), FILES - 1);
