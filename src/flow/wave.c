@@ -289,16 +289,21 @@ static void unsure(struct trip *t)
         o->published = slice_none();
 }
 
-/* Those that go on stand in t[0 … n-1] again. */
+/* Those that go on stand in t[0 … n-1] again.  What stands behind one that failed waits as well, unless `order any`. */
 static size_t publish_all(struct supervisor *s, struct trip **t, size_t n)
 {
     size_t published = 0, kept = 0;
+    const struct flow *stuck = NULL;
     for (size_t i = 0; i < n; i++) {
+        const struct flow *f = t[i]->op->flow;
+        if (f == stuck)
+            continue;
         group_begin(s);
         int rc = step_publish(s, t[i]);
         group_end(s);
         if (rc > WARN) {
             step_delivered(s, t[i], rc);
+            stuck = f->any_order ? stuck : f;
             continue;
         }
         t[published++] = t[i];

@@ -127,6 +127,28 @@ else
     done
 fi
 
+# --- in order -----------------------------------------------------------------------------------------------------------
+
+# Without `order any` nothing overtakes the one that waits; other flows go on.
+events() { sed -n "s/.*event=$1 .*flow=files .*file=\([^ ]*\).*/\1/p" all.log | xargs; }
+made site
+flow beside >> site/site.conf
+mkdir -p site/inbox/beside
+rows 1 1 > site/inbox/beside/b.csv
+name_put site
+run site
+cat run.log > all.log
+came=$(events accepted)
+check "in order: what came before it is delivered, and nothing that came after" is "5 ${came%% f5.csv*}" "$code $(events delivered)"
+check "in order: another flow goes on" has site/outbox/beside 1
+name_gone site
+later 2
+run site
+cat run.log >> all.log
+check "in order: then the rest, in the order of their coming" is "0 $came" "$code $(events delivered)"
+rm -r site/outbox/beside
+check "in order: each with its bytes" delivered site/outbox
+
 # --- a watcher that is killed while one waits ---------------------------------------------------------------------------
 
 unset WAYBILL_CLOCK
