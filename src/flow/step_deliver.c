@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -124,11 +125,26 @@ static const struct outbox *find_outbox(void *owner, struct slice folder)
     return NULL;
 }
 
+/* People may move an outbox away and make another one: what is open is the one that its name leads to. */
+static bool is_there(const struct supervisor *s, const struct outbox *o)
+{
+    struct stat held, now;
+    return fstat(o->fd, &held) == 0 && fstatat(s->spool.root, o->path, &now, 0) == 0 && held.st_ino == now.st_ino &&
+           held.st_dev == now.st_dev;
+}
+
 static int open_box(struct supervisor *s, struct slice folder)
 {
-    if (find_outbox(s, folder))
+    struct open_outbox *o = s->outboxes;
+    while (o && !slice_equal(o->folder, folder))
+        o = o->next;
+    if (o && is_there(s, &o->box))
         return OK;
-    struct open_outbox *o = arena_zero(&s->arena, sizeof *o);
+    if (o) {
+        outbox_close(&o->box);
+        return outbox_open(&o->box, &s->spool, &s->arena, o->box.path, s->ps);
+    }
+    o = arena_zero(&s->arena, sizeof *o);
     int rc = outbox_open(&o->box, &s->spool, &s->arena, arena_cstr(&s->arena, folder), s->ps);
     if (rc > WARN)
         return rc;
