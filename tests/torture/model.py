@@ -11,9 +11,11 @@ fsync, or all of it.  Each state is made anew, looked at, run to rest and looked
 Limits: data of a file is all or nothing, rename is atomic (spool.h refuses file systems without that).
 After the idea of ALICE (Pillai et al., OSDI 2014).
 """
-import collections, os, re, shutil, subprocess, time
+import collections, os, re, shutil, subprocess
 
 import check
+from look import Look, read
+from share import share, write
 
 CALLS = 'openat,creat,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlinkat,linkat,fsync,' \
         'fdatasync,syncfs,ftruncate'
@@ -46,7 +48,7 @@ class Model:
                 i = Inode('dir')
                 self.load(i, e.path)
             else:
-                i = Inode('file', check.read(e.path), e.stat().st_mtime_ns)
+                i = Inode('file', read(e.path), e.stat().st_mtime_ns)
             self.names[(folder, e.name)] = i
 
     def find(self, path):
@@ -155,7 +157,8 @@ def content(i, lost):
 
 def make(names, top, lost, site):
     """The state as a folder."""
-    shutil.rmtree(site, True)
+    if os.path.exists(site):
+        shutil.rmtree(site, True)
     below = collections.defaultdict(list)
     for (folder, name), i in names.items():
         below[folder].append((name, i))
@@ -169,10 +172,7 @@ def make(names, top, lost, site):
             elif i.kind == 'link':
                 os.symlink(i.now, p)
             else:
-                with open(p, 'wb') as f:
-                    f.write(content(i, lost))
-                if i.stamp:
-                    os.utime(p, ns=(i.stamp, i.stamp))
+                write(p, content(i, lost), times=(i.stamp, i.stamp) if i.stamp else None)
     put(top, os.fsencode(site))
 
 
@@ -257,50 +257,44 @@ def whole(lines):
 
 
 def trial(bench, model, names, lost):
-    site = f'{bench.base}/state'
+    site = f'{bench.base}/state.{os.getpid()}'
     make(names, model.top, lost, site)
-    bad = ['after the cut: ' + x for x in check.any_moment(site, bench.truth)]
-    said = bench.settle(site)
-    bad += check.at_rest(site, bench.truth, cut=True)
+    bad = ['after the cut: ' + x for x in check.any_moment(Look(site), bench.truth)]
+    said, look = bench.settle(site)
+    bad += check.at_rest(look, bench.truth, cut=True)
+    look.remove()
     return bad + [f'({said.strip()[:300]})'] if bad else bad
 
 
-def explore(bench, strict, step, stop=False, verbose=False):
-    site, lines = record(bench)
-    shutil.rmtree(site)
-    os.rename(bench.fresh('traced.template'), site)         # the state before the run, under the traced name
-    model, seen, tried, failed, shown = Model(site, strict), set(), 0, 0, 0
+def states(model, lines):
+    """The call, and the state that may be on the disk after it; each state once."""
+    seen = set()
     for line in lines:
         if not replay(model, line):
             continue
         for names, lost in model.states():
-            key = frozenset((id(d), n, id(i), content(i, lost)) for (d, n), i in names.items())
-            if key in seen:
-                continue
-            seen.add(key)
-            if len(seen) % step:
-                continue
-            bad = trial(bench, model, names, lost)
-            tried, failed = tried + 1, failed + bool(bad)
-            if bad and not stop and (verbose or shown < 5):
-                shown += 1
-                print(f'# {bench.name} model {"strict" if strict else "closed"}: after {re.sub(chr(92) * 2 + "x..", lambda m: decode(m[0]).decode("latin1"), line)[:160]}: '
-                      + '\n#     '.join(bad), flush=True)
-            if bad and stop:
-                return tried, failed
-    return tried, failed
+            key = frozenset((d, n, i, content(i, lost)) for (d, n), i in names.items())
+            if key not in seen:
+                seen.add(key)
+                yield line, names, lost
 
 
-def main(benches, step, verbose=False):
-    if why_not():
-        print(f'skip model: {why_not()}', flush=True)
-        return 0, 0
-    tried = failed = 0
-    for name, bench in benches.items():
-        for strict in (False, True):
-            start = time.time()
-            t, f = explore(bench, strict, step, verbose=verbose)
-            tried, failed = tried + t, failed + f
-            print(f'{"ok" if not f else "not ok"} {name} model {"strict" if strict else "closed"}: {t} states, {f} failed, '
-                  f'{time.time() - start:.0f} s', flush=True)
-    return tried, failed
+def readable(line):
+    return re.sub(r'\\x..', lambda m: decode(m[0]).decode('latin1'), line)[:160]
+
+
+def explore(bench, strict, step, jobs):
+    """Each state: the call that it comes after, and the findings. All who share the work find the same states."""
+    site, lines = record(bench)
+    shutil.rmtree(site)
+    os.rename(bench.fresh('traced.template'), site)         # the state before the run, under the traced name
+    model = Model(site, strict)
+
+    def work(turn):
+        mine = turn()
+        for n, (line, names, lost) in enumerate(states(model, lines), 1):
+            if n % step == 0 and n // step - 1 == mine:
+                bad = trial(bench, model, names, lost)
+                yield 'after ' + readable(line) if bad else '', bad
+                mine = turn()
+    return share(jobs, work)

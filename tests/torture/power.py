@@ -5,95 +5,107 @@ system is shut down without its log being flushed (FS_IOC_SHUTDOWN, as xfstests 
 is replayed), looked at, run to rest and looked at again.  Needs root, loop devices and mkfs.ext4: `why_not` says what is
 missing, and torture.py prints it.
 """
-import fcntl, os, shutil, struct, subprocess, time
+import ctypes, fcntl, os, shutil, struct, subprocess
 
 import check
+from look import Look
+from share import share
 
 SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def run(*command):
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 class Disk:
+    """A file system of its own; what it is called to do is done by calls of the system, not by programs: they cost more."""
+
     def __init__(self, base):
-        self.image, self.at = f'{base}/disk.img', f'{base}/disk'
+        self.image, self.at, self.device = f'{base}/disk.{os.getpid()}.img', f'{base}/disk.{os.getpid()}', None
         os.makedirs(self.at, exist_ok=True)
         with open(self.image, 'wb') as f:
             f.truncate(96 << 20)
 
     def mount(self):
         # a commit every 600 s: nothing becomes durable by waiting
-        r = run('mount', '-o', 'loop,commit=600', self.image, self.at)
-        return r.stderr.decode().strip() if r.returncode else ''
+        if LIBC.mount(self.device.encode(), self.at.encode(), b'ext4', 0, b'commit=600') == 0:
+            return ''
+        return f'mount: {os.strerror(ctypes.get_errno())}'
 
     def make(self):
-        r = run('mkfs.ext4', '-q', self.image)
+        r = run('mkfs.ext4', '-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0', self.image)
+        if r.returncode == 0:
+            r = run('losetup', '-f', '--show', self.image)
+            self.device = r.stdout.decode().strip()
         return r.stderr.decode().strip() if r.returncode else self.mount()
+
+    def sync(self):
+        fd = os.open(self.at, os.O_RDONLY)
+        LIBC.syncfs(fd)
+        os.close(fd)
 
     def cut(self):
         fd = os.open(self.at, os.O_RDONLY)
         fcntl.ioctl(fd, SHUTDOWN, struct.pack('I', NOLOGFLUSH))
         os.close(fd)
-        run('umount', self.at)
+        LIBC.umount2(self.at.encode(), 0)
         return self.mount()
 
     def close(self):
-        run('umount', self.at)
+        LIBC.umount2(self.at.encode(), 0)
+        if self.device:
+            run('losetup', '-d', self.device)
+        os.unlink(self.image)
 
 
-def why_not():
+def why_not(base):
+    """What this machine lacks."""
     if os.geteuid() != 0:
         return 'a power cut needs root'
-    if not shutil.which('mkfs.ext4'):
-        return 'a power cut needs mkfs.ext4'
-    return ''
+    for tool in ('mkfs.ext4', 'losetup'):
+        if not shutil.which(tool):
+            return f'a power cut needs {tool}'
+    disk = Disk(base)
+    try:
+        return disk.make()
+    finally:
+        disk.close()
 
 
 def trial(bench, disk, strike):
-    """Findings, and whether something that was visible came back (P4 allows that, with the same name and bytes)."""
+    """Findings, and how many outputs that were visible came back (P4 allows that, with the same name and bytes)."""
     site = f'{disk.at}/site'
-    shutil.rmtree(site, True)
-    shutil.copytree(bench.template, site, symlinks=True)
-    os.sync()
-    bench.waybill(site, strike, f'{bench.base}/power.log', ask=True)
-    before = list(check.outputs(site))
+    if os.path.exists(site):
+        shutil.rmtree(site)
+    bench.copies.put(site)
+    disk.sync()
+    bench.waybill(site, strike, f'{disk.at}.log', ask=True)
+    before = list(check.outputs(Look(site)))
     fault = disk.cut()
     if fault:
         raise SystemExit(f'torture: the disk cannot be mounted again: {fault}')
-    again = len(before) - len([o for o in check.outputs(site) if o in before])
-    bad = ['after the cut: ' + x for x in check.any_moment(site, bench.truth)]
-    said = bench.settle(site)
-    bad += check.at_rest(site, bench.truth, cut=True)
+    look = Look(site)
+    again = len(before) - len([o for o in check.outputs(look) if o in before])
+    bad = ['after the cut: ' + x for x in check.any_moment(look, bench.truth)]
+    said, look = bench.settle(site)
+    bad += check.at_rest(look, bench.truth, cut=True)
     if bad:
         bad.append(f'({said.strip()[:300]})')
     return bad, again
 
 
-def main(benches, strikes, base, verbose=False, stop=False):
-    """tried, failed; -1 tried when this machine cannot do it."""
-    disk, tried, failed, again, shown = Disk(base), 0, 0, 0, 0
-    fault = why_not() or disk.make()
-    if fault:
-        print(f'skip power: {fault}', flush=True)
-        return 0, 0
-    try:
-        for name, bench in benches.items():
-            start, wrong, points = time.time(), 0, strikes(bench)
-            for strike in points:
-                bad, back = trial(bench, disk, strike)
-                again += back
-                wrong += bool(bad)
-                if bad and (verbose or shown < 6):
-                    shown += 1
-                    print(f'# {name} power: {strike.text()}: ' + '\n#     '.join(bad), flush=True)
-                tried += 1
-                if bad and stop:
-                    return tried, failed + wrong
-            failed += wrong
-            print(f'{"ok" if not wrong else "not ok"} {name} power: {len(points)} cuts, {wrong} failed, {again} outputs came a second time, '
-                  f'{time.time() - start:.0f} s', flush=True)
-    finally:
-        disk.close()
-    return tried, failed
+def cuts(bench, strikes, jobs):
+    """Each cut: what was struck, the findings, and how many outputs come a second time. Each process has a disk of its own."""
+    def work(turn):
+        disk = Disk(bench.base)
+        try:
+            fault = disk.make()
+            if fault:
+                raise SystemExit(f'torture: {fault}')
+            while (n := turn()) < len(strikes):
+                yield strikes[n].text(), *trial(bench, disk, strikes[n])
+        finally:
+            disk.close()
+    return share(jobs, work)

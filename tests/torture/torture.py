@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""torture.py PROGRAM TOOLS [-w WORKLOADS] [-m MODES] [-s STEP] [-j JOBS] - strikes `waybill run` at every system call
+"""torture.py PROGRAM TOOLS [-w WORKLOADS] [-m MODES] [-s STEP] [-j JOBS] [-f MODE/WORKLOAD] - strikes `waybill run` at every system call
 
 For each workload a site is made and run undisturbed: what it gives is the truth.  Then, for each point of the run (calls
 that change the disk, counted by TOOLS/ce over all processes), a fresh site is run and struck there, looked at (check.py,
@@ -18,13 +18,16 @@ any moment), run again until nothing is left to do, looked at again (at rest), a
     model    any post-crash state of a weaker file system: see model.py
     plants   the tests themselves are tested: with each bug of tools/libplant.c planted, kill, power or model must fail
 
--s 7 tries every 7th point only.  -x K=V,.. adds variables to the environment of waybill (LD_PRELOAD for libplant).
-Ends with `N points tried, M failed`; exit code 0 or 1.
+-s 7 tries every 7th point only.  -f fail/merge leaves out what comes before it: how a long run is taken up again.
+-x K=V,.. adds variables to the environment of waybill (LD_PRELOAD for libplant).
+A line for each workload of each mode, then one for each mode, then `N points tried, M failed`; exit code 0 or 1.
 """
-import argparse, collections, concurrent.futures, os, re, shutil, signal, subprocess, sys, tempfile, time
+import argparse, collections, os, re, shutil, signal, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check, model, power, workloads
+from look import Look, read
+from share import Template, run, share
 
 ERRORS = {'ENOSPC': 28, 'EIO': 5, 'EDQUOT': 122, 'EMFILE': 24, 'EINTR': 4}
 RUNS = 6                            # after a strike the site must be at rest after so many runs
@@ -49,10 +52,12 @@ class Bench:
         self.brisk()
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
         self.truth.asks, self.loose = self.command is not None, told.get('loose')
+        self.copies = Template(self.template)
         site = self.fresh('truth')
         self.waybill(site, ask=True)
-        self.truth.learn(site)
-        bad = check.at_rest(site, self.truth)
+        look = Look(site)
+        self.truth.learn(look)
+        bad = check.at_rest(look, self.truth)
         lacks = told.get('wants', set()) - {o[1] for o in self.truth.outputs}
         if lacks:
             bad.append(f'outputs missing: {sorted(lacks)}')
@@ -69,8 +74,9 @@ class Bench:
 
     def fresh(self, name):
         site = f'{self.base}/{name}'
-        shutil.rmtree(site, True)
-        shutil.copytree(self.template, site, symlinks=True)
+        if os.path.exists(site):
+            shutil.rmtree(site, True)
+        self.copies.put(site)
         return site
 
     def waybill(self, site, strike=None, log=None, ask=False):
@@ -81,13 +87,13 @@ class Bench:
         if strike:
             command = [f'{self.args.tools}/ce', '-m', strike.mode, '-n', str(strike.at), '-e', str(strike.error), '-c', strike.calls,
                        '-k', strike.kill, '-t', '20', '-o', log] + command
-        return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, timeout=60)
+        return run(command, self.env)
 
     def busy(self, site):
+        look = Look(site)
         try:
-            return bool(check.left(site) or any(check.names(f'{site}/{i[0]}') for i in self.truth.inputs) or
-                        (self.command and not check.told(site, self.truth)))
+            return bool(check.left(look) or any(look.names(i[0]) for i in self.truth.inputs) or
+                        (self.command and not check.told(look, self.truth)))
         except (FileNotFoundError, ValueError):     # it is just at it
             return True
 
@@ -98,8 +104,8 @@ class Bench:
                               strike.calls, '-k', strike.kill, '-t', '60', '-o', log, self.args.program, 'watch', '-q', '-w', '2', site],
                              env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end, lock = time.time() + 6, f'{site}/.waybill/lock'
-        mine = lambda: check.read(f'/proc/{p.pid}/task/{p.pid}/children').split()
-        while self.command and p.poll() is None and time.time() < end and check.read(lock).split()[:1] != mine()[:1]:
+        mine = lambda: read(f'/proc/{p.pid}/task/{p.pid}/children').split()
+        while self.command and p.poll() is None and time.time() < end and read(lock).split()[:1] != mine()[:1]:
             time.sleep(0.01)
         asking = self.command and subprocess.Popen([self.args.program, self.command, '-q', '-w', '2', '--wait', '5', '--dir', site],
                                                    env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -125,18 +131,18 @@ class Bench:
 
     def settle(self, site):
         """Runs until nothing is left to do; a command that did not come so far that its request was kept is given again, as
-        people would. What the runs said."""
+        people would. What the runs said, and what is there."""
         said, ask = '', False
         for _ in range(RUNS):
             r = self.waybill(site, ask=ask)
-            said = r.stderr.decode(errors='replace')
+            said, look = r.stderr.decode(errors='replace'), Look(site)
             if r.returncode < 0 or r.returncode > 1:
                 said = f'exit code {r.returncode}: {said}'
-            elif not check.left(site):
-                ask = self.command and not check.told(site, self.truth)
+            elif not check.left(look):
+                ask = self.command and not check.told(look, self.truth)
                 if not ask:
                     break
-        return said
+        return said, look
 
     def trial(self, strike, takes=False, stay=False):
         site = self.fresh(f'{os.getpid()}')
@@ -144,25 +150,29 @@ class Bench:
         self.truth.loose = self.loose and strike.mode in ('fail', 'late', 'short')
         r = self.watcher(site, strike, log) if stay else self.waybill(site, strike, log, ask=True)
         bad = [f'the struck run hung'] if r.returncode == 124 else []
-        bad += check.any_moment(site, self.truth)
+        look = Look(site)
+        bad += check.any_moment(look, self.truth)
         taken = []
         if strike.second:
             r = self.waybill(site, strike._replace(at=strike.second), log)
-            bad += ['second: ' + x for x in check.any_moment(site, self.truth)]
+            look = Look(site)
+            bad += ['second: ' + x for x in check.any_moment(look, self.truth)]
         if takes:
-            taken = list(check.outputs(site))
+            taken = list(check.outputs(look))
             shutil.rmtree(f'{site}/outbox', True)
-        said = self.settle(site)
-        bad += check.at_rest(site, self.truth, taken)
-        before = check.tree(site)
+        said, look = self.settle(site)
+        bad += check.at_rest(look, self.truth, taken)
+        before = look.tree()
         self.waybill(site)
-        after = check.tree(site)
+        look = Look(site)
+        after = look.tree()
         changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)} - {'.waybill/epoch', '.waybill/lock'}
         if changed:
             bad.append(f'Q5 running again changes {sorted(check.plain_path(p) for p in changed)[:4]}')
         if bad:
             hit = next((l.strip() for l in open(log, errors='replace') if l.startswith('hit')), 'no hit')
             bad.append(f'({check.plain_path(hit)}; {said.strip()[:300]})')
+        look.remove()
         return bad
 
 
@@ -184,15 +194,17 @@ def strikes(bench, mode, step):
     return [Strike('short', n, 0, 'all', 'all', 0) for n in bench.points('all', 'p?write|read$|pread')[::step]]
 
 
-BENCHES = {}                        # filled before the workers are forked
+def struck(bench, mode, args):
+    """Each point of one mode: what was struck, and the findings."""
+    points = strikes(bench, mode, args.step)
 
-
-def one(job):
-    name, mode, strike = job
-    try:
-        return job, BENCHES[name].trial(strike, mode == 'takes', mode == 'stay')
-    except subprocess.TimeoutExpired:
-        return job, ['a run hung for 60 s']
+    def work(turn):
+        while (n := turn()) < len(points):
+            try:
+                yield points[n].text(), bench.trial(points[n], mode == 'takes', mode == 'stay')
+            except subprocess.TimeoutExpired:
+                yield points[n].text(), ['a run hung for 60 s']
+    return share(args.jobs, work)
 
 
 # What is planted, what must catch it, and why nothing else does.
@@ -215,22 +227,17 @@ def plants(args, base):
                 tried, caught = tried + 1, bool(bench.trial(strike))
                 if caught:
                     break
-        elif mode == 'power' and not power.why_not():
-            out, sys.stdout = sys.stdout, open(os.devnull, 'w')
-            try:
-                t, caught = power.main({'mixed': bench}, lambda b: strikes(b, 'kill', 3), base, stop=True)
-            finally:
-                sys.stdout = out
-            tried += t
-        elif mode == 'power':
-            print(f'skip plant {bug}: {power.why_not()}')
-            continue
-        elif mode == 'model':
-            if model.why_not():
-                print(f'skip plant {bug}: {model.why_not()}')
+        elif mode:
+            reason_not = power.why_not(base) if mode == 'power' else model.why_not()
+            if reason_not:
+                print(f'skip plant {bug}: {reason_not}')
                 continue
-            t, caught = model.explore(bench, False, 3, stop=True)
-            tried += t
+            found = power.cuts(bench, strikes(bench, 'kill', 3), args.jobs) if mode == 'power' else model.explore(bench, False, 3, args.jobs)
+            for _, bad, *_ in found:
+                tried, caught = tried + 1, bool(bad)
+                if caught:
+                    break
+            found.close()
         failed += bool(mode) and not caught
         print(f'{"ok" if caught or not mode else "not ok"} plant {bug}: ' +
               (f'caught by {mode}' if caught else f'not caught: {reason}'), flush=True)
@@ -245,6 +252,7 @@ def arguments():
     p.add_argument('-m', '--modes', default='kill,one,takes,again,fail,late,short,power,model,plants')
     p.add_argument('-s', '--step', type=int, default=1)
     p.add_argument('-j', '--jobs', type=int, default=os.cpu_count())
+    p.add_argument('-f', '--from', dest='begin', default='')
     p.add_argument('-x', '--env', action='append', default=[])
     p.add_argument('-v', '--verbose', action='store_true')
     a = p.parse_args()
@@ -252,38 +260,73 @@ def arguments():
     return a
 
 
+class Report:
+    """What was tried and found: a line per part, a few examples of each finding, and the sum of each mode at the end."""
+
+    def __init__(self, verbose):
+        self.verbose, self.shown = verbose, collections.Counter()
+        self.modes = {}                 # tried, failed, seconds
+
+    def add(self, mode, tried, failed, seconds):
+        self.modes[mode] = [x + y for x, y in zip(self.modes.get(mode, (0, 0, 0)), (tried, failed, seconds))]
+
+    def part(self, mode, title, found):
+        start, tried, wrong, again = time.time(), 0, 0, 0
+        for what, bad, *came in found:
+            tried, wrong, again = tried + 1, wrong + bool(bad), again + sum(came)
+            self.shown[bad[0][:60] if bad else ''] += 1
+            if bad and (self.verbose or self.shown[bad[0][:60]] <= 3):
+                print(f'# {title}: {what}: ' + '\n#     '.join(bad), flush=True)
+        self.add(mode, tried, wrong, time.time() - start)
+        print(f'{"ok" if not wrong else "not ok"} {title}: {tried} points, {wrong} failed, ' +
+              (f'{again} outputs came a second time, ' if mode == 'power' else '') + f'{time.time() - start:.0f} s', flush=True)
+
+    def end(self):
+        for mode, (tried, failed, seconds) in self.modes.items():
+            print(f'{mode}: {tried} points, {failed} failed, {seconds:.0f} s, {tried / max(seconds, 0.001):.0f} a second')
+        tried, failed, seconds = (sum(m[n] for m in self.modes.values()) for n in range(3))
+        print(f'{seconds:.0f} s\n{tried} points tried, {failed} failed', flush=True)
+        return failed > 0 or tried == 0
+
+
+def parts(args):
+    """The pairs of a run, mode by mode, from where it begins."""
+    pairs = [(m, w) for m in args.modes.split(',') for w in (args.workloads.split(',') if m != 'plants' else ['all'])]
+    at = [n for n, pair in enumerate(pairs) if '/'.join(pair).startswith(args.begin)]
+    if not at:
+        raise SystemExit(f'torture: there is no part {args.begin}: MODE or MODE/WORKLOAD')
+    return pairs[at[0]:]
+
+
 def main():
     args = arguments()
     base = tempfile.mkdtemp(prefix='torture.', dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
-    tried, failed, shown = 0, 0, collections.Counter()
+    report, benches, skipped = Report(args.verbose), {}, {}
     try:
-        for name in args.workloads.split(','):
-            BENCHES[name] = Bench(args, name, base)
-        for mode in args.modes.split(','):
-            if mode in ('power', 'model', 'plants'):
-                if mode == 'plants':
-                    t, f = plants(args, base)
-                elif mode == 'model':
-                    t, f = model.main(BENCHES, args.step, args.verbose)
-                else:
-                    t, f = power.main(BENCHES, lambda b: strikes(b, 'kill', args.step), base, args.verbose)
-                tried, failed = tried + t, failed + f
+        for mode, name in parts(args):
+            if mode == 'plants':
+                start = time.time()
+                report.add(mode, *plants(args, base), time.time() - start)
                 continue
-            for name, bench in BENCHES.items():
-                start, jobs = time.time(), [(name, mode, s) for s in strikes(bench, mode, args.step)]
-                wrong = 0
-                with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
-                    for (_, _, strike), bad in pool.map(one, jobs, chunksize=4):
-                        wrong += bool(bad)
-                        shown[bad[0][:60] if bad else ''] += 1
-                        if bad and (args.verbose or shown[bad[0][:60]] <= 3):
-                            print(f'# {name} {mode}: {strike.text()}: ' + '\n#     '.join(bad), flush=True)
-                tried, failed = tried + len(jobs), failed + wrong
-                print(f'{"ok" if not wrong else "not ok"} {name} {mode}: {len(jobs)} points, {wrong} failed, {time.time() - start:.0f} s', flush=True)
+            if mode in ('power', 'model') and mode not in skipped:
+                skipped[mode] = power.why_not(base) if mode == 'power' else model.why_not()
+            if skipped.get(mode):
+                print(f'skip {mode} {name}: {skipped[mode]}', flush=True)
+                continue
+            bench = benches[name] = benches.get(name) or Bench(args, name, base)
+            if mode == 'power':
+                report.part(mode, f'{name} power', power.cuts(bench, strikes(bench, 'kill', args.step), args.jobs))
+            elif mode == 'model':
+                for strict in (False, True):
+                    report.part(mode, f'{name} model {"strict" if strict else "closed"}', model.explore(bench, strict, args.step, args.jobs))
+            else:
+                report.part(mode, f'{name} {mode}', struck(bench, mode, args))
+    except KeyboardInterrupt:
+        print(f'stopped; the rest: --from {mode}/{name}', flush=True)
+        raise
     finally:
         shutil.rmtree(base, True)
-    print(f'{tried} points tried, {failed} failed')
-    return failed > 0 or tried == 0
+    return report.end()
 
 
 if __name__ == '__main__':
