@@ -3,7 +3,7 @@
  *
  *     rc = batch_zip_prepare(b, &z, problems);                    of each batch: what goes into its zip
  *     batch_bundle_of(b, &z, &bundle)
- *     batch_bundles_archive(store, arena, bundles, n, problems);  zips, one sync, their names, what lies beside, one sync
+ *     batch_bundles_archive(store, arena, bundles, n, problems);  zips, sync, their names, what lies beside, sync
  *     batch_zip_done(b, &z, problems), batch_leave                of each with status OK
  *
  * Durable: a zip gets its name when its bytes are on the disk; OK when the name is, with waybill and lines beside it.

@@ -191,6 +191,20 @@ int batch_leave(struct batch *b, struct problems *ps)
     return unlinkat(b->site->spool->work, b->id, AT_REMOVEDIR) == 0 ? OK : batch_remove(b->site->spool, b->id, ps);
 }
 
+/* The lines lie in the batch's folder. */
+static int put_beside(const struct batch_site *s, int dir, const struct waybill *w, struct slice text,
+                      struct problems *ps)
+{
+    struct batch_bundle one = { .id = arena_cstr(w->arena, w->batch), .fd = -1 };
+    bundle_lines(w->arena, w, &one);
+    one.members = arena_zero(w->arena, (one.nlines + 1) * sizeof *one.members);
+    for (; one.n < one.nlines; one.n++) {
+        const char *name = one.lines[one.n];
+        one.members[one.n] = (struct archived_member){ .name = name, .dir = dir, .path = name };
+    }
+    return bundle_beside(s->store, &one, text, ps);
+}
+
 /* What a crash after the zip left undone: its waybill and lines beside it, then the folder in work/. */
 int batch_leave_archived(const struct batch_site *s, const char *id, struct problems *ps)
 {
@@ -206,14 +220,8 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
     int rc = archived_read(s->store, id, slice_of(file), 0, &a, &text, ps);
     if (rc == OK)
         rc = waybill_read(&a, text, file, &w, ps);
-    if (rc == OK) {
-        struct batch_bundle one = { .id = id, .fd = -1 };
-        bundle_lines(&a, w, &one);
-        one.members = arena_zero(&a, (one.nlines + 1) * sizeof *one.members);
-        for (; one.n < one.nlines; one.n++)
-            one.members[one.n] = (struct archived_member){ .name = one.lines[one.n], .dir = dir, .path = one.lines[one.n] };
-        rc = bundle_beside(s->store, &one, text, ps);
-    }
+    if (rc == OK)
+        rc = put_beside(s, dir, w, text, ps);
     close(dir);
     arena_release(&a);
     return rc == OK ? batch_remove(s->spool, id, ps) : rc;
