@@ -38,24 +38,28 @@ static void bundles_end(struct supervisor *s, struct bundles *g)
     bundles_free(g);
 }
 
+/* What goes into the zips is in memory from here on. */
+static void prepare(struct supervisor *s, struct bundles *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        struct trip *t = g->trips[i];
+        int rc = batch_zip_prepare(t->b, &t->zip, s->ps);
+        if (rc > WARN) {
+            step_archived(s, t, rc);
+            continue;
+        }
+        batch_bundle_of(t->b, &t->zip, &g->list[n]);
+        g->trips[n++] = t;
+    }
+    g->n = n;
+}
+
 static void bundles_here(struct supervisor *s, struct bundles *g)
 {
     if (g->n)
         batch_bundles_archive(&s->store, &g->arena, g->list, g->n, s->ps);
     bundles_end(s, g);
-}
-
-static void add(struct supervisor *s, struct bundles *g, struct trip *t)
-{
-    int rc = batch_zip_prepare(t->b, &t->zip, s->ps);
-    if (rc > WARN) {
-        step_archived(s, t, rc);
-        return;
-    }
-    batch_bundle_of(t->b, &t->zip, &g->list[g->n]);
-    t->state = TRIP_ZIPPING;
-    g->trips[g->n++] = t;
-    g->bytes += t->b->w->bytes;
 }
 
 /* Another host that takes over does not know of our workers: on a shared site nothing is left to them. */
@@ -74,19 +78,19 @@ static void queue(struct supervisor *s, struct bundles *g)
 
 void wave_archive(struct supervisor *s, struct trip **t, size_t n)
 {
-    struct bundles *here = bundles_new(), *there = bundles_new();
+    struct bundles *here = bundles_new(), *there = NULL;
     for (size_t i = 0; i < n; i++) {
-        add(s, for_worker(s, t[i]) ? there : here, t[i]);
-        if (there->bytes > BUNDLES_BYTES) {
-            queue(s, there);
-            there = bundles_new();
-        }
+        bool worker = for_worker(s, t[i]);
+        if (worker && (!there || there->bytes > BUNDLES_BYTES))
+            queue(s, there = bundles_new());
+        struct bundles *g = worker ? there : here;
+        t[i]->state = TRIP_ZIPPING;
+        t[i]->zip.fd = -1;                          /* nothing is to be taken away yet */
+        g->trips[g->n++] = t[i];
+        g->bytes += t[i]->b->w->bytes;
     }
+    prepare(s, here);
     bundles_here(s, here);
-    if (there->n)
-        queue(s, there);
-    else
-        bundles_free(there);
     bundles_start(s);
 }
 
@@ -129,7 +133,8 @@ void bundles_start(struct supervisor *s)
     while (s->bundles && pool_busy(s) < s->nhelpers) {
         struct bundles *g = s->bundles;
         s->bundles = g->next;
-        if ((h = pool_idle(s)))
+        prepare(s, g);
+        if (g->n && (h = pool_idle(s)))
             hand_over(s, g, h);
         else
             bundles_here(s, g);

@@ -454,6 +454,8 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     if (flow_stages(f))
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
     size_t most = wave_takes(in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
+    if (s->flows[f->index].afloat > WAVES_BYTES)
+        return 0;
     /* a wave waits until it is a whole one, as long as something moves */
     return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone) ? 0 : left;
 }
@@ -491,6 +493,7 @@ static int claim_ready(struct supervisor *s, struct intake *in)
         return claim_newest(s, in);
     const struct drop *wave[WAVE];
     size_t nwave = 0;
+    uint64_t bytes = 0;
     int rc = OK;
     for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
         const struct drop *d = &in->ready[in->at];
@@ -502,16 +505,18 @@ static int claim_ready(struct supervisor *s, struct intake *in)
         bool fits = content_fits(in, d), small = fits && !in->asked && wave_fits(in->op, d);
         if (!fits)
             tell_unrouted(s, in, d);
-        if (small)
+        if (small) {
             wave[nwave++] = d;
+            bytes += d->size;
+        }
         if (nwave && (!small || nwave == WAVE)) {
             rc = wave_claim(s, in, wave, nwave);
             nwave = 0;
         }
-        if (fits && !small && rc <= WARN) {
+        if (fits && !small && rc <= WARN)
             rc = claim_one(s, in, d);
+        if ((fits && !small) || bytes > WAVE_BYTES)
             break;                                  /* work on it begins before the next one is copied */
-        }
     }
     if (rc <= WARN && nwave)
         rc = wave_claim(s, in, wave, nwave);

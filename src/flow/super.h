@@ -38,6 +38,8 @@
 #define ZIP_BY_WORKER (128 * 1024)  /* bytes of input: a shorter one costs less than handing it over */
 #define WAVE 256                    /* files of one wave */
 #define WAVE_FILES 4096             /* descriptors that three waves need, and then some */
+#define WAVE_BYTES (8 << 20)        /* … and of their bytes, more or less: what is afloat is partly in memory */
+#define WAVES_BYTES (16 << 20)      /* bytes afloat above which a flow takes no other wave */
 #define WAVE_MS 50                  /* so long the first that is done waits for others … */
 #define WAVE_HELD_MS 400            /* … that a worker has not begun with yet */
 #define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
@@ -87,12 +89,14 @@ struct trip {
     struct batch_zip zip;           /* of TRIP_ZIPPING */
     bool no_records, no_rejects;    /* its worker left none, for sure */
     uint64_t done_bytes;
+    uint64_t afloat;                /* bytes of its file, as long as it goes with others */
     struct trip *next;
 };
 
 struct trips {
     struct trip *first, *last;
     size_t n;
+    uint64_t afloat;                /* of all of them */
 };
 
 /* A batch that stays: what must be known of it without opening it. */

@@ -25,6 +25,16 @@ void trip_add(struct supervisor *s, struct trip *t, const struct operation *op)
         list->first = t;
     list->last = t;
     list->n++;
+    t->afloat = t->waved ? t->b->w->bytes : 0;
+    list->afloat += t->afloat;
+}
+
+/* It goes on alone, or ends. */
+static void goes_alone(struct supervisor *s, struct trip *t)
+{
+    s->flows[t->op->flow->index].afloat -= t->afloat;
+    t->afloat = 0;
+    t->waved = false;
 }
 
 void trip_close_files(struct trip *t)
@@ -75,8 +85,10 @@ static void take_out(struct trips *list, struct trip *t)
 void trip_free(struct supervisor *s, struct trip *t)
 {
     struct arena a = t->arena;
-    if (t->op)
+    if (t->op) {
+        goes_alone(s, t);
         take_out(&s->flows[t->op->flow->index], t);
+    }
     if (t->helper)
         t->helper->trip = NULL;
     asked_left(s, t);
@@ -123,7 +135,8 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry,
                                    .give_up_ms = GIVE_UP_MS,
                                    .poison = POISON };
-    t->waved = t->quiet = false;
+    goes_alone(s, t);
+    t->quiet = false;
     if (t->state == TRIP_RUNNING)
         t->state = TRIP_QUEUED;
     const struct waybill_retry *r = &t->b->w->retry;
