@@ -160,7 +160,7 @@ fuzz: deps-asan
 	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_TIME)
 fuzz-build: $(HARNESSES:%=$(B)/fuzz/fuzz_%)
 
-# Struck at every system call: tests/torture. About an hour on 2 cores; TORTURE="-m kill -s 5" is a part, "-f fail/merge" the rest.
+# Struck at every system call: tests/torture. Three quarters of an hour on 2 cores; TORTURE="-m kill -s 5" is a part, -f goes on.
 .PHONY: torture
 torture: deps
 	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so $(B)/tools/json $(B)/tools/peak
