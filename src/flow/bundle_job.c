@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <unistd.h>
 
 #include "batch/bundle.h"
@@ -120,10 +119,8 @@ static void hand_over(struct supervisor *s, struct bundles *g, struct helper *h)
     for (size_t i = 0; i < g->n; i++)
         wire_bundle(&text, &g->list[i]);
     h->bundles = g;
-    if (wire_send_long(h->socket, WIRE_BUNDLES, &text, fds, 2) != 0) {
-        kill(h->pid, SIGKILL);
-        pool_read(s, h);                            /* read on to its end */
-    }
+    if (wire_send_long(h->socket, WIRE_BUNDLES, &text, fds, 2) != 0)
+        pool_give_up(s, h);
     buf_release(&text);
 }
 

@@ -20,7 +20,7 @@ static void hand_over(struct supervisor *s, struct intake *in, struct helper *h,
     wire_number(&packet, s->o->durable);
     h->copies = in;
     if (wire_send_files(h->socket, &packet, fds, 2) != 0)
-        pool_read(s, h);                            /* it died: read on to its end */
+        pool_give_up(s, h);
     buf_release(&packet);
 }
 

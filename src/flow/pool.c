@@ -180,10 +180,8 @@ int pool_start(struct supervisor *s, struct trip *t)
     buf_release(&packet);
     t->state = TRIP_RUNNING;
     pool_give(h, t);
-    if (err) {
-        kill(h->pid, SIGKILL);                      /* dead already, or it would wait for ever */
-        pool_read(s, h);                            /* read on to its end */
-    }
+    if (err)
+        pool_give_up(s, h);
     return OK;
 }
 
@@ -556,6 +554,13 @@ void pool_read(struct supervisor *s, struct helper *h)
     if (fd >= 0)
         close(fd);
     arena_release(&a);
+}
+
+/* Dead already, or it would wait for ever; what it said is read on to its end. */
+void pool_give_up(struct supervisor *s, struct helper *h)
+{
+    kill(h->pid, SIGKILL);
+    pool_read(s, h);
 }
 
 /* CPU by size: a file that takes more is stopped, whatever its worker does at the moment. */

@@ -450,6 +450,8 @@ bool sched_may_deliver(const struct supervisor *s, const struct trip *t);
 int pool_start(struct supervisor *s, struct trip *t);
 void pool_give(struct helper *h, struct trip *t);
 struct helper *pool_idle(struct supervisor *s);
+/* A packet could not be sent to it. */
+void pool_give_up(struct supervisor *s, struct helper *h);
 void pool_read(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
 void pool_end(struct supervisor *s, bool kill_them);

@@ -82,7 +82,7 @@ static void hand_over(struct supervisor *s, struct trip *t, struct helper *h, co
     t->state = TRIP_ZIPPING;
     pool_give(h, t);
     if (err)
-        pool_read(s, h);                            /* it died: read on to its end */
+        pool_give_up(s, h);
 }
 
 void zip_start(struct supervisor *s, struct trip *t)
