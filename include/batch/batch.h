@@ -277,8 +277,8 @@ int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, str
 /* Moves work/<id>/rejects/ (refused messages in their own syntax, written there by the flow) to error/<id>/, with
    the waybill and lines. */
 int batch_rejects(struct batch *b, struct problems *ps);
-/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder (not in a group: sync
-   first, then batch_leave). One that is afloat lands first. */
+/* Writes the zip of everything in work/<id> but temporaries, verifies, removes the folder. One that is afloat lands
+   first. */
 int batch_archive(struct batch *b, struct problems *ps);
 /*
  * batch_archive in parts, for a zip that another process writes: begin gives what goes in and the empty file (END: a
@@ -289,7 +289,7 @@ int batch_archive(struct batch *b, struct problems *ps);
 struct batch_zip {
     struct archived_member *members;
     size_t n;
-    int fd;                         /* -1: a good zip is there */
+    int fd;                         /* -1: a good zip is there, or none was begun */
     struct slice text;              /* the waybill as it goes in */
     struct waybill_event *archived; /* enters the history when the zip has its name */
     struct waybill_event *last;     /* of before */

@@ -9,7 +9,8 @@
  *     lease_give(&lease, &spool);
  *
  * On one host: a lock on .waybill/lock, held for life by the open descriptor: it goes when the process goes, however it
- * dies.  A forked worker closes lease.fd at once, or it would hold the lease as well.
+ * dies.  A forked worker closes lease.fd at once, or it would hold the lease as well; one that changes what nobody else
+ * may change meanwhile is given it for that time.  A taker waits up to ten seconds for such a worker of a dead holder.
  *
  * Between hosts (`shared`), where locks cannot be relied on: .waybill/lease.<epoch>, made exclusively, so that one of
  * several takers wins; its holder rewrites it (a beat) several times within expire_ms.  Another host may take the next

@@ -31,6 +31,8 @@ int batch_check_file(const struct batch *b, const struct waybill_file *f, struct
 struct batch_bundle;
 /* Which of the waybill's files lie beside the zip. */
 void bundle_lines(struct arena *a, const struct waybill *w, struct batch_bundle *b);
+/* The waybill of a good zip. */
+int bundle_waybill(const struct store *s, const char *id, struct arena *a, struct slice *out, struct problems *ps);
 /* Puts the waybill and the lines beside the zip, over what is there. */
 int bundle_beside(const struct store *s, const struct batch_bundle *b, struct slice waybill, struct problems *ps);
 /* Removes work/<id> of an archived batch, its waybill last. */

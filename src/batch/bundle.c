@@ -76,6 +76,18 @@ void batch_bundle_of(struct batch *b, const struct batch_zip *z, struct batch_bu
 
 /* --- zips --------------------------------------------------------------------------------------------------------- */
 
+int bundle_waybill(const struct store *s, const char *id, struct arena *a, struct slice *out, struct problems *ps)
+{
+    char file[WAYBILL_FILE_NAME];
+    waybill_file_name(id, file);
+    int rc = archived_read(s, id, slice_of(file), 0, a, out, ps);
+    if (rc != END)
+        return rc;
+    problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_DAMAGED", (struct place){ .file = id, .offset = PLACE_NO_OFFSET },
+                 "the zip holds no waybill");
+    return STOP;
+}
+
 /* An earlier attempt gave the zip its name and failed behind it: beside it comes the waybill that is in it. */
 static int waybill_of(const struct store *s, const struct batch_bundle *b, struct arena *a, struct slice *out,
                       struct problems *ps)
@@ -84,7 +96,7 @@ static int waybill_of(const struct store *s, const struct batch_bundle *b, struc
     waybill_file_name(b->id, file);
     const struct archived_member *m = member_named(b, file);
     if (b->fd < 0)
-        return archived_read(s, b->id, slice_of(file), 0, a, out, ps);
+        return bundle_waybill(s, b->id, a, out, ps);
     *out = m ? m->bytes : slice_none();
     return OK;
 }
@@ -100,7 +112,7 @@ static void fill(const struct store *s, struct batch_bundle *b, struct problems 
 
 static void end(const struct store *s, struct batch_bundle *b, struct arena *a, int synced, struct problems *ps)
 {
-    struct slice waybill;
+    struct slice waybill = slice_none();
     if (b->status <= WARN)
         b->status = synced;
     int rc = b->status <= WARN ? waybill_of(s, b, a, &waybill, ps) : b->status;

@@ -273,13 +273,6 @@ static int check_ended(const struct batch *b, struct problems *ps)
     return STOP;
 }
 
-/* An earlier attempt gave the zip its name and failed behind it: beside it comes the waybill that is in it. */
-static int text_in_zip(const struct batch *b, const char *file, struct batch_zip *z, struct problems *ps)
-{
-    int rc = archived_read(b->site->store, b->id, slice_of(file), 0, b->arena, &z->text, ps);
-    return rc == OK ? END : rc;
-}
-
 int batch_zip_prepare(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     struct members m = { .n = 0 };
@@ -305,18 +298,20 @@ int batch_zip_prepare(struct batch *b, struct batch_zip *z, struct problems *ps)
 
 int batch_zip_begin(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
-    char file[WAYBILL_FILE_NAME];
     int rc = batch_zip_prepare(b, z, ps);
     if (rc == OK)
         rc = archived_begin(b->site->store, b->id, z->members, z->n, &z->fd, ps);
-    waybill_file_name(b->id, file);
-    return rc == END ? text_in_zip(b, file, z, ps) : rc;
+    if (rc != END)
+        return rc;
+    /* An earlier attempt gave the zip its name and failed behind it: beside it comes the waybill that is in it. */
+    rc = bundle_waybill(b->site->store, b->id, b->arena, &z->text, ps);
+    return rc == OK ? END : rc;
 }
 
 int batch_zip_done(struct batch *b, struct batch_zip *z, struct problems *ps)
 {
     become_archived(b, z);
-    return b->site->spool->group ? OK : batch_leave(b, ps);
+    return batch_leave(b, ps);
 }
 
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps)
@@ -334,7 +329,7 @@ int batch_archive(struct batch *b, struct problems *ps)
 {
     struct batch_zip z;
     if (b->w->place == PLACE_ARCHIVED)              /* and its folder could not be removed */
-        return b->site->spool->group ? OK : batch_remove(b->site->spool, b->id, ps);
+        return batch_remove(b->site->spool, b->id, ps);
     int rc = batch_land(b, ps);
     if (rc != OK)
         return rc;

@@ -61,6 +61,20 @@ static int busy(const struct spool *s, struct slice who, struct problems *ps)
 
 /* --- one host ---------------------------------------------------------------------------------------------------- */
 
+/* Also one that nobody has waited for yet is dead: its descriptors are closed. */
+static bool alive(pid_t pid)
+{
+    char path[40], text[256];
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *state = strrchr(text, ')');         /* pid (name) state */
+    return state ? strncmp(state, ") Z", 3) != 0 : kill(pid, 0) == 0 || errno != ESRCH;
+}
+
 /* A holder that was killed is gone at once; a worker of it, forked that very moment or making archives, lets go of the
    lock soon after: at the latest when the disk has done what it asked for. */
 static bool try_lock(int fd)
@@ -73,7 +87,7 @@ static bool try_lock(int fd)
         int err = errno;
         pid_t holder = (pid_t)read_number(fd);
         errno = err;
-        if ((err != EAGAIN && err != EACCES) || holder <= 0 || kill(holder, 0) == 0 || errno != ESRCH) {
+        if ((err != EAGAIN && err != EACCES) || holder <= 0 || alive(holder)) {
             errno = err;
             return false;
         }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "batch/bundle.h"
@@ -86,7 +87,7 @@ void wave_archive(struct supervisor *s, struct trip **t, size_t n)
         t[i]->state = TRIP_ZIPPING;
         t[i]->zip.fd = -1;                          /* nothing is to be taken away yet */
         g->trips[g->n++] = t[i];
-        g->bytes += t[i]->b->w->bytes;
+        g->bytes += t[i]->b->w->bytes + t[i]->b->lines.n;
     }
     prepare(s, here);
     bundles_here(s, here);
@@ -160,10 +161,14 @@ int bundles_answered(struct supervisor *s, struct helper *h, struct wire *w)
 
 void bundles_lost(struct supervisor *s, struct bundles *g, bool ending)
 {
-    if (ending)
+    if (ending) {
         bundles_free(g);                            /* they are delivered: the next start archives them */
-    else
-        bundles_here(s, g);
+        return;
+    }
+    problem_addf(s->ps, PROBLEM_WARNING, "WORKER_DIED", (struct place){ .file = "archive", .offset = PLACE_NO_OFFSET },
+                 "a worker died while it made %zu archives: they are made again", g->n);
+    notice_problems(s, s->ps);
+    bundles_here(s, g);
 }
 
 void bundles_forget(struct supervisor *s)
@@ -216,12 +221,14 @@ bool bundles_work(struct wire *packet, const int *fds, size_t nfds, struct buf *
         return false;
     struct wire w = wire_long(fds[2], packet->arena);
     bool known = wire_get_number(&w) == WIRE_BUNDLES;
-    struct store store = { .path = ".", .root = fds[0], .top = -1, .durable = wire_get_number(&w) != 0 };
+    struct store store = { .path = ".", .top = -1, .durable = wire_get_number(&w) != 0 };
     size_t n = get_number(&w, WAVE);
     struct batch_bundle *list = arena_zero(w.arena, (n + 1) * sizeof *list);
     for (size_t i = 0; i < n; i++)
         get_bundle(&w, &list[i]);
-    if (w.bad || !known)
+    /* Of an own opening: what could not be written back is told once for each, and every worker must hear it. */
+    store.root = openat(fds[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w.bad || !known || store.root < 0)
         return false;
     problems_init(&ps, w.arena, 10);
     batch_bundles_archive(&store, w.arena, list, n, &ps);
@@ -230,6 +237,7 @@ bool bundles_work(struct wire *packet, const int *fds, size_t nfds, struct buf *
         wire_number(answer, (uint64_t)list[i].status);
     wire_text(answer, ps.last ? slice_of(ps.last->code) : slice_none());
     wire_text(answer, ps.last ? ps.last->text : slice_none());
+    close(store.root);
     close(fds[0]);
     close(fds[1]);
     return true;

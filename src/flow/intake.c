@@ -74,7 +74,7 @@ static int open_intake(struct supervisor *s, const struct operation *op, bool by
     struct ready ready = ready_terms(s, op, s->o->watch && !by_hand);
     struct intake *in = &s->intakes[s->nintakes];
     *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch && !by_hand ? op->every : 0,
-                           .stable = ready.stable_ms, .by_hand = by_hand, .left = s->claims_due != INT64_MAX };
+                           .stable = ready.stable_ms, .by_hand = by_hand };
     int rc = file_make_dirs(op->take.path, 0770, s->ps);
     if (rc <= WARN && s->watch && !by_hand)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
@@ -131,13 +131,35 @@ bool intake_done(const struct supervisor *s, const struct asked *k)
     return false;
 }
 
-/* What was claimed, but could not be accepted, is taken up later, before what came after it where that matters. */
-static void left_claimed(struct supervisor *s, const struct operation *op)
+/* Where the newest counts, or what a batch was told before, no file may pass another. */
+static bool order_counts(const struct operation *op)
 {
-    s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
+    return op->take.newest || flow_stages(op->flow);
+}
+
+/* What was claimed, but could not be accepted, is taken up later, before what came after it where that matters. */
+static void left_claimed(struct supervisor *s, const struct operation *op, int64_t wait)
+{
+    claims_later(s, wait);
     for (size_t i = 0; i < s->nintakes; i++)
         if (slice_equal(s->intakes[i].op->take.folder, op->take.folder))
             s->intakes[i].left = true;
+}
+
+/* Nobody can tell whose claim it is. */
+static void left_unknown(struct supervisor *s)
+{
+    claims_later(s, CLAIMS_AGAIN_MS);
+    for (size_t i = 0; i < s->nintakes; i++)
+        s->intakes[i].left |= order_counts(s->intakes[i].op);
+}
+
+static bool is_left(const struct supervisor *s, const struct operation *op)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].left && slice_equal(s->intakes[i].op->take.folder, op->take.folder))
+            return true;
+    return false;
 }
 
 void intakes_taken_up(struct supervisor *s)
@@ -337,7 +359,7 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
         trip_free(s, t);
         rc = resume_batch(s, c->batch);
         if (rc > SKIP)
-            left_claimed(s, op);
+            left_claimed(s, op, CLAIMS_AGAIN_MS);
         return rc;
     }
     return accept_told(s, op, t, rc);
@@ -369,7 +391,9 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
         aside_told(s, t);
     notice_problems(s, s->ps);
     if (rc > SKIP)
-        left_claimed(s, op);
+        left_claimed(s, op, CLAIMS_AGAIN_MS);
+    else if (rc == SKIP && !t->b)                   /* it changed while it was copied: it stays claimed */
+        left_claimed(s, op, CLAIMS_SOON_MS);
     trip_free(s, t);
     return rc == SKIP ? OK : rc;
 }
@@ -418,7 +442,7 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
         return rc;
     }
     if (rc > SKIP)
-        left_claimed(s, in->op);                    /* companions may be in the claim */
+        left_claimed(s, in->op, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
     else if (in->op->take.ncompanions)
         look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
@@ -431,7 +455,7 @@ void claim_carried(struct supervisor *s, struct intake *in)
     int rc = accept_claim(s, in->op, &in->carried, NULL, NULL);
     claim_close(&in->carried);
     if (rc > SKIP)
-        left_claimed(s, in->op);
+        left_claimed(s, in->op, CLAIMS_AGAIN_MS);
     notice_problems(s, s->ps);
 }
 
@@ -446,7 +470,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if ((in->by_hand && !in->asked) || in->carrying || (in->left && (in->op->take.newest || flow_stages(f))))
+    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)))
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -477,7 +501,7 @@ static int claim_newest(struct supervisor *s, struct intake *in)
             rc = claim_drop(s, in, d, newest->name);
         else if (!full && d != newest)
             tell_unrouted(s, in, d);
-        if (full || rc > WARN || !in->nready) {     /* an older one that stays would be the newest next time */
+        if (full || rc > WARN || in->left || !in->nready) {     /* an older one that stays would be the newest then */
             look_later(s, in);
             return rc > SKIP ? rc : OK;
         }
@@ -643,11 +667,15 @@ int claim_again(struct supervisor *s, const char *id)
     struct claim c;
     char newer[256];
     int rc = claim_open(&s->spool, id, &c, s->ps);
+    if (rc > SKIP)
+        left_unknown(s);
     if (rc > WARN || rc == END)
         return rc == END ? OK : rc;
     struct asked *k;
     const struct operation *op = owner_of(s, &c, &k);
-    if (op)
+    if (op && is_left(s, op) && order_counts(op))   /* one before it could not be accepted */
+        claims_later(s, CLAIMS_AGAIN_MS);
+    else if (op)
         rc = accept_claim(s, op, &c, k, op->take.newest && newer_there(s, op, &c, newer) ? newer : NULL);
     else
         problem_addf(s->ps, PROBLEM_WARNING, "CLAIM_WAITS", (struct place){ .offset = PLACE_NO_OFFSET },

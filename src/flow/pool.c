@@ -179,6 +179,7 @@ int pool_start(struct supervisor *s, struct trip *t)
     close(fds[0]);
     buf_release(&packet);
     t->state = TRIP_RUNNING;
+    t->doubtful = false;
     pool_give(h, t);
     if (err)
         pool_give_up(s, h);
@@ -579,11 +580,11 @@ void pool_watch(struct supervisor *s, int64_t now)
     }
 }
 
-void pool_end(struct supervisor *s, bool kill_them)
+void pool_end(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->nhelpers; i++) {
         struct helper *h = &s->helpers[i];
-        if (!h->pid || (has_work(h) && !kill_them))
+        if (!h->pid)
             continue;
         h->ending = true;
         bury(s, h);

@@ -133,6 +133,18 @@ static bool is_there(const struct supervisor *s, const struct outbox *o)
            held.st_dev == now.st_dev;
 }
 
+static int open_again(struct supervisor *s, struct open_outbox *o)
+{
+    struct arena a;
+    const char *path = o->box.path;
+    arena_init(&a, 0);
+    outbox_close(&o->box);
+    int rc = outbox_open(&o->box, &s->spool, &a, path, s->ps);
+    o->box.path = path;
+    arena_release(&a);
+    return rc;
+}
+
 static int open_box(struct supervisor *s, struct slice folder)
 {
     struct open_outbox *o = s->outboxes;
@@ -140,10 +152,8 @@ static int open_box(struct supervisor *s, struct slice folder)
         o = o->next;
     if (o && is_there(s, &o->box))
         return OK;
-    if (o) {
-        outbox_close(&o->box);
-        return outbox_open(&o->box, &s->spool, &s->arena, o->box.path, s->ps);
-    }
+    if (o)
+        return open_again(s, o);
     o = arena_zero(&s->arena, sizeof *o);
     int rc = outbox_open(&o->box, &s->spool, &s->arena, arena_cstr(&s->arena, folder), s->ps);
     if (rc > WARN)
@@ -158,8 +168,10 @@ static int open_box(struct supervisor *s, struct slice folder)
 static int open_boxes(struct supervisor *s, const struct trip *t)
 {
     int rc = OK;
-    for (const struct waybill_output *o = t->b->w->outputs; o && rc <= WARN; o = o->next)
-        rc = open_box(s, o->outbox);
+    const struct waybill_output *last = NULL;
+    for (const struct waybill_output *o = t->b->w->outputs; o && rc <= WARN; last = o, o = o->next)
+        if (!last || !slice_equal(last->outbox, o->outbox))
+            rc = open_box(s, o->outbox);
     return rc == STOP ? TEMP : rc;
 }
 

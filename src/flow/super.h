@@ -3,12 +3,12 @@
  *
  *     intake  one inbox of one operation: what is ready, in order; claims as there is room
  *     trip    one batch in hand, from acceptance to archive or error
- *     helper  one worker process and the trip that it works on
+ *     helper  one worker process and what it works on: a trip, the copy of a long file, or archives
  *
  * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → delivered → TO_ZIP → ZIPPING (a worker packs
- * it; a small one is packed at once) → archived: gone; or HELD until `due`.  The trips of a flow stand in a list in the
- * order of their files; they may run side by side when nothing ties them together, but are delivered in that order
- * (unless `order any`).
+ * it, with those of its wave; a small one that goes alone is packed at once) → archived: gone; or HELD until `due`.
+ * The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties them
+ * together, but are delivered in that order (unless `order any`).
  *
  * In a flow that stages one trip is under way at a time and delivered wholly before the next begins, so nothing else
  * changes a batch meanwhile.  Its batches stay in work/ between operations and are no trips then, but `opens`; a trip
@@ -31,6 +31,7 @@
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
 #define TRIPS_IN_WAVES (3 * WAVE)   /* … of a flow whose files go in waves: one comes, one is worked on, one ends */
 #define CLAIMS_AGAIN_MS (60 * 1000) /* after a fault of the world claims are taken up again */
+#define CLAIMS_SOON_MS (5 * 1000)   /* … and what changed while it was taken */
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
@@ -79,6 +80,7 @@ struct trip {
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
+    bool doubtful;                  /* something could not be written back while its worker wrote */
     bool last;                      /* nothing was left to call for (calls.c) */
     bool quiet;                     /* an operation that began in memory only: saved when it does something */
     struct asked *asked;            /* the request that it answers; NULL = none */
@@ -244,6 +246,7 @@ struct supervisor {
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */
     struct bundles *bundles;        /* that no worker has yet, in order */
+    int wave_root;                  /* the site's folder, for the syncs of waves */
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
@@ -276,10 +279,13 @@ bool intake_idle(const struct supervisor *s, int64_t now);
 bool intake_pending(const struct supervisor *s, const struct flow *f);
 int claim_one(struct supervisor *s, struct intake *in, const struct drop *d);
 int claim_again(struct supervisor *s, const char *id);
+/* Claims are taken up again after so many ms at the latest. */
+void claims_later(struct supervisor *s, int64_t wait);
 /* The inbox of an operation, opened for a request when nothing else looks into it; NULL with a problem. */
 struct intake *intake_asked(struct supervisor *s, const struct operation *op);
-/* Whether all that a request may take was taken. */
+/* Claims that were left are taken up now: those that cannot be are left again. */
 void intakes_taken_up(struct supervisor *s);
+/* Whether all that a request may take was taken. */
 bool intake_taken(const struct intake *in);
 /* … for this one; what follows is to be done without waiting. */
 bool intake_done(const struct supervisor *s, const struct asked *k);
@@ -433,7 +439,6 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
 void asked_left(struct supervisor *s, struct trip *t);
 /* The request that takes files of that inbox; NULL = none. */
 struct asked *asked_for_inbox(struct supervisor *s, struct slice inbox);
-/* All claims that were left from a fault are batches now. */
 /* The request that made a batch, by its waybill; NULL = none that is not answered. */
 struct asked *asked_by(struct supervisor *s, const struct waybill *w);
 /* Requests that are not answered; of one flow (NULL = all). */
@@ -454,7 +459,7 @@ struct helper *pool_idle(struct supervisor *s);
 void pool_give_up(struct supervisor *s, struct helper *h);
 void pool_read(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
-void pool_end(struct supervisor *s, bool kill_them);
+void pool_end(struct supervisor *s);
 size_t pool_busy(const struct supervisor *s);
 /* copy_job.c: a long file is copied into .waybill by a worker, so that it holds up no other inbox.  False: it is not
    for a worker. A claim whose worker died is copied by the supervisor. */

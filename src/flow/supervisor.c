@@ -1,6 +1,7 @@
 #include "flow/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -142,6 +143,9 @@ static int open_all(struct supervisor *s)
     int rc = spool_open(&s->spool, a, s->site->dir, s->o->durable, s->ps);
     if (rc > WARN)
         return rc;
+    s->wave_root = openat(s->spool.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->wave_root < 0)
+        rc = problem_system(s->ps, s->site->dir, "cannot open the folder", errno);
     if (rc <= WARN)
         rc = open_signals(s);
     if (rc <= WARN)
@@ -224,7 +228,7 @@ static int change_site(struct supervisor *s)
                 break;
         }
     *last = NULL;
-    pool_end(s, true);
+    pool_end(s);
     close_site(s);
     s->site = s->next_site;
     s->site->arena = s->site_arena = arena_zero(&kept, sizeof *s->site_arena);
@@ -234,6 +238,8 @@ static int change_site(struct supervisor *s)
     s->next_site = NULL;
     s->next_arena = NULL;
     int rc = open_site(s);
+    if (s->claims_due != INT64_MAX)
+        s->claims_due = 0;                          /* whose they are now, and who waits for them */
     asked_again(s);
     if (rc <= WARN)
         rc = opens_load(s);
@@ -390,6 +396,7 @@ static int batch_again(void *owner, const char *id)
     return resume_batch(owner, id);
 }
 
+/* One that cannot be accepted does not stand in the way of others. */
 static int claims_again(void *owner, const char *id)
 {
     struct supervisor *s = owner;
@@ -400,19 +407,28 @@ static int claims_again(void *owner, const char *id)
     for (size_t i = 0; i < s->nintakes; i++)
         if (s->intakes[i].carrying && strcmp(s->intakes[i].carried.batch, id) == 0)
             return OK;
-    return claim_again(s, id);
+    if (claim_again(s, id) > SKIP)
+        claims_later(s, CLAIMS_AGAIN_MS);
+    return OK;
 }
 
-static void take_up_claims(struct supervisor *s, int64_t now)
+void claims_later(struct supervisor *s, int64_t wait)
+{
+    int64_t due = clock_monotonic_ms() + wait;
+    if (due < s->claims_due)
+        s->claims_due = due;
+}
+
+static void take_up_claims(struct supervisor *s)
 {
     s->claims_due = INT64_MAX;
     int rc = recover_waves(&s->places, wave_in_hand, batch_again, s, s->ps);
-    if (rc <= SKIP)
-        rc = claim_each(&s->spool, claims_again, s, s->ps);
-    if (rc > SKIP && s->claims_due == INT64_MAX)
-        s->claims_due = now + CLAIMS_AGAIN_MS;
-    if (rc <= SKIP)
+    if (rc <= SKIP) {
         intakes_taken_up(s);
+        rc = claim_each(&s->spool, claims_again, s, s->ps);
+    }
+    if (rc > SKIP)
+        claims_later(s, CLAIMS_AGAIN_MS);
 }
 
 /* What people asked for, then what is due. A fault of the world – a full disk – lets both wait a little. */
@@ -444,7 +460,7 @@ static int turn(struct supervisor *s, int64_t *wait)
         rc = change_site(s);
     *wait = FOR_EVER;
     if (rc <= WARN && s->claims_due <= now && !s->ending)
-        take_up_claims(s, now);
+        take_up_claims(s);
     if (rc <= WARN && !s->next_site && !s->ending)
         rc = begin_more(s, now, wait);
     if (rc <= WARN && !s->next_site)
@@ -495,7 +511,7 @@ static void count_waiting(struct supervisor *s)
 
 static void close_all(struct supervisor *s, int rc)
 {
-    pool_end(s, true);
+    pool_end(s);
     bundles_forget(s);
     buf_release(&s->packet);
     count_waiting(s);
@@ -507,6 +523,8 @@ static void close_all(struct supervisor *s, int rc)
     asked_end(s);
     if (s->signals >= 0)
         close(s->signals);
+    if (s->wave_root >= 0)
+        close(s->wave_root);
     if (s->store.path)
         store_close(&s->store);
     if (s->spool.path)
@@ -529,7 +547,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
                    struct problems *ps)
 {
     struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1,
-                            .claims_due = INT64_MAX,
+                            .claims_due = INT64_MAX, .wave_root = -1,
                             .lease.fd = -1 };
     memset(out, 0, sizeof *out);
     arena_init(&s.later_arena, 0);

@@ -3,8 +3,6 @@
 #include "batch/wave.h"
 #include "flow/super.h"
 
-#define CLAIMS_SOON_MS (5 * 1000)
-
 /* From here to group_end no step syncs by itself: each ends with all others at the next wave_sync. */
 static void group_begin(struct supervisor *s)
 {
@@ -16,9 +14,17 @@ static void group_end(struct supervisor *s)
     s->spool.group = s->store.group = false;
 }
 
+/* What could not be written back is told once for each opening of a folder: this one is asked by nobody else, and what
+   workers write meanwhile may be what was lost. */
 static int wave_sync(struct supervisor *s)
 {
-    return spool_sync(&s->spool, s->ps);
+    struct spool own = s->spool;
+    own.root = s->wave_root;
+    int rc = spool_sync(&own, s->ps);
+    for (size_t i = 0; i < s->site->nflows && rc > WARN; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next)
+            t->doubtful |= t->state == TRIP_RUNNING || t->state == TRIP_DONE;
+    return rc;
 }
 
 /* --- claiming and accepting --------------------------------------------------------------------------------------- */
@@ -130,7 +136,7 @@ static void dispose_all(struct supervisor *s, struct wave *w)
         stays = (left ? claims_split(&s->spool, name, new_id, s, s->ps) : claims_end(&s->spool, name, s->ps)) != OK;
     w->shared->stays = stays;                       /* the log says that they are accepted */
     if (left || stays)
-        s->claims_due = clock_monotonic_ms() + CLAIMS_SOON_MS;
+        claims_later(s, CLAIMS_SOON_MS);
 }
 
 static int accept_one(struct supervisor *s, const struct operation *op, struct wave *w, size_t i)
@@ -185,7 +191,7 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
     batch_wave_release(w->shared, s->ps);
     if (w->fault != OK) {
         rc = w->fault;
-        s->claims_due = clock_monotonic_ms() + CLAIMS_AGAIN_MS;
+        claims_later(s, CLAIMS_AGAIN_MS);
     }
     notice_problems(s, s->ps);
     arena_release(&a);
@@ -222,7 +228,7 @@ static void write_wave(struct supervisor *s)
     int synced = wave_sync(s);
     for (size_t i = 0; i < n; i++) {
         t[i]->state = TRIP_RUNNING;
-        status[i] = synced <= WARN ? step_hold(s, t[i]) : synced;
+        status[i] = synced > WARN ? synced : t[i]->doubtful ? TEMP : step_hold(s, t[i]);
     }
     for (size_t i = 0; i < n; i++) {
         if (status[i] <= WARN && t[i]->b->wave)
