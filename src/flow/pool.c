@@ -181,8 +181,12 @@ int pool_start(struct supervisor *s, struct trip *t)
     t->state = TRIP_RUNNING;
     t->doubtful = false;
     pool_give(h, t);
-    if (err)
+    if (err) {                                      /* whatever it is, the file has not been looked at */
+        h->trip = NULL;
+        t->helper = NULL;
         pool_give_up(s, h);
+        trip_retry(s, t, "SYS_IO");
+    }
     return OK;
 }
 
