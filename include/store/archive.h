@@ -58,6 +58,8 @@ int archived_begin(const struct store *s, const char *batch, const struct archiv
                    int *fd_out, struct problems *ps);
 int archived_fill(int fd, const char *batch, const struct archived_member *members, size_t n, struct problems *ps);
 int archived_end(const struct store *s, const char *batch, int fd, int status, struct problems *ps);
+/* Of a zip that an earlier attempt named: its name is on the disk. */
+int archived_settle(const struct store *s, const char *batch, struct problems *ps);
 /* One member's bytes, checked against the manifest; max 0 = 64 MiB. END when there is no such member. */
 int archived_read(const struct store *s, const char *batch, struct slice member, uint64_t max, struct arena *a,
                   struct slice *out, struct problems *ps);

@@ -222,6 +222,8 @@ int batch_leave_archived(const struct batch_site *s, const char *id, struct prob
         rc = waybill_read(&a, text, file, &w, ps);
     if (rc == OK)
         rc = put_beside(s, dir, w, text, ps);
+    if (rc == OK)
+        rc = archived_settle(s->store, id, ps);
     close(dir);
     arena_release(&a);
     return rc == OK ? batch_remove(s->spool, id, ps) : rc;
@@ -317,7 +319,11 @@ int batch_zip_done(struct batch *b, struct batch_zip *z, struct problems *ps)
 int batch_zip_end(struct batch *b, struct batch_zip *z, int status, struct problems *ps)
 {
     struct batch_bundle one;
-    int rc = z->fd >= 0 ? archived_end(b->site->store, b->id, z->fd, status, ps) : status;
+    int rc = status;
+    if (z->fd >= 0)
+        rc = archived_end(b->site->store, b->id, z->fd, status, ps);
+    else if (rc == OK)
+        rc = archived_settle(b->site->store, b->id, ps);
     z->fd = -1;
     batch_bundle_of(b, z, &one);
     if (rc == OK)

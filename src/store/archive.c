@@ -309,7 +309,7 @@ int archived_begin(const struct store *s, const char *batch, const struct archiv
 
 int archived_end(const struct store *s, const char *batch, int fd, int status, struct problems *ps)
 {
-    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16], folder[ARCHIVED_PATH];
+    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
     int rc = status;
     archived_path(batch, path);
     fresh_path(path, fresh);
@@ -323,6 +323,14 @@ int archived_end(const struct store *s, const char *batch, int fd, int status, s
         unlinkat(s->root, fresh, 0);
         return rc;
     }
+    return archived_settle(s, batch, ps);
+}
+
+int archived_settle(const struct store *s, const char *batch, struct problems *ps)
+{
+    char path[ARCHIVED_PATH], folder[ARCHIVED_PATH];
+    if (!archived_path(batch, path))
+        return OK;
     snprintf(folder, sizeof folder, "%.18s", path);
     return sync_folder(s, folder, ps);
 }
