@@ -93,6 +93,18 @@ static void one_that_cannot_be_made_hinders_no_other(void **state)
     assert_false(tempdir_has(dir, DAY ".034431_20261122-034431-1-2.zip.new"));
 }
 
+/* None of ours is made like that: whoever made it, nothing empty is put beside it. */
+static void a_zip_without_a_waybill_is_damaged(void **state)
+{
+    (void)state;
+    struct batch_bundle b = bundle(ids[0], "{\"seq\":1}");
+    assert_int_equal(archived_write(&store, ids[0], &b.members[2], 1, &problems), OK);
+    batch_bundles_archive(&store, &arena, &b, 1, &problems);
+    assert_int_equal(b.status, STOP);
+    assert_string_equal(problems.last->code, "ARCHIVE_DAMAGED");
+    assert_false(tempdir_has(dir, DAY "20261122-034431-1-1.waybill.json"));
+}
+
 /* Of a batch with a folder: its lines get a second name. */
 static void lines_in_a_folder_are_linked(void **state)
 {
@@ -115,6 +127,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_gets_its_zip_and_what_lies_beside, store_begin, store_end),
         cmocka_unit_test_setup_teardown(a_good_zip_stays_and_tells_what_lies_beside, store_begin, store_end),
         cmocka_unit_test_setup_teardown(one_that_cannot_be_made_hinders_no_other, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(a_zip_without_a_waybill_is_damaged, store_begin, store_end),
         cmocka_unit_test_setup_teardown(lines_in_a_folder_are_linked, store_begin, store_end),
     };
     return cmocka_run_group_tests_name("bundle", tests, NULL, NULL);

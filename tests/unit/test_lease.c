@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,34 @@ static void what_a_site_had_comes_along(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The holder takes the lock and dies; what it forked keeps the lock for so long. */
+static void hold_and_die(long ms)
+{
+    a = (struct lease){ .fd = -1 };
+    if (lease_take(&a, &one, &problems) != OK)
+        _exit(1);
+    if (fork() == 0)
+        sleep_ms(ms);
+    _exit(0);
+}
+
+/* Nobody has waited for the holder yet. */
+static void a_dead_holder_is_waited_for(void **state)
+{
+    (void)state;
+    siginfo_t how;
+    pid_t holder = fork();
+    assert_true(holder >= 0);
+    if (holder == 0)
+        hold_and_die(300);
+    assert_int_equal(waitid(P_PID, (id_t)holder, &how, WEXITED | WNOWAIT), 0);
+    assert_int_equal(how.si_status, 0);
+    b = (struct lease){ .fd = -1 };
+    assert_int_equal(lease_take(&b, &two, &problems), OK);
+    lease_give(&b, &two);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +177,7 @@ int main(void)
         TEST(a_lease_given_back_is_free_at_once),
         TEST(one_of_two_takers_wins),
         TEST(what_a_site_had_comes_along),
+        TEST(a_dead_holder_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
