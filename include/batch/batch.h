@@ -86,6 +86,7 @@ struct batch {
     struct batch_wave *wave;        /* afloat (wave.h): it has no folder; NULL = it has */
     unsigned slot;                  /* … its number there */
     uint64_t input_at;              /* … where its input stands in the log */
+    struct slice input;             /* … the input itself, when it is short; slice_none() = it stands in the log only */
     struct slice lines;             /* … its lines; slice_none() = none yet */
     unsigned spare;                 /* number of an output that is staged ahead; 0 = none */
     int spare_fd;
@@ -163,6 +164,8 @@ int batch_read_file(const struct batch_site *s, struct arena *a, const char *id,
                     struct problems *ps);
 /* The original bytes, for reading: of one afloat, a copy in memory. */
 int batch_input(const struct batch *b, int *fd_out, struct problems *ps);
+/* The same as bytes, of a short one that is afloat; slice_none() = only batch_input has it. */
+struct slice batch_input_text(const struct batch *b);
 /* Whether `in` still has the waybill's hash: STOP with BATCH_DAMAGED. */
 int batch_check_input(const struct batch *b, struct problems *ps);
 /* Saves the waybill as it is, without moving (leases, answers, stamps). */

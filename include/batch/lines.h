@@ -64,9 +64,9 @@ int lines_open(struct lines *l, int dirfd, const char *batch, unsigned n, struct
 int lines_add(struct lines *l, const struct line *line, struct problems *ps);
 /* Ends the file; with w it is entered there (save the waybill afterwards). */
 int lines_close(struct lines *l, bool sync, struct waybill *w, struct problems *ps);
-/* The same on a descriptor that somebody else opened and names (a worker): lines_begin, lines_add …, lines_end,
-    which writes what is
-   left, closes the descriptor and gives the hash; size and count stay in `l`. */
+/* The same on a descriptor that somebody else opened and names (a worker): lines_begin, lines_add …, lines_end, which
+   writes what is left, closes the descriptor and gives the hash; size and count stay in `l`.  With fd -1 all stays in
+   l->buf until the caller sets l->fd, or takes it from there. */
 void lines_begin(struct lines *l, int fd);
 int lines_end(struct lines *l, char sha256[SHA256_HEX], struct problems *ps);
 /* Forgets and removes an unfinished file. */

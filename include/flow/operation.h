@@ -146,6 +146,9 @@ struct port {
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
     /* The content of a table that the job reads, once for each: `fd` stays the caller's. May be NULL. */
     void (*table)(void *owner, const char *sha256, int fd);
+    /* OUTPUT_LINES that are short, complete, instead of open and closed: bytes, messages, sha256 are set. END: they are
+       to be written into a file. May be NULL. */
+    int (*lines)(void *owner, const struct output *o, struct slice text, struct problems *ps);
 };
 
 struct pinned_table {

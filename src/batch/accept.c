@@ -140,6 +140,8 @@ int batch_wave_copy(struct batch_wave *wave, struct arena *a, struct claim *c, c
     rc = enter_content(b, how, ps);
     if (rc == OK)
         rc = wave_add(wave, b, buf_slice(&wave->bytes), ps);
+    if (wave->bytes.n <= WAVE_INPUT_HELD)
+        b->input = arena_copy(a, buf_slice(&wave->bytes));
     if (rc == OK)
         *out = b;
     else

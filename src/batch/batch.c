@@ -262,6 +262,11 @@ int batch_input(const struct batch *b, int *fd_out, struct problems *ps)
     return *fd_out >= 0 ? OK : problem_system(ps, b->id, "cannot open the input of the batch", errno);
 }
 
+struct slice batch_input_text(const struct batch *b)
+{
+    return b->wave ? b->input : slice_none();
+}
+
 /* Closes fd. */
 static int check_hash(const struct batch *b, int fd, const char *what, const char *want, struct problems *ps)
 {

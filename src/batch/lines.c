@@ -150,7 +150,7 @@ int lines_add(struct lines *l, const struct line *line, struct problems *ps)
     json_close(b, '}');
     buf_byte(b, '\n');
     l->count++;
-    return b->n >= FLUSH ? flush(l, ps) : OK;
+    return b->n >= FLUSH && l->fd >= 0 ? flush(l, ps) : OK;
 }
 
 int lines_close(struct lines *l, bool sync, struct waybill *w, struct problems *ps)

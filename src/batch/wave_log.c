@@ -232,6 +232,10 @@ int batch_unstage(const struct batch *b, unsigned n)
 
 int wave_input(const struct batch *b, struct slice *out, struct problems *ps)
 {
+    if (b->input.p) {
+        *out = b->input;
+        return OK;
+    }
     char *p = arena_alloc(b->arena, b->w->bytes + 1);
     ssize_t n = pread(b->wave->log, p, b->w->bytes, (off_t)b->input_at);
     *out = (struct slice){ p, (size_t)b->w->bytes };

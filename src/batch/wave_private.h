@@ -15,7 +15,9 @@ const char *batch_stage_of(const struct batch *b, unsigned n, unsigned *number_o
 int batch_unstage(const struct batch *b, unsigned n);
 /* Whether the id may be one of the wave: they follow each other. */
 bool batch_wave_covers(const char *wave, const char *id);
-/* The input from the log. */
+enum { WAVE_INPUT_HELD = 16 * 1024 };   /* bytes of an input that stays in memory as long as its batch is afloat */
+
+/* The input, from memory or from the log. */
 int wave_input(const struct batch *b, struct slice *out, struct problems *ps);
 /* A record for a batch of a wave that is being made: its waybill as it is, its bytes. */
 int wave_add(struct batch_wave *w, struct batch *b, struct slice bytes, struct problems *ps);

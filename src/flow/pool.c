@@ -142,12 +142,58 @@ static bool make_spares(struct supervisor *s, struct trip *t, int fds[WIRE_JOB_F
     return true;
 }
 
+/* A short input that is in memory goes in the packet, and so do its lines, which end in memory again: no file is made
+   for either. */
+static struct slice input_here(const struct trip *t)
+{
+    bool plain = t->op->take.kind == TAKE_INBOX && !t->op->take.unpack && !flow_stages(t->op->flow) && !t->b->w->run;
+    return plain ? batch_input_text(t->b) : slice_none();
+}
+
+/* 0 or errno. */
+static int send_here(struct supervisor *s, struct trip *t, struct helper *h, struct slice input)
+{
+    struct buf packet = { 0 };
+    struct job job = { .fd = -1 };
+    int fd;
+    job_of(s, t, &job);
+    wire_job_here(&packet, &job, input);
+    if (batch_spare(t->b, &fd, s->ps) > WARN)
+        fd = -1;                                    /* it asks, and is told */
+    int err = wire_send(h->socket, &packet, fd);
+    buf_release(&packet);
+    return err;
+}
+
+/* 0 or errno. Closes job->fd. */
+static int send_job(struct supervisor *s, struct trip *t, struct helper *h, struct job *job)
+{
+    int fds[WIRE_JOB_FILES] = { job->fd };
+    struct buf packet = { 0 };
+    bool unpack = job->unpack;
+    job_of(s, t, job);
+    job->unpack = unpack;
+    wire_job(&packet, job);
+    bool spares = !unpack && make_spares(s, t, fds);
+    int err = wire_send_job(h->socket, &packet, fds, spares ? WIRE_JOB_FILES : 1);
+    close(fds[0]);
+    buf_release(&packet);
+    return err;
+}
+
+static int open_input(struct supervisor *s, struct trip *t, struct job *job)
+{
+    int rc = job_input(s, t, &job->fd);
+    if (rc <= WARN && (rc = unpack_wanted(t->op, job->fd, &job->unpack)) > WARN)
+        close(job->fd);
+    return rc;
+}
+
 int pool_start(struct supervisor *s, struct trip *t)
 {
     bool again = t->op == &s->by_hand[t->op->flow->index].resend;
     struct helper *h = again ? NULL : pool_idle(s);
-    struct buf packet = { 0 };
-    struct job job;
+    struct job job = { .fd = -1 };
     if (!h && !again)
         return END;
     if (t->recovered || t->b->w->retry.attempts || t->b->w->run)
@@ -161,23 +207,14 @@ int pool_start(struct supervisor *s, struct trip *t)
         return step_resend(s, t), OK;
     if (rc <= WARN && !t->waved)
         rc = batch_land(t->b, s->ps);
-    if (rc <= WARN)
-        rc = job_input(s, t, &job.fd);
-    bool unpack = false;
-    if (rc <= WARN && (rc = unpack_wanted(t->op, job.fd, &unpack)) > WARN)
-        close(job.fd);
+    struct slice here = input_here(t);
+    if (rc <= WARN && !here.p)
+        rc = open_input(s, t, &job);
     if (rc > WARN) {
         trip_retry(s, t, "SYS_IO");
         return OK;
     }
-    int fds[WIRE_JOB_FILES] = { job.fd };
-    job_of(s, t, &job);
-    job.unpack = unpack;
-    wire_job(&packet, &job);
-    bool spares = !job.unpack && make_spares(s, t, fds);
-    int err = wire_send_job(h->socket, &packet, fds, spares ? WIRE_JOB_FILES : 1);
-    close(fds[0]);
-    buf_release(&packet);
+    int err = here.p ? send_here(s, t, h, here) : send_job(s, t, h, &job);
     t->state = TRIP_RUNNING;
     t->doubtful = false;
     pool_give(h, t);
@@ -369,7 +406,16 @@ static void asked_companion(struct supervisor *s, struct helper *h, struct wire 
     notice_problems(s, s->ps);
 }
 
-/* What a worker wrote into memory goes where its batch is, which may have got a folder meanwhile. */
+/* They go where their batch is, which may have got a folder meanwhile. */
+static int keep_lines(struct supervisor *s, struct trip *t, const struct trip_file *f, struct slice bytes)
+{
+    if (!t->b->wave)
+        return file_replace(t->b->dir, f->name, bytes, 0600, s->o->durable && !t->waved, s->ps);
+    t->b->lines = bytes;
+    return OK;
+}
+
+/* What a worker wrote into memory. */
 static int keep_memory(struct supervisor *s, struct trip *t, const struct trip_file *f)
 {
     struct stat st;
@@ -381,24 +427,13 @@ static int keep_memory(struct supervisor *s, struct trip *t, const struct trip_f
     struct slice bytes = { arena_alloc(t->b->arena, (size_t)st.st_size + 1), (size_t)st.st_size };
     if (lseek(f->fd, 0, SEEK_SET) != 0 || file_read_full(f->fd, (char *)(uintptr_t)bytes.p, bytes.n) != st.st_size)
         return problem_system(s->ps, f->name, "cannot be read", errno);
-    if (!t->b->wave)
-        return file_replace(t->b->dir, f->name, bytes, 0600, s->o->durable && !t->waved, s->ps);
-    t->b->lines = bytes;
-    return OK;
+    return keep_lines(s, t, f, bytes);
 }
 
-static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
+static void enter_file(struct trip *t, const struct trip_file *f, const struct output *o)
 {
     static const char *const kinds[] = { [OUTPUT_REJECTED] = "rejects", [OUTPUT_LINES] = "lines",
                                          [OUTPUT_MEMBER] = "member" };
-    int rc = f->memory ? keep_memory(s, t, f) : OK;
-    if (rc == OK && !f->memory && s->o->durable && !t->waved && fsync(f->fd) != 0)
-        rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
-    if (close(f->fd) != 0 && rc == OK)
-        rc = problem_system(s->ps, f->name, "cannot be closed", errno);
-    f->fd = -1;
-    if (rc != OK || o->kind == OUTPUT_TABLE || o->kind == OUTPUT_LEDGER)
-        return rc;
     struct waybill_file *file = f->target.n ? batch_staged(t->b, slice_of(f->name), f->target)
                                             : waybill_file(t->b->w, kinds[o->kind], f->name);
     if (o->kind == OUTPUT_MEMBER)
@@ -408,7 +443,38 @@ static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     memcpy(file->sha256, o->sha256, SHA256_HEX);
     for (size_t i = 0; i < o->nstates; i++)
         waybill_total(t->b->w, &file->states, arena_cstr(&t->arena, o->states[i].code), o->states[i].count);
-    return OK;
+}
+
+static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, const struct output *o)
+{
+    int rc = f->memory ? keep_memory(s, t, f) : OK;
+    if (rc == OK && !f->memory && s->o->durable && !t->waved && fsync(f->fd) != 0)
+        rc = problem_system(s->ps, f->name, "cannot be made durable", errno);
+    if (close(f->fd) != 0 && rc == OK)
+        rc = problem_system(s->ps, f->name, "cannot be closed", errno);
+    f->fd = -1;
+    if (rc == OK && o->kind != OUTPUT_TABLE && o->kind != OUTPUT_LEDGER)
+        enter_file(t, f, o);
+    return rc;
+}
+
+static int told_lines(struct supervisor *s, struct helper *h, struct wire *w)
+{
+    struct trip *t = h->trip;
+    struct output o;
+    int rc = wire_get_output(w, t->op, &o);
+    struct slice text = wire_get_text(w);
+    if (rc != OK || w->bad || o.kind != OUTPUT_LINES || o.target.n || text.n == 0 || text.n != o.bytes ||
+        trip_file(t, o.kind, o.number, o.give))
+        return STOP;
+    struct trip_file *f = arena_zero(&t->arena, sizeof *f);
+    *f = (struct trip_file){ .kind = o.kind, .number = o.number, .give = o.give, .fd = -1, .name = lines_name(t),
+                             .memory = true, .next = t->files };
+    t->files = f;
+    rc = keep_lines(s, t, f, arena_copy(t->b->arena, text));
+    if (rc == OK)
+        enter_file(t, f, &o);
+    return rc;
 }
 
 static int told_closed(struct supervisor *s, struct helper *h, struct wire *w)
@@ -525,6 +591,8 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
         asked_companion(s, h, w);
     else if (kind == WIRE_TOOK)
         rc = told_took(s, h, w);
+    else if (kind == WIRE_LINES)
+        rc = told_lines(s, h, w);
     else if (kind == WIRE_CLOSED)
         rc = told_closed(s, h, w);
     else if (kind == WIRE_PROGRESS) {

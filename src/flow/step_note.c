@@ -4,6 +4,8 @@
 #include "flow/wire.h"
 #include "flow/work.h"
 
+enum { JOURNAL_HELD = 32 * 1024 };
+
 static const char *state_of(const struct outcome *o)
 {
     if (o->kind == OUTCOME_REJECT)
@@ -75,20 +77,30 @@ static const struct finding *told_findings(struct work *w, const struct outcome 
     return first;
 }
 
+/* Lines that are short need no file: they wait whether they stay so. */
 static int journal_open(struct work *w, struct journal *j)
 {
-    int fd;
+    int fd = -1, rc = OK;
     if (j->output)
         return OK;
     struct output *o = work_output(w, j->kind, NULL);
     o->target = j->target;
     o->number = j->number;
-    int rc = w->port->open(w->port->owner, o, &fd, &w->now);
+    if (!w->port->lines || j->kind != OUTPUT_LINES)
+        rc = w->port->open(w->port->owner, o, &fd, &w->now);
     if (rc > WARN)
         return rc;
     lines_begin(&j->lines, fd);
     j->output = o;
     return OK;
+}
+
+static int journal_file(struct work *w, struct journal *j, struct output *o)
+{
+    int fd, rc = w->port->open(w->port->owner, o, &fd, &w->now);
+    if (rc <= WARN)
+        j->lines.fd = fd;
+    return rc;
 }
 
 int journal_add(struct work *w, struct journal *j, const struct node *message, uint64_t number, struct slice key,
@@ -109,7 +121,23 @@ int journal_add(struct work *w, struct journal *j, const struct node *message, u
     }
     if (w->changed)
         line.lines = states_lines(w, message);
-    return lines_add(&j->lines, &line, &w->now);
+    rc = lines_add(&j->lines, &line, &w->now);
+    return rc <= WARN && j->lines.fd < 0 && j->lines.buf.n > JOURNAL_HELD ? journal_file(w, j, j->output) : rc;
+}
+
+/* END: they go into a file. */
+static int journal_tell(struct work *w, struct journal *j, struct output *o)
+{
+    struct slice text = buf_slice(&j->lines.buf);
+    o->bytes = text.n;
+    o->messages = j->lines.count;
+    sha256_of(text, o->sha256);
+    int rc = w->port->lines(w->port->owner, o, text, &w->now);
+    if (rc == END)
+        rc = journal_file(w, j, o) <= WARN ? END : TEMP;
+    if (rc != END)
+        buf_release(&j->lines.buf);
+    return rc;
 }
 
 int journal_end(struct work *w, struct journal *j)
@@ -118,7 +146,10 @@ int journal_end(struct work *w, struct journal *j)
     if (!o)
         return OK;
     j->output = NULL;
-    int rc = lines_end(&j->lines, o->sha256, &w->now);
+    int rc = j->lines.fd < 0 ? journal_tell(w, j, o) : END;
+    if (rc != END)
+        return rc;
+    rc = lines_end(&j->lines, o->sha256, &w->now);
     o->bytes = j->lines.size;
     o->messages = j->lines.count;
     return rc <= WARN ? w->port->closed(w->port->owner, o, &w->now) : rc;
@@ -208,7 +239,8 @@ void journal_drop(struct journal *j)
 {
     if (!j->output)
         return;
-    close(j->lines.fd);
+    if (j->lines.fd >= 0)
+        close(j->lines.fd);
     buf_release(&j->lines.buf);
     j->output = NULL;
 }

@@ -169,9 +169,8 @@ static void wire_staging(struct buf *b, const struct job *j)
     wire_number(b, j->asked_message);
 }
 
-void wire_job(struct buf *b, const struct job *j)
+static void job_itself(struct buf *b, const struct job *j)
 {
-    wire_number(b, WIRE_JOB);
     wire_text(b, j->config);
     wire_number(b, j->operation->flow->index);
     wire_number(b, j->operation->index);
@@ -188,6 +187,19 @@ void wire_job(struct buf *b, const struct job *j)
         wire_number(b, j->leases[i].to);
     }
     wire_staging(b, j);
+}
+
+void wire_job(struct buf *b, const struct job *j)
+{
+    wire_number(b, WIRE_JOB);
+    job_itself(b, j);
+}
+
+void wire_job_here(struct buf *b, const struct job *j, struct slice input)
+{
+    wire_number(b, WIRE_JOB_HERE);
+    wire_text(b, input);
+    job_itself(b, j);
 }
 
 int wire_send_long(int socket, enum wire_kind kind, const struct buf *b, const int *fds, size_t nfds)

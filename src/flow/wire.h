@@ -20,10 +20,12 @@
 
 enum wire_kind {
     WIRE_JOB = 1,                   /* to the worker, with the input's descriptor; of a short file also spare ones */
+    WIRE_JOB_HERE,                  /* the same of a very short file: its bytes, the job; with a spare output at most */
     WIRE_OPEN,                      /* to the supervisor: a new output, please */
     WIRE_OPENED,                    /* to the worker: status, number, text; with its descriptor */
     WIRE_TOOK,                      /* to the supervisor: this new output goes into the spare descriptor for its kind */
     WIRE_CLOSED,                    /* to the supervisor: this output is complete */
+    WIRE_LINES,                     /* to the supervisor, of a WIRE_JOB_HERE: the lines, complete, with their bytes */
     WIRE_LEASE, WIRE_LEASED,
     WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without */
     WIRE_PROGRESS,
@@ -60,6 +62,8 @@ int wire_send_files(int socket, const struct buf *b, const int *fds, size_t nfds
 ssize_t wire_receive_files(int socket, char *p, size_t n, int fds[WIRE_FILES], size_t *nfds);
 
 void wire_job(struct buf *b, const struct job *j);
+/* With its input, of a flow that does not stage: it fits a packet. */
+void wire_job_here(struct buf *b, const struct job *j, struct slice input);
 /* With WIRE_JOB after the input: the spares. */
 enum wire_spare { SPARE_OUTPUT = 1, SPARE_LINES, WIRE_JOB_FILES };
 /* A job names every open batch of its flow: one that is too long for a packet goes as a file, without spares. 0 or

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@ struct desk {
     struct buf in, out;             /* what is said next, and needs no answer by itself */
     struct arena answer;
     int spare[WIRE_JOB_FILES];      /* of the job at hand; -1 = none is left */
+    bool here;                      /* its input came in the packet, and its lines go in one */
+    int input;                      /* where such an input is; -1 = there was none yet */
+    size_t held;                    /* … so many bytes */
 };
 
 enum { TOLD_FROM = 256 * 1024 };    /* progress of a shorter file is not worth a packet */
@@ -142,6 +146,20 @@ static void port_progress(void *owner, uint64_t bytes, uint64_t messages)
     send_packet(d, -1);
 }
 
+static int port_lines(void *owner, const struct output *o, struct slice text, struct problems *ps)
+{
+    struct desk *d = owner;
+    (void)ps;
+    if (!d->here || text.n > WIRE_MAX / 4)
+        return END;
+    wire_number(&d->out, WIRE_LINES);
+    wire_output(&d->out, o);
+    wire_text(&d->out, text);
+    if (d->out.n > WIRE_MAX / 4)
+        send_packet(d, -1);
+    return OK;
+}
+
 static void take_spares(struct desk *d, const int *fds, size_t nfds)
 {
     for (size_t i = 1; i < WIRE_JOB_FILES; i++)
@@ -192,7 +210,7 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct versions *ve
     struct arena a;
     struct job job = { .fd = fd };
     struct result result;
-    struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress, port_table };
+    struct port port = { d, port_open, port_closed, port_lease, port_companion, port_progress, port_table, port_lines };
     struct table_cache *tables;
     arena_init(&a, 0);
     w->arena = &a;
@@ -200,13 +218,52 @@ static void work_one(struct desk *d, struct wire *w, int fd, struct versions *ve
         give_up();
     if (find_job(versions, w, &job, &tables, &result) == OK)
         operation_run(&job, &port, tables, &a, &result);
-    close(fd);
+    if (fd != d->input)
+        close(fd);
     close_spares(d);
     if (d->out.n > WIRE_MAX / 4)
         send_packet(d, -1);
     wire_result(&d->out, &result);
     send_packet(d, -1);
     arena_release(&a);
+}
+
+/* One file in memory serves all such inputs. */
+static bool hold_input(struct desk *d, struct slice bytes)
+{
+    if (d->input < 0)
+        d->input = memfd_create("in", MFD_CLOEXEC);
+    if (d->input < 0 || pwrite(d->input, bytes.p, bytes.n, 0) != (ssize_t)bytes.n)
+        return false;
+    if (d->held > bytes.n && ftruncate(d->input, (off_t)bytes.n) != 0)
+        return false;
+    d->held = bytes.n;
+    return lseek(d->input, 0, SEEK_SET) == 0;
+}
+
+/* A fault of the world, not of the file. */
+static void no_input(struct desk *d)
+{
+    struct result result = { .status = TEMP, .code = SLICE("SYS_IO"), .text = SLICE("no room for the input in memory") };
+    problems_init(&result.problems, &d->answer, 0);
+    close_spares(d);
+    wire_result(&d->out, &result);
+    send_packet(d, -1);
+}
+
+static void work_here(struct desk *d, struct wire *w, const int *fds, size_t nfds, struct versions *versions)
+{
+    struct slice input = wire_get_text(w);
+    if (w->bad || !input.p || nfds > 1)
+        give_up();
+    d->spare[SPARE_OUTPUT] = nfds ? fds[0] : -1;
+    d->here = true;
+    if (hold_input(d, input))
+        work_one(d, w, d->input, versions);
+    else
+        no_input(d);
+    d->here = false;
+    arena_reset(&d->answer);
 }
 
 static void work_long(struct desk *d, const int *fds, struct versions *versions)
@@ -263,7 +320,7 @@ static void confine(void)
 
 void worker_main(const struct site *site, int socket)
 {
-    struct desk d = { .socket = only_socket(socket) };      /* first of all: the lock of the site is not ours */
+    struct desk d = { .socket = only_socket(socket), .input = -1 };     /* first of all: the lock is not ours */
     confine();
     if (getppid() == 1)
         _exit(0);
@@ -281,6 +338,8 @@ void worker_main(const struct site *site, int socket)
             work_files(&d, &w, fds, nfds, copy_work);
         else if (kind == WIRE_BUNDLES)
             work_files(&d, &w, fds, nfds, bundles_work);
+        else if (kind == WIRE_JOB_HERE)
+            work_here(&d, &w, fds, nfds, versions);
         else if (kind == WIRE_JOB && (nfds == 1 || nfds == WIRE_JOB_FILES)) {
             take_spares(&d, fds, nfds);
             work_one(&d, &w, fds[0], versions);

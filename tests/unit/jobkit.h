@@ -218,7 +218,7 @@ static void kit_install(const struct job *job, bool own)
 
 static int kit_run(struct job *job, const char *input, bool own)
 {
-    struct port port = { NULL, kit_open, kit_closed, kit_lease, kit_companion, kit_progress, NULL };
+    struct port port = { NULL, kit_open, kit_closed, kit_lease, kit_companion, kit_progress, NULL, NULL };
     struct open_batch open_ones[8];
     assert_non_null(job->operation);
     kit.noutputs = 0;

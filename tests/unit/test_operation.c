@@ -19,6 +19,8 @@ struct shelf {
     uint64_t next;                  /* of every sequence */
     struct output outputs[32];
     bool full;                      /* the disk */
+    bool takes_lines;               /* short ones need no file */
+    size_t lines;                   /* bytes of those that came so */
 };
 
 static struct shelf shelf;
@@ -52,6 +54,20 @@ static int shelf_closed(void *owner, const struct output *o, struct problems *ps
     (void)ps;
     (void)o;
     s->closed++;
+    return OK;
+}
+
+static int shelf_lines(void *owner, const struct output *o, struct slice text, struct problems *ps)
+{
+    struct shelf *s = owner;
+    char hash[SHA256_HEX];
+    (void)ps;
+    if (!s->takes_lines)
+        return END;
+    sha256_of(text, hash);
+    assert_true(o->kind == OUTPUT_LINES && o->bytes == text.n);
+    assert_string_equal(o->sha256, hash);
+    s->lines += text.n;
     return OK;
 }
 
@@ -109,7 +125,7 @@ static struct site *make_site(const char *conf)
 
 static struct result work(struct site *s, const char *input)
 {
-    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress, NULL };
+    struct port port = { &shelf, shelf_open, shelf_closed, shelf_lease, shelf_companion, shelf_progress, NULL, shelf_lines };
     struct result r;
     dir_put("input", input);
     struct job job = { .operation = s->flows[0]->operations[0], .batch = SLICE("20261122-100000-1-1"), .file = SLICE("orders.csv"),
@@ -140,6 +156,38 @@ static void several_gives_in_one_pass(void **state)
     assert_string_equal(got("out.file.1.1"), "No;What;Text\nB;reject;no quantity\nC;skip;nine\n");
     assert_string_equal(got("out.rejected.-1.0"), "No;Qty\nB;\n");
     assert_non_null(strstr(got("out.lines.-1.0"), "NO_QTY"));
+    assert_int_equal(shelf.opened, shelf.closed);
+}
+
+static void short_lines_need_no_file(void **state)
+{
+    (void)state;
+    struct site *s = make_site(SITE(OUT));
+    shelf.takes_lines = true;
+    struct result r = work(s, "No;Qty\nA;1\nB;4\n");
+    assert_int_equal(r.status, OK);
+    assert_null(got("out.lines.-1.0"));
+    assert_int_equal(shelf.opened, 1);
+    assert_true(shelf.lines > 100);
+}
+
+static void long_lines_get_their_file(void **state)
+{
+    struct buf input = { 0 };
+    (void)state;
+    buf_text(&input, "No;Qty\n");
+    for (int i = 0; i < 2000; i++)
+        buf_printf(&input, "A%d;1\n", i);
+    buf_byte(&input, '\0');
+    shelf.takes_lines = true;
+    struct result r = work(make_site(SITE(OUT)), input.p);
+    buf_release(&input);
+    assert_int_equal(r.done, 2000);
+    assert_int_equal(shelf.lines, 0);
+    const char *lines = got("out.lines.-1.0");
+    assert_non_null(lines);
+    assert_non_null(strstr(lines, "\"A0\""));
+    assert_non_null(strstr(lines, "\"A1999\""));
     assert_int_equal(shelf.opened, shelf.closed);
 }
 
@@ -249,7 +297,8 @@ static void a_full_disk_is_ours_to_retry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(several_gives_in_one_pass), TEST(nothing_to_write_opens_nothing), TEST(empty_write_gives_an_empty_document),
+        TEST(several_gives_in_one_pass), TEST(nothing_to_write_opens_nothing), TEST(short_lines_need_no_file),
+        TEST(long_lines_get_their_file), TEST(empty_write_gives_an_empty_document),
         TEST(a_bad_row_is_refused_alone_and_reported), TEST(a_file_that_cannot_be_used_stops), TEST(one_file_per_message),
         TEST(a_table_is_merged_by_key), TEST(a_table_is_replaced), TEST(a_table_that_stays_the_same_is_left_alone),
         TEST(earlier_messages_of_the_batch_are_a_table), TEST(numbers_come_from_the_lease), TEST(a_full_disk_is_ours_to_retry),

@@ -80,6 +80,20 @@ static void a_job(void **state)
     buf_release(&b);
 }
 
+static void a_short_input_goes_along(void **state)
+{
+    struct job j = { .operation = &operation, .batch = SLICE("b1"), .file = SLICE("a.csv"), .config = SLICE("") }, got = { .fd = -1 };
+    struct buf b = { 0 };
+    (void)state;
+    wire_job_here(&b, &j, SLICE("No;Qty\n"));
+    struct wire w = wire_over(&b, b.n);
+    assert_true(slice_is(wire_get_text(&w), "No;Qty\n"));
+    wire_get_config(&w);
+    assert_int_equal(wire_get_job(&w, &site, &got), OK);
+    assert_true(slice_is(got.file, "a.csv") && w.at.n == 0);
+    buf_release(&b);
+}
+
 static void an_output(void **state)
 {
     struct skip_count states[] = { { SLICE("staged"), 3 }, { SLICE("sent"), 0 } };
@@ -149,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_job, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_short_input_goes_along, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_output, set_up, tear_down),
         cmocka_unit_test_setup_teardown(outputs_that_make_no_sense, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result, set_up, tear_down),
