@@ -64,7 +64,7 @@ int claims_read(struct claim *c, struct buf *out, struct problems *ps)
         if (n < 0)
             return problem_system(ps, c->batch, "cannot read a claimed file", errno);
         out->n += (size_t)n;
-        if (n == 0 || out->n == want)
+        if (n == 0 || out->n + 1 >= want)       /* one more was asked for: less means the end */
             break;
     }
     if (fstat(c->fd, &st) != 0)

@@ -23,6 +23,7 @@ struct inbox {
     struct ready ready;
     int fd;
     uint64_t dev, ino;
+    uid_t user;                     /* that we are */
     int64_t now, wake;              /* of this pass; wake -1 = nothing waits to become stable */
     size_t waiting;
     bool over;                      /* the pass is */
@@ -85,7 +86,7 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
     }
     struct inbox *in = arena_zero(a, sizeof *in);
     *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = fd,
-                          .dev = st.st_dev, .ino = st.st_ino,
+                          .dev = st.st_dev, .ino = st.st_ino, .user = geteuid(),
                           .over = true, .entries = arena_alloc(a, ENTRIES) };
     observe_init(&in->seen);
     manifests_init(&in->manifests);
@@ -319,6 +320,14 @@ static bool denied_lately(const struct inbox *in, const struct observed *e)
     return true;
 }
 
+/* An owner has what the mode gives him, whatever a list gives to others (acl(5), access check): others must ask. */
+static bool may_not_read(const struct inbox *in, const char *name, const struct stat *st)
+{
+    if (st->st_uid == in->user && st->st_mode & S_IRUSR)
+        return false;
+    return faccessat(in->fd, name, R_OK, AT_EACCESS) != 0 && errno == EACCES;
+}
+
 static bool is_ready(struct inbox *in, const char *name, const struct stat *st, struct problems *ps)
 {
     const unsigned content = READY_STABLE | READY_MANIFEST | READY_COMPLETE;
@@ -331,7 +340,7 @@ static bool is_ready(struct inbox *in, const char *name, const struct stat *st, 
         return false;
     if (!stable(in, e))
         return false;
-    if (faccessat(in->fd, name, R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+    if (may_not_read(in, name, st)) {
         report(in, name, e ? e : observe(&in->seen, state_key(name, st), in->now), "INBOX_DENIED",
                "the file may not be read, it stays where it is",
                "give the user that waybill runs as the right to read it", ps);
