@@ -509,10 +509,17 @@ struct open *due_of(const struct supervisor *s, const struct flow *f)
     return o;
 }
 
+/* The same, when nothing else is under way. Flows without open batches may have hundreds of trips in hand: they are not
+   asked whether they are busy. */
+static struct open *due_now(const struct supervisor *s, const struct flow *f)
+{
+    return s->opens[f->index].first && !sched_busy(s, f) ? due_of(s, f) : NULL;
+}
+
 bool due_any(const struct supervisor *s, int64_t now)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
-        if (!sched_busy(s, s->site->flows[i]) && due_of(s, s->site->flows[i]))
+        if (due_now(s, s->site->flows[i]))
             return true;
     for (size_t i = 0; i < s->nbeats; i++)
         if (s->beats[i].next <= now && !sched_busy(s, s->beats[i].op->flow))
@@ -593,7 +600,7 @@ int due_start(struct supervisor *s, int64_t now, int64_t *wait)
         rc = calls_turn(s);
     for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
         const struct flow *f = s->site->flows[i];
-        struct open *o = sched_busy(s, f) ? NULL : due_of(s, f);
+        struct open *o = due_now(s, f);
         if (o)
             rc = o->noted ? start_noted(s, f, o) : o->ends ? start_end(s, f, o) : start_quiet(s, f, o);
     }
