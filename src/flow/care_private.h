@@ -4,6 +4,8 @@
 #ifndef WAYBILL_FLOW_CARE_PRIVATE_H
 #define WAYBILL_FLOW_CARE_PRIVATE_H
 
+#include <sys/statvfs.h>
+
 #include "flow/care.h"
 #include "flow/purge.h"
 #include "flow/super.h"
@@ -14,6 +16,9 @@ struct care_disk {
     bool ballast;                   /* .waybill/reserve is there */
     uint64_t wanted;                /* free bytes with which things go on */
     int64_t due;                    /* next look */
+    struct statvfs seen;            /* what was free … */
+    int64_t seen_at;                /* … then, monotonic ms; 0 = never */
+    uint64_t promised;              /* bytes of the files that were let in since */
 };
 
 #define HOOK_WAITING 100            /* notices that wait for their program; more are dropped and counted */

@@ -10,6 +10,8 @@
    not taken stays in the inbox, where the sender sees it. */
 #define FILE_TIMES 4
 #define LOOK_MS 5000
+#define SEEN_MS 20                  /* so long what was free counts as free … */
+#define SEEN_BYTES (1ULL << 20)     /* … for as many bytes */
 #define ROOM_MORE (1ULL << 20)      /* after "disk full": so much more than now must be free before a next try */
 #define BALLAST_NAME "reserve"
 
@@ -31,12 +33,29 @@ static void tell_full(struct supervisor *s, const struct statvfs *v, uint64_t wa
         .hint = SLICE("make room; work goes on by itself. `limit disk-reserve BYTES` sets another mark") });
 }
 
+/* Files of a wave are let in before one of them is written: one look serves them all. */
+static int look(struct supervisor *s, uint64_t size, struct statvfs *out)
+{
+    struct care_disk *d = &s->care->disk;
+    int64_t now = clock_monotonic_ms();
+    bool lately = d->seen_at && now - d->seen_at < SEEN_MS && size <= SEEN_BYTES && d->promised <= SEEN_BYTES - size;
+    if (!lately && fstatvfs(s->spool.top, &d->seen) != 0)
+        return -1;
+    if (!lately) {
+        d->seen_at = now;
+        d->promised = 0;
+    }
+    d->promised += size;
+    *out = d->seen;
+    return 0;
+}
+
 bool care_room(struct supervisor *s, uint64_t size)
 {
     struct statvfs v;
     if (s->care->disk.hit)
         return false;
-    if (fstatvfs(s->spool.top, &v) != 0)
+    if (look(s, size, &v) != 0)
         return true;                                /* the write will tell */
     uint64_t wanted = room_reserve(&s->site->limits, &v);
     if (size > wanted / FILE_TIMES)
