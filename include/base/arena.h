@@ -38,6 +38,9 @@ void arena_init(struct arena *a, size_t limit);
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
 
+/* For a process that does one small job after the other: what one frees stays with it for the next, up to 4 MiB. */
+void arena_hoard(void);
+
 /* Slow path of arena_alloc: opens a new block. */
 void *arena_grow(struct arena *a, size_t n);
 

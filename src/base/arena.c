@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,15 @@ static void (*exhausted)(void) = exhausted_default;
 void arena_on_exhausted(void (*hook)(void))
 {
     exhausted = hook ? hook : exhausted_default;
+}
+
+/* Both thresholds above the largest block: otherwise every job of a worker gives its memory back and takes it anew,
+   each page with a fault. */
+void arena_hoard(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 2 * BLOCK_LARGEST);
+    mallopt(M_TRIM_THRESHOLD, 4 * BLOCK_LARGEST);
+    mallopt(M_TOP_PAD, BLOCK_LARGEST / 4);
 }
 
 void *arena_malloc(size_t n)

@@ -324,6 +324,7 @@ void worker_main(const struct site *site, int socket)
     confine();
     if (getppid() == 1)
         _exit(0);
+    arena_hoard();
     struct versions *versions = versions_new(site);
     arena_init(&d.answer, 0);
     take_spares(&d, NULL, 0);
