@@ -40,20 +40,51 @@ static int put_member(const struct batch_bundle *b, int to, const char *name, st
     return m->path ? put_linked(m->dir, to, m->path, name, ps) : file_put(to, name, m->bytes, 0600, ps);
 }
 
-int bundle_beside(const struct store *s, const struct batch_bundle *b, struct slice waybill, struct problems *ps)
+/* A day's folder of the archive: the batches of a wave mostly share one. */
+struct day {
+    int fd;                         /* -1 = none is open */
+    char path[ARCHIVED_PATH];
+};
+
+static void day_close(struct day *d)
+{
+    if (d->fd >= 0)
+        close(d->fd);
+    d->fd = -1;
+}
+
+static int day_open(const struct store *s, struct day *d, const char *path, struct problems *ps)
+{
+    if (d->fd >= 0 && strcmp(d->path, path) == 0)
+        return OK;
+    day_close(d);
+    snprintf(d->path, sizeof d->path, "%s", path);
+    d->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return d->fd >= 0 ? OK : problem_system(ps, path, "cannot open the archive's folder", errno);
+}
+
+static int put_beside(const struct store *s, const struct batch_bundle *b, struct slice waybill, struct day *d,
+                      struct problems *ps)
 {
     char path[ARCHIVED_PATH], file[WAYBILL_FILE_NAME];
     if (!archived_path(b->id, path))
         return OK;
     *strrchr(path, '/') = '\0';
-    int fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return problem_system(ps, path, "cannot open the archive's folder", errno);
+    int rc = day_open(s, d, path, ps);
+    if (rc != OK)
+        return rc;
     waybill_file_name(b->id, file);
-    int rc = file_put(fd, file, waybill, 0600, ps);     /* a copy: the zip holds it for good */
+    rc = file_put(d->fd, file, waybill, 0600, ps);      /* a copy: the zip holds it for good */
     for (size_t i = 0; i < b->nlines && rc == OK; i++)
-        rc = put_member(b, fd, b->lines[i], ps);
-    close(fd);
+        rc = put_member(b, d->fd, b->lines[i], ps);
+    return rc;
+}
+
+int bundle_beside(const struct store *s, const struct batch_bundle *b, struct slice waybill, struct problems *ps)
+{
+    struct day d = { .fd = -1 };
+    int rc = put_beside(s, b, waybill, &d, ps);
+    day_close(&d);
     return rc;
 }
 
@@ -110,7 +141,8 @@ static void fill(const struct store *s, struct batch_bundle *b, struct problems 
         b->status = OK;
 }
 
-static void end(const struct store *s, struct batch_bundle *b, struct arena *a, int synced, struct problems *ps)
+static void end(const struct store *s, struct batch_bundle *b, struct arena *a, int synced, struct day *d,
+                struct problems *ps)
 {
     struct slice waybill = slice_none();
     if (b->status <= WARN)
@@ -120,19 +152,21 @@ static void end(const struct store *s, struct batch_bundle *b, struct arena *a, 
         b->status = archived_end(s, b->id, b->fd, b->status, ps);
     b->fd = -1;
     if (b->status <= WARN)
-        b->status = rc <= WARN ? bundle_beside(s, b, waybill, ps) : rc;
+        b->status = rc <= WARN ? put_beside(s, b, waybill, d, ps) : rc;
 }
 
 void batch_bundles_archive(const struct store *store, struct arena *a, struct batch_bundle *list, size_t n,
                            struct problems *ps)
 {
     struct store s = *store;
+    struct day d = { .fd = -1 };
     s.group = true;
     for (size_t i = 0; i < n; i++)
         fill(&s, &list[i], ps);
     int synced = store_sync(&s, ps);
     for (size_t i = 0; i < n; i++)
-        end(&s, &list[i], a, synced, ps);
+        end(&s, &list[i], a, synced, &d, ps);
+    day_close(&d);
     synced = store_sync(&s, ps);
     for (size_t i = 0; i < n; i++)
         if (list[i].status <= WARN)
