@@ -166,13 +166,16 @@ char *arena_cstr(struct arena *a, struct slice text)
 struct slice arena_vprintf(struct arena *a, const char *format, va_list ap)
 {
     va_list again;
+    size_t room = (size_t)(a->end - a->at);
+    char *at = a->at;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, format, again);
+    int n = vsnprintf(room ? at : NULL, room, format, again);      /* where it will most likely stand */
     va_end(again);
     if (n < 0)
         return SLICE("");
     char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, format, ap);
+    if (p != at || (size_t)n >= room)
+        vsnprintf(p, (size_t)n + 1, format, ap);
     return (struct slice){ p, (size_t)n };
 }
 

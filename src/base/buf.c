@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/charset.h"
 
+enum { PRINTED = 64 };      /* bytes that most printed texts are shorter than */
+
 void buf_release(struct buf *b)
 {
     free(b->p);
@@ -23,17 +25,19 @@ void buf_grow(struct buf *b, size_t more)
     b->cap = cap;
 }
 
+/* vsnprintf writes a NUL, which is not counted.  Most texts fit at once; the others are written a second time. */
 void buf_vprintf(struct buf *b, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, format, again);
+    char *p = buf_room(b, PRINTED);
+    int n = vsnprintf(p, b->cap - b->n, format, ap);
+    if (n > 0 && (size_t)n >= b->cap - b->n) {
+        p = buf_room(b, (size_t)n + 1);
+        vsnprintf(p, (size_t)n + 1, format, again);
+    }
     va_end(again);
-    if (n <= 0)
-        return;
-    char *p = buf_room(b, (size_t)n + 1);       /* vsnprintf writes a NUL, which is not counted */
-    vsnprintf(p, (size_t)n + 1, format, ap);
-    b->n += (size_t)n;
+    b->n += n > 0 ? (size_t)n : 0;
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
@@ -170,8 +174,36 @@ static void json_valid(struct buf *b, struct slice text)
     buf_add(b, slice_range(from, end));
 }
 
+/* ASCII without anything that is escaped: keys, and most texts. */
+static bool is_plain(struct slice text)
+{
+    const char *p = text.p, *end = slice_end(text);
+    for (; end - p >= 8; p += 8) {
+        if (!is_plain_word(p))
+            return false;
+    }
+    for (; p < end; p++) {
+        if ((signed char)*p < 0 || json_may_escape((unsigned char)*p))
+            return false;
+    }
+    return true;
+}
+
+static void add_quoted(struct buf *b, struct slice text)
+{
+    char *p = buf_room(b, text.n + 2);
+    p[0] = '"';
+    memcpy(p + 1, text.p, text.n);
+    p[text.n + 1] = '"';
+    b->n += text.n + 2;
+}
+
 void buf_add_json(struct buf *b, struct slice text)
 {
+    if (text.n && is_plain(text)) {
+        add_quoted(b, text);
+        return;
+    }
     buf_byte(b, '"');
     while (text.n) {
         size_t valid = utf8_valid(text);

@@ -1,7 +1,5 @@
 #include "base/json.h"
 
-#include <inttypes.h>
-
 /* Commas follow from what stands before: only after an opening bracket, a colon or nothing there is none.  (A text
    ends in a quotation mark, so its own bytes are never taken for one of these.) */
 static void comma(struct buf *b)
@@ -47,8 +45,16 @@ void json_text(struct buf *b, const char *key, struct slice text)
 
 void json_number(struct buf *b, const char *key, int64_t n)
 {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
     before_value(b, key);
-    buf_printf(b, "%" PRId64, n);
+    do
+        digits[--at] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (n < 0)
+        buf_byte(b, '-');
+    buf_add(b, (struct slice){ digits + at, sizeof digits - at });
 }
 
 void json_bool(struct buf *b, const char *key, bool yes)

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "batch/wave_private.h"
 
-enum { FLUSH = 256 * 1024 };
+enum { FLUSH = 256 * 1024, WAYBILL = 4096 /* bytes, of most: grown once */ };
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
@@ -104,6 +104,7 @@ static int flush(struct batch_wave *w, struct problems *ps)
 int wave_add(struct batch_wave *w, struct batch *b, struct slice bytes, struct problems *ps)
 {
     struct buf text = { 0 };
+    buf_grow(&text, WAYBILL);
     waybill_seal(b->w, &text);
     record(w, 'A', w->n, b->id, buf_slice(&text), bytes);
     buf_release(&text);
@@ -120,6 +121,7 @@ int wave_log_written(struct batch *b, struct problems *ps)
     struct buf text = { 0 };
     if (b->wave->bad)
         return log_failed(b->wave, EIO, ps);
+    buf_grow(&text, WAYBILL);
     waybill_seal(b->w, &text);
     record(b->wave, 'W', b->slot, b->id, buf_slice(&text), b->lines);
     buf_release(&text);
