@@ -105,6 +105,8 @@ size_t problems_groups(const struct problems *ps, const struct problem **out, si
 /* A fault of the system: "what: strerror(err)"; code SYS_IO unless errno says better (SYS_FULL, SYS_DENIED,
    SYS_MISSING). Returns TEMP. */
 int problem_system(struct problems *ps, const char *file, const char *what, int err);
+/* … with what the reader can do about it. */
+int problem_system_hint(struct problems *ps, const char *file, const char *what, int err, const char *hint);
 
 /* The problem as its user reads it: one line, and source line with caret where known. Escaped, without colour. Ends
    in a newline. */

@@ -243,7 +243,7 @@ int batch_retry_now(struct batch *b, struct slice by, struct problems *ps);
 /* Whether its life goes on: it has a staged document and no end yet. */
 bool batch_is_open(const struct waybill *w);
 /* Every open batch in work/, oldest first; `b` is closed after `each` returns, unless that sets *b to NULL. A waybill
-   that cannot be read is passed over (recovery sees to it). */
+   that cannot be believed is passed over (recovery sees to it), so is a folder that cannot be read: TEMP at the end. */
 int batch_each_open(const struct batch_site *s, struct arena *a, struct slice flow,
                     int (*each)(void *owner, struct batch **b, struct problems *ps), void *owner, struct problems *ps);
 

@@ -11,7 +11,8 @@
  * simply done again: every step of batch.h is idempotent.
  *
  * Order:   batches in work/ first (so that duplicates of them are recognised), then claims, each in order of id.
- * Errors:  what `step` returns: STOP and TEMP end the pass; SKIP goes on.
+ * Errors:  what `step` returns: STOP and TEMP end the pass; SKIP goes on.  One that cannot be looked at is NEXT_LATER
+ *          and ends nothing; of several waves each that can be is ended, then TEMP says that one could not.
  * Source:  RELIABILITY.md 2.8.
  */
 #ifndef WAYBILL_BATCH_RECOVER_H
@@ -33,6 +34,7 @@ enum next_step {
     NEXT_ACCEPT,                    /* a claim that is not accepted: claim_open, batch_accept */
     NEXT_DISPOSE,                   /* a claim that is accepted: recover_dispose */
     NEXT_NOTHING,                   /* archived: the folder may go (recover_leftover) */
+    NEXT_LATER,                     /* it cannot be looked at now, the problem says why: tried again later */
 };
 extern const char *const next_step_names[];
 
@@ -44,6 +46,10 @@ struct recovery {
     int64_t due_ms;                 /* of NEXT_WAIT: milliseconds until the retry; -1 = not by time */
 };
 
+/* What follows for work/<batch>, with the batch open where it can be: the caller closes it.  A good zip is the end of a
+   batch, whatever its folder still says. */
+void recover_look(const struct batch_site *s, struct arena *a, const char *batch, struct recovery *out,
+                  struct problems *ps);
 /* What follows for a batch whose waybill is this. */
 enum next_step recover_next(const struct batch_site *s, const struct waybill *w, int64_t *due_ms);
 int recover_each(const struct batch_site *s, struct arena *a,

@@ -110,6 +110,9 @@ int claim_take(struct spool *s, struct inbox *in, const struct drop *d, const ch
 /* Finds a claim again after a restart; END: the folder is empty or gone (and is removed); companions whose file was not
    taken lie in their inbox again, or in error/<batch>-late where their name is taken. */
 int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps);
+/* What a claim is, for people to see: name ("" = the file is gone, or not there yet), inbox, size, time.  Changes
+   nothing and leaves nothing open; END: there is none. */
+int claim_look(struct spool *s, const char *batch, struct claim *out, struct problems *ps);
 void claim_close(struct claim *c);
 
 /*

@@ -262,13 +262,20 @@ static const char *system_code(int err)
     }
 }
 
+int problem_system_hint(struct problems *ps, const char *file, const char *what, int err, const char *hint)
+{
+    char room[128], text[KEEP_TEXT];
+    int n = snprintf(text, sizeof text, "%s: %s", what, strerror_r(err, room, sizeof room));
+    size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = system_code(err),
+                                       .place = { .file = file, .offset = PLACE_NO_OFFSET },
+                                       .text = { text, length }, .hint = hint ? slice_of(hint) : slice_none() });
+    return TEMP;
+}
+
 int problem_system(struct problems *ps, const char *file, const char *what, int err)
 {
-    char room[128];
-    const char *reason = strerror_r(err, room, sizeof room);
-    struct place place = { .file = file, .offset = PLACE_NO_OFFSET };
-    problem_addf(ps, PROBLEM_ERROR, system_code(err), place, "%s: %s", what, reason);
-    return TEMP;
+    return problem_system_hint(ps, file, what, err, NULL);
 }
 
 static struct slice lowered(struct slice name, char room[64])

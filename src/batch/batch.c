@@ -118,6 +118,19 @@ struct batch *batch_make(const struct batch_site *s, struct arena *a, struct way
     return b;
 }
 
+static int unread(const struct batch_site *s, int parent, const char *id, int err, struct problems *ps)
+{
+    char path[SPOOL_PATH];
+    struct slice where = arena_printf(ps->arena, "error/%s", id);
+    if (parent == s->spool->work) {
+        spool_path(s->spool, "work", id, path);
+        where = arena_printf(ps->arena, ".waybill/%s", path);
+    }
+    return problem_system_hint(ps, where.p, "the folder of a batch cannot be opened", err,
+                               "it stays there and is tried again: mend the disk, or give the folder back to the user "
+                               "that waybill runs as");
+}
+
 /* The batch in one of the folders; END when it is not there. */
 static int open_in(const struct batch_site *s, struct arena *a, int parent, const char *id, struct batch **out,
                    struct problems *ps)
@@ -125,7 +138,7 @@ static int open_in(const struct batch_site *s, struct arena *a, int parent, cons
     struct waybill *w;
     int dir = openat(parent, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0)
-        return errno == ENOENT ? END : problem_system(ps, id, "cannot open the folder of a batch", errno);
+        return errno == ENOENT ? END : unread(s, parent, id, errno, ps);
     int rc = waybill_load(a, dir, id, &w, ps);
     if (rc == OK)
         *out = batch_make(s, a, w, id, dir);

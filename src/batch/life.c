@@ -278,6 +278,7 @@ struct open_walk {
     int (*each)(void *owner, struct batch **b, struct problems *ps);
     void *owner;
     struct problems *ps;
+    bool passed;                    /* one could not be read */
 };
 
 static int one_open(void *owner, const char *id)
@@ -287,8 +288,10 @@ static int one_open(void *owner, const char *id)
     struct batch *b;
     problems_init(&unread, k->arena, 1);
     int rc = batch_open(k->site, k->arena, id, &b, &unread);
-    if (rc == TEMP)
-        return problem_add(k->ps, unread.first), TEMP;
+    if (rc == TEMP) {
+        k->passed = true;
+        problem_add(k->ps, unread.first);
+    }
     if (rc != OK)
         return OK;
     rc = OK;
@@ -303,5 +306,6 @@ int batch_each_open(const struct batch_site *s, struct arena *a, struct slice fl
                     int (*each)(void *owner, struct batch **b, struct problems *ps), void *owner, struct problems *ps)
 {
     struct open_walk k = { .site = s, .arena = a, .flow = flow, .each = each, .owner = owner, .ps = ps };
-    return batch_each(s, false, one_open, &k, ps);
+    int rc = batch_each(s, false, one_open, &k, ps);
+    return rc == OK && k.passed ? TEMP : rc;
 }

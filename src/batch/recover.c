@@ -12,6 +12,7 @@
 
 const char *const next_step_names[] = {
     "convert", "deliver", "archive", "operation", "rest", "wait", "set aside", "damaged", "accept", "dispose", "nothing",
+    "later",
 };
 
 /* An open batch is never archived by default: its end is said in so many words. */
@@ -76,26 +77,33 @@ static int do_step(struct walk *k, struct recovery *r)
  * A good zip is the end of a batch, whatever its folder still says: its waybill may be older (a batch that goes from
  * conversion to the archive at once saves none in between) and its input may be removed already.
  */
-static bool zipped(struct walk *k, const char *id)
+static bool zipped(const struct batch_site *s, struct arena *a, const char *id)
 {
     struct problems ignored;
-    problems_init(&ignored, k->arena, 1);
-    return archived_exists(k->site->store, id) && archived_verify(k->site->store, id, &ignored) == OK;
+    problems_init(&ignored, a, 1);
+    return archived_exists(s->store, id) && archived_verify(s->store, id, &ignored) == OK;
 }
 
 /* A folder without waybill is what the removal of an archived batch left; anything else without one is damaged. */
+void recover_look(const struct batch_site *s, struct arena *a, const char *batch, struct recovery *out,
+                  struct problems *ps)
+{
+    *out = (struct recovery){ .due_ms = 0 };
+    snprintf(out->batch, sizeof out->batch, "%s", batch);
+    int rc = batch_open(s, a, batch, &out->b, ps);
+    if (rc == TEMP)
+        out->next = NEXT_LATER;
+    else if (zipped(s, a, batch))
+        out->next = NEXT_NOTHING;
+    else
+        out->next = rc == OK ? recover_next(s, out->b->w, &out->due_ms) : NEXT_DAMAGED;
+}
+
 static int one_batch(void *owner, const char *id)
 {
     struct walk *k = owner;
-    struct recovery r = { .due_ms = 0 };
-    snprintf(r.batch, sizeof r.batch, "%s", id);
-    int rc = batch_open(k->site, k->arena, id, &r.b, k->ps);
-    if (rc == TEMP)
-        return rc;
-    if (zipped(k, id))
-        r.next = NEXT_NOTHING;
-    else
-        r.next = rc == OK ? recover_next(k->site, r.b->w, &r.due_ms) : NEXT_DAMAGED;
+    struct recovery r;
+    recover_look(k->site, k->arena, id, &r, k->ps);
     return do_step(k, &r);
 }
 
@@ -103,9 +111,7 @@ static int one_claim(void *owner, const char *id)
 {
     struct walk *k = owner;
     int known = batch_known(k->site, id, k->ps);
-    if (known == TEMP)
-        return TEMP;
-    struct recovery r = { .next = known == OK ? NEXT_DISPOSE : NEXT_ACCEPT };
+    struct recovery r = { .next = known == TEMP ? NEXT_LATER : known == OK ? NEXT_DISPOSE : NEXT_ACCEPT };
     snprintf(r.batch, sizeof r.batch, "%s", id);
     return do_step(k, &r);
 }

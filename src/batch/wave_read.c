@@ -335,15 +335,16 @@ int recover_waves(const struct batch_site *s, bool (*busy)(void *owner, const ch
     struct slice *names;
     size_t n;
     arena_init(&a, 0);
-    int rc = list_waves(s->spool->work, &a, &names, &n, ps);
+    int rc = list_waves(s->spool->work, &a, &names, &n, ps), bad = OK, one = OK;
     for (size_t i = 0; i < n && rc == OK; i++)
         if (!busy || !busy(owner, names[i].p))
-            rc = end_one(s, names[i].p, each, owner, ps);
+            bad = (one = end_one(s, names[i].p, each, owner, ps)) > SKIP ? one : bad;
     if (rc == OK)
         rc = list_waves(s->spool->claim, &a, &names, &n, ps);
     for (size_t i = 0; i < n && rc == OK; i++)
-        if (!batch_there(s->spool->work, names[i].p))
-            rc = claims_split(s->spool, names[i].p, new_id, (void *)(uintptr_t)s, ps);
+        if (!batch_there(s->spool->work, names[i].p) &&
+            (one = claims_split(s->spool, names[i].p, new_id, (void *)(uintptr_t)s, ps)) > SKIP)
+            bad = one;
     arena_release(&a);
-    return rc;
+    return rc == OK ? bad : rc;
 }

@@ -2,6 +2,7 @@
 #include "batch/wave.h"
 #include "cmd/commands.h"
 #include "cmd/staged.h"
+#include "drop/inbox.h"
 #include "drop/lease.h"
 #include "store/archive.h"
 
@@ -12,10 +13,17 @@ struct row {
     struct row *next;
 };
 
+/* A file that is taken from its inbox and no batch yet. */
+struct taken {
+    struct claim claim;
+    struct taken *next;
+};
+
 struct telling {
     struct cmd *cmd;
     struct places places;
     struct row *first, **last;
+    struct taken *taken, **last_taken;
     uint64_t archived;
     bool aside;                     /* what lies in error/ is looked at */
 };
@@ -52,6 +60,18 @@ static int add_row(void *owner, const char *id)
     if (batch_find(&t->places.site, t->cmd->arena, id, &w, t->cmd->problems) != OK)
         return OK;                                  /* just now archived, or damaged: the problem says so */
     return add_waybill(t, w);
+}
+
+/* The problem says what cannot be read. */
+static int add_taken(void *owner, const char *id)
+{
+    struct telling *t = owner;
+    struct taken *one = arena_zero(t->cmd->arena, sizeof *one);
+    if (claim_look(&t->places.spool, id, &one->claim, t->cmd->problems) == END)
+        return OK;
+    *t->last_taken = one;
+    t->last_taken = &one->next;
+    return OK;
 }
 
 static int count_archived(void *owner, const char *id)
@@ -122,6 +142,17 @@ static void show_row(struct buf *out, const struct row *r)
     buf_byte(out, '\n');
 }
 
+static void show_taken(struct buf *out, const struct claim *c)
+{
+    column(out, slice_of(c->batch), 24);
+    column(out, SLICE("-"), 16);
+    column(out, SLICE("claimed"), 9);
+    column(out, slice_of(c->name), 32);
+    buf_text(out, "taken from ");
+    buf_add_shown(out, slice_of(c->inbox[0] ? c->inbox : "an inbox"), 80);
+    buf_text(out, ", not accepted yet\n");
+}
+
 static void show(const struct telling *t, struct buf *out, long pid)
 {
     if (pid)
@@ -129,7 +160,7 @@ static void show(const struct telling *t, struct buf *out, long pid)
     else
         buf_text(out, "nobody watches this site at the moment\n");
     buf_printf(out, "%llu batch%s archived\n", (unsigned long long)t->archived, t->archived == 1 ? "" : "es");
-    if (t->first) {
+    if (t->first || t->taken) {
         buf_byte(out, '\n');
         column(out, SLICE("BATCH"), 24);
         column(out, SLICE("FLOW"), 16);
@@ -139,6 +170,8 @@ static void show(const struct telling *t, struct buf *out, long pid)
     }
     for (const struct row *r = t->first; r; r = r->next)
         show_row(out, r);
+    for (const struct taken *c = t->taken; c; c = c->next)
+        show_taken(out, &c->claim);
 }
 
 static void states_json(struct buf *out, const struct row *r)
@@ -195,6 +228,16 @@ static void show_json(const struct telling *t, struct buf *out, long pid)
     for (const struct row *r = t->first; r; r = r->next)
         row_json(out, r);
     json_close(out, ']');
+    json_key(out, "claims");
+    json_open(out, '[');
+    for (const struct taken *c = t->taken; c; c = c->next) {
+        json_open(out, '{');
+        json_text(out, "batch", slice_of(c->claim.batch));
+        json_text(out, "inbox", slice_of(c->claim.inbox));
+        json_text(out, "file", slice_of(c->claim.name));
+        json_close(out, '}');
+    }
+    json_close(out, ']');
     json_close(out, '}');
     buf_byte(out, '\n');
 }
@@ -209,6 +252,8 @@ static int gather(struct telling *t, long *pid)
     if (rc <= WARN)
         rc = batch_each(&t->places.site, true, add_row, t, ps);
     if (rc <= WARN)
+        rc = claim_each(&t->places.spool, add_taken, t, ps);
+    if (rc <= WARN)
         rc = archived_each(&t->places.store, count_archived, t, ps);
     return rc <= WARN ? lease_holder(&t->places.spool, pid, ps) : rc;
 }
@@ -221,6 +266,7 @@ static int run(struct cmd *c, int argc, char **argv)
     struct buf out = { 0 };
     long pid = 0;
     t.last = &t.first;
+    t.last_taken = &t.taken;
     if (cmd_args(c, argc, argv, options, &args))
         return EXIT_USAGE;
     if (args.n > 1)
@@ -242,6 +288,6 @@ const struct command command_status = {
     .run = run,
     .usage = "status [--json] [DIR]",
     .summary = "where the batches of a site stand",
-    .help = "      --json      one JSON object\n\nBatches at work and set aside are listed, those in the archive counted. An open batch of a flow that stages\n"
+    .help = "      --json      one JSON object\n\nBatches at work and set aside and files taken from an inbox are listed, those in the archive counted. An open batch of a flow that stages\n"
             "shows the least advanced state of its lines, and whether operations refused messages of it.\n",
 };

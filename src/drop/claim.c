@@ -44,6 +44,16 @@ int claim_rename(int from_dir, const char *from, int to_dir, const char *to)
     return renameat(from_dir, from, to_dir, to) == 0 ? 0 : errno;
 }
 
+/* A claim that cannot be read now: where it lies, and what becomes of it. */
+static int unread(const struct spool *s, const char *batch, const char *what, int err, struct problems *ps)
+{
+    char path[SPOOL_PATH];
+    spool_path(s, "claim", batch, path);
+    return problem_system_hint(ps, arena_printf(ps->arena, ".waybill/%s", path).p, what, err,
+                               "it stays there and is tried again every minute: mend the disk, or give the folder and "
+                               "its file back to the user that waybill runs as");
+}
+
 static int fsync_dir(const struct spool *s, int fd, const char *name, struct problems *ps)
 {
     return spool_sync_dir(s, fd, name, ps);
@@ -318,7 +328,7 @@ static int open_folder(struct spool *s, const char *batch, struct claim *c, stru
     snprintf(c->batch, sizeof c->batch, "%s", batch);
     c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (c->dir < 0)
-        return errno == ENOENT ? END : problem_system(ps, batch, "cannot open the folder of a claim", errno);
+        return errno == ENOENT ? END : unread(s, batch, "the folder of a claimed file cannot be opened", errno, ps);
     ssize_t n = readlinkat(c->dir, ".from", c->inbox, sizeof c->inbox - 1);
     c->inbox[n > 0 ? n : 0] = '\0';
     struct arena a;
@@ -332,6 +342,24 @@ static int open_folder(struct spool *s, const char *batch, struct claim *c, stru
     if (rc != OK)
         claim_close(c);
     return rc;
+}
+
+static int cannot_open(const struct spool *s, const struct claim *c, int err, struct problems *ps)
+{
+    struct slice from = slice_of(c->inbox[0] ? c->inbox : "its inbox");
+    struct slice what = arena_printf(ps->arena, "%.*s, taken from %.*s, cannot be opened",
+                                     SLICE_ARG(shown(ps->arena, c->name)), SLICE_ARG(from));
+    return unread(s, c->batch, what.p, err, ps);
+}
+
+int claim_look(struct spool *s, const char *batch, struct claim *out, struct problems *ps)
+{
+    struct stat st;
+    int rc = open_folder(s, batch, out, ps), err = 0;
+    if (rc == OK && out->name[0])
+        err = open_claimed(out, &st);
+    claim_close(out);
+    return err && err != ENOENT ? cannot_open(s, out, err, ps) : err ? END : rc;
 }
 
 int claim_open(struct spool *s, const char *batch, struct claim *out, struct problems *ps)
@@ -352,7 +380,7 @@ int claim_open(struct spool *s, const char *batch, struct claim *out, struct pro
         return OK;
     if (err && err != ELOOP && err != ENXIO) {
         claim_close(out);
-        return problem_system(ps, batch, "cannot open a claimed file", err);
+        return cannot_open(s, out, err, ps);
     }
     problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(batch),
                  "%.*s was claimed and is no regular file; it was put into error/%s-late",

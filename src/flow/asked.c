@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "flow/super.h"
+#include "flow/left.h"
 
 #define CLEAN_MS (3600 * 1000LL)    /* old answers are removed so often */
 #define LOOK_MS 30000               /* the folder of requests is read so often even when nothing tells of news */
@@ -484,6 +484,8 @@ int asked_give_up(struct supervisor *s)
         const struct flow *f = flow_of(s, k);
         const struct trip *t = f ? s->flows[f->index].first : trip_of(s, k->batch);
         struct slice text = SLICE("it cannot be done now");
+        if (k->op && k->op->take.kind == TAKE_INBOX && is_left(s, k->op))
+            text = SLICE("a file or batch that comes before cannot be read: mend what was told, or see `waybill status`");
         if (t)
             text = arena_printf(&k->arena, "batch %s waits for another attempt (%.*s): `waybill retry` or `cancel` it first",
                                 t->b->id, SLICE_ARG(t->b->w->retry.cause));

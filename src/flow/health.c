@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "drop/inbox.h"
 #include "drop/lease.h"
 #include "flow/guard.h"
 #include "flow/room.h"
@@ -171,9 +172,34 @@ static int look_error(void *owner, const char *id)
     return OK;
 }
 
+/* A watcher has it for a moment, or tries it again every minute. */
+static int look_claim(void *owner, const char *id)
+{
+    struct looking *k = owner;
+    struct claim c;
+    char path[SPOOL_PATH];
+    struct stat st;
+    if (claim_look(k->places->spool, id, &c, k->ps) != OK || fstatat(k->places->spool->claim, id, &st, 0) != 0)
+        return OK;
+    int64_t age = k->now - st.st_mtime;
+    if (age * 1000 <= k->o->late_ms)
+        return OK;
+    spool_path(k->places->spool, "claim", id, path);
+    struct buf name = { 0 };
+    buf_add_shown(&name, slice_of(c.name), 200);
+    say(k, PROBLEM_ERROR, "HEALTH_CLAIM", arena_printf(k->ps->arena, ".waybill/%s", path).p,
+        "the watcher's log says what is in the way; `waybill run` takes it up where nobody watches",
+        "%.*s was taken from %s %lld s ago and is not accepted", SLICE_ARG(buf_slice(&name)),
+        c.inbox[0] ? c.inbox : "its inbox", (long long)age);
+    buf_release(&name);
+    return OK;
+}
+
 static int look_batches(struct looking *k)
 {
     int rc = batch_each(k->places, false, look_work, k, k->ps);
+    if (rc <= WARN)
+        rc = claim_each(k->places->spool, look_claim, k, k->ps);
     if (rc <= WARN)
         rc = batch_each(k->places, true, look_error, k, k->ps);
     if (k->out->error > k->o->errors)

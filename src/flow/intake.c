@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "flow/left.h"
 #include "flow/sniff.h"
-#include "flow/super.h"
 
 #define READY_MAX 4096              /* files that one look remembers, oldest first; the rest comes with the next */
 /* So long after its last change a file is taken without its end: the reader says what is missing. */
@@ -82,6 +82,8 @@ static int open_intake(struct supervisor *s, const struct operation *op, bool by
         rc = inbox_open(&s->arena, &s->spool, arena_cstr(&s->arena, op->take.folder), &ready, &in->inbox, s->ps);
     if (rc <= WARN)
         s->nintakes++;
+    if (rc <= WARN && by_hand)
+        left_looked(s, in);
     return rc;
 }
 
@@ -129,43 +131,6 @@ bool intake_done(const struct supervisor *s, const struct asked *k)
         if (s->intakes[i].asked == k && intake_taken(&s->intakes[i]))
             return true;
     return false;
-}
-
-/* Where the newest counts, or what a batch was told before, no file may pass another. */
-static bool order_counts(const struct operation *op)
-{
-    return op->take.newest || flow_stages(op->flow);
-}
-
-/* What was claimed, but could not be accepted, is taken up later, before what came after it where that matters. */
-static void left_claimed(struct supervisor *s, const struct operation *op, int64_t wait)
-{
-    claims_later(s, wait);
-    for (size_t i = 0; i < s->nintakes; i++)
-        if (slice_equal(s->intakes[i].op->take.folder, op->take.folder))
-            s->intakes[i].left = true;
-}
-
-/* Nobody can tell whose claim it is. */
-static void left_unknown(struct supervisor *s)
-{
-    claims_later(s, CLAIMS_AGAIN_MS);
-    for (size_t i = 0; i < s->nintakes; i++)
-        s->intakes[i].left |= order_counts(s->intakes[i].op);
-}
-
-static bool is_left(const struct supervisor *s, const struct operation *op)
-{
-    for (size_t i = 0; i < s->nintakes; i++)
-        if (s->intakes[i].left && slice_equal(s->intakes[i].op->take.folder, op->take.folder))
-            return true;
-    return false;
-}
-
-void intakes_taken_up(struct supervisor *s)
-{
-    for (size_t i = 0; i < s->nintakes; i++)
-        s->intakes[i].left = false;
 }
 
 void intakes_close(struct supervisor *s)
@@ -359,7 +324,7 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
         trip_free(s, t);
         rc = resume_batch(s, c->batch);
         if (rc > SKIP)
-            left_claimed(s, op, CLAIMS_AGAIN_MS);
+            left_claimed(s, op->take.folder, CLAIMS_AGAIN_MS);
         return rc;
     }
     return accept_told(s, op, t, rc);
@@ -391,9 +356,9 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
         aside_told(s, t);
     notice_problems(s, s->ps);
     if (rc > SKIP)
-        left_claimed(s, op, CLAIMS_AGAIN_MS);
+        left_claimed(s, op->take.folder, CLAIMS_AGAIN_MS);
     else if (rc == SKIP && !t->b)                   /* it changed while it was copied: it stays claimed */
-        left_claimed(s, op, CLAIMS_SOON_MS);
+        left_claimed(s, op->take.folder, CLAIMS_SOON_MS);
     trip_free(s, t);
     return rc == SKIP ? OK : rc;
 }
@@ -442,7 +407,7 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
         return rc;
     }
     if (rc > SKIP)
-        left_claimed(s, in->op, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
+        left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
     else if (in->op->take.ncompanions)
         look_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
@@ -455,7 +420,7 @@ void claim_carried(struct supervisor *s, struct intake *in)
     int rc = accept_claim(s, in->op, &in->carried, NULL, NULL);
     claim_close(&in->carried);
     if (rc > SKIP)
-        left_claimed(s, in->op, CLAIMS_AGAIN_MS);
+        left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);
     notice_problems(s, s->ps);
 }
 
@@ -667,8 +632,12 @@ int claim_again(struct supervisor *s, const char *id)
     struct claim c;
     char newer[256];
     int rc = claim_open(&s->spool, id, &c, s->ps);
-    if (rc > SKIP)
+    if (rc > SKIP && c.inbox[0])
+        left_claimed(s, slice_of(c.inbox), CLAIMS_AGAIN_MS);
+    else if (rc > SKIP)
         left_unknown(s);
+    if (rc > WARN)
+        notice_problems(s, s->ps);
     if (rc > WARN || rc == END)
         return rc == END ? OK : rc;
     struct asked *k;

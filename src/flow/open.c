@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "flow/super.h"
+#include "flow/left.h"
 
 static uint64_t bit(const struct operation *op)
 {
@@ -257,14 +257,19 @@ static int load_one(void *owner, struct batch **b, struct problems *ps)
     return OK;
 }
 
+/* One that cannot be read is known when resume.c could take it up, which tells it as well. */
 int opens_load(struct supervisor *s)
 {
     int rc = OK;
     struct arena a;
+    struct problems untold;
     arena_init(&a, 0);
-    for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++)
+    problems_init(&untold, &a, 1);
+    for (size_t i = 0; i < s->site->nflows; i++)
         if (flow_stages(s->site->flows[i]))
-            rc = batch_each_open(&s->places, &a, s->site->flows[i]->name, load_one, s, s->ps);
+            rc = batch_each_open(&s->places, &a, s->site->flows[i]->name, load_one, s, &untold);
     arena_release(&a);
-    return rc;
+    if (rc > WARN)
+        left_unknown(s);
+    return OK;
 }

@@ -1,9 +1,9 @@
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "batch/wave.h"
-#include "flow/super.h"
+#include "flow/left.h"
 
 static bool ends_with(struct slice text, struct slice end)
 {
@@ -23,8 +23,12 @@ static const struct operation *operation_of(const struct supervisor *s, const st
     return f->noperations ? f->operations[0] : NULL;
 }
 
+/* Once. */
 static void strange(struct supervisor *s, const struct waybill *w)
 {
+    if (map_get(&s->unrouted, w->batch))
+        return;
+    map_put(&s->unrouted, arena_copy(&s->arena, w->batch), s);
     problem_addf(s->ps, PROBLEM_WARNING, "BATCH_STRANGE", (struct place){ .offset = PLACE_NO_OFFSET },
                  "batch %.*s belongs to %.*s/%.*s, which the site does not have (any more): it stays in work/",
                  SLICE_ARG(w->batch),
@@ -82,9 +86,8 @@ static int set_aside_again(struct supervisor *s, const char *id)
 }
 
 /* A batch or claim that was found; its next step follows from what is on the disk alone. */
-static int resume_one(void *owner, struct recovery *r, struct problems *ps)
+static int take_step(struct supervisor *s, const struct recovery *r)
 {
-    struct supervisor *s = owner;
     switch (r->next) {
     case NEXT_CONVERT: case NEXT_DELIVER: case NEXT_ARCHIVE:
         return take_up(s, r);
@@ -95,37 +98,105 @@ static int resume_one(void *owner, struct recovery *r, struct problems *ps)
     case NEXT_SET_ASIDE:
         return set_aside_again(s, r->batch);
     case NEXT_DAMAGED:
-        return recover_damaged(&s->places, r->batch, ps);
+        return recover_damaged(&s->places, r->batch, s->ps);
     case NEXT_ACCEPT:
         return claim_again(s, r->batch);
     case NEXT_DISPOSE:
-        return recover_dispose(&s->places, r->batch, ps);
+        return recover_dispose(&s->places, r->batch, s->ps);
     case NEXT_NOTHING:
-        return recover_leftover(&s->places, r->batch, ps);
+        return recover_leftover(&s->places, r->batch, s->ps);
+    case NEXT_LATER:
+        return TEMP;
     }
+    return OK;
+}
+
+/* What was done with it needs no more but room; anything else may still come, and others must not pass it. */
+static bool is_over(const struct recovery *r)
+{
+    return r->next == NEXT_DISPOSE || r->next == NEXT_NOTHING || r->next == NEXT_SET_ASIDE || r->next == NEXT_DAMAGED;
+}
+
+/* One that cannot be taken up does not stand in the way of others; of a claim intake.c says what has to wait for it. */
+static int resume_one(void *owner, struct recovery *r, struct problems *ps)
+{
+    struct supervisor *s = owner;
+    int rc = take_step(s, r);
+    if (rc > SKIP && is_over(r))
+        left_behind(s);
+    else if (rc > SKIP && r->next != NEXT_ACCEPT)
+        left_unknown(s);
+    notice_problems(s, ps);
     return OK;
 }
 
 int resume_batch(struct supervisor *s, const char *id)
 {
-    struct recovery r = { .b = NULL };
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct trip *t = s->flows[i].first; t; t = t->next)
-            if (strcmp(t->b->id, id) == 0)
-                return OK;
-    if (faccessat(s->spool.work, id, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return OK;
-    snprintf(r.batch, sizeof r.batch, "%s", id);
+    struct recovery r;
     struct arena a;
+    if (trip_of(s, id))
+        return OK;
+    if (faccessat(s->spool.work, id, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return OK;
     arena_init(&a, 0);
-    int rc = batch_open(&s->places, &a, id, &r.b, s->ps);
-    if (rc == OK) {
-        r.next = recover_next(&s->places, r.b->w, &r.due_ms);
+    recover_look(&s->places, &a, id, &r, s->ps);
+    int rc = take_step(s, &r);
+    if (r.b)
         batch_close(r.b);
-        rc = resume_one(s, &r, s->ps);
-    }
     arena_release(&a);
     return rc == END ? OK : rc;
+}
+
+struct leftover {
+    struct supervisor *s;
+    struct map in_hand;             /* ids */
+    struct arena arena;
+};
+
+static void in_hand(struct leftover *k, const char *id)
+{
+    map_put(&k->in_hand, arena_copy(&k->arena, slice_of(id)), k->s);
+}
+
+static void list_in_hand(struct leftover *k)
+{
+    const struct supervisor *s = k->s;
+    map_init(&k->in_hand, &k->arena);
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+            in_hand(k, t->b->id);
+        for (const struct open *o = s->opens[i].first; o; o = o->next)
+            in_hand(k, o->id);
+    }
+    for (const struct later *l = s->later; l; l = l->next)
+        in_hand(k, l->id);
+}
+
+/* An open batch is known before its operation goes on. */
+static int resume_unknown(void *owner, const char *id)
+{
+    struct leftover *k = owner;
+    struct recovery r;
+    if (map_get(&k->in_hand, slice_of(id)))
+        return OK;
+    recover_look(&k->s->places, &k->arena, id, &r, k->s->ps);
+    if (r.b && batch_is_open(r.b->w))
+        opens_load(k->s);
+    resume_one(k->s, &r, k->s->ps);
+    if (r.b)
+        batch_close(r.b);
+    return OK;
+}
+
+void resume_left(struct supervisor *s)
+{
+    struct leftover k = { .s = s };
+    arena_init(&k.arena, 0);
+    list_in_hand(&k);
+    if (batch_each(&s->places, false, resume_unknown, &k, s->ps) > SKIP)
+        left_unknown(s);
+    arena_release(&k.arena);
+    notice_problems(s, s->ps);
 }
 
 int step_resume(struct supervisor *s)
@@ -133,8 +204,8 @@ int step_resume(struct supervisor *s)
     struct arena a;
     arena_init(&a, 0);
     int rc = recover_clean(&s->places, s->ps);
-    if (rc <= WARN)
-        rc = recover_waves(&s->places, NULL, NULL, NULL, s->ps);
+    if (rc <= WARN && recover_waves(&s->places, NULL, NULL, NULL, s->ps) > SKIP)
+        left_behind(s);
     if (rc <= WARN)
         rc = recover_each(&s->places, &a, resume_one, s, s->ps);
     arena_release(&a);

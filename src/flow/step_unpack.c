@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "flow/super.h"
+#include "flow/left.h"
 #include "store/unpack.h"
 
 int unpack_wanted(const struct operation *op, int fd, bool *out)
@@ -116,15 +116,16 @@ void later_add(struct supervisor *s, const char *id)
 
 int later_take(struct supervisor *s)
 {
-    int rc = OK;
-    while (s->later && rc <= WARN && trips_in_hand(s) < LATER_MAX) {
+    while (s->later && trips_in_hand(s) < LATER_MAX) {
         struct later *l = s->later;
         s->later = l->next;
-        rc = resume_batch(s, l->id);
+        if (resume_batch(s, l->id) > SKIP)
+            left_unknown(s);
         if (!s->later) {
             s->later_last = NULL;
             arena_reset(&s->later_arena);
         }
     }
-    return rc;
+    notice_problems(s, s->ps);
+    return OK;
 }

@@ -9,10 +9,13 @@
  *     rename   files are copied and the old name removed, in place of renamed: what is half written is visible
  *     lost     a name that was renamed is removed first: for a moment there is neither
  *
- * Never part of waybill; used by tests/torture alone.
+ * PLANT_UNREAD=NAME: what is opened by a path that ends in NAME gives EIO, as on a bad sector.
+ *
+ * Never part of waybill; used by tests alone.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +55,25 @@ int fdatasync(int fd)
 int syncfs(int fd)
 {
     return planted("syncfs") ? 0 : (int)syscall(SYS_syncfs, fd);
+}
+
+static bool unread(const char *path)
+{
+    const char *name = getenv("PLANT_UNREAD");
+    size_t n = name ? strlen(name) : 0, all = strlen(path);
+    return n && all >= n && strcmp(path + all - n, name) == 0;
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+    va_list ap;
+    va_start(ap, flags);
+    int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, int) : 0;
+    va_end(ap);
+    if (!unread(path))
+        return (int)syscall(SYS_openat, dir, path, flags, mode);
+    errno = EIO;
+    return -1;
 }
 
 /* Copies in small pieces, so that a half copy is there to be seen. */

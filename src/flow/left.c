@@ -1,0 +1,55 @@
+#include "flow/left.h"
+
+#define AT_ONCE_MS 1
+
+bool order_counts(const struct operation *op)
+{
+    return op->take.newest || flow_stages(op->flow);
+}
+
+void left_behind(struct supervisor *s)
+{
+    s->report->temporary++;
+    claims_later(s, CLAIMS_AGAIN_MS);
+}
+
+void left_claimed(struct supervisor *s, struct slice inbox, int64_t wait)
+{
+    s->report->temporary++;
+    claims_later(s, wait);
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (slice_equal(s->intakes[i].op->take.folder, inbox))
+            s->intakes[i].left = true;
+}
+
+void left_unknown(struct supervisor *s)
+{
+    left_behind(s);
+    for (size_t i = 0; i < s->nintakes; i++)
+        s->intakes[i].left |= order_counts(s->intakes[i].op);
+}
+
+bool is_left(const struct supervisor *s, const struct operation *op)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].left && slice_equal(s->intakes[i].op->take.folder, op->take.folder))
+            return true;
+    return false;
+}
+
+/* Taken up once more, all that is left says whether it is of this one. */
+void left_looked(struct supervisor *s, struct intake *in)
+{
+    if (s->claims_due == INT64_MAX || !order_counts(in->op))
+        return;
+    in->left = true;
+    claims_later(s, AT_ONCE_MS);
+}
+
+void intakes_taken_up(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        s->intakes[i].left = false;
+    s->report->temporary = 0;
+    resume_left(s);
+}
