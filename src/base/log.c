@@ -127,6 +127,8 @@ void log_problem(struct log *l, const struct problem *p)
         log_text(l, "path", p->path);
     problem_text(&text, p);
     log_text(l, "text", buf_slice(&text));
+    if (p->hint.n)
+        log_text(l, "hint", p->hint);
     buf_release(&text);
 }
 

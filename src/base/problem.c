@@ -262,6 +262,24 @@ static const char *system_code(int err)
     }
 }
 
+/* What helps where nothing more is known than what the system says. */
+static const char *system_hint(int err)
+{
+    switch (err) {
+    case ENOSPC: return "make room on that disk";
+    case EDQUOT: return "make room, or raise the quota of the user that waybill runs as";
+    case EACCES: case EPERM: return "give the right to it to the user that waybill runs as (chown, chmod)";
+    case EROFS: return "that file system is mounted read-only: look why (`dmesg`), then mount it again";
+    case ENOTDIR: return "a file or a link lies where a folder belongs: move it away, or name another folder";
+    case EISDIR: return "a folder lies where a file belongs: name a file";
+    case ELOOP: return "a link lies where none may be, or links lead in a circle: remove it";
+    case EMFILE: case ENFILE: return "raise the limit of open files (`ulimit -n`; LimitNOFILE= of the service)";
+    case EIO: case ESTALE: return "the disk or the network folder has a fault: look at `dmesg` and at its mount";
+    case ENAMETOOLONG: return "choose a shorter name";
+    default: return NULL;
+    }
+}
+
 int problem_system_hint(struct problems *ps, const char *file, const char *what, int err, const char *hint)
 {
     char room[128], text[KEEP_TEXT];
@@ -275,7 +293,7 @@ int problem_system_hint(struct problems *ps, const char *file, const char *what,
 
 int problem_system(struct problems *ps, const char *file, const char *what, int err)
 {
-    return problem_system_hint(ps, file, what, err, NULL);
+    return problem_system_hint(ps, file, what, err, system_hint(err));
 }
 
 static struct slice lowered(struct slice name, char room[64])

@@ -9,6 +9,7 @@
 
 #include "base/charset.h"
 #include "base/file.h"
+#include "drop/folder.h"
 
 enum { BLOCK = 65536, STAGED = BATCH_ID_SIZE + 32, HASH_DIGITS = 8, EXTENSION_MAX = 16 };
 enum { OUTBOX_MODE = 0640 };        /* nobody else gets into .waybill, where it is staged */
@@ -18,20 +19,31 @@ static struct place at(const char *file)
     return (struct place){ .file = file, .offset = PLACE_NO_OFFSET };
 }
 
+/* A link that leads nowhere is nothing that could be made. */
+static int make_outbox(const struct spool *s, struct arena *a, const char *path, struct problems *ps)
+{
+    struct problems made;
+    problems_init(&made, a, 1);
+    int rc = file_make_dirs(file_join(a, s->path, path), 0770, &made);
+    if (rc != OK && strcmp(made.first->code, "SYS_MISSING") == 0)
+        return folder_problem(s->root, path, "the outbox", "give outbox", ENOENT, ps);
+    if (rc != OK)
+        return problem_add(ps, made.first), rc;
+    return spool_sync(s, ps);                       /* a new folder's name must last before a file goes into it */
+}
+
 int outbox_open(struct outbox *o, const struct spool *s, struct arena *a, const char *path, struct problems *ps)
 {
     *o = (struct outbox){ .path = arena_cstr(a, slice_of(path)), .fd = -1, .mode = OUTBOX_MODE };
     o->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (o->fd < 0 && errno == ENOENT) {
-        int rc = file_make_dirs(file_join(a, s->path, path), 0770, ps);
-        if (rc == OK)
-            rc = spool_sync(s, ps);                 /* a new folder's name must last before a file goes into it */
+        int rc = make_outbox(s, a, path, ps);
         if (rc != OK)
             return rc;
         o->fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (o->fd < 0)
-        return problem_system(ps, path, "cannot open the outbox", errno);
+        return folder_problem(s->root, path, "the outbox", "give outbox", errno, ps);
     struct stat st;
     if (fstat(o->fd, &st) == 0) {
         o->group = st.st_gid;

@@ -37,13 +37,35 @@ bool is_left(const struct supervisor *s, const struct operation *op)
     return false;
 }
 
-/* Taken up once more, all that is left says whether it is of this one. */
+struct looking {
+    struct supervisor *s;
+    struct intake *in;
+    struct arena arena;
+};
+
+static int look_claim(void *owner, const char *id)
+{
+    struct looking *k = owner;
+    struct problems told_before;
+    struct claim c;
+    problems_init(&told_before, &k->arena, 1);
+    if (claim_look(&k->s->spool, id, &c, &told_before) != END)
+        k->in->left |= !c.inbox[0] || slice_is(k->in->op->take.folder, c.inbox);
+    return OK;
+}
+
 void left_looked(struct supervisor *s, struct intake *in)
 {
+    struct looking k = { .s = s, .in = in };
     if (s->claims_due == INT64_MAX || !order_counts(in->op))
         return;
-    in->left = true;
-    claims_later(s, AT_ONCE_MS);
+    arena_init(&k.arena, 0);
+    if (claim_each(&s->spool, look_claim, &k, s->ps) != OK)
+        in->left = true;
+    arena_release(&k.arena);
+    resume_left(s);
+    if (in->left)
+        claims_later(s, AT_ONCE_MS);
 }
 
 void intakes_taken_up(struct supervisor *s)

@@ -146,6 +146,36 @@ static void folders_elsewhere_are_found_at_start(void **state)
     assert_true(spool_check(&spool, true, &problems) <= WARN);
 }
 
+/* What is in the way is told with what would be right. */
+static void tells(const char *path, const char *text, const char *hint)
+{
+    struct outbox other;
+    char said[400], right[400];
+    assert_int_equal(outbox_open(&other, &spool, &arena, path, &problems), TEMP);
+    snprintf(said, sizeof said, "%.*s", SLICE_ARG(problems.last->text));
+    snprintf(right, sizeof right, "%.*s", SLICE_ARG(problems.last->hint));
+    assert_string_equal(problems.last->code, "SYS_MISSING");
+    assert_string_equal(problems.last->place.file, path);
+    assert_string_equal(said, text);
+    assert_string_equal(right, hint);
+}
+
+static void what_is_in_the_way_is_told(void **state)
+{
+    (void)state;
+    dir_put("out/plain", "x");
+    assert_int_equal(symlinkat("nowhere", spool.root, "out/link"), 0);
+    assert_int_equal(symlinkat("plain", spool.root, "out/to-file"), 0);
+    tells("out/plain", "the outbox cannot be used: out/plain is a file",
+          "move out/plain away, or name another folder in `give outbox`");
+    tells("out/plain/below", "the outbox cannot be used: out/plain is a file",
+          "move out/plain away, or name another folder in `give outbox`");
+    tells("out/link", "the outbox cannot be used: out/link is a link to nowhere, which cannot be reached",
+          "make the folder that the link names, or remove the link, or name another folder in `give outbox`");
+    tells("out/to-file", "the outbox cannot be used: out/to-file is a link to a file",
+          "make the folder that the link names, or remove the link, or name another folder in `give outbox`");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -153,7 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(names_never_leave_the_outbox), TEST(long_names_are_cut_and_stay_apart), TEST(results_appear_whole_and_once),
         TEST(nothing_is_overwritten), TEST(two_names_of_one_file_are_one), TEST(changed_bytes_and_foreign_names_are_refused),
-        TEST(folders_elsewhere_are_found_at_start),
+        TEST(folders_elsewhere_are_found_at_start), TEST(what_is_in_the_way_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,7 +193,12 @@ static void system_faults(void **state)
     problem_system(&ps, "x", "cannot write", EACCES);
     assert_string_equal(ps.last->code, "SYS_DENIED");
     problem_system(&ps, "x", "cannot write", EIO);
-    expect(ps.last, "x: error: cannot write: Input/output error [SYS_IO]\n");
+    expect(ps.last, "x: error: cannot write: Input/output error [SYS_IO]\n"
+                    "    the disk or the network folder has a fault: look at `dmesg` and at its mount\n");
+    problem_system_hint(&ps, "x", "cannot write", EIO, "write it on paper");
+    expect(ps.last, "x: error: cannot write: Input/output error [SYS_IO]\n    write it on paper\n");
+    problem_system(&ps, "x", "cannot open", ENOENT);
+    expect(ps.last, "x: error: cannot open: No such file or directory [SYS_MISSING]\n");
 }
 
 static void json(void **state)
