@@ -271,8 +271,8 @@ struct batch_beside {
 };
 int batch_companion(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps);
 
-/* All outputs are there. Nothing staged: place delivered at once. Afloat: sure with batch_wave_sync, after a spool_sync
-   that made the outputs so. */
+/* All outputs are there. Nothing staged: place delivered at once. Afloat: after a spool_sync that made the outputs so,
+   and sure with batch_wave_write and another one. */
 int batch_written(struct batch *b, struct problems *ps);
 /* Publishes in listed order; `find` gives the open outbox of a path. SKIP with OUTBOX_TAKEN: try again later. */
 int batch_deliver(struct batch *b, const struct outbox *(*find)(void *owner, struct slice path), void *owner,

@@ -6,7 +6,7 @@
  *     rc = batch_wave_seal(wave, problems); spool_sync
  *     rc = batch_wave_accept(wave, problems); spool_sync                work/<wave>: all of them are accepted
  *     … batch_output, batch_output_done, spool_sync, batch_written for each
- *     rc = batch_wave_sync(wave, problems);                             only then their place is written
+ *     rc = batch_wave_write(wave, problems); spool_sync                 only then their place is written; else _spoil
  *     … batch_deliver, spool_sync, batch_zip_prepare, bundle.h, batch_zip_done for each; the folder goes with the last
  *     batch_wave_release(wave, problems);                               the maker's hold; each batch has its own
  *
@@ -53,13 +53,16 @@ int batch_wave_copy(struct batch_wave *w, struct arena *a, struct claim *c, cons
                     struct batch **out, struct problems *ps);
 int batch_wave_seal(struct batch_wave *w, struct problems *ps);
 int batch_wave_accept(struct batch_wave *w, struct problems *ps);
-int batch_wave_sync(struct batch_wave *w, struct problems *ps);
+int batch_wave_write(struct batch_wave *w, struct problems *ps);
+/* What was written into its log could not be synced. */
+void batch_wave_spoil(struct batch_wave *w);
 void batch_wave_release(struct batch_wave *w, struct problems *ps);
 
 /* From now on it has its folder, with its waybill as it is. OK also for one that has. */
 int batch_land(struct batch *b, struct problems *ps);
 
-/* Whether a batch may be afloat: its id is one of a wave in work/ (in a group: or tmp/), and it is not set aside. */
+/* Whether a batch may be afloat: its id is one of a wave in work/ (while one is taken: or tmp/), and it is not set
+   aside. */
 bool batch_afloat(const struct batch_site *s, const char *id);
 /* The waybills of all batches that are afloat, as the logs have them, in the order of their coming; `only`: of one id.
    Stops when `each` returns other than OK. */

@@ -53,7 +53,8 @@ static bool any_covers(int parent, const char *id)
 bool batch_afloat(const struct batch_site *s, const char *id)
 {
     struct stat st;
-    return (any_covers(s->spool->work, id) || (s->spool->group && any_covers(s->spool->tmp, id))) &&
+    bool tmp = s->spool->group || s->spool->taking;
+    return (any_covers(s->spool->work, id) || (tmp && any_covers(s->spool->tmp, id))) &&
            fstatat(s->spool->error, id, &st, AT_SYMLINK_NOFOLLOW) != 0;         /* in doubt it is */
 }
 
@@ -79,8 +80,7 @@ static void record(struct batch_wave *w, char kind, unsigned slot, const char *b
 
 static int log_failed(struct batch_wave *w, int err, struct problems *ps)
 {
-    w->bad = true;
-    w->more.n = 0;
+    batch_wave_spoil(w);
     return problem_system(ps, w->name, "the log of a wave cannot be written", err);
 }
 
@@ -128,11 +128,20 @@ int wave_log_written(struct batch *b, struct problems *ps)
     return b->wave->more.n > FLUSH ? flush(b->wave, ps) : OK;
 }
 
-int batch_wave_sync(struct batch_wave *w, struct problems *ps)
+int batch_wave_write(struct batch_wave *w, struct problems *ps)
 {
-    if (w->more.n == 0 && !w->bad)
-        return OK;
-    int rc = flush(w, ps);
+    return w->more.n == 0 && !w->bad ? OK : flush(w, ps);
+}
+
+void batch_wave_spoil(struct batch_wave *w)
+{
+    w->bad = true;
+    w->more.n = 0;
+}
+
+static int sync_log(struct batch_wave *w, struct problems *ps)
+{
+    int rc = batch_wave_write(w, ps);
     return rc == OK && w->site->spool->durable && fdatasync(w->log) != 0 ? log_failed(w, errno, ps) : rc;
 }
 
@@ -319,7 +328,7 @@ static int land(struct batch *b, struct problems *ps)
     problems_init(&ignored, b->arena, 1);
     if (!b->wave->bad) {                        /* its folder says the same, as long as it is there */
         record(b->wave, 'L', b->slot, b->id, SLICE(""), SLICE(""));
-        batch_wave_sync(b->wave, &ignored);
+        sync_log(b->wave, &ignored);
     }
     wave_detach(b, true, &ignored);
     return OK;

@@ -21,7 +21,7 @@ enum { WAVE_INPUT_HELD = 16 * 1024 };   /* bytes of an input that stays in memor
 int wave_input(const struct batch *b, struct slice *out, struct problems *ps);
 /* A record for a batch of a wave that is being made: its waybill as it is, its bytes. */
 int wave_add(struct batch_wave *w, struct batch *b, struct slice bytes, struct problems *ps);
-/* Place written, or delivered: into the log; sure with batch_wave_sync. */
+/* Place written, or delivered: into the log; sure with batch_wave_write. */
 int wave_log_written(struct batch *b, struct problems *ps);
 /* The batch needs its wave no more: `ended` = nor its folder. */
 void wave_detach(struct batch *b, bool ended, struct problems *ps);

@@ -226,7 +226,7 @@ static int read_folder(struct supervisor *s, struct intake *in, int64_t with, in
 }
 
 /* What is there is forgotten, another look finds it again. Other inboxes go on. */
-static void look_later(struct supervisor *s, struct intake *in)
+void intake_later(struct supervisor *s, struct intake *in)
 {
     in->nready = in->at = 0;
     in->more = false;
@@ -265,7 +265,7 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
     inbox_begin(in->inbox, now);
     rc = read_folder(s, in, with.wait_ms, &wake);
     if (rc > WARN) {                                /* of a part nobody can tell what is the first or the newest */
-        look_later(s, in);
+        intake_later(s, in);
         return rc;
     }
     if (!by_age(s, in)) {
@@ -409,7 +409,7 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     if (rc > SKIP)
         left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
     else if (in->op->take.ncompanions)
-        look_later(s, in);                          /* the next file must not take those of this one */
+        intake_later(s, in);                          /* the next file must not take those of this one */
     notice_problems(s, s->ps);
     return rc;
 }
@@ -435,7 +435,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)))
+    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)) || s->wave)
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -446,7 +446,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
     if (s->flows[f->index].afloat > WAVES_BYTES)
         return 0;
     /* a wave waits until it is a whole one, as long as something moves */
-    return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone) ? 0 : left;
+    return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone || waves_under_way(s)) ? 0 : left;
 }
 
 /* Only the newest is taken.  The older ones go first: whatever a crash leaves, no older one is taken for the newest. */
@@ -467,7 +467,7 @@ static int claim_newest(struct supervisor *s, struct intake *in)
         else if (!full && d != newest)
             tell_unrouted(s, in, d);
         if (full || rc > WARN || in->left || !in->nready) {     /* an older one that stays would be the newest then */
-            look_later(s, in);
+            intake_later(s, in);
             return rc > SKIP ? rc : OK;
         }
         rc = rc == END ? OK : rc;
@@ -475,7 +475,8 @@ static int claim_newest(struct supervisor *s, struct intake *in)
     return rc <= WARN && newest && !in->more ? claim_one(s, in, newest) : rc;
 }
 
-/* As many as there is room for, up to the first long one: small ones in waves, in their order. */
+/* As many as there is room for, in their order: a wave of small ones, or a long one, on which work begins before the
+   next is copied. */
 static int claim_ready(struct supervisor *s, struct intake *in)
 {
     if (in->op->take.newest)
@@ -484,33 +485,31 @@ static int claim_ready(struct supervisor *s, struct intake *in)
     size_t nwave = 0;
     uint64_t bytes = 0;
     int rc = OK;
-    for (size_t n = room(s, in); rc <= WARN && in->at < in->nready && n > 0; n--) {
+    for (size_t n = room(s, in); nwave < WAVE && bytes <= WAVE_BYTES && in->at < in->nready && n > 0; n--) {
         const struct drop *d = &in->ready[in->at];
         if (!care_room(s, d->size)) {
-            look_later(s, in);
+            intake_later(s, in);
             break;
         }
-        in->at++;
         bool fits = content_fits(in, d), small = fits && !in->asked && wave_fits(in->op, d);
+        if (fits && !small && nwave)
+            break;                                  /* those before it go first */
+        in->at++;
         if (!fits)
             tell_unrouted(s, in, d);
+        if (fits && !small) {
+            rc = claim_one(s, in, d);
+            break;
+        }
         if (small) {
             wave[nwave++] = d;
             bytes += d->size;
         }
-        if (nwave && (!small || nwave == WAVE)) {
-            rc = wave_claim(s, in, wave, nwave);
-            nwave = 0;
-        }
-        if (fits && !small && rc <= WARN)
-            rc = claim_one(s, in, d);
-        if ((fits && !small) || bytes > WAVE_BYTES)
-            break;                                  /* work on it begins before the next one is copied */
     }
-    if (rc <= WARN && nwave)
+    if (nwave)
         rc = wave_claim(s, in, wave, nwave);
     if (rc > WARN)                                  /* the one that stays comes before those behind it */
-        look_later(s, in);
+        intake_later(s, in);
     return rc;
 }
 
@@ -561,7 +560,8 @@ bool intake_pending(const struct supervisor *s, const struct flow *f)
 {
     for (size_t i = 0; i < s->nintakes; i++) {
         const struct intake *in = &s->intakes[i];
-        if (in->op->flow == f && (in->at < in->nready || in->more || in->waiting || in->carrying))
+        bool some = in->at < in->nready || in->more || in->waiting || in->carrying || wave_is_from(s, in);
+        if (in->op->flow == f && some)
             return true;
     }
     return false;

@@ -16,9 +16,11 @@
 #include "flow/wire.h"
 #include "store/sequence.h"
 
-static int start_helper(struct supervisor *s, struct helper *h)
+int pool_open(struct supervisor *s, struct helper *h)
 {
     int pair[2], room = WIRE_MAX * 2;
+    if (h->pid)
+        return OK;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return problem_system(s->ps, NULL, "no socket for a worker", errno);
     for (int i = 0; i < 2; i++)
@@ -54,7 +56,7 @@ struct helper *pool_idle(struct supervisor *s)
         if (!h->pid && !unused)
             unused = h;
     }
-    if (unused && start_helper(s, unused) != OK) {
+    if (unused && pool_open(s, unused) != OK) {
         notice_problems(s, s->ps);
         return NULL;
     }
@@ -216,7 +218,7 @@ int pool_start(struct supervisor *s, struct trip *t)
     }
     int err = here.p ? send_here(s, t, h, here) : send_job(s, t, h, &job);
     t->state = TRIP_RUNNING;
-    t->doubtful = false;
+    t->faults = s->syncs.faults;
     pool_give(h, t);
     if (err) {                                      /* whatever it is, the file has not been looked at */
         h->trip = NULL;
@@ -534,12 +536,14 @@ static void bury(struct supervisor *s, struct helper *h)
     struct intake *copies = h->copies;
     struct bundles *bundles = h->bundles;
     int status = 0;
-    bool over = h->over_cpu, ending = h->ending || s->ending;
+    bool over = h->over_cpu, ours = h->ending, ending = ours || s->ending;
     kill(h->pid, SIGKILL);
     while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
         ;
     close(h->socket);
     *h = (struct helper){ 0 };
+    if (h == &s->syncs.helper && !ours)
+        sync_lost(s);
     if (copies)
         copy_lost(s, copies, ending);
     if (bundles)
@@ -573,7 +577,9 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
     uint64_t kind = wire_get_number(w);
     struct trip *t = h->trip;
     int rc = OK;
-    if (!w->bad && h->copies)
+    if (!w->bad && h == &s->syncs.helper)
+        rc = kind == WIRE_SYNCED ? sync_answered(s, w) : STOP;
+    else if (!w->bad && h->copies)
         rc = kind == WIRE_COPIED ? copy_answered(s, h, w) : STOP;
     else if (!w->bad && h->bundles)
         rc = kind == WIRE_BUNDLED ? bundles_answered(s, h, w) : STOP;
@@ -652,13 +658,16 @@ void pool_watch(struct supervisor *s, int64_t now)
     }
 }
 
+static void end_helper(struct supervisor *s, struct helper *h)
+{
+    h->ending = true;
+    if (h->pid)
+        bury(s, h);
+}
+
 void pool_end(struct supervisor *s)
 {
-    for (unsigned i = 0; i < s->nhelpers; i++) {
-        struct helper *h = &s->helpers[i];
-        if (!h->pid)
-            continue;
-        h->ending = true;
-        bury(s, h);
-    }
+    for (unsigned i = 0; i < s->nhelpers; i++)
+        end_helper(s, &s->helpers[i]);
+    end_helper(s, &s->syncs.helper);
 }

@@ -7,6 +7,8 @@
  *
  * A trip's life: QUEUED (accepted) → RUNNING (a worker has it) → WRITTEN → delivered → TO_ZIP → ZIPPING (a worker packs
  * it, with those of its wave; a small one that goes alone is packed at once) → archived: gone; or HELD until `due`.
+ * Between two of these one of a wave waits for the disk, and the supervisor does something else: DONE → SETTLING →
+ * WRITTEN → PUBLISHED → delivered.
  * The trips of a flow stand in a list in the order of their files; they may run side by side when nothing ties them
  * together, but are delivered in that order (unless `order any`).
  *
@@ -50,7 +52,9 @@
 enum trip_state {
     TRIP_QUEUED, TRIP_RUNNING,
     TRIP_DONE,                      /* of a wave: the worker is done, nothing is on the disk for sure */
+    TRIP_SETTLING,                  /* … its outputs, then its waybill are being made durable */
     TRIP_WRITTEN,
+    TRIP_PUBLISHED,                 /* of a wave: its outputs are visible, but not for sure */
     TRIP_TO_ZIP,                    /* delivered and in the ledger; only its archive is missing */
     TRIP_ZIPPING,                   /* a worker writes it */
 };
@@ -80,7 +84,7 @@ struct trip {
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
-    bool doubtful;                  /* something could not be written back while its worker wrote */
+    uint64_t faults;                /* of syncs that were known when its worker began */
     bool last;                      /* nothing was left to call for (calls.c) */
     bool quiet;                     /* an operation that began in memory only: saved when it does something */
     struct asked *asked;            /* the request that it answers; NULL = none */
@@ -169,6 +173,20 @@ struct bundles {
     struct bundles *next;
 };
 
+/* What was written since `sync_begin` is on the disk once this is over. */
+struct sync_point {
+    uint64_t number;                /* of the question; 0 = none was asked */
+    uint64_t faults;
+};
+
+/* Trips of waves that wait for the disk together. */
+struct trip_set {
+    struct trip *t[WAVE];
+    size_t n;
+    struct sync_point sync;
+    bool held;                      /* SETTLING: it is the turn of the waybills */
+};
+
 struct helper {
     pid_t pid;                      /* 0 = not started */
     int socket;
@@ -178,6 +196,15 @@ struct helper {
     int64_t cpu_ms;                 /* at the start of the job */
     int64_t since;                  /* monotonic ms */
     bool over_cpu, ending;
+};
+
+/* Syncs of the whole file system, by a process of their own: a question joins those that no sync was begun for. */
+struct syncs {
+    struct helper helper;
+    int root, own;                  /* the site's folder, of openings of their own: what could not be written back is
+                                       told once for each; of the process, and of the supervisor where that fails */
+    uint64_t asked, begun, over;    /* numbers of the latest questions */
+    uint64_t faults;
 };
 
 struct intake {
@@ -246,7 +273,9 @@ struct supervisor {
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */
     struct bundles *bundles;        /* that no worker has yet, in order */
-    int wave_root;                  /* the site's folder, for the syncs of waves */
+    struct syncs syncs;
+    struct wave *wave;              /* that is being taken; NULL = none */
+    struct trip_set settling, publishing;
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
@@ -290,16 +319,39 @@ bool intake_taken(const struct intake *in);
 /* … for this one; what follows is to be done without waiting. */
 bool intake_done(const struct supervisor *s, const struct asked *k);
 
-/* wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their log
-   (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one. */
+/* Nothing is claimed from an inbox for a while: it is looked at again. */
+void intake_later(struct supervisor *s, struct intake *in);
+
+/* sync_job.c: durable points of waves.  The supervisor never waits for one: it asks, and does something else. */
+int syncs_open(struct supervisor *s);
+void syncs_close(struct supervisor *s);
+struct sync_point sync_begin(const struct supervisor *s);
+void sync_ask(struct supervisor *s, struct sync_point *p);
+/* END: not yet; TEMP: something that was written since its beginning may be lost. */
+int sync_over(const struct supervisor *s, const struct sync_point *p);
+int sync_answered(struct supervisor *s, struct wire *w);
+void sync_lost(struct supervisor *s);
+bool sync_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
+
+/* wave_take.c, wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their
+   log (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one.  One wave at a
+   time is taken, while others settle and are published. */
 bool wave_fits(const struct operation *op, const struct drop *d);
 /* Whether small files of the operation go in waves. */
 bool wave_takes(const struct operation *op);
+/* Not while another one is being taken. */
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n);
+/* The wave that is being taken, as far as the disk is: the status of a claim. */
+int wave_goes_on(struct supervisor *s);
+bool wave_is_from(const struct supervisor *s, const struct intake *in);
+/* The end: the next start takes up its claims. */
+void wave_forget(struct supervisor *s);
 /* What workers have done becomes written, when it is enough or has waited long enough. */
 void wave_written(struct supervisor *s, int64_t now);
 /* Publishes, enters into the ledger and archives what is written. */
 void wave_deliver(struct supervisor *s, int64_t now);
+/* Whether something of a wave waits for the disk. */
+bool waves_under_way(const struct supervisor *s);
 
 /* bundle_job.c: what a wave has delivered is archived, by a worker where that is possible: outputs, ledger and the next
    wave do not wait for zips. */
@@ -458,6 +510,8 @@ struct helper *pool_idle(struct supervisor *s);
 /* A packet could not be sent to it. */
 void pool_give_up(struct supervisor *s, struct helper *h);
 void pool_read(struct supervisor *s, struct helper *h);
+/* Starts the process of a helper that has none. */
+int pool_open(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
 void pool_end(struct supervisor *s);
 size_t pool_busy(const struct supervisor *s);

@@ -143,9 +143,7 @@ static int open_all(struct supervisor *s)
     int rc = spool_open(&s->spool, a, s->site->dir, s->o->durable, s->ps);
     if (rc > WARN)
         return rc;
-    s->wave_root = openat(s->spool.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->wave_root < 0)
-        rc = problem_system(s->ps, s->site->dir, "cannot open the folder", errno);
+    rc = syncs_open(s);
     if (rc <= WARN)
         rc = open_signals(s);
     if (rc <= WARN)
@@ -272,6 +270,12 @@ static void start_work(struct supervisor *s, int64_t now)
             return;
 }
 
+/* Nothing is under way that will end by itself. */
+static bool at_rest(const struct supervisor *s)
+{
+    return pool_busy(s) == 0 && !s->bundles && !waves_under_way(s);
+}
+
 static struct trip *deliverable(struct supervisor *s, int64_t now)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
@@ -309,7 +313,7 @@ static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
         wait = 0;
     if (wait > calls_due(s))
         wait = calls_due(s);
-    if (s->claims_due > now && s->claims_due - now < wait)
+    if (!s->wave && s->claims_due > now && s->claims_due - now < wait)
         wait = s->claims_due - now;
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
@@ -327,17 +331,19 @@ static void woken(void *owner, int id)
 
 static void listen_for(struct supervisor *s, int64_t wait)
 {
-    struct pollfd fds[WORKERS_MAX + 3];
-    struct helper *who[WORKERS_MAX + 3] = { 0 };
+    struct pollfd fds[WORKERS_MAX + 4];
+    struct helper *who[WORKERS_MAX + 4] = { 0 };
     nfds_t n = 0;
     fds[n++] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
     fds[n++] = (struct pollfd){ .fd = s->watch ? watch_fd(s->watch) : -1, .events = POLLIN };
     fds[n++] = (struct pollfd){ .fd = asked_fd(s), .events = POLLIN };
-    for (unsigned i = 0; i < s->nhelpers; i++)
-        if (s->helpers[i].pid) {
-            who[n] = &s->helpers[i];
-            fds[n++] = (struct pollfd){ .fd = s->helpers[i].socket, .events = POLLIN };
+    for (unsigned i = 0; i <= s->nhelpers; i++) {
+        struct helper *h = i < s->nhelpers ? &s->helpers[i] : &s->syncs.helper;
+        if (h->pid) {
+            who[n] = h;
+            fds[n++] = (struct pollfd){ .fd = h->socket, .events = POLLIN };
         }
+    }
     if (poll(fds, n, wait < 0 ? 0 : wait > FOR_EVER ? (int)FOR_EVER : (int)wait) <= 0)
         return;
     if (fds[0].revents)
@@ -364,7 +370,7 @@ static bool more_to_do(const struct supervisor *s, int64_t now)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || pool_busy(s) || s->ndone || s->bundles || s->later || more_to_do(s, now))
+    if (s->o->watch || !intake_idle(s, now) || !at_rest(s) || s->ndone || s->later || more_to_do(s, now))
         return false;
     return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
 }
@@ -456,13 +462,15 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (s->lease.shared && s->claims_due == INT64_MAX)
         s->claims_due = now + CLAIMS_MS;
     wave_written(s, now);
-    if (s->next_site && pool_busy(s) == 0 && !s->bundles)
+    if (s->next_site && at_rest(s))
         rc = change_site(s);
     *wait = FOR_EVER;
-    if (rc <= WARN && s->claims_due <= now && !s->ending)
+    if (rc <= WARN && s->claims_due <= now && !s->ending && !s->wave)
         take_up_claims(s);
     if (rc <= WARN && !s->next_site && !s->ending)
         rc = begin_more(s, now, wait);
+    if (rc <= WARN)
+        rc = wave_goes_on(s);
     if (rc <= WARN && !s->next_site)
         rc = step_claim(s, now, wait);
     if (rc == TEMP) {                               /* a full disk: the files stay in the inbox, later again */
@@ -486,7 +494,7 @@ static int loop(struct supervisor *s)
     for (;;) {
         rc = turn(s, &wait);
         int64_t now = clock_monotonic_ms();
-        if (rc > WARN || (s->ending && ((pool_busy(s) == 0 && !s->bundles) || now - s->ending_since > END_MS)))
+        if (rc > WARN || (s->ending && (at_rest(s) || now - s->ending_since > END_MS)))
             return rc;
         if (finished(s, now) && !look_again(s, &last))
             return s->o->asked ? asked_give_up(s) : OK;
@@ -513,6 +521,7 @@ static void close_all(struct supervisor *s, int rc)
 {
     pool_end(s);
     bundles_forget(s);
+    wave_forget(s);
     buf_release(&s->packet);
     count_waiting(s);
     if (rc <= WARN && s->lease.epoch && s->store.path)
@@ -523,8 +532,7 @@ static void close_all(struct supervisor *s, int rc)
     asked_end(s);
     if (s->signals >= 0)
         close(s->signals);
-    if (s->wave_root >= 0)
-        close(s->wave_root);
+    syncs_close(s);
     if (s->store.path)
         store_close(&s->store);
     if (s->spool.path)
@@ -547,7 +555,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
                    struct problems *ps)
 {
     struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1,
-                            .claims_due = INT64_MAX, .wave_root = -1,
+                            .claims_due = INT64_MAX, .syncs.root = -1, .syncs.own = -1,
                             .lease.fd = -1 };
     memset(out, 0, sizeof *out);
     arena_init(&s.later_arena, 0);

@@ -337,6 +337,8 @@ void worker_main(const struct site *site, int socket)
             work_files(&d, &w, fds, nfds, zip_work);
         else if (kind == WIRE_COPY)
             work_files(&d, &w, fds, nfds, copy_work);
+        else if (kind == WIRE_SYNC)
+            work_files(&d, &w, fds, nfds, sync_work);
         else if (kind == WIRE_BUNDLES)
             work_files(&d, &w, fds, nfds, bundles_work);
         else if (kind == WIRE_JOB_HERE)

@@ -3,6 +3,7 @@
     one        a site that never ran, one good file: also the making of all folders is struck
     long       a file that is long enough to be copied by a worker, and a short one behind it
     mixed      good, with refused messages, wholly bad, and twice the same content, each with two outputs
+    waves      two flows, three files each: one wave is taken while the other settles and is published
     articles   24SevenOffice and Ongoing: a table, an output and a log from one file
     all        the whole integration: five flows, tables that others read
     merge      orders into open invoices: a staged batch, a table that is updated once, three operations one after another
@@ -74,6 +75,20 @@ def mixed(program, site):
             drop(site, 'inbox/orders', b'd-twice.csv', GOOD.encode(), 'error')]
 
 
+def waves(program, site):
+    make(program, site)
+    with open(f'{site}/site.conf') as f:
+        conf = f.read()
+    flow = conf[conf.index('flow orders'):]
+    for old, new in ('flow orders', 'flow more'), ('inbox/orders', 'inbox/more'), ('outbox/warehouse', 'outbox/store'), ('outbox/log', 'outbox/notes'):
+        flow = flow.replace(old, new)
+    with open(f'{site}/site.conf', 'a') as f:
+        f.write('\n' + flow)
+    warm(program, site)
+    order = lambda n: f'{HEAD}{n};21.11.2026;A;Norway;1;K-1;1\n'.encode()
+    return [drop(site, f'inbox/{inbox}', b'%d.csv' % n, order(n), 'archive') for inbox in ('orders', 'more') for n in (1, 2, 3)]
+
+
 def integration(program, site, files):
     make(program, site, '--from', f'{TOP}/mappings/24so-ongoing')
     warm(program, site)
@@ -115,4 +130,4 @@ def merge(program, site):
             'wants': {'NET_N-9001.txt', 'EOP_E-7001.txt', 'loading_sheets_ID.csv'}}
 
 
-ALL = {'one': one, 'long': long, 'mixed': mixed, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}
+ALL = {'one': one, 'long': long, 'mixed': mixed, 'waves': waves, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}

@@ -120,7 +120,7 @@ static void one_that_is_afloat_ends_in_the_archive(void **state)
     struct batch *of = b[4];
     of->brief = true;
     write_out(of);
-    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    assert_int_equal(batch_wave_write(wave, &problems), OK);
     deliver(of);
     assert_true(exists("outbox/%s.xml", of->id));
     struct batch_bundle bundle;
@@ -202,7 +202,7 @@ static void publish_with_one_taken(char ids[3][BATCH_ID_SIZE])
         }
         assert_int_equal(batch_written(of, &problems), OK);
     }
-    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    assert_int_equal(batch_wave_write(wave, &problems), OK);
     outbox_put(name_of(ids[1], 2), "other");
     spool.group = store.group = true;
     for (int i = 0; i < 3; i++)
@@ -291,7 +291,7 @@ static void after_a_crash_each_has_its_folder(void **state)
     accept_all();
     write_out(b[0]);
     write_out(b[2]);
-    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    assert_int_equal(batch_wave_write(wave, &problems), OK);
     b[2]->brief = true;
     deliver(b[2]);                                  /* known by its staged output alone, which is gone */
     assert_int_equal(batch_land(b[4], &problems), OK);
@@ -355,7 +355,7 @@ static void a_torn_log_is_believed_as_far_as_it_verifies(void **state)
     memcpy(id, b[4]->id, sizeof id);
     memcpy(name, wave->name, sizeof name);
     write_out(b[4]);
-    assert_int_equal(batch_wave_sync(wave, &problems), OK);
+    assert_int_equal(batch_wave_write(wave, &problems), OK);
     assert_true(wave->end > end);
     assert_int_equal(ftruncate(wave->log, (off_t)wave->end - 3), 0);
     close_all();
