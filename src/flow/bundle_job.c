@@ -84,7 +84,7 @@ void wave_archive(struct supervisor *s, struct trip **t, size_t n)
         if (worker && (!there || there->bytes > BUNDLES_BYTES))
             queue(s, there = bundles_new());
         struct bundles *g = worker ? there : here;
-        t[i]->state = TRIP_ZIPPING;
+        trip_to(s, t[i], TRIP_ZIPPING);
         t[i]->zip.fd = -1;                          /* nothing is to be taken away yet */
         g->trips[g->n++] = t[i];
         g->bytes += t[i]->b->w->bytes + t[i]->b->lines.n;

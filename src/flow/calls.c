@@ -67,13 +67,13 @@ void calls_of(struct supervisor *s, struct trip *t, struct job *j)
 /* ---- what a job has done ---------------------------------------------------------------------------------------- */
 
 /* Nothing was called for and nothing said: nothing need be written before the last job of the run. */
-bool calls_last(struct trip *t)
+bool calls_last(struct supervisor *s, struct trip *t)
 {
     if (phase_of(t) != CALL_NEXT || t->files || t->result->called)
         return false;
     t->last = true;
     t->result = NULL;
-    t->state = TRIP_QUEUED;
+    trip_to(s, t, TRIP_QUEUED);
     return true;
 }
 

@@ -25,7 +25,7 @@ static int take_on(struct supervisor *s, struct trip *t, const struct operation 
         return rc == STOP ? END : rc;
     }
     t->delivered = false;
-    t->state = TRIP_QUEUED;
+    trip_to(s, t, TRIP_QUEUED);
     trip_add(s, t, op);
     s->report->batches++;
     if (!t->quiet)
@@ -361,7 +361,7 @@ static bool go_on(struct supervisor *s, struct trip *t)
         return false;
     t->delivered = false;
     t->result = NULL;
-    t->state = TRIP_QUEUED;
+    trip_to(s, t, TRIP_QUEUED);
     return true;
 }
 

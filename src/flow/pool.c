@@ -217,7 +217,7 @@ int pool_start(struct supervisor *s, struct trip *t)
         return OK;
     }
     int err = here.p ? send_here(s, t, h, here) : send_job(s, t, h, &job);
-    t->state = TRIP_RUNNING;
+    trip_to(s, t, TRIP_RUNNING);
     t->faults = s->syncs.faults;
     pool_give(h, t);
     if (err) {                                      /* whatever it is, the file has not been looked at */
@@ -514,7 +514,7 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
         return;
     }
     notice_result(s, t);
-    if (r->status <= WARN && calls_last(t))
+    if (r->status <= WARN && calls_last(s, t))
         return;
     if (t->quiet && r->status <= WARN && !t->files)
         trip_free(s, t);                            /* nothing to do, and nothing was written down */
@@ -523,7 +523,7 @@ static void finish(struct supervisor *s, struct helper *h, struct wire *w)
     else if (r->status > WARN)
         step_reject(s, t, arena_cstr(&t->arena, r->code), r->text);
     else if (t->waved) {
-        t->state = TRIP_DONE;
+        trip_to(s, t, TRIP_DONE);
         if (s->ndone++ == 0)
             s->done_since = clock_monotonic_ms();
     } else
@@ -556,7 +556,7 @@ static void bury(struct supervisor *s, struct helper *h)
     else if (over)
         step_reject(s, t, "LIMIT_CPU", SLICE("the file takes more processor time than its size allows"));
     else if (ending) {
-        t->state = TRIP_QUEUED;                     /* we ended it: that is no fault of the file */
+        trip_to(s, t, TRIP_QUEUED);                 /* we ended it: that is no fault of the file */
         trip_close_files(t);
     } else
         trip_retry(s, t, "WORKER_DIED");

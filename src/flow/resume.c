@@ -62,9 +62,9 @@ static int take_up(struct supervisor *s, const struct recovery *r)
         return OK;
     }
     if (r->next == NEXT_WAIT)
-        t->due = s->o->watch ? clock_monotonic_ms() + (r->due_ms > 0 ? r->due_ms : 0) : 0;
+        trip_hold(s, t, s->o->watch ? clock_monotonic_ms() + (r->due_ms > 0 ? r->due_ms : 0) : 0);
     t->recovered = t->b->brief = true;
-    t->state = to_do(t->b->w) ? TRIP_QUEUED : TRIP_WRITTEN;
+    trip_to(s, t, to_do(t->b->w) ? TRIP_QUEUED : TRIP_WRITTEN);
     t->delivered = t->state == TRIP_WRITTEN && t->b->w->place == PLACE_DELIVERED;
     t->asked = asked_by(s, t->b->w);
     if (t->asked)

@@ -40,6 +40,11 @@ static bool done(const struct trip *t)
     return t->state == TRIP_TO_ZIP || t->state == TRIP_ZIPPING;
 }
 
+size_t sched_open(const struct trips *of)
+{
+    return of->n - of->in[TRIP_TO_ZIP] - of->in[TRIP_ZIPPING];
+}
+
 static struct trip *first_open(const struct supervisor *s, const struct flow *f)
 {
     struct trip *t = s->flows[f->index].first;
@@ -100,7 +105,7 @@ static bool alone(const struct operation *op)
 
 static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int64_t now)
 {
-    if (!s->flows[f->index].first || tied(s, f, now))
+    if (!s->flows[f->index].in[TRIP_QUEUED] || tied(s, f, now))
         return NULL;
     if (flow_stages(f)) {
         struct trip *t = first_open(s, f);
@@ -132,7 +137,7 @@ struct trip *sched_next(struct supervisor *s, int64_t now)
 
 bool sched_busy(const struct supervisor *s, const struct flow *f)
 {
-    return first_open(s, f) != NULL;
+    return sched_open(&s->flows[f->index]) > 0;
 }
 
 bool sched_may_deliver(const struct supervisor *s, const struct trip *t)

@@ -123,7 +123,7 @@ int step_archived(struct supervisor *s, struct trip *t, int rc)
         const struct problem *p = s->ps->last;
         const char *cause = p ? arena_cstr(&t->arena, slice_of(p->code)) : "SYS_IO";
         notice_problems(s, s->ps);
-        t->state = TRIP_WRITTEN;
+        trip_to(s, t, TRIP_WRITTEN);
         trip_retry(s, t, cause);
         return END;
     }
@@ -136,7 +136,7 @@ int step_archived(struct supervisor *s, struct trip *t, int rc)
 /* A batch whose life is over goes to the archive by the way of all others. */
 void step_archive_soon(struct supervisor *s, struct trip *t)
 {
-    t->state = TRIP_WRITTEN;
+    trip_to(s, t, TRIP_WRITTEN);
     t->delivered = true;
     t->waved = false;
     t->due = 0;
@@ -176,7 +176,7 @@ int step_archive(struct supervisor *s, struct trip *t)
     if (rc <= WARN)
         asked_told(s, t, "done", slice_none(), slice_none());
     if (rc <= WARN && t->b->w->bytes >= ZIP_BY_WORKER) {
-        t->state = TRIP_TO_ZIP;
+        trip_to(s, t, TRIP_TO_ZIP);
         return OK;
     }
     if (rc <= WARN)

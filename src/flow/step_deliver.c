@@ -110,7 +110,7 @@ int step_settled(struct supervisor *s, struct trip *t)
     notice_problems(s, s->ps);
     s->report->messages += r->messages;
     s->report->refused += r->rejected;
-    t->state = TRIP_WRITTEN;
+    trip_to(s, t, TRIP_WRITTEN);
     t->delivered = t->b->w->place == PLACE_DELIVERED;
     notice(s, "written", t);
     return OK;

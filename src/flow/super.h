@@ -57,6 +57,7 @@ enum trip_state {
     TRIP_PUBLISHED,                 /* of a wave: its outputs are visible, but not for sure */
     TRIP_TO_ZIP,                    /* delivered and in the ledger; only its archive is missing */
     TRIP_ZIPPING,                   /* a worker writes it */
+    TRIP_STATES
 };
 
 /* A file that a worker writes for the trip. */
@@ -79,8 +80,9 @@ struct trip {
     struct arena arena;
     struct batch *b;
     const struct operation *op;
-    enum trip_state state;
-    int64_t due;                    /* monotonic ms before which nothing is tried; 0 = now */
+    enum trip_state state;          /* by trip_to() */
+    bool listed;                    /* among those of its flow */
+    int64_t due;                    /* monotonic ms before which nothing is tried; 0 = now; later by trip_hold() */
     bool recovered;                 /* found after a restart: its start is counted before it happens */
     bool delivered;
     bool waved;                     /* its durable points are shared with others */
@@ -101,7 +103,7 @@ struct trip {
 
 struct trips {
     struct trip *first, *last;
-    size_t n;
+    size_t n, in[TRIP_STATES];      /* in all; in each state */
     uint64_t afloat;                /* of all of them */
 };
 
@@ -270,6 +272,7 @@ struct supervisor {
     struct helper helpers[WORKERS_MAX];
     struct buf packet;              /* that was received */
     unsigned nhelpers;
+    int64_t trips_due;              /* no trip that waits for a time is due before, monotonic ms */
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */
     struct bundles *bundles;        /* that no worker has yet, in order */
@@ -377,6 +380,9 @@ int later_take(struct supervisor *s);
 struct trip *trip_new(struct supervisor *s);
 void trip_add(struct supervisor *s, struct trip *t, const struct operation *op);
 void trip_free(struct supervisor *s, struct trip *t);
+void trip_to(struct supervisor *s, struct trip *t, enum trip_state state);
+/* Nothing is tried before `due`. */
+void trip_hold(struct supervisor *s, struct trip *t, int64_t due);
 size_t trips_in_hand(const struct supervisor *s);
 /* The trip of a batch; NULL = it is in nobody's hands. */
 struct trip *trip_of(const struct supervisor *s, const char *id);
@@ -437,7 +443,7 @@ const struct operation *calls_answer(const struct supervisor *s, const struct op
 /* Its part of a job. */
 void calls_of(struct supervisor *s, struct trip *t, struct job *j);
 /* Whether the job had nothing to say or write: the trip goes on with the last job of its run. */
-bool calls_last(struct trip *t);
+bool calls_last(struct supervisor *s, struct trip *t);
 /* The result of a job, for the save that makes it written. */
 void calls_note(struct supervisor *s, struct trip *t);
 /* Before an answer is installed: the run on `into` goes on. */
@@ -499,6 +505,8 @@ bool asked_any(const struct supervisor *s, const struct flow *f);
 /* sched.c */
 /* Whether a flow that stages has something under way: nothing else may begin. */
 bool sched_busy(const struct supervisor *s, const struct flow *f);
+/* How many trips of a flow are not delivered and in the ledger yet. */
+size_t sched_open(const struct trips *of);
 void ties_find(struct supervisor *s);
 struct trip *sched_next(struct supervisor *s, int64_t now);
 bool sched_may_deliver(const struct supervisor *s, const struct trip *t);

@@ -222,6 +222,7 @@ static int change_site(struct supervisor *s)
         for (struct trip *t = s->flows[i].first; t; t = t->next) {
             *last = t;
             last = &t->next;
+            t->listed = false;
             if (!t->next)
                 break;
         }
@@ -279,7 +280,7 @@ static bool at_rest(const struct supervisor *s)
 static struct trip *deliverable(struct supervisor *s, int64_t now)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
-        for (struct trip *t = s->flows[i].first; t; t = t->next)
+        for (struct trip *t = s->flows[i].first; t && s->flows[i].in[TRIP_WRITTEN]; t = t->next)
             if (t->state == TRIP_WRITTEN && !t->waved && t->due <= now && sched_may_deliver(s, t))
                 return t;
     return NULL;
@@ -303,12 +304,23 @@ static void deliver_work(struct supervisor *s, int64_t now)
     while (deliver_alone(s));
 }
 
-static int64_t next_due(const struct supervisor *s, int64_t now, int64_t wait)
+/* The trips are looked through when one of them is due only. */
+static int64_t trips_due(struct supervisor *s, int64_t now)
 {
+    if (s->trips_due > now)
+        return s->trips_due;
+    s->trips_due = INT64_MAX;
     for (size_t i = 0; i < s->site->nflows; i++)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
-            if (t->due > now && t->due - now < wait)
-                wait = t->due - now;
+            if (t->due > now && t->due < s->trips_due)
+                s->trips_due = t->due;
+    return s->trips_due;
+}
+
+static int64_t next_due(struct supervisor *s, int64_t now, int64_t wait)
+{
+    if (trips_due(s, now) - now < wait)
+        wait = s->trips_due - now;
     if (s->later && trips_in_hand(s) < LATER_MAX)
         wait = 0;
     if (wait > calls_due(s))
@@ -555,7 +567,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
                    struct problems *ps)
 {
     struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1,
-                            .claims_due = INT64_MAX, .syncs.root = -1, .syncs.own = -1,
+                            .claims_due = INT64_MAX, .trips_due = INT64_MAX, .syncs.root = -1, .syncs.own = -1,
                             .lease.fd = -1 };
     memset(out, 0, sizeof *out);
     arena_init(&s.later_arena, 0);

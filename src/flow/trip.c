@@ -25,6 +25,8 @@ void trip_add(struct supervisor *s, struct trip *t, const struct operation *op)
         list->first = t;
     list->last = t;
     list->n++;
+    list->in[t->state]++;
+    t->listed = true;
     t->afloat = t->waved ? t->b->w->bytes : 0;
     list->afloat += t->afloat;
 }
@@ -67,6 +69,23 @@ void trip_clear(struct supervisor *s, struct trip *t)
         spool_remove(t->b->dir, "rejects", s->ps);
 }
 
+void trip_to(struct supervisor *s, struct trip *t, enum trip_state state)
+{
+    struct trips *list = t->listed ? &s->flows[t->op->flow->index] : NULL;
+    if (list) {
+        list->in[t->state]--;
+        list->in[state]++;
+    }
+    t->state = state;
+}
+
+void trip_hold(struct supervisor *s, struct trip *t, int64_t due)
+{
+    t->due = due;
+    if (due < s->trips_due)
+        s->trips_due = due;
+}
+
 static void take_out(struct trips *list, struct trip *t)
 {
     struct trip **at = &list->first, *before = NULL;
@@ -80,6 +99,8 @@ static void take_out(struct trips *list, struct trip *t)
     if (list->last == t)
         list->last = before;
     list->n--;
+    list->in[t->state]--;
+    t->listed = false;
 }
 
 void trip_free(struct supervisor *s, struct trip *t)
@@ -138,7 +159,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     goes_alone(s, t);
     t->quiet = false;
     if (t->state == TRIP_RUNNING)
-        t->state = TRIP_QUEUED;
+        trip_to(s, t, TRIP_QUEUED);
     const struct waybill_retry *r = &t->b->w->retry;
     if (died && slice_is(r->cause, cause) && r->attempts + 1 >= POISON) {
         step_reject(s, t, cause, SLICE("three workers died over this file"));
@@ -159,6 +180,6 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     asked_told(s, t, "waits", slice_of(cause), slice_none());
     notice_problems(s, s->ps);
     int64_t wait = rc > WARN ? 60 * 1000 : batch_due(t->b);
-    t->due = clock_monotonic_ms() + wait;
+    trip_hold(s, t, clock_monotonic_ms() + wait);
     notice(s, "retry", t);
 }

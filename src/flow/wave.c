@@ -6,9 +6,9 @@
 static void gather(struct supervisor *s, struct trip_set *g)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
-        for (struct trip *t = s->flows[i].first; t && g->n < WAVE; t = t->next)
+        for (struct trip *t = s->flows[i].first; t && g->n < WAVE && s->flows[i].in[TRIP_DONE]; t = t->next)
             if (t->state == TRIP_DONE) {
-                t->state = TRIP_SETTLING;
+                trip_to(s, t, TRIP_SETTLING);
                 g->t[g->n++] = t;
             }
     s->ndone = g->n < WAVE || s->ndone < g->n ? 0 : s->ndone - g->n;
@@ -18,7 +18,7 @@ static void gather(struct supervisor *s, struct trip_set *g)
 static void again(struct supervisor *s, struct trip *t)
 {
     t->b->w->place = PLACE_ACCEPTED;
-    t->state = TRIP_RUNNING;
+    trip_to(s, t, TRIP_RUNNING);
     trip_retry(s, t, "SYS_IO");
 }
 
@@ -37,7 +37,7 @@ static void hold_all(struct supervisor *s, struct trip_set *g)
     g->held = true;
     g->sync = sync_begin(s);
     for (size_t i = 0; i < n; i++) {
-        g->t[i]->state = TRIP_RUNNING;
+        trip_to(s, g->t[i], TRIP_RUNNING);
         status[i] = is_doubtful(s, g->t[i]) ? TEMP : step_hold(s, g->t[i]);
     }
     for (size_t i = 0; i < n; i++) {
@@ -48,7 +48,7 @@ static void hold_all(struct supervisor *s, struct trip_set *g)
             again(s, t);
             continue;
         }
-        t->state = TRIP_SETTLING;
+        trip_to(s, t, TRIP_SETTLING);
         g->t[g->n++] = t;
     }
     if (g->n)
@@ -91,7 +91,7 @@ static bool more_queued(const struct supervisor *s)
     if (s->ending || s->next_site)
         return false;
     for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct trip *t = s->flows[i].first; t; t = t->next)
+        for (const struct trip *t = s->flows[i].first; t && s->flows[i].in[TRIP_QUEUED]; t = t->next)
             if (t->waved && t->state == TRIP_QUEUED)
                 return true;
     return false;
@@ -129,7 +129,7 @@ static void gather_written(struct supervisor *s, int64_t now, struct trip_set *g
 {
     for (size_t i = 0; i < s->site->nflows; i++) {
         bool any = s->site->flows[i]->any_order;
-        for (struct trip *t = s->flows[i].first; t && g->n < WAVE; t = t->next) {
+        for (struct trip *t = s->flows[i].first; t && g->n < WAVE && s->flows[i].in[TRIP_WRITTEN]; t = t->next) {
             if (ready(t, now))
                 g->t[g->n++] = t;
             else if (!any && t->state != TRIP_TO_ZIP && t->state != TRIP_ZIPPING)
@@ -158,7 +158,7 @@ static void publish_all(struct supervisor *s, struct trip_set *g)
         const struct flow *f = t->op->flow;
         int rc = f == stuck ? SKIP : publish(s, t);
         if (rc <= WARN) {
-            t->state = TRIP_PUBLISHED;
+            trip_to(s, t, TRIP_PUBLISHED);
             g->t[g->n++] = t;
         } else if (f != stuck) {
             step_delivered(s, t, rc);
@@ -183,7 +183,7 @@ static void delivered_all(struct supervisor *s, struct trip_set *g, int synced)
     g->n = 0;
     for (size_t i = 0; i < n; i++) {
         struct trip *t = g->t[i];
-        t->state = TRIP_WRITTEN;
+        trip_to(s, t, TRIP_WRITTEN);
         if (synced > WARN)
             unsure(t);
         if (step_delivered(s, t, synced) == OK)

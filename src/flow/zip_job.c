@@ -10,7 +10,7 @@
 struct trip *zip_next(struct supervisor *s)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
-        for (struct trip *t = s->flows[i].first; t; t = t->next)
+        for (struct trip *t = s->flows[i].first; t && s->flows[i].in[TRIP_TO_ZIP]; t = t->next)
             if (t->state == TRIP_TO_ZIP)
                 return t;
     return NULL;
@@ -79,7 +79,7 @@ static void hand_over(struct supervisor *s, struct trip *t, struct helper *h, co
                       size_t nfds)
 {
     int err = wire_send_files(h->socket, packet, fds, nfds);
-    t->state = TRIP_ZIPPING;
+    trip_to(s, t, TRIP_ZIPPING);
     pool_give(h, t);
     if (err)
         pool_give_up(s, h);
@@ -127,7 +127,7 @@ int zip_answered(struct supervisor *s, struct helper *h, struct wire *w)
 
 void zip_lost(struct supervisor *s, struct trip *t, bool later)
 {
-    t->state = TRIP_TO_ZIP;
+    trip_to(s, t, TRIP_TO_ZIP);
     if (!later && ftruncate(t->zip.fd, 0) == 0 && lseek(t->zip.fd, 0, SEEK_SET) == 0)
         pack_here(s, t);
     else

@@ -22,6 +22,7 @@ sample one,mixed kill 13
 sample mixed one,takes,again,late 37
 sample articles kill,short 37
 sample mixed fail 83
+sample waves kill,again,fail 61
 sample companions,unpack kill,again 29
 sample companions,unpack fail,model 67
 sample merge kill,again 41
