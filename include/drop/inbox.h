@@ -68,7 +68,8 @@ struct drop {
 
 struct inbox;
 
-/* STOP with INBOX_MISSING or SPOOL_OTHER_FS when the folder cannot serve. */
+/* SKIP when the folder is not there or cannot serve (INBOX_MISSING, SPOOL_OTHER_FS …): inbox_again looks for it anew,
+   and until then nothing is in it. */
 int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out,
                struct problems *ps);
 void inbox_close(struct inbox *in);

@@ -32,7 +32,7 @@ static const char *in_the_way(int root, const char *part, struct arena *a)
     return arena_printf(a, "a link to %s, which cannot be reached", shown(a, target)).p;
 }
 
-static int tell(const char *path, const char *part, const char *is, const char *what, const char *setting,
+static void tell(const char *path, const char *part, const char *is, const char *what, const char *setting,
                 struct problems *ps)
 {
     bool link = strncmp(is, "a link", 6) == 0;
@@ -43,10 +43,9 @@ static int tell(const char *path, const char *part, const char *is, const char *
                                           : arena_printf(ps->arena, "move %s away", name).p, setting);
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SYS_MISSING", .text = text, .hint = hint,
                                        .place = { .file = path, .offset = PLACE_NO_OFFSET } });
-    return TEMP;
 }
 
-int folder_problem(int root, const char *path, const char *what, const char *setting, int err, struct problems *ps)
+bool folder_in_the_way(int root, const char *path, const char *what, const char *setting, struct problems *ps)
 {
     char *part = arena_cstr(ps->arena, slice_of(path));
     for (char *end = part + (*part == '/'); *part; end++) {
@@ -56,10 +55,17 @@ int folder_problem(int root, const char *path, const char *what, const char *set
         *end = '\0';
         const char *is = in_the_way(root, part, ps->arena);
         if (is)
-            return tell(path, part, is, what, setting, ps);
+            return tell(path, part, is, what, setting, ps), true;
         *end = c;
         if (c == '\0')
             break;
     }
+    return false;
+}
+
+int folder_problem(int root, const char *path, const char *what, const char *setting, int err, struct problems *ps)
+{
+    if (folder_in_the_way(root, path, what, setting, ps))
+        return TEMP;
     return problem_system(ps, path, arena_printf(ps->arena, "%s cannot be opened", what).p, err);
 }

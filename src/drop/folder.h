@@ -9,8 +9,12 @@
 #ifndef WAYBILL_DROP_FOLDER_H
 #define WAYBILL_DROP_FOLDER_H
 
+#include <stdbool.h>
+
 #include "base/problem.h"
 
+/* The same where something is in the way; false with nothing told where nothing is. */
+bool folder_in_the_way(int root, const char *path, const char *what, const char *setting, struct problems *ps);
 /* `what` is it for, and which line of site.conf names it. */
 int folder_problem(int root, const char *path, const char *what, const char *setting, int err, struct problems *ps);
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "drop/folder.h"
 #include "drop/inbox_private.h"
 #include "drop/manifest.h"
 #include "drop/observe.h"
@@ -64,34 +65,59 @@ static struct place here(const struct inbox *in)
     return (struct place){ .file = in->path, .offset = PLACE_NO_OFFSET };
 }
 
+/* Told once, looked for again. */
+static int not_there(struct inbox *in, int err, struct problems *ps)
+{
+    bool lost = in->fd >= 0;
+    if (in->gone)
+        return SKIP;
+    in->gone = true;
+    if (folder_in_the_way(in->spool->root, in->path, "the inbox", "take inbox", ps))
+        return SKIP;
+    if (err != ENOENT)
+        return problem_system(ps, in->path, "the inbox cannot be opened", err), SKIP;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "INBOX_MISSING", .place = here(in),
+        .text = lost ? SLICE("the folder was renamed or removed while it was watched") : SLICE("there is no such folder"),
+        .hint = SLICE("put it back, or make it anew") });
+    return SKIP;
+}
+
+/* The folder that stands at its path now. */
+static int open_folder(struct inbox *in, struct problems *ps)
+{
+    struct stat st;
+    int fd = openat(in->spool->root, in->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to = in->fd;
+    if (fd < 0)
+        return not_there(in, errno, ps);
+    struct problems quiet;
+    struct arena a;
+    arena_init(&a, 0);
+    problems_init(&quiet, &a, 1);
+    int rc = spool_reaches(in->spool, in->path, in->gone ? &quiet : ps);
+    in->gone = rc != OK;
+    bool good = rc == OK && fstat(fd, &st) == 0;
+    if (good && to < 0)
+        in->fd = fd;
+    else if (good)
+        good = dup3(fd, to, O_CLOEXEC) == to;       /* claims hold the number */
+    if (good)
+        in->dev = st.st_dev, in->ino = st.st_ino;
+    if (in->fd != fd)
+        close(fd);
+    arena_release(&a);
+    return good ? OK : SKIP;
+}
+
 int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out,
                struct problems *ps)
 {
-    struct stat st;
-    int fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int err = errno;
-        if (fd >= 0)
-            close(fd);
-        if (err != ENOENT && err != ENOTDIR)
-            return problem_system(ps, path, "cannot open the inbox", err);
-        problem_addf(ps, PROBLEM_ERROR, "INBOX_MISSING", (struct place){ .file = path, .offset = PLACE_NO_OFFSET },
-                     "there is no such folder");
-        return STOP;
-    }
-    int rc = spool_reaches(s, path, ps);
-    if (rc != OK) {
-        close(fd);
-        return rc;
-    }
     struct inbox *in = arena_zero(a, sizeof *in);
-    *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = fd,
-                          .dev = st.st_dev, .ino = st.st_ino, .user = geteuid(),
+    *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = -1,
                           .over = true, .entries = arena_alloc(a, ENTRIES) };
     observe_init(&in->seen);
     manifests_init(&in->manifests);
     *out = in;
-    return OK;
+    return open_folder(in, ps);
 }
 
 void inbox_close(struct inbox *in)
@@ -103,37 +129,15 @@ void inbox_close(struct inbox *in)
     manifests_release(&in->manifests);
 }
 
-static int not_there(struct inbox *in, struct problems *ps)
-{
-    if (!in->gone)
-        problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "INBOX_MISSING", .place = here(in),
-                                           .text = SLICE("the folder was renamed or removed while it was watched"),
-                                           .hint = SLICE("put it back, or make it anew") });
-    in->gone = true;
-    return SKIP;
-}
-
 int inbox_again(struct inbox *in, bool *another, struct problems *ps)
 {
     struct stat st;
     *another = false;
-    if (fstatat(in->spool->root, in->path, &st, 0) == 0 && st.st_dev == in->dev && st.st_ino == in->ino)
+    if (in->fd >= 0 && fstatat(in->spool->root, in->path, &st, 0) == 0 && st.st_dev == in->dev && st.st_ino == in->ino)
         return OK;
-    int fd = openat(in->spool->root, in->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return not_there(in, ps);
-    struct problems quiet;
-    struct arena a;
-    arena_init(&a, 0);
-    problems_init(&quiet, &a, 1);
-    int rc = spool_reaches(in->spool, in->path, in->gone ? &quiet : ps);
-    in->gone = rc != OK;
-    *another = rc == OK && fstat(fd, &st) == 0 && dup3(fd, in->fd, O_CLOEXEC) == in->fd;  /* claims hold the number */
-    if (*another)
-        in->dev = st.st_dev, in->ino = st.st_ino;
-    close(fd);
-    arena_release(&a);
-    return *another ? OK : SKIP;
+    int rc = open_folder(in, ps);
+    *another = rc == OK;
+    return rc;
 }
 
 void inbox_begin(struct inbox *in, int64_t now_ms)

@@ -81,12 +81,12 @@ static void tell_polling(struct watch *w, const char *path, int err, struct prob
         .hint = SLICE("raise fs.inotify.max_user_watches or max_user_instances if files must be taken at once") });
 }
 
-/* `again`: it was there once, and whoever looks into it tells when it is not. */
-static void watch_folder(struct watch *w, struct folder *f, bool again, struct problems *ps)
+/* Whoever looks into it tells when it is not there. */
+static void watch_folder(struct watch *w, struct folder *f, struct problems *ps)
 {
     if (w->inotify >= 0)
         f->wd = inotify_add_watch(w->inotify, f->path, interest);
-    if (f->wd < 0 && w->events < 0 && (w->inotify < 0 || errno != ENOENT || !again))
+    if (f->wd < 0 && w->events < 0 && (w->inotify < 0 || (errno != ENOENT && errno != ENOTDIR)))
         tell_polling(w, f->path, w->inotify < 0 ? EMFILE : errno, ps);
 }
 
@@ -99,7 +99,7 @@ int watch_add(struct watch *w, const char *path, struct problems *ps)
     }
     struct folder f = { .path = arena_cstr(w->arena, slice_of(path)), .wd = -1, .remote = is_remote(path) };
     f.real = arena_copy(w->arena, slice_of(realpath(path, real) ? real : path));
-    watch_folder(w, &f, false, ps);
+    watch_folder(w, &f, ps);
     ARENA_PUSH(w->arena, w->folders, w->n, w->cap) = f;
     return (int)w->n - 1;
 }
@@ -107,7 +107,7 @@ int watch_add(struct watch *w, const char *path, struct problems *ps)
 void watch_renew(struct watch *w, int id, struct problems *ps)
 {
     if (id >= 0 && (size_t)id < w->n)
-        watch_folder(w, &w->folders[id], true, ps);       /* the old watch ends with the event of its folder */
+        watch_folder(w, &w->folders[id], ps);       /* the old watch ends with the event of its folder */
 }
 
 int watch_fd(const struct watch *w)
@@ -154,7 +154,7 @@ static void watch_again(struct watch *w, int wd, struct problems *ps)
     for (size_t i = 0; i < w->n; i++) {
         if (w->folders[i].wd == wd) {
             w->folders[i].wd = -1;
-            watch_folder(w, &w->folders[i], true, ps);
+            watch_folder(w, &w->folders[i], ps);
         }
     }
 }

@@ -69,22 +69,38 @@ static struct ready ready_terms(const struct supervisor *s, const struct operati
     return r;
 }
 
+/* Why it cannot be made, where inbox_open does not see it. */
+static void make_inbox(struct supervisor *s, const struct operation *op)
+{
+    struct problems made;
+    struct arena a;
+    arena_init(&a, 0);
+    problems_init(&made, &a, 1);
+    if (file_make_dirs(op->take.path, 0770, &made) > WARN && strcmp(made.first->code, "SYS_MISSING") != 0)
+        problem_add(s->ps, made.first);
+    arena_release(&a);
+}
+
+/* One that is not there, or is no folder, holds up no other: it is looked for again. For a request it has to be. */
 static int open_intake(struct supervisor *s, const struct operation *op, bool by_hand)
 {
     struct ready ready = ready_terms(s, op, s->o->watch && !by_hand);
     struct intake *in = &s->intakes[s->nintakes];
     *in = (struct intake){ .op = op, .watch = -1, .every = s->o->watch && !by_hand ? op->every : 0,
                            .stable = ready.stable_ms, .by_hand = by_hand };
-    int rc = file_make_dirs(op->take.path, 0770, s->ps);
-    if (rc <= WARN && s->watch && !by_hand)
+    make_inbox(s, op);
+    int rc = inbox_open(&s->arena, &s->spool, arena_cstr(&s->arena, op->take.folder), &ready, &in->inbox, s->ps);
+    if (s->watch && !by_hand)
         in->watch = watch_add(s->watch, op->take.path, s->ps);
-    if (rc <= WARN)
-        rc = inbox_open(&s->arena, &s->spool, arena_cstr(&s->arena, op->take.folder), &ready, &in->inbox, s->ps);
-    if (rc <= WARN)
-        s->nintakes++;
-    if (rc <= WARN && by_hand)
+    if (rc != OK && by_hand) {
+        inbox_close(in->inbox);
+        return rc;
+    }
+    s->report->temporary += rc != OK;
+    s->nintakes++;
+    if (by_hand)
         left_looked(s, in);
-    return rc;
+    return OK;
 }
 
 /* Answers to several gives come through one inbox. */
@@ -99,16 +115,16 @@ static bool looked_into(const struct supervisor *s, const struct operation *op)
 int intakes_open(struct supervisor *s)
 {
     size_t n = 0;
-    int rc = OK;
     for (size_t i = 0; i < s->site->nflows; i++)
         n += s->site->flows[i]->noperations;
     s->intakes = arena_zero(&s->arena, (n + 1) * sizeof *s->intakes);
     s->nintakes = 0;
-    for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++)
-        for (size_t k = 0; k < s->site->flows[i]->noperations && rc <= WARN; k++)
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (size_t k = 0; k < s->site->flows[i]->noperations; k++)
             if (runs(s, s->site->flows[i]->operations[k]) && !looked_into(s, s->site->flows[i]->operations[k]))
-                rc = open_intake(s, s->site->flows[i]->operations[k], false);
-    return rc;
+                open_intake(s, s->site->flows[i]->operations[k], false);
+    notice_problems(s, s->ps);
+    return OK;
 }
 
 struct intake *intake_asked(struct supervisor *s, const struct operation *op)
@@ -116,7 +132,7 @@ struct intake *intake_asked(struct supervisor *s, const struct operation *op)
     for (size_t i = 0; i < s->nintakes; i++)
         if (s->intakes[i].op == op)
             return &s->intakes[i];
-    return open_intake(s, op, true) <= WARN ? &s->intakes[s->nintakes - 1] : NULL;
+    return open_intake(s, op, true) == OK ? &s->intakes[s->nintakes - 1] : NULL;
 }
 
 bool intake_taken(const struct intake *in)
@@ -614,15 +630,15 @@ static bool newer_there(struct supervisor *s, const struct operation *op, const 
     int rc = OK;
     arena_init(&a, 0);
     name[0] = '\0';
-    if (inbox_open(&a, &s->spool, arena_cstr(&a, op->take.folder), &terms, &in, s->ps) <= WARN) {
+    if (inbox_open(&a, &s->spool, arena_cstr(&a, op->take.folder), &terms, &in, s->ps) == OK) {
         inbox_begin(in, clock_monotonic_ms());
         while ((rc = inbox_next(in, &d, s->ps)) == OK || rc == SKIP)
             if (rc == OK && (d.mtime_ns > newest || (d.mtime_ns == newest && strcmp(d.name, c->name) > 0))) {
                 newest = d.mtime_ns;
                 snprintf(name, 256, "%s", d.name);
             }
-        inbox_close(in);
     }
+    inbox_close(in);
     arena_release(&a);
     return name[0] != '\0';
 }

@@ -88,7 +88,7 @@ static void a_missing_folder_is_polled(void **state)
     int id = watch_add(watch, "/nonexistent/inbox", &problems);
     assert_true(watch_polled(watch, id));
     assert_int_equal(watch_rescan_ms(watch), 5000);
-    assert_string_equal(problems.last->code, "WATCH_POLLING");
+    assert_int_equal(problems.n, 0);                         /* whoever looks into it tells */
 }
 
 static void paths_from_elsewhere_wake_too(void **state)
