@@ -59,6 +59,9 @@ static void show_problems(struct supervisor *s, const struct problems *ps, struc
 
 void notice_problems(struct supervisor *s, const struct problems *ps)
 {
+    bool untouched = !ps->first && !ps->file && !ps->message && !ps->locate && s->said_arena.used == 0;
+    if (ps == s->ps && untouched)
+        return;                                     /* several times a turn, and mostly nothing was said */
     show_problems(s, ps, slice_none(), false);
 }
 

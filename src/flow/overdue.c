@@ -78,12 +78,13 @@ static int look(void *owner, const char *id)
 void overdue_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
     struct care_hooks *h = &s->care->hooks;
-    struct overdue o = { .s = s, .now = clock_now(&s->o->clock), .least = wanted(s->site) };
+    struct overdue o = { .s = s, .least = wanted(s->site) };
     if (o.least < 0 || s->ending)
         return;
     if (h->overdue_due <= now) {
         int64_t every = o.least < LOOK_MS ? o.least : LOOK_MS;
         h->overdue_due = now + (every < 1000 ? 1000 : every);
+        o.now = clock_now(&s->o->clock);
         arena_init(&o.arena, 0);
         batch_each(&s->places, false, look, &o, s->ps);
         arena_release(&o.arena);
