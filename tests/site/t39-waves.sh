@@ -35,6 +35,12 @@ before=$(find site/archive site/outbox site/error -type f | sort | sha256sum)
 run site
 check "once more changes nothing" is "$before" "$(find site/archive site/outbox site/error -type f | sort | sha256sum)"
 
+# Short files with many messages: what is said of them is too long for the packet that brings the result.
+for i in 2 4; do rows ${i}0000 ${i}1499 > site/inbox/waves/many$i.csv; done
+run site
+check "many short messages come out" is 2 "$(outputs site/outbox/waves | grep -c '/many')"
+check "each with all its lines" is 2 "$(find site/archive -name '*.lines.1.jsonl' -exec wc -l {} + | grep -c '^ *1500 ')"
+
 # The fsyncs are shared.
 if command -v strace > /dev/null && strace -o /dev/null true 2> /dev/null; then
     for i in $(seq 64); do rows "$((i + 5000))" "$((i + 5000))" > "site/inbox/waves/s$i.csv"; done
