@@ -34,12 +34,14 @@ struct lease {
     bool shared;
     int64_t expire_ms;              /* a beat that stands still so long is a dead holder's; 0 = a minute */
     uint64_t epoch, beat;           /* held: epoch is not 0 */
-    int64_t next;                   /* monotonic ms of the next beat */
+    int64_t next;                   /* monotonic ms of the next beat; not shared: of the next look at the folders */
+    bool gone;                      /* spool_keep */
     char seen[LEASE_TEXT];          /* waiting: the holder's last beat, since when it stands */
     int64_t seen_since;
 };
 
 int lease_take(struct lease *l, struct spool *s, struct problems *ps);
+/* Not shared: whether the folders are still there (spool_keep), every few seconds. */
 int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps);
 void lease_give(struct lease *l, const struct spool *s);
 /* The process id of the holder, 0 = nobody; for `status` and `health`. Needs no lease.  Of a shared site: whoever wrote

@@ -53,6 +53,12 @@ int spool_open(struct spool *s, struct arena *a, const char *site, bool durable,
 void spool_close(struct spool *s);
 /* Takes claim, tmp and work over into .waybill/epoch-<epoch>/; whoever had them before has them no more. */
 int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps);
+/*
+ * Whether the folders are still those that stand at their paths: people move and remove them under a running watcher.
+ * One that was replaced is taken over, one that is gone is told (SPOOL_GONE), once: `gone` says that one was and is.
+ * STOP: the site's folder or .waybill itself, and with it the lock.
+ */
+int spool_keep(const struct spool *s, bool *gone, struct problems *ps);
 /* "epoch-7/work/<rest>", below s->top: the path that a take-over cuts off. */
 void spool_path(const struct spool *s, const char *folder, const char *rest, char out[SPOOL_PATH]);
 /* The end of a wave: one syncfs. Does nothing unless durable. */

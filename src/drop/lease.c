@@ -12,7 +12,7 @@
 #include "base/date.h"
 #include "base/file.h"
 
-enum { EXPIRE_MS = 60000, BEATS = 6, NAME = 40, LOCK_TRIES = 500, LOCK_PAUSE_MS = 20 };
+enum { EXPIRE_MS = 60000, BEATS = 6, NAME = 40, LOCK_TRIES = 500, LOCK_PAUSE_MS = 20, LOOK_MS = 3000 };
 
 /* The number in a small file; 0 when there is none. */
 static unsigned long long read_number(int fd)
@@ -265,8 +265,12 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
 int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps)
 {
     uint64_t top = l->epoch;
-    if (!l->shared || now < l->next)
+    if (now < l->next)
         return OK;
+    if (!l->shared) {
+        l->next = now + LOOK_MS;
+        return l->fd >= 0 ? spool_keep(s, &l->gone, ps) : OK;
+    }
     int rc = newest(s, true, &top, ps);
     if (rc == OK && top > l->epoch)
         rc = END;

@@ -126,6 +126,67 @@ int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps)
     return rc == OK ? spool_sync_dir(s, s->top, ".waybill", ps) : rc;
 }
 
+/* Whether the folder at that path is the open one; in doubt it is. END: there is none. */
+static int look_at(int dir, const char *path, int fd)
+{
+    struct stat at, open;
+    if (fstatat(dir, path, &at, 0) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? END : OK;
+    return fstat(fd, &open) != 0 || (at.st_dev == open.st_dev && at.st_ino == open.st_ino) ? OK : SKIP;
+}
+
+static void tell_gone(const struct spool *s, const char *path, enum severity severity, const char *text,
+                      const char *hint, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = severity, .code = "SPOOL_GONE", .text = slice_of(text),
+                                       .hint = slice_of(hint),
+                                       .place = { .file = arena_printf(ps->arena, "%s/%s", s->path, path).p,
+                                                  .offset = PLACE_NO_OFFSET } });
+}
+
+/* The number stays, whoever holds it. */
+static bool take_over(int dir, const char *path, int fd)
+{
+    int now = open_folder(dir, path, false);
+    bool done = now >= 0 && dup3(now, fd, O_CLOEXEC) == fd;
+    if (now >= 0)
+        close(now);
+    return done;
+}
+
+/* True: it is not there; told unless that was known. */
+static bool keep_folder(const struct spool *s, int dir, const char *below, int fd, bool known, struct problems *ps)
+{
+    char shown[SPOOL_PATH + 16];
+    snprintf(shown, sizeof shown, "%s%s", dir == s->top ? ".waybill/" : "", below);
+    int rc = look_at(dir, below, fd);
+    if (rc == SKIP && take_over(dir, below, fd))
+        tell_gone(s, shown, PROBLEM_WARNING, "the folder was replaced while the site is worked on",
+                  "it goes on with the one that is there now; what lay in the other one is not known any more", ps);
+    if (rc == END && !known)
+        tell_gone(s, shown, PROBLEM_ERROR, "the folder was removed while the site is worked on",
+                  "put it back with what lay in it; if that is lost, make it anew (mode 0700)", ps);
+    return rc == END;
+}
+
+int spool_keep(const struct spool *s, bool *gone, struct problems *ps)
+{
+    struct { int fd; const char *name; } folders[] = { { s->claim, "claim" }, { s->tmp, "tmp" }, { s->work, "work" } };
+    char path[SPOOL_PATH];
+    bool known = *gone;
+    if (look_at(AT_FDCWD, s->path, s->root) != OK || look_at(s->root, ".waybill", s->top) != OK) {
+        tell_gone(s, ".waybill", PROBLEM_ERROR, "the site's folder or .waybill was removed or replaced, and with it the lock",
+                  "put it back and start the watcher again", ps);
+        return STOP;
+    }
+    *gone = keep_folder(s, s->root, "error", s->error, known, ps);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        spool_path(s, folders[i].name, "", path);
+        *gone |= keep_folder(s, s->top, path, folders[i].fd, known, ps);
+    }
+    return OK;
+}
+
 void spool_path(const struct spool *s, const char *folder, const char *rest, char out[SPOOL_PATH])
 {
     snprintf(out, SPOOL_PATH, "%s%s%s%.120s", s->below, folder, *rest ? "/" : "", rest);

@@ -40,6 +40,7 @@ static int add(void *owner, const struct request *r, struct problems *ps)
     return OK;
 }
 
+/* A folder that cannot be read is looked at again; files do not wait for it. */
 static int read_folder(struct supervisor *s)
 {
     struct arena a;
@@ -48,10 +49,16 @@ static int read_folder(struct supervisor *s)
     s->asked_due = s->o->watch ? clock_monotonic_ms() + LOOK_MS : INT64_MAX;
     int rc = request_each(&s->spool, &a, add, s, s->ps);
     arena_release(&a);
+    if (rc > WARN && !s->o->asked) {
+        notice_problems(s, s->ps);
+        return OK;
+    }
     if (rc > WARN || s->o->asked || s->asked_clean > clock_monotonic_ms())
         return rc;
     s->asked_clean = clock_monotonic_ms() + CLEAN_MS;
-    return request_clean(&s->spool, time(NULL), s->ps);
+    if (request_clean(&s->spool, time(NULL), s->ps) > WARN)
+        notice_problems(s, s->ps);
+    return OK;
 }
 
 static void forget(struct supervisor *s, struct asked *k)
@@ -450,9 +457,9 @@ int asked_start(struct supervisor *s)
     struct arena *a = &s->asked_arena;
     const char *path = arena_cstr(a, arena_printf(a, "%s/.waybill/requests", s->spool.path));
     int rc = OK;
+    if (s->o->watch && file_make_dirs(path, 0700, s->ps) > WARN)
+        notice_problems(s, s->ps);
     if (s->o->watch)
-        rc = file_make_dirs(path, 0700, s->ps);
-    if (rc <= WARN && s->o->watch)
         rc = watch_open(&s->asked_arena, -1, &s->asked_watch, s->ps);
     if (rc <= WARN && s->asked_watch)
         watch_add(s->asked_watch, path, s->ps);

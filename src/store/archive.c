@@ -234,6 +234,9 @@ static int make_folders(const struct store *s, const char *path, struct problems
             if (rc != OK)
                 return rc;
         } else if (errno != EEXIST) {
+            if (i == 0 && errno == ENOENT)
+                return problem_system_hint(ps, "archive", "the folder of the archive is missing", ENOENT,
+                                           "mount it or put it back; what is delivered waits for it in .waybill/work");
             return problem_system(ps, folder, "cannot make the folder", errno);
         }
         memcpy(above, folder, sizeof above);
