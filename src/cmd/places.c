@@ -6,9 +6,10 @@ int places_open(struct places *p, struct cmd *c, const char *dir)
 {
     *p = (struct places){ .spool.path = NULL };
     if (!file_exists(file_join(c->arena, dir, "site.conf"))) {
-        problem_addf(c->problems, PROBLEM_ERROR, "SYS_MISSING",
-                     (struct place){ .file = dir, .offset = PLACE_NO_OFFSET },
-                     "this is no site: there is no site.conf in it");
+        problem_add(c->problems, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SYS_MISSING",
+            .place = { .file = dir, .offset = PLACE_NO_OFFSET },
+            .text = SLICE("this is no site: there is no site.conf in it"),
+            .hint = SLICE("name the folder of a site, or make one: `waybill init DIR`") });
         return STOP;
     }
     int rc = spool_open(&p->spool, c->arena, dir, false, c->problems);

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "flow/super.h"
+#include "store/archive.h"
 
 /* A trip may be touched while it waits: nothing of it is in anybody's hands. */
 static bool waits(const struct trip *t)
@@ -185,8 +186,14 @@ static int act_on_disk(struct supervisor *s, struct asked *k)
     if (rc == OK)
         return act_on(s, k, t);
     trip_free(s, t);
-    return rc == TEMP ? rc : asked_refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything "
-                                                                     "could be done with", k->batch));
+    if (rc == TEMP)
+        return rc;
+    if (archived_exists(&s->store, k->batch))
+        return asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena,
+                            "batch %s is archived, nothing is done with it any more: its file lies in the zip and can be "
+                            "dropped again (`waybill where`)", k->batch));
+    return asked_refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything could be done with",
+                                                         k->batch));
 }
 
 /* One that waits for its next attempt, or in the queue of its flow. */

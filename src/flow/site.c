@@ -1,5 +1,6 @@
 #include "flow/site_parse.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/file.h"
@@ -295,8 +296,13 @@ static void load_conf(struct site_loading *l)
     const struct site_config *config = l->env ? l->env->config : NULL;
     if (config && config->conf.p)
         conf_parse(l->arena, l->site->file, config->conf, &l->conf, l->ps);
-    else
+    else if (file_exists(l->site->file) || errno != ENOENT)
         conf_load(l->arena, l->site->file, &l->conf, l->ps);
+    else
+        problem_add(l->ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SYS_MISSING",
+                                              .place = { .file = l->site->file, .offset = PLACE_NO_OFFSET },
+                                              .text = SLICE("there is no such file, so this is no site"),
+                                              .hint = SLICE("name the folder of a site, or make one: `waybill init DIR`") });
 }
 
 int site_load(struct arena *a, const struct site_env *env, const char *dir, struct site **out, struct problems *ps)

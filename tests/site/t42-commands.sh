@@ -181,6 +181,14 @@ check "and it is sent: the batch ends" is "0 3 1" "$code $(json messages < out) 
 do_it send sync --batch "$b"
 check "an archived batch is not open" sh -c '[ "$1" = 3 ] && grep -q BATCH_NOT_OPEN err' - "$code"
 check "show: an archived batch line by line" sh -c '"$1" show --dir site "$2" | grep -q "^2    sent"' - "$prog" "$b"
+for verb in retry cancel hold resend; do
+    do_it $verb "$b"
+    check "$verb: an archived batch is said to be archived" sh -c '[ "$1" = 1 ] && grep -q "is archived.*BATCH_CLOSED" err' - "$code"
+done
+for verb in run status fsck health purge 'retry --dir'; do
+    "$prog" $verb nowhere > out 2> err < /dev/null
+    check "$verb: no site, and what to do" is "3 1" "$? $(grep -c 'name the folder of a site, or make one: .waybill init' err)"
+done
 
 "$prog" where --dir site "$b" > out
 check "where: the zip, the outputs, the refused messages" said out "_$b.zip" "outbox/rows/${b}_1.csv  (lies there)" "error/$b"
