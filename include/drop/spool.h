@@ -41,7 +41,7 @@ struct spool {
     int root, top;                  /* descriptors: the site, .waybill */
     int claim, tmp, work, error;
     bool durable, group;
-    bool taking;                    /* a wave is under construction: what lies in tmp/ may be accepted */
+    unsigned taking;                /* waves under construction: what lies in tmp/ may be accepted */
     uint64_t epoch, counter;        /* of batch ids: the epoch comes from lease_take */
     char below[32];                 /* "" or "epoch-7/": where claim, tmp and work lie in .waybill */
 };

@@ -451,7 +451,7 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)) || s->wave)
+    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)) || in->wave)
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -572,12 +572,19 @@ bool intake_idle(const struct supervisor *s, int64_t now)
     return true;
 }
 
+bool intake_taking(const struct supervisor *s, const struct flow *f)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].op->flow == f && s->intakes[i].wave)
+            return true;
+    return false;
+}
+
 bool intake_pending(const struct supervisor *s, const struct flow *f)
 {
     for (size_t i = 0; i < s->nintakes; i++) {
         const struct intake *in = &s->intakes[i];
-        bool some = in->at < in->nready || in->more || in->waiting || in->carrying || wave_is_from(s, in);
-        if (in->op->flow == f && some)
+        if (in->op->flow == f && (in->at < in->nready || in->more || in->waiting || in->carrying))
             return true;
     }
     return false;

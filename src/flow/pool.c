@@ -191,6 +191,20 @@ static int open_input(struct supervisor *s, struct trip *t, struct job *job)
     return rc;
 }
 
+/* The worker died while it had nothing to do, or the system is short of something: the file has not been looked at. */
+static void unsent(struct supervisor *s, struct trip *t, struct helper *h)
+{
+    h->trip = NULL;
+    t->helper = NULL;
+    pool_give_up(s, h);
+    if (++s->unsent > UNSENT) {
+        trip_retry(s, t, "SYS_IO");
+        return;
+    }
+    trip_close_files(t);
+    trip_to(s, t, TRIP_QUEUED);
+}
+
 int pool_start(struct supervisor *s, struct trip *t)
 {
     bool again = t->op == &s->by_hand[t->op->flow->index].resend;
@@ -220,12 +234,10 @@ int pool_start(struct supervisor *s, struct trip *t)
     trip_to(s, t, TRIP_RUNNING);
     t->faults = s->syncs.faults;
     pool_give(h, t);
-    if (err) {                                      /* whatever it is, the file has not been looked at */
-        h->trip = NULL;
-        t->helper = NULL;
-        pool_give_up(s, h);
-        trip_retry(s, t, "SYS_IO");
-    }
+    if (err)
+        unsent(s, t, h);
+    else
+        s->unsent = 0;
     return OK;
 }
 

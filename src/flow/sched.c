@@ -63,7 +63,7 @@ static bool tied(const struct supervisor *s, const struct flow *f, int64_t now)
         for (const struct trip *t = s->flows[other].first; t; t = t->next)
             if (!done(t) && (t->due <= now || t->state == TRIP_RUNNING))
                 return true;
-        if (!s->o->watch && intake_pending(s, s->site->flows[other]))
+        if ((!s->o->watch && intake_pending(s, s->site->flows[other])) || intake_taking(s, s->site->flows[other]))
             return true;
     }
     return false;

@@ -47,6 +47,7 @@
 #define WAVE_HELD_MS 400            /* … that a worker has not begun with yet */
 #define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
 #define POISON 3                    /* deaths of workers over one file */
+#define UNSENT 2                    /* jobs in a row that no worker could be sent, which then are sent again at once */
 #define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */
 
 enum trip_state {
@@ -224,6 +225,7 @@ struct intake {
     struct asked *asked;
     struct claim carried;           /* a worker copies it: nothing else is taken from here meanwhile */
     bool carrying;
+    struct wave *wave;              /* is being taken from here; NULL = none */
     bool left;                      /* a file of it is claimed, but could not be accepted yet: where the order counts
                                        the next one waits */
 };
@@ -272,12 +274,12 @@ struct supervisor {
     struct helper helpers[WORKERS_MAX];
     struct buf packet;              /* that was received */
     unsigned nhelpers;
+    unsigned unsent;                /* jobs in a row that no worker could be sent */
     int64_t trips_due;              /* no trip that waits for a time is due before, monotonic ms */
     size_t ndone;                   /* trips in TRIP_DONE */
     int64_t done_since;             /* since when there are any, monotonic ms */
     struct bundles *bundles;        /* that no worker has yet, in order */
     struct syncs syncs;
-    struct wave *wave;              /* that is being taken; NULL = none */
     struct trip_set settling, publishing;
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
@@ -309,6 +311,8 @@ bool intake_hungry(const struct supervisor *s);
 bool intake_idle(const struct supervisor *s, int64_t now);
 /* Whether a flow has files that this run will still take. */
 bool intake_pending(const struct supervisor *s, const struct flow *f);
+/* … or is taking a wave. */
+bool intake_taking(const struct supervisor *s, const struct flow *f);
 int claim_one(struct supervisor *s, struct intake *in, const struct drop *d);
 int claim_again(struct supervisor *s, const char *id);
 /* Claims are taken up again after so many ms at the latest. */
@@ -337,18 +341,18 @@ void sync_lost(struct supervisor *s);
 bool sync_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
 
 /* wave_take.c, wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their
-   log (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one.  One wave at a
-   time is taken, while others settle and are published. */
+   log (batch/wave.h): each durable point is one syncfs for all of them, in the same order as for one.  One wave of an
+   inbox is taken at a time, while others settle and are published. */
 bool wave_fits(const struct operation *op, const struct drop *d);
 /* Whether small files of the operation go in waves. */
 bool wave_takes(const struct operation *op);
-/* Not while another one is being taken. */
+/* Not while another one is being taken from there. */
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n);
-/* The wave that is being taken, as far as the disk is: the status of a claim. */
-int wave_goes_on(struct supervisor *s);
-bool wave_is_from(const struct supervisor *s, const struct intake *in);
-/* The end: the next start takes up its claims. */
-void wave_forget(struct supervisor *s);
+/* Those that are being taken, as far as the disk is: the status of a claim. */
+int waves_go_on(struct supervisor *s);
+bool waves_taken(const struct supervisor *s);
+/* The end: the next start takes up their claims. */
+void waves_forget(struct supervisor *s);
 /* What workers have done becomes written, when it is enough or has waited long enough. */
 void wave_written(struct supervisor *s, int64_t now);
 /* Publishes, enters into the ledger and archives what is written. */

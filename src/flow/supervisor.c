@@ -325,7 +325,7 @@ static int64_t next_due(struct supervisor *s, int64_t now, int64_t wait)
         wait = 0;
     if (wait > calls_due(s))
         wait = calls_due(s);
-    if (!s->wave && s->claims_due > now && s->claims_due - now < wait)
+    if (waves_taken(s) && s->claims_due > now && s->claims_due - now < wait)
         wait = s->claims_due - now;
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
@@ -477,12 +477,12 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (s->next_site && at_rest(s))
         rc = change_site(s);
     *wait = FOR_EVER;
-    if (rc <= WARN && s->claims_due <= now && !s->ending && !s->wave)
+    if (rc <= WARN && s->claims_due <= now && !s->ending && waves_taken(s))
         take_up_claims(s);
     if (rc <= WARN && !s->next_site && !s->ending)
         rc = begin_more(s, now, wait);
     if (rc <= WARN)
-        rc = wave_goes_on(s);
+        rc = waves_go_on(s);
     if (rc <= WARN && !s->next_site)
         rc = step_claim(s, now, wait);
     if (rc == TEMP) {                               /* a full disk: the files stay in the inbox, later again */
@@ -533,7 +533,7 @@ static void close_all(struct supervisor *s, int rc)
 {
     pool_end(s);
     bundles_forget(s);
-    wave_forget(s);
+    waves_forget(s);
     buf_release(&s->packet);
     count_waiting(s);
     if (rc <= WARN && s->lease.epoch && s->store.path)

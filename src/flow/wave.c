@@ -242,5 +242,5 @@ void wave_deliver(struct supervisor *s, int64_t now)
 
 bool waves_under_way(const struct supervisor *s)
 {
-    return s->wave || s->settling.n || s->publishing.n;
+    return !waves_taken(s) || s->settling.n || s->publishing.n;
 }

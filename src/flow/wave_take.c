@@ -151,8 +151,8 @@ static void wave_free(struct supervisor *s, struct wave *w)
     if (w->dir >= 0)
         close(w->dir);
     batch_wave_release(w->shared, s->ps);
-    s->wave = NULL;
-    s->spool.taking = false;
+    w->in->wave = NULL;
+    s->spool.taking--;
     arena_release(&a);
 }
 
@@ -175,17 +175,34 @@ static int taken(struct supervisor *s, struct wave *w)
     return rc;
 }
 
-int wave_goes_on(struct supervisor *s)
+static int go_on(struct supervisor *s, struct wave *w)
 {
-    struct wave *w = s->wave;
     int synced;
-    while (w && (synced = sync_over(s, &w->sync)) != END) {
+    while ((synced = sync_over(s, &w->sync)) != END) {
         fail(w, synced);
         if (w->fault != OK || w->step == STEPS)
             return taken(s, w);
         step(s, w);
     }
     return OK;
+}
+
+int waves_go_on(struct supervisor *s)
+{
+    int rc = OK;
+    for (size_t i = 0; i < s->nintakes; i++) {
+        int one = s->intakes[i].wave ? go_on(s, s->intakes[i].wave) : OK;
+        rc = one > rc ? one : rc;
+    }
+    return rc;
+}
+
+bool waves_taken(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->nintakes; i++)
+        if (s->intakes[i].wave)
+            return false;
+    return true;
 }
 
 int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drops, size_t n)
@@ -203,23 +220,20 @@ int wave_claim(struct supervisor *s, struct intake *in, const struct drop **drop
         w->drops[i] = *drops[i];
         w->claims[i].dir = w->claims[i].fd = -1;
     }
-    s->wave = w;
-    s->spool.taking = true;
+    in->wave = w;
+    s->spool.taking++;
     step(s, w);
-    return wave_goes_on(s);
+    return go_on(s, w);
 }
 
-bool wave_is_from(const struct supervisor *s, const struct intake *in)
+void waves_forget(struct supervisor *s)
 {
-    return s->wave && s->wave->in == in;
-}
-
-void wave_forget(struct supervisor *s)
-{
-    struct wave *w = s->wave;
-    for (size_t i = 0; w && i < w->n; i++)
-        if (w->trips[i])
-            trip_free(s, w->trips[i]);
-    if (w)
-        wave_free(s, w);
+    for (size_t i = 0; i < s->nintakes; i++) {
+        struct wave *w = s->intakes[i].wave;
+        for (size_t k = 0; w && k < w->n; k++)
+            if (w->trips[k])
+                trip_free(s, w->trips[k]);
+        if (w)
+            wave_free(s, w);
+    }
 }

@@ -9,6 +9,7 @@
  *     rename   files are copied and the old name removed, in place of renamed: what is half written is visible
  *     lost     a name that was renamed is removed first: for a moment there is neither
  *
+ * PLANT_HOLD=FILE: FILE holds a number: after so many more, syncfs makes FILE.held and waits until FILE is removed.
  * PLANT_UNREAD=NAME: what is opened by a path that ends in NAME gives EIO, as on a bad sector.
  *
  * Never part of waybill; used by tests alone.
@@ -52,8 +53,32 @@ int fdatasync(int fd)
     return dropped(fd) ? 0 : (int)syscall(SYS_fdatasync, fd);
 }
 
+static void hold_up(void)
+{
+    const char *file = getenv("PLANT_HOLD");
+    char held[4096];
+    unsigned left;
+    FILE *f = file ? fopen(file, "r+") : NULL;
+    if (!f)
+        return;
+    if (fscanf(f, "%u", &left) == 1 && left > 0) {
+        rewind(f);
+        fprintf(f, "%u\n", left - 1);
+        fclose(f);
+        return;
+    }
+    fclose(f);
+    snprintf(held, sizeof held, "%s.held", file);
+    f = fopen(held, "w");
+    if (f)
+        fclose(f);
+    while (access(file, F_OK) == 0)
+        usleep(10 * 1000);
+}
+
 int syncfs(int fd)
 {
+    hold_up();
     return planted("syncfs") ? 0 : (int)syscall(SYS_syncfs, fd);
 }
 
