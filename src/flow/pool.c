@@ -243,8 +243,9 @@ int pool_start(struct supervisor *s, struct trip *t)
 
 /* What the worker asks. */
 
-static void reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers,
-                  size_t n, int fd)
+/* TEMP: it could not be told, and would wait for the answer for ever. A dead one is noticed by its silence. */
+static int reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers,
+                 size_t n, int fd)
 {
     struct buf b = { 0 };
     const struct problem *p = ps->last;
@@ -254,9 +255,9 @@ static void reply(struct helper *h, enum wire_kind kind, int status, const struc
     wire_text(&b, status > WARN && p ? p->text : slice_none());
     for (size_t i = 0; i < n; i++)
         wire_number(&b, numbers[i]);
-    if (wire_send(h->socket, &b, fd) != 0)          /* a dead worker is noticed by its silence … */
-        kill(h->pid, SIGKILL);                      /* … a living one would wait for the answer for ever */
+    int err = wire_send(h->socket, &b, fd);
     buf_release(&b);
+    return err == 0 || err == EPIPE || err == ECONNRESET ? OK : TEMP;
 }
 
 /* A staged document, of its own batch or of another, or the part of the log that goes to another. */
@@ -336,7 +337,7 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     }
 }
 
-static void asked_open(struct supervisor *s, struct helper *h, struct wire *w)
+static int asked_open(struct supervisor *s, struct helper *h, struct wire *w)
 {
     struct trip *t = h->trip;
     struct output o;
@@ -349,8 +350,9 @@ static void asked_open(struct supervisor *s, struct helper *h, struct wire *w)
         f->next = t->files;
         t->files = f;
     }
-    reply(h, WIRE_OPENED, rc, s->ps, NULL, 0, f->fd);
+    rc = reply(h, WIRE_OPENED, rc, s->ps, NULL, 0, f->fd);
     notice_problems(s, s->ps);
+    return rc;
 }
 
 /* It writes into a spare: what would have been opened is entered now. */
@@ -379,7 +381,7 @@ static int told_took(struct supervisor *s, struct helper *h, struct wire *w)
 }
 
 /* The numbers are in the waybill, on the disk, before the worker sees them. */
-static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
+static int asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
 {
     struct trip *t = h->trip;
     struct slice name = wire_get_text(w);
@@ -398,12 +400,13 @@ static void asked_lease(struct supervisor *s, struct helper *h, struct wire *w)
     }
     numbers[0] = (uint64_t)lease.first;
     numbers[1] = (uint64_t)lease.end - 1;
-    reply(h, WIRE_LEASED, rc, s->ps, numbers, 2, -1);
+    rc = reply(h, WIRE_LEASED, rc, s->ps, numbers, 2, -1);
     notice_problems(s, s->ps);
+    return rc;
 }
 
 /* Gone from the inbox and in the waybill, on the disk, before the worker sees it. */
-static void asked_companion(struct supervisor *s, struct helper *h, struct wire *w)
+static int asked_companion(struct supervisor *s, struct helper *h, struct wire *w)
 {
     struct trip *t = h->trip;
     bool named = wire_get_number(w) != 0;
@@ -414,10 +417,11 @@ static void asked_companion(struct supervisor *s, struct helper *h, struct wire 
         rc = companion_open(s, t, named, name, &fd);
     if (t->b->w->seq != saved)
         t->quiet = false;                           /* what began in memory only is on the disk now */
-    reply(h, WIRE_COMPANION_IS, rc, s->ps, NULL, 0, fd);
+    rc = reply(h, WIRE_COMPANION_IS, rc, s->ps, NULL, 0, fd);
     if (fd >= 0)
         close(fd);
     notice_problems(s, s->ps);
+    return rc;
 }
 
 /* They go where their batch is, which may have got a folder meanwhile. */
@@ -583,7 +587,17 @@ static void keep_table(struct supervisor *s, struct wire *w, int fd)
     notice_problems(s, s->ps);
 }
 
-/* One sentence. */
+/* A fault of the world: what its worker was in the middle of is begun anew. The file is not to blame. */
+static void give_back(struct supervisor *s, struct helper *h)
+{
+    struct trip *t = h->trip;
+    h->trip = NULL;
+    t->helper = NULL;
+    bury(s, h);
+    trip_retry(s, t, "SYS_IO");
+}
+
+/* One sentence. STOP: nonsense; TEMP: what was to be done for it could not be. */
 static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
 {
     uint64_t kind = wire_get_number(w);
@@ -602,11 +616,11 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
     else if (kind == WIRE_ZIPPED)
         rc = zip_answered(s, h, w);
     else if (kind == WIRE_OPEN)
-        asked_open(s, h, w);
+        rc = asked_open(s, h, w);
     else if (kind == WIRE_LEASE)
-        asked_lease(s, h, w);
+        rc = asked_lease(s, h, w);
     else if (kind == WIRE_COMPANION)
-        asked_companion(s, h, w);
+        rc = asked_companion(s, h, w);
     else if (kind == WIRE_TOOK)
         rc = told_took(s, h, w);
     else if (kind == WIRE_LINES)
@@ -625,7 +639,10 @@ static void hear(struct supervisor *s, struct helper *h, struct wire *w, int fd)
         rc = STOP;
     if (rc > WARN) {
         notice_problems(s, s->ps);
-        bury(s, h);
+        if (rc == TEMP && h->trip)
+            give_back(s, h);
+        else
+            bury(s, h);
     }
 }
 
