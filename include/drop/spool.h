@@ -61,6 +61,9 @@ int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps);
 int spool_keep(const struct spool *s, bool *gone, struct problems *ps);
 /* "epoch-7/work/<rest>", below s->top: the path that a take-over cuts off. */
 void spool_path(const struct spool *s, const char *folder, const char *rest, char out[SPOOL_PATH]);
+/* problem_system for <site>/.waybill/<folder>/<rest>, where that is (rest "": the folder itself). Returns TEMP. */
+int spool_fault(const struct spool *s, const char *folder, const char *rest, const char *what, int err,
+                struct problems *ps);
 /* The end of a wave: one syncfs. Does nothing unless durable. */
 int spool_sync(const struct spool *s, struct problems *ps);
 

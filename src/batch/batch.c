@@ -121,10 +121,10 @@ struct batch *batch_make(const struct batch_site *s, struct arena *a, struct way
 static int unread(const struct batch_site *s, int parent, const char *id, int err, struct problems *ps)
 {
     char path[SPOOL_PATH];
-    struct slice where = arena_printf(ps->arena, "error/%s", id);
+    struct slice where = arena_printf(ps->arena, "%s/error/%s", s->spool->path, id);
     if (parent == s->spool->work) {
         spool_path(s->spool, "work", id, path);
-        where = arena_printf(ps->arena, ".waybill/%s", path);
+        where = arena_printf(ps->arena, "%s/.waybill/%s", s->spool->path, path);
     }
     return problem_system_hint(ps, where.p, "the folder of a batch cannot be opened", err,
                                "it stays there and is tried again: mend the disk, or give the folder back to the user "
@@ -212,6 +212,13 @@ static int by_age(const void *a, const void *b)
     return spool_id_compare(((const struct slice *)a)->p, ((const struct slice *)b)->p);
 }
 
+static int unlisted(const struct batch_site *s, bool error, int err, struct problems *ps)
+{
+    static const char what[] = "the folder of batches cannot be read";
+    return error ? problem_system(ps, arena_printf(ps->arena, "%s/error", s->spool->path).p, what, err)
+                 : spool_fault(s->spool, "work", "", what, err, ps);
+}
+
 int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
                struct problems *ps)
 {
@@ -223,7 +230,7 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
     if (dir == NULL) {
         if (fd >= 0)
             close(fd);
-        return problem_system(ps, error ? "error" : "work", "cannot read the folder", errno);
+        return unlisted(s, error, errno, ps);
     }
     int err;
     arena_init(&a, 0);
@@ -233,7 +240,7 @@ int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, 
     }
     closedir(dir);
     if (err)
-        rc = problem_system(ps, error ? "error" : "work", "cannot read the folder", err);
+        rc = unlisted(s, error, err, ps);
     if (n)
         qsort(names, n, sizeof *names, by_age);
     for (size_t i = 0; i < n && rc == OK; i++)

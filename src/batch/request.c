@@ -57,20 +57,25 @@ static const struct shape answer_shape = { answer_members, COUNT(answer_members)
 
 /* --- the two folders ---------------------------------------------------------------------------------------------- */
 
+static int unusable(const struct spool *s, const char *name, const char *what, int err, struct problems *ps)
+{
+    return problem_system(ps, arena_printf(ps->arena, "%s/.waybill/%s", s->path, name).p, what, err);
+}
+
 static int open_folder(const struct spool *s, const char *name, bool make, int *fd_out, struct problems *ps)
 {
     bool made = make && mkdirat(s->top, name, 0700) == 0;
     struct stat top, own;
     *fd_out = openat(s->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd_out < 0)
-        return errno == ENOENT && !make ? END : problem_system(ps, name, "cannot open the folder", errno);
+        return errno == ENOENT && !make ? END : unusable(s, name, "the folder cannot be opened", errno, ps);
     if (!made)
         return OK;
     if (fstat(s->top, &top) == 0 && fstat(*fd_out, &own) == 0 && top.st_uid != own.st_uid &&
         fchown(*fd_out, top.st_uid, top.st_gid) != 0) {
         int err = errno;
         close(*fd_out);
-        return problem_system(ps, name, "cannot be given to the site's user", err);
+        return unusable(s, name, "cannot be given to the site's user", err, ps);
     }
     return spool_sync_dir(s, s->top, name, ps);
 }

@@ -49,7 +49,7 @@ static int unread(const struct spool *s, const char *batch, const char *what, in
 {
     char path[SPOOL_PATH];
     spool_path(s, "claim", batch, path);
-    return problem_system_hint(ps, arena_printf(ps->arena, ".waybill/%s", path).p, what, err,
+    return problem_system_hint(ps, arena_printf(ps->arena, "%s/.waybill/%s", s->path, path).p, what, err,
                                "it stays there and is tried again every minute: mend the disk, or give the folder and "
                                "its file back to the user that waybill runs as");
 }
@@ -163,10 +163,10 @@ static int give_back(struct spool *s, const struct claim *c, struct problems *ps
 static int make_claim(struct spool *s, const struct inbox *in, const char *batch, struct claim *c, struct problems *ps)
 {
     if (mkdirat(s->claim, batch, 0700) != 0)
-        return problem_system(ps, batch, "cannot make the folder of a claim", errno);
+        return spool_fault(s, "claim", batch, "the folder for a file that is taken cannot be made", errno, ps);
     c->dir = openat(s->claim, batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (c->dir < 0 || symlinkat(inbox_path(in), c->dir, ".from") != 0)
-        return problem_system(ps, batch, "cannot open the folder of a claim", errno);
+        return spool_fault(s, "claim", batch, "the folder for a file that is taken cannot be opened", errno, ps);
     int rc = fsync_dir(s, c->dir, batch, ps);       /* .from: after a cut nobody else knows which inbox it was */
     return rc == OK ? fsync_dir(s, s->claim, "claim", ps) : rc;
 }
@@ -610,7 +610,7 @@ static int make_tmp(struct spool *s, const char *batch, struct problems *ps)
         return OK;
     int rc = errno == EEXIST ? spool_remove(s->tmp, batch, ps) : OK;
     if (rc == OK && mkdirat(s->tmp, batch, 0700) != 0)
-        rc = problem_system(ps, batch, "cannot make the folder", errno);
+        rc = spool_fault(s, "tmp", batch, "the folder for a batch that is accepted cannot be made", errno, ps);
     return rc;
 }
 
@@ -622,7 +622,8 @@ int claim_copy(struct spool *s, struct claim *c, uint64_t max, int *dir_out, str
     if (rc != OK)
         return rc;
     tmp = openat(s->tmp, c->batch, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    rc = tmp < 0 ? problem_system(ps, c->batch, "cannot open the folder", errno) : copy_main(s, c, tmp, max, ps);
+    rc = tmp >= 0 ? copy_main(s, c, tmp, max, ps)
+                  : spool_fault(s, "tmp", c->batch, "the folder cannot be opened", errno, ps);
     if (rc == OK)
         rc = copy_companions(s, c, tmp, max, ps);
     if (rc == OK)
@@ -681,7 +682,7 @@ int claim_accept(struct spool *s, const char *batch, struct problems *ps)
     spool_path(s, "tmp", batch, from);
     spool_path(s, "work", batch, to);
     if (renameat2(s->top, from, s->top, to, RENAME_NOREPLACE) != 0)
-        return problem_system(ps, batch, "cannot accept", errno);
+        return spool_fault(s, "tmp", batch, "the batch cannot be moved to .waybill/work", errno, ps);
     return fsync_dir(s, s->work, "work", ps);
 }
 

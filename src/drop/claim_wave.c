@@ -12,7 +12,7 @@
 int claims_make(struct spool *s, const struct inbox *in, const char *wave, int *dir_out, struct problems *ps)
 {
     if (mkdirat(s->claim, wave, 0700) != 0)
-        return problem_system(ps, wave, "cannot make the folder of claims", errno);
+        return spool_fault(s, "claim", wave, "the folder for files that are taken cannot be made", errno, ps);
     *dir_out = openat(s->claim, wave, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (*dir_out >= 0 && symlinkat(inbox_path(in), *dir_out, ".from") == 0)
         return OK;

@@ -41,6 +41,14 @@ static int find_epoch(const struct spool *s, uint64_t *out, struct problems *ps)
     return err ? problem_system(ps, ".waybill", "cannot read the folder", err) : OK;
 }
 
+int spool_fault(const struct spool *s, const char *folder, const char *rest, const char *what, int err,
+                struct problems *ps)
+{
+    char path[SPOOL_PATH];
+    spool_path(s, folder, rest, path);
+    return problem_system(ps, arena_printf(ps->arena, "%s/.waybill/%s", s->path, path).p, what, err);
+}
+
 static int open_moving(struct spool *s, struct problems *ps)
 {
     struct { int *fd; const char *name; } folders[] = { { &s->claim, "claim" }, { &s->tmp, "tmp" },
@@ -52,7 +60,7 @@ static int open_moving(struct spool *s, struct problems *ps)
         spool_path(s, folders[i].name, "", path);
         *folders[i].fd = open_folder(s->top, path, true);
         if (*folders[i].fd < 0)
-            return problem_system(ps, path, "cannot open the folder", errno);
+            return spool_fault(s, folders[i].name, "", "the folder cannot be opened", errno, ps);
     }
     return OK;
 }
@@ -78,7 +86,7 @@ int spool_open(struct spool *s, struct arena *a, const char *site, bool durable,
     for (size_t i = 0; i < sizeof folders / sizeof *folders && rc == OK; i++) {
         *folders[i].fd = open_folder(s->root, folders[i].name, true);
         if (*folders[i].fd < 0)
-            rc = problem_system(ps, folders[i].name, "cannot open the folder", errno);
+            rc = problem_system(ps, file_join(a, s->path, folders[i].name), "the folder cannot be opened", errno);
     }
     if (rc == OK)
         rc = find_epoch(s, &epoch, ps);

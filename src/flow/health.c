@@ -187,7 +187,7 @@ static int look_claim(void *owner, const char *id)
     spool_path(k->places->spool, "claim", id, path);
     struct buf name = { 0 };
     buf_add_shown(&name, slice_of(c.name), 200);
-    say(k, PROBLEM_ERROR, "HEALTH_CLAIM", arena_printf(k->ps->arena, ".waybill/%s", path).p,
+    say(k, PROBLEM_ERROR, "HEALTH_CLAIM", arena_printf(k->ps->arena, "%s/.waybill/%s", k->places->spool->path, path).p,
         "the watcher's log says what is in the way; `waybill run` takes it up where nobody watches",
         "%.*s was taken from %s %lld s ago and is not accepted", SLICE_ARG(buf_slice(&name)),
         c.inbox[0] ? c.inbox : "its inbox", (long long)age);

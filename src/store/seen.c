@@ -50,6 +50,11 @@ static int sync_folder(const struct store *s, const char *path, struct problems 
     return rc;
 }
 
+static int fault(const struct store *s, const char *shard, const char *what, int err, struct problems *ps)
+{
+    return problem_system(ps, arena_printf(ps->arena, "%s/.waybill/%s", s->path, shard).p, what, err);
+}
+
 /* The shard's folder, made at its first use. */
 static int make_shard(const struct store *s, enum seen_kind kind, const char *key, struct problems *ps)
 {
@@ -65,7 +70,7 @@ static int make_shard(const struct store *s, enum seen_kind kind, const char *ke
         if (mkdirat(s->top, shard, 0700) == 0 || errno == EEXIST)
             return sync_folder(s, kind_path, ps);
     }
-    return problem_system(ps, shard, "cannot make the folder", errno);
+    return fault(s, shard, "the folder of what was seen cannot be made", errno, ps);
 }
 
 int seen_lock(const struct store *s, enum seen_kind kind, const char *key, int *lock_out, struct problems *ps)
@@ -83,7 +88,7 @@ int seen_lock(const struct store *s, enum seen_kind kind, const char *key, int *
         fd = openat(s->top, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (fd < 0)
-        return problem_system(ps, shard, "cannot open the folder", errno);
+        return fault(s, shard, "the folder of what was seen cannot be opened", errno, ps);
     while (flock(fd, LOCK_EX) != 0) {
         if (errno == EINTR)
             continue;

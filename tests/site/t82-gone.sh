@@ -61,4 +61,22 @@ watch site
 put c.csv 7 9
 check "not at a start either" wait_for 30 came c.csv
 stop
+
+# A folder that cannot be used is named by its whole place, with what to do.
+for d in work claim tmp; do
+    mv "site/.waybill/$d" kept && echo plain > "site/.waybill/$d"
+    "$prog" status site > out 2> err
+    check "status: .waybill/$d is a file" is "5 1" "$? $(grep -c "^site/.waybill/$d: error: the folder cannot be opened: Not a dir" err)"
+    check "and what would be right" said err 'move it away'
+    rm "site/.waybill/$d" && mv kept "site/.waybill/$d"
+done
+watch site
+rm -rf site/.waybill/seen && echo plain > site/.waybill/seen
+put d.csv 10 12
+check "what was seen cannot be looked up: the place is told" wait_for 30 told 'file=site/.waybill/seen/content/.. '
+check "and the file waits" is 0 "$(ls site/outbox/one | grep -c d.csv)"
+rm site/.waybill/seen
+stop
+run site
+check "then it comes" is "0 1" "$code $(ls site/outbox/one | grep -c d.csv)"
 finish
