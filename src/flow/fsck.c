@@ -207,12 +207,21 @@ static bool is_late(const char *name)
     return spool_id_valid(id);
 }
 
+/* Of a folder of work/ or claim/, which on a shared site lie in one of the holder's; NULL = of error/. */
+static void place_of(const struct fsck *f, const char *folder, const char *name, char out[NAME_SIZE])
+{
+    char path[SPOOL_PATH];
+    if (folder)
+        spool_path(f->s->spool, folder, "", path);
+    snprintf(out, NAME_SIZE, "%s%s/%.300s", folder ? ".waybill/" : "", folder ? path : "error", name);
+}
+
 /* One folder of work/ or error/. */
 static int check_folder(struct fsck *f, int parent, const char *name)
 {
     char path[NAME_SIZE];
     struct waybill *w = NULL;
-    snprintf(path, sizeof path, "%s/%.300s", f->aside ? "error" : ".waybill/work", name);
+    place_of(f, f->aside ? NULL : "work", name, path);
     if (f->aside && is_late(name))
         return OK;
     int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc = END;
@@ -296,7 +305,7 @@ static int one_sequence(struct fsck *f, const char *name)
 static int one_claim(struct fsck *f, const char *name)
 {
     char path[NAME_SIZE];
-    snprintf(path, sizeof path, ".waybill/claim/%.300s", name);
+    place_of(f, "claim", name, path);
     fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "a file is taken from its inbox and not accepted yet",
              "`waybill run` goes on with it");
     return OK;
@@ -310,9 +319,9 @@ int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problem
     f.archive = openat(s->store->root, "archive", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = f.archive < 0 ? problem_system(ps, "archive", "cannot be opened", errno) : OK;
     if (rc != TEMP)
-        rc = fsck_folder(&f, s->store->top, "claim", one_claim);
+        rc = fsck_folder(&f, s->spool->claim, ".", one_claim);
     if (rc != TEMP)
-        rc = fsck_folder(&f, s->store->top, "work", one_work);
+        rc = fsck_folder(&f, s->spool->work, ".", one_work);
     if (rc != TEMP)
         rc = batch_each_afloat(s, &f.arena, NULL, one_afloat, &f, ps);
     if (rc != TEMP)

@@ -99,4 +99,19 @@ for zone in UTC Asia/Tokyo America/New_York; do
     cksum < "$(find "$tmp/z/archive" -name '*.zip')"
 done > "$tmp/sums"
 check "zips do not depend on TZ and LC_ALL" is "3 1" "$(wc -l < "$tmp/sums") $(sort -u "$tmp/sums" | wc -l)"
+
+# On a shared site what is at work lies in the folder of its holder.
+mkdir -p shared/inbox/one shared/outbox
+{ echo 'shared yes'; flow one | retry 1s; } | small_site shared
+echo plain > shared/outbox/one
+rows 1 3 > shared/inbox/one/a.csv
+run shared
+b=$(ls shared/.waybill/epoch-*/work)
+check "shared: a batch waits" is 5 "$code"
+"$prog" fsck shared > fsck.out 2>&1
+check "shared: it is counted" said fsck.out '1 batches at work'
+echo x >> "$(echo shared/.waybill/epoch-*/work/"$b")/in"
+"$prog" fsck shared > fsck.out 2>&1
+check "shared: and looked at" is 1 $?
+check "shared: with its place" said fsck.out FSCK_INPUT "/work/$b"
 finish
