@@ -65,7 +65,7 @@ int batch_land(struct batch *b, struct problems *ps);
    aside. */
 bool batch_afloat(const struct batch_site *s, const char *id);
 /* The waybills of all batches that are afloat, as the logs have them, in the order of their coming; `only`: of one id.
-   Stops when `each` returns other than OK. */
+   A wave that cannot be read is passed over: TEMP at the end.  Stops when `each` returns other than OK or TEMP. */
 int batch_each_afloat(const struct batch_site *s, struct arena *a, const char *only,
                       int (*each)(void *owner, struct waybill *w), void *owner, struct problems *ps);
 /* "w<n>-<first id>" */

@@ -108,7 +108,7 @@ static int open_log(struct reading *r)
         int err = errno;
         if (fd >= 0)
             close(fd);
-        return err == ENOENT ? END : problem_system(r->ps, path, "cannot be opened", err);
+        return err == ENOENT ? END : spool_fault(r->site->spool, "work", path, "a wave cannot be opened", err, r->ps);
     }
     r->size = (size_t)st.st_size;
     r->log = r->size ? mmap(NULL, r->size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
@@ -117,7 +117,7 @@ static int open_log(struct reading *r)
     if (r->log != MAP_FAILED)
         return OK;
     r->log = NULL;
-    return problem_system(r->ps, path, "cannot be read", err);
+    return spool_fault(r->site->spool, "work", path, "a wave cannot be read", err, r->ps);
 }
 
 static void close_log(struct reading *r)
@@ -315,17 +315,21 @@ int batch_each_afloat(const struct batch_site *s, struct arena *a, const char *o
     struct slice *names;
     size_t n;
     arena_init(&own, 0);
-    int rc = list_waves(s->spool->work, &own, &names, &n, ps);
-    for (size_t i = 0; i < n && rc == OK; i++) {
+    int rc = list_waves(s->spool->work, &own, &names, &n, ps), bad = OK;
+    for (size_t i = 0; i < n && rc <= SKIP; i++) {
         struct reading r = { .site = s, .name = names[i].p, .ps = ps };
         if (only && !batch_wave_covers(names[i].p, only))
             continue;
         arena_init(&r.arena, 0);
         rc = each_of(&r, a, only, each, owner);
         close_log(&r);
+        if (rc == TEMP) {                           /* the others can be read */
+            bad = rc;
+            rc = OK;
+        }
     }
     arena_release(&own);
-    return rc;
+    return rc == OK ? bad : rc;
 }
 
 int recover_waves(const struct batch_site *s, bool (*busy)(void *owner, const char *wave),

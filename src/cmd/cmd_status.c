@@ -242,20 +242,22 @@ static void show_json(const struct telling *t, struct buf *out, long pid)
     buf_byte(out, '\n');
 }
 
+static int worse(int one, int other)
+{
+    return one > other ? one : other;
+}
+
+/* What can be told is told, whatever cannot be read. */
 static int gather(struct telling *t, long *pid)
 {
     struct problems *ps = t->cmd->problems;
     int rc = batch_each(&t->places.site, false, add_row, t, ps);
-    if (rc <= WARN)
-        rc = batch_each_afloat(&t->places.site, t->cmd->arena, NULL, add_waybill, t, ps);
+    rc = worse(rc, batch_each_afloat(&t->places.site, t->cmd->arena, NULL, add_waybill, t, ps));
     t->aside = true;
-    if (rc <= WARN)
-        rc = batch_each(&t->places.site, true, add_row, t, ps);
-    if (rc <= WARN)
-        rc = claim_each(&t->places.spool, add_taken, t, ps);
-    if (rc <= WARN)
-        rc = archived_each(&t->places.store, count_archived, t, ps);
-    return rc <= WARN ? lease_holder(&t->places.spool, pid, ps) : rc;
+    rc = worse(rc, batch_each(&t->places.site, true, add_row, t, ps));
+    rc = worse(rc, claim_each(&t->places.spool, add_taken, t, ps));
+    rc = worse(rc, archived_each(&t->places.store, count_archived, t, ps));
+    return worse(rc, lease_holder(&t->places.spool, pid, ps));
 }
 
 static int run(struct cmd *c, int argc, char **argv)
@@ -272,15 +274,15 @@ static int run(struct cmd *c, int argc, char **argv)
     if (args.n > 1)
         return cmd_usage(c, "one site at a time");
     int rc = places_open(&t.places, c, args.n ? args.operand[0] : ".");
-    if (rc <= WARN)
+    if (rc <= WARN) {
         rc = gather(&t, &pid);
-    if (rc <= WARN)
         (c->json ? show_json : show)(&t, &out, pid);
+    }
     places_close(&t.places);
     cmd_flush(c);
-    int code = rc > STOP ? EXIT_SYSTEM : rc > WARN ? EXIT_INVALID : cmd_print(c, &out);
+    int code = cmd_print(c, &out);
     buf_release(&out);
-    return code;
+    return rc > STOP ? EXIT_SYSTEM : rc > WARN ? EXIT_INVALID : code;
 }
 
 const struct command command_status = {

@@ -45,11 +45,23 @@ size_t sched_open(const struct trips *of)
     return of->n - of->in[TRIP_TO_ZIP] - of->in[TRIP_ZIPPING];
 }
 
-static struct trip *first_open(const struct supervisor *s, const struct flow *f)
+struct trip *sched_first(const struct supervisor *s, const struct flow *f)
 {
-    struct trip *t = s->flows[f->index].first;
+    struct trips *list = &s->flows[f->index];
+    struct trip *t = list->open ? list->open : list->first;
     while (t && done(t))
         t = t->next;
+    list->open = t ? t : list->last;
+    return t;
+}
+
+static struct trip *first_queued(const struct supervisor *s, const struct flow *f)
+{
+    struct trips *list = &s->flows[f->index];
+    struct trip *t = list->queued ? list->queued : list->first;
+    while (t && t->state != TRIP_QUEUED)
+        t = t->next;
+    list->queued = t ? t : list->last;
     return t;
 }
 
@@ -103,17 +115,25 @@ static bool alone(const struct operation *op)
     return op->reads_itself || op->fills_table || op->numbers;
 }
 
+static bool any_alone(const struct flow *f)
+{
+    for (size_t i = 0; i < f->noperations; i++)
+        if (alone(f->operations[i]))
+            return true;
+    return false;
+}
+
 static struct trip *next_of_flow(struct supervisor *s, const struct flow *f, int64_t now)
 {
     if (!s->flows[f->index].in[TRIP_QUEUED] || tied(s, f, now))
         return NULL;
     if (flow_stages(f)) {
-        struct trip *t = first_open(s, f);
+        struct trip *t = sched_first(s, f);
         return t && t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t) ? t : NULL;
     }
-    for (struct trip *t = s->flows[f->index].first; t; t = t->next) {
+    for (struct trip *t = any_alone(f) ? sched_first(s, f) : first_queued(s, f); t; t = t->next) {
         if (t->state == TRIP_QUEUED && t->due <= now && !table_taken(s, t)
-            && (!alone(t->op) || t == first_open(s, f)))
+            && (!alone(t->op) || t == sched_first(s, f)))
             return t;
         if (t->due > now && !f->any_order && alone(t->op))
             return NULL;
@@ -140,7 +160,34 @@ bool sched_busy(const struct supervisor *s, const struct flow *f)
     return sched_open(&s->flows[f->index]) > 0;
 }
 
-bool sched_may_deliver(const struct supervisor *s, const struct trip *t)
+/* In the order of its flow only the first one, unless it was told that any may go. */
+static struct trip *next_delivery(const struct supervisor *s, const struct flow *f, int64_t now)
 {
-    return (t->op->flow->any_order && !flow_stages(t->op->flow)) || first_open(s, t->op->flow) == t;
+    bool any = f->any_order && !flow_stages(f);
+    struct trip *t = s->flows[f->index].in[TRIP_WRITTEN] ? sched_first(s, f) : NULL;
+    for (; t; t = any ? t->next : NULL)
+        if (t->state == TRIP_WRITTEN && !t->waved && t->due <= now)
+            return t;
+    return NULL;
+}
+
+struct trip *sched_delivery(const struct supervisor *s, int64_t now)
+{
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        struct trip *t = next_delivery(s, s->site->flows[i], now);
+        if (t)
+            return t;
+    }
+    return NULL;
+}
+
+bool sched_more_waved(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        const struct trip *t = s->flows[i].in[TRIP_QUEUED] ? first_queued(s, s->site->flows[i]) : NULL;
+        for (; t; t = t->next)
+            if (t->waved && t->state == TRIP_QUEUED)
+                return true;
+    }
+    return false;
 }

@@ -31,7 +31,7 @@
 #include "store/ledger.h"
 
 #define TRIPS_PER_FLOW 64           /* accepted and not finished; the rest waits in the inbox */
-#define TRIPS_IN_WAVES (3 * WAVE)   /* … of a flow whose files go in waves: one comes, one is worked on, one ends */
+#define TRIPS_IN_WAVES (4 * WAVE)   /* … of a flow whose files go in waves: one comes, one is worked on, two end */
 #define CLAIMS_AGAIN_MS (60 * 1000) /* after a fault of the world claims are taken up again */
 #define CLAIMS_SOON_MS (5 * 1000)   /* … and what changed while it was taken */
 #define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
@@ -104,6 +104,9 @@ struct trip {
 
 struct trips {
     struct trip *first, *last;
+    /* where to look from; NULL = from the first one (trip_to, sched.c) */
+    struct trip *open;              /* those before it only wait for their archive */
+    struct trip *queued;            /* none before it is TRIP_QUEUED */
     size_t n, in[TRIP_STATES];      /* in all; in each state */
     uint64_t afloat;                /* of all of them */
 };
@@ -513,7 +516,12 @@ bool sched_busy(const struct supervisor *s, const struct flow *f);
 size_t sched_open(const struct trips *of);
 void ties_find(struct supervisor *s);
 struct trip *sched_next(struct supervisor *s, int64_t now);
-bool sched_may_deliver(const struct supervisor *s, const struct trip *t);
+/* The first trip of a flow that is not delivered and in the ledger yet; NULL = none. */
+struct trip *sched_first(const struct supervisor *s, const struct flow *f);
+/* One that goes alone and is to be delivered now; NULL = none. */
+struct trip *sched_delivery(const struct supervisor *s, int64_t now);
+/* Whether one of a wave is still to be begun. */
+bool sched_more_waved(const struct supervisor *s);
 
 /* pool.c: workers as the supervisor sees them. */
 int pool_start(struct supervisor *s, struct trip *t);

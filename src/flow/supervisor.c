@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "batch/wave.h"
 #include "flow/config.h"
+#include "flow/left.h"
 #include "flow/super.h"
 
 #define END_MS 4000                 /* after TERM running jobs may go on so long */
@@ -277,20 +278,11 @@ static bool at_rest(const struct supervisor *s)
     return pool_busy(s) == 0 && !s->bundles && !waves_under_way(s);
 }
 
-static struct trip *deliverable(struct supervisor *s, int64_t now)
-{
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (struct trip *t = s->flows[i].first; t && s->flows[i].in[TRIP_WRITTEN]; t = t->next)
-            if (t->state == TRIP_WRITTEN && !t->waved && t->due <= now && sched_may_deliver(s, t))
-                return t;
-    return NULL;
-}
-
 static bool deliver_alone(struct supervisor *s)
 {
     struct trip *t;
     bool any = false;
-    for (; (t = deliverable(s, clock_monotonic_ms())); any = true)
+    for (; (t = sched_delivery(s, clock_monotonic_ms())); any = true)
         if (step_deliver(s, t) == OK)
             step_archive(s, t);
     return any;
@@ -384,7 +376,7 @@ static bool finished(struct supervisor *s, int64_t now)
 {
     if (s->o->watch || !intake_idle(s, now) || !at_rest(s) || s->ndone || s->later || more_to_do(s, now))
         return false;
-    return !sched_next(s, now) && !deliverable(s, now) && !zip_next(s);
+    return !sched_next(s, now) && !sched_delivery(s, now) && !zip_next(s);
 }
 
 /* Before `run` ends it looks again: an outbox may be the inbox of another flow. Somebody may have asked meanwhile. */
@@ -440,12 +432,11 @@ void claims_later(struct supervisor *s, int64_t wait)
 static void take_up_claims(struct supervisor *s)
 {
     s->claims_due = INT64_MAX;
-    int rc = recover_waves(&s->places, wave_in_hand, batch_again, s, s->ps);
-    if (rc <= SKIP) {
-        intakes_taken_up(s);
-        rc = claim_each(&s->spool, claims_again, s, s->ps);
-    }
-    if (rc > SKIP)
+    int waves = recover_waves(&s->places, wave_in_hand, batch_again, s, s->ps);
+    intakes_taken_up(s);
+    if (waves > SKIP)
+        left_behind(s);
+    if (claim_each(&s->spool, claims_again, s, s->ps) > SKIP)
         claims_later(s, CLAIMS_AGAIN_MS);
 }
 

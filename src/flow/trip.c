@@ -75,6 +75,10 @@ void trip_to(struct supervisor *s, struct trip *t, enum trip_state state)
     if (list) {
         list->in[t->state]--;
         list->in[state]++;
+        if (t->state >= TRIP_TO_ZIP && state < TRIP_TO_ZIP)
+            list->open = NULL;
+        if (state == TRIP_QUEUED)
+            list->queued = NULL;
     }
     t->state = state;
 }
@@ -98,6 +102,10 @@ static void take_out(struct trips *list, struct trip *t)
     *at = t->next;
     if (list->last == t)
         list->last = before;
+    if (list->open == t)
+        list->open = t->next ? t->next : before;
+    if (list->queued == t)
+        list->queued = t->next ? t->next : before;
     list->n--;
     list->in[t->state]--;
     t->listed = false;

@@ -3,10 +3,16 @@
 
 /* --- written ------------------------------------------------------------------------------------------------------ */
 
+/* Where one in this state may stand; NULL = none does. */
+static struct trip *first_in(const struct supervisor *s, size_t flow, enum trip_state state)
+{
+    return s->flows[flow].in[state] ? sched_first(s, s->site->flows[flow]) : NULL;
+}
+
 static void gather(struct supervisor *s, struct trip_set *g)
 {
     for (size_t i = 0; i < s->site->nflows; i++)
-        for (struct trip *t = s->flows[i].first; t && g->n < WAVE && s->flows[i].in[TRIP_DONE]; t = t->next)
+        for (struct trip *t = first_in(s, i, TRIP_DONE); t && g->n < WAVE; t = t->next)
             if (t->state == TRIP_DONE) {
                 trip_to(s, t, TRIP_SETTLING);
                 g->t[g->n++] = t;
@@ -85,23 +91,23 @@ static void settling_goes_on(struct supervisor *s)
     notice_problems(s, s->ps);
 }
 
-/* Whether workers will soon begin with more of a wave. */
-static bool more_queued(const struct supervisor *s)
+/* Whether workers are about to end with more of a wave. */
+static bool more_running(const struct supervisor *s)
 {
-    if (s->ending || s->next_site)
-        return false;
-    for (size_t i = 0; i < s->site->nflows; i++)
-        for (const struct trip *t = s->flows[i].first; t && s->flows[i].in[TRIP_QUEUED]; t = t->next)
-            if (t->waved && t->state == TRIP_QUEUED)
-                return true;
+    for (unsigned i = 0; i < s->nhelpers; i++)
+        if (s->helpers[i].trip && s->helpers[i].trip->waved)
+            return true;
     return false;
 }
 
 static bool enough(const struct supervisor *s, int64_t now)
 {
     int64_t waited = now - s->done_since;
-    bool due = s->ndone >= WAVE || waited >= WAVE_HELD_MS, early = pool_busy(s) && waited < WAVE_MS;
-    return s->ndone && (due || (!early && !more_queued(s)));
+    if (s->ndone == 0 || s->ndone >= WAVE || waited >= WAVE_HELD_MS)
+        return s->ndone > 0;
+    if (more_running(s) && waited < WAVE_MS)
+        return false;
+    return s->ending || s->next_site || !sched_more_waved(s);       /* workers will soon begin with it */
 }
 
 void wave_written(struct supervisor *s, int64_t now)
@@ -129,7 +135,7 @@ static void gather_written(struct supervisor *s, int64_t now, struct trip_set *g
 {
     for (size_t i = 0; i < s->site->nflows; i++) {
         bool any = s->site->flows[i]->any_order;
-        for (struct trip *t = s->flows[i].first; t && g->n < WAVE && s->flows[i].in[TRIP_WRITTEN]; t = t->next) {
+        for (struct trip *t = first_in(s, i, TRIP_WRITTEN); t && g->n < WAVE; t = t->next) {
             if (ready(t, now))
                 g->t[g->n++] = t;
             else if (!any && t->state != TRIP_TO_ZIP && t->state != TRIP_ZIPPING)

@@ -87,6 +87,21 @@ check "once each; the older of two newest is set aside" is "4 1 0 0" \
     "$(archived site) $(in_error site) $(ls site/.waybill/work | wc -l) $(ls site/.waybill/claim | wc -l)"
 check "fsck finds it in order, too" sound site
 
+# --- a wave that cannot be read does not stand before claims either, at the start or later ---------------------------------
+
+rm -rf site
+mkdir -p site/inbox/one
+flow one | small_site site
+mkdir -p site/.waybill/work
+echo torn > "site/.waybill/work/w2-$(id 8)"
+watch site
+check "watch: the wave is told" said watch.log "w2-$(id 8)"
+aged f.csv 41 43 5
+claimed site 4 one f.csv
+kill -HUP "$watcher"
+check "a claim that comes to light later is taken up" wait_for 30 eval '[ "$(delivered)" = one/f.csv ]'
+stop
+
 # --- an open batch that cannot be read: nobody can tell whose answer a file is, so it waits --------------------------------
 
 how=commands in=$samples/ovotrack/in want=$samples/ovotrack/expected
