@@ -96,6 +96,7 @@ struct claim {
     int dir;                        /* claim/<batch> */
     int fd;                         /* the file */
     bool alone;                     /* set by a caller who knows that it has no companions */
+    bool unread;                    /* it could not be opened and went back: to be tried again after a while */
     bool filled;                    /* claim_fill has copied it: set by its caller, with bytes and sha256 */
     char sha256[SHA256_HEX];        /* set by claim_copy */
     uint64_t bytes;                 /* copied */

@@ -197,7 +197,8 @@ static void unmake(struct spool *s, struct claim *c, struct problems *ps)
 /* It is not what was looked at: back to the sender's folder, where the next pass judges it anew. */
 static int put_back(struct spool *s, const struct inbox *in, struct claim *c, int err, struct problems *ps)
 {
-    if (err && err != ELOOP && err != ENXIO)
+    c->unread = err && err != ELOOP && err != ENXIO;
+    if (c->unread)
         problem_system(ps, inbox_path(in), shown(ps->arena, c->name).p, err);
     if (claim_rename(c->dir, c->name, inbox_fd(in), c->name) == 0)
         unmake(s, c, ps);

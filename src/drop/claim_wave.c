@@ -46,7 +46,8 @@ int claims_take(struct inbox *in, const struct drop *d, int dir, const char *bat
         return OK;
     }
     claim_close(out);
-    if (err && err != ELOOP && err != ENXIO)
+    out->unread = err && err != ELOOP && err != ENXIO;
+    if (out->unread)
         problem_system(ps, inbox_path(in), "cannot open a claimed file", err);
     claim_rename(dir, d->name, inbox_fd(in), d->name);
     return SKIP;

@@ -113,6 +113,7 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
 {
     struct inbox *in = arena_zero(a, sizeof *in);
     *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = -1,
+                          .user = geteuid(),
                           .over = true, .entries = arena_alloc(a, ENTRIES) };
     observe_init(&in->seen);
     manifests_init(&in->manifests);

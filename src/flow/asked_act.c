@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "batch/wave.h"
 #include "flow/super.h"
 #include "store/archive.h"
 
@@ -243,5 +244,7 @@ int asked_act(struct supervisor *s, struct asked *k)
 bool asked_may_act(const struct supervisor *s, const struct asked *k)
 {
     const struct trip *t = trip_of(s, k->batch);
+    if (!t && !waves_taken(s) && batch_afloat(&s->places, k->batch))
+        return false;                               /* it is one soon */
     return t ? waits(t) : !busy(s, k->batch);
 }

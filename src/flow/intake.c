@@ -160,7 +160,7 @@ void intake_wake(struct supervisor *s, int watch)
 {
     for (size_t i = 0; i < s->nintakes; i++)
         if (s->intakes[i].watch == watch && !s->intakes[i].every)
-            s->intakes[i].due = 0;
+            s->intakes[i].due = s->intakes[i].pause;
 }
 
 static int oldest_first(const void *a, const void *b)
@@ -247,6 +247,13 @@ void intake_later(struct supervisor *s, struct intake *in)
     in->nready = in->at = 0;
     in->more = false;
     in->due = s->o->watch ? clock_monotonic_ms() + LOOK_LATER_MS : LATER;
+}
+
+void intake_pause(struct supervisor *s, struct intake *in)
+{
+    in->pause = clock_monotonic_ms() + LOOK_LATER_MS;
+    if (in->due < in->pause)
+        in->due = s->o->watch ? in->pause : LATER;
 }
 
 /* Is there a folder? */
@@ -403,7 +410,7 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
 static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
     char id[BATCH_ID_SIZE];
-    struct claim c;
+    struct claim c = { .unread = false };
     struct arena a;
     struct companions with;
     arena_init(&a, 0);
@@ -415,6 +422,8 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
         rc = claim_take(&s->spool, in->inbox, d, id, with.names, &c, s->ps);
     }
     arena_release(&a);
+    if (rc == SKIP && c.unread)
+        intake_pause(s, in);
     if (rc <= WARN && rc != END && copy_start(s, in, &c))
         return OK;
     if (rc <= WARN && rc != END) {
@@ -446,6 +455,11 @@ int claim_one(struct supervisor *s, struct intake *in, const struct drop *d)
     return rc == END || rc == SKIP ? OK : rc;
 }
 
+static bool claims_wait(const struct supervisor *s)
+{
+    return s->claims_due != INT64_MAX && s->claims_due <= clock_monotonic_ms();
+}
+
 /* A flow that stages takes one file at a time, so that what people ask for and what is due comes in between. */
 static size_t room(const struct supervisor *s, const struct intake *in)
 {
@@ -458,6 +472,8 @@ static size_t room(const struct supervisor *s, const struct intake *in)
         return 0;                                   /* nothing else changes a batch meanwhile */
     if (flow_stages(f))
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
+    if (wave_takes(in->op) && claims_wait(s))
+        return 0;                                   /* they are taken up when no wave is under construction */
     size_t most = wave_takes(in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
     if (s->flows[f->index].afloat > WAVES_BYTES)
         return 0;

@@ -476,6 +476,14 @@ static int note_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
     return rc;
 }
 
+static bool has_lines(const struct trip *t)
+{
+    const struct trip_file *f = t->files;
+    while (f && f->kind != OUTPUT_LINES)
+        f = f->next;
+    return f != NULL;
+}
+
 static int told_lines(struct supervisor *s, struct helper *h, struct wire *w)
 {
     struct trip *t = h->trip;
@@ -483,7 +491,7 @@ static int told_lines(struct supervisor *s, struct helper *h, struct wire *w)
     int rc = wire_get_output(w, t->op, &o);
     struct slice text = wire_get_text(w);
     if (rc != OK || w->bad || o.kind != OUTPUT_LINES || o.target.n || text.n == 0 || text.n != o.bytes ||
-        trip_file(t, o.kind, o.number, o.give))
+        !t->waved || has_lines(t))
         return STOP;
     struct trip_file *f = arena_zero(&t->arena, sizeof *f);
     *f = (struct trip_file){ .kind = o.kind, .number = o.number, .give = o.give, .fd = -1, .name = lines_name(t),
@@ -558,8 +566,8 @@ static void bury(struct supervisor *s, struct helper *h)
         ;
     close(h->socket);
     *h = (struct helper){ 0 };
-    if (h == &s->syncs.helper && !ours)
-        sync_lost(s);
+    if (h == &s->syncs.helper)
+        sync_lost(s, ours);
     if (copies)
         copy_lost(s, copies, ending);
     if (bundles)

@@ -218,6 +218,7 @@ struct intake {
     struct inbox *inbox;
     int watch;                      /* number of the folder; -1 */
     int64_t due;                    /* next look, monotonic ms; INT64_MAX = only when woken */
+    int64_t pause;                  /* until then events do not make it look, monotonic ms; 0 = they do */
     int64_t every, beat;            /* `every`, and when it is next */
     int64_t stable;                 /* so long a file must not have changed, ms */
     struct drop *ready;             /* in order; [at] is the next */
@@ -277,6 +278,7 @@ struct supervisor {
     struct helper helpers[WORKERS_MAX];
     struct buf packet;              /* that was received */
     unsigned nhelpers;
+    bool unstarted;                 /* a trip could begin, but the system has no process for a worker */
     unsigned unsent;                /* jobs in a row that no worker could be sent */
     int64_t trips_due;              /* no trip that waits for a time is due before, monotonic ms */
     size_t ndone;                   /* trips in TRIP_DONE */
@@ -331,6 +333,8 @@ bool intake_done(const struct supervisor *s, const struct asked *k);
 
 /* Nothing is claimed from an inbox for a while: it is looked at again. */
 void intake_later(struct supervisor *s, struct intake *in);
+/* A file of it went back that cannot be read: its coming does not count as news for a while. */
+void intake_pause(struct supervisor *s, struct intake *in);
 
 /* sync_job.c: durable points of waves.  The supervisor never waits for one: it asks, and does something else. */
 int syncs_open(struct supervisor *s);
@@ -340,7 +344,8 @@ void sync_ask(struct supervisor *s, struct sync_point *p);
 /* END: not yet; TEMP: something that was written since its beginning may be lost. */
 int sync_over(const struct supervisor *s, const struct sync_point *p);
 int sync_answered(struct supervisor *s, struct wire *w);
-void sync_lost(struct supervisor *s);
+/* Its process died; `ours`: we ended it, and nobody waits any more. */
+void sync_lost(struct supervisor *s, bool ours);
 bool sync_work(struct wire *w, const int *fds, size_t nfds, struct buf *answer);
 
 /* wave_take.c, wave.c: small files that wait together share their fsyncs (RELIABILITY.md 2.9), their claim and their

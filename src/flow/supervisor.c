@@ -262,14 +262,17 @@ static int change_site(struct supervisor *s)
 static void start_work(struct supervisor *s, int64_t now)
 {
     struct trip *t;
+    s->unstarted = false;
     bundles_start(s);
     if (s->ending || s->next_site)
         return;
     while (pool_busy(s) < s->nhelpers && (t = zip_next(s)))
         zip_start(s, t);
     while (pool_busy(s) < s->nhelpers && (t = sched_next(s, now)))
-        if (pool_start(s, t) == END)
+        if (pool_start(s, t) == END) {
+            s->unstarted = true;
             return;
+        }
 }
 
 /* Nothing is under way that will end by itself. */
@@ -317,8 +320,10 @@ static int64_t next_due(struct supervisor *s, int64_t now, int64_t wait)
         wait = 0;
     if (wait > calls_due(s))
         wait = calls_due(s);
-    if (waves_taken(s) && s->claims_due > now && s->claims_due - now < wait)
+    if (waves_taken(s) && !s->ending && s->claims_due - now < wait)
         wait = s->claims_due - now;
+    if (s->unstarted && wait > PAUSE_MS)
+        wait = PAUSE_MS;
     if (s->ndone && wait > WAVE_MS)
         wait = WAVE_MS;
     if (pool_busy(s) && wait > 1000)

@@ -80,9 +80,12 @@ int sync_answered(struct supervisor *s, struct wire *w)
     return OK;
 }
 
-void sync_lost(struct supervisor *s)
+void sync_lost(struct supervisor *s, bool ours)
 {
-    if (under_way(&s->syncs))
+    struct syncs *y = &s->syncs;
+    if (ours)
+        y->over = y->begun = y->asked;
+    else if (under_way(y))
         sync_here(s);
     start(s);
 }

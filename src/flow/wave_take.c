@@ -60,6 +60,8 @@ static void copy_one(struct supervisor *s, struct wave *w, size_t i)
     char id[BATCH_ID_SIZE];
     memcpy(id, c->batch, sizeof id);
     w->status[i] = claims_take(w->in->inbox, &w->drops[i], w->dir, id, c, s->ps);
+    if (c->unread)
+        intake_pause(s, w->in);
     fail(w, w->status[i]);
     if (!goes_on(w, i))
         return;

@@ -233,9 +233,12 @@ static bool hold_input(struct desk *d, struct slice bytes)
 {
     if (d->input < 0)
         d->input = memfd_create("in", MFD_CLOEXEC);
+    bool shorter = d->held > bytes.n;
+    if (!shorter)
+        d->held = bytes.n;                          /* also when only a part can be written */
     if (d->input < 0 || pwrite(d->input, bytes.p, bytes.n, 0) != (ssize_t)bytes.n)
         return false;
-    if (d->held > bytes.n && ftruncate(d->input, (off_t)bytes.n) != 0)
+    if (shorter && ftruncate(d->input, (off_t)bytes.n) != 0)
         return false;
     d->held = bytes.n;
     return lseek(d->input, 0, SEEK_SET) == 0;

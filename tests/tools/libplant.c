@@ -9,7 +9,8 @@
  *     rename   files are copied and the old name removed, in place of renamed: what is half written is visible
  *     lost     a name that was renamed is removed first: for a moment there is neither
  *
- * PLANT_HOLD=FILE: FILE holds a number: after so many more, syncfs makes FILE.held and waits until FILE is removed.
+ * PLANT_HOLD=FILE: FILE holds a number: after so many more, syncfs makes FILE.held and waits until FILE is removed; with
+ * FILE.fail it gives EIO then, once, and FILE.again becomes FILE.
  * PLANT_UNREAD=NAME: what is opened by a path that ends in NAME gives EIO, as on a bad sector.
  *
  * Never part of waybill; used by tests alone.
@@ -53,19 +54,20 @@ int fdatasync(int fd)
     return dropped(fd) ? 0 : (int)syscall(SYS_fdatasync, fd);
 }
 
-static void hold_up(void)
+/* Whether it shall fail. */
+static bool hold_up(void)
 {
     const char *file = getenv("PLANT_HOLD");
     char held[4096];
     unsigned left;
     FILE *f = file ? fopen(file, "r+") : NULL;
     if (!f)
-        return;
+        return false;
     if (fscanf(f, "%u", &left) == 1 && left > 0) {
         rewind(f);
         fprintf(f, "%u\n", left - 1);
         fclose(f);
-        return;
+        return false;
     }
     fclose(f);
     snprintf(held, sizeof held, "%s.held", file);
@@ -74,11 +76,18 @@ static void hold_up(void)
         fclose(f);
     while (access(file, F_OK) == 0)
         usleep(10 * 1000);
+    snprintf(held, sizeof held, "%s.again", file);
+    rename(held, file);
+    snprintf(held, sizeof held, "%s.fail", file);
+    return unlink(held) == 0;
 }
 
 int syncfs(int fd)
 {
-    hold_up();
+    if (hold_up()) {
+        errno = EIO;
+        return -1;
+    }
     return planted("syncfs") ? 0 : (int)syscall(SYS_syncfs, fd);
 }
 
