@@ -231,6 +231,7 @@ static bool at_entry(struct run *run, struct process *p)
     const struct call *c = call_find((long)r.orig_rax);
     if (!c)
         return false;
+    const bool closes = r.orig_rax == SYS_close;    /* also one that fails: no kernel leaves it open */
     run->points++;
     if (run->mode == MODE_LIST)
         tell(run, "", p->pid, c, &r);
@@ -239,14 +240,14 @@ static bool at_entry(struct run *run, struct process *p)
     tell(run, "hit ", p->pid, c, &r);
     if (run->mode == MODE_BEFORE) {
         kill_them(run, run->one ? p->pid : 0);
-    } else if (run->mode == MODE_FAIL) {
+    } else if (run->mode == MODE_FAIL && !closes) {
         r.orig_rax = (unsigned long long)-1;
         r.rax = (unsigned long long)-run->error;
         ptrace(PTRACE_SETREGS, p->pid, 0, &r);
     } else if (run->mode == MODE_SHORT) {
         halve(p->pid, &r);
     }
-    p->struck = run->mode == MODE_AFTER || run->mode == MODE_LATE;
+    p->struck = run->mode == MODE_AFTER || run->mode == MODE_LATE || (run->mode == MODE_FAIL && closes);
     return p->struck;
 }
 

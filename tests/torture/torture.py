@@ -223,7 +223,7 @@ def plants(args, base):
         bench.env.update(LD_PRELOAD=f'{args.tools}/libplant.so', PLANT=bug)
         caught = 0
         if mode == 'kill':
-            for strike in strikes(bench, 'kill', 3):
+            for strike in strikes(bench, 'kill', 1):
                 tried, caught = tried + 1, bool(bench.trial(strike))
                 if caught:
                     break
