@@ -4,7 +4,17 @@
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
 n=0                                     # files so far
-start() { LD_PRELOAD=$tools/libplant.so PLANT_HOLD=$tmp/hold watch site; }
+# What a start syncs by itself is over when a file has gone through.
+up() {
+    ups=$((${ups:-0} + 1))
+    rows "9$ups" "9$ups" > .new && mv .new "site/inbox/c/$ups.csv"
+    wait_for 60 test -f "site/outbox/c/$ups.csv"
+    wait_for 60 eval '[ "$(ls site/.waybill/work site/.waybill/claim | grep -c ^[0-9w])" = 0 ]'
+}
+start() {
+    LD_PRELOAD=$tools/libplant.so PLANT_HOLD=$tmp/hold watch site
+    up
+}
 wave_held() {                           # SYNCS: files for inbox/a that one look finds; their wave waits after so many syncs
     mkdir -p new
     rm -f hold.held
@@ -21,8 +31,8 @@ outputs_of() { ls "site/outbox/$1" | wc -l; }
 all_of() { [ "$(outputs_of "$1")" = "$2" ]; }
 children() { cat "/proc/$watcher/task/$watcher/children"; }
 
-{ flow a; flow b; } | small_site site
-mkdir -p site/inbox/a site/inbox/b site/outbox/a site/outbox/b
+{ flow a; flow b; flow c; } | small_site site
+mkdir -p site/inbox/a site/inbox/b site/inbox/c site/outbox/a site/outbox/b
 start
 wave_held 0
 rows 1 3 > .new && mv .new site/inbox/b/b.csv
@@ -58,7 +68,7 @@ done
 check "what was left comes" wait_for 60 all_of a $n
 stop
 run site
-check "each file ended once" is "0 $n 1 $((n + 1)) 0" "$code $(outputs_of a) $(outputs_of b) $(archived site) $(in_error site)"
+check "each file ended once" is "0 $n 1 $((n + 1 + ups)) 0" "$code $(outputs_of a) $(outputs_of b) $(archived site) $(in_error site)"
 check "nobody blames the disk" not_said watch.log SYS_
 check "fsck finds nothing" sound site
 finish

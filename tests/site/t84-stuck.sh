@@ -3,7 +3,17 @@
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
-held_watch() { LD_PRELOAD="$tools/libplant.so $tools/libfault.so" PLANT_HOLD=$tmp/hold "$@"; }
+# What a start syncs by itself is over when a file has gone through.
+up() {
+    ups=$((${ups:-0} + 1))
+    rows "9$ups" "9$ups" > .new && mv .new "site/inbox/c/$ups.csv"
+    wait_for 60 test -f "site/outbox/c/$ups.csv"
+    wait_for 60 eval '[ "$(ls site/.waybill/work site/.waybill/claim | grep -c ^[0-9w])" = 0 ]'
+}
+held_watch() {
+    LD_PRELOAD="$tools/libplant.so $tools/libfault.so" PLANT_HOLD=$tmp/hold watch site
+    up
+}
 together() {                            # INBOX FIRST LAST: files that one look finds
     mkdir -p new
     for i in $(seq "$2" "$3"); do rows "$i" "$i" > "new/$i.csv"; done
@@ -16,13 +26,13 @@ accepted() { grep -n "event=accepted .*file=$1" watch.log | cut -d: -f1 | head -
 made() {
     rm -rf site hold*
     : > watch.log
-    { flow a; flow b; } | retry 1s | small_site site
-    mkdir -p site/inbox/a site/inbox/b site/outbox/a site/outbox/b
+    { flow a; flow b; flow c; } | retry 1s | small_site site
+    mkdir -p site/inbox/a site/inbox/b site/inbox/c site/outbox/a site/outbox/b
 }
 
 # A sync that fails while another question waits for the next one, and then a reload.
 made
-held_watch watch site
+held_watch
 echo 0 > hold
 together a 1 5
 wait_for 60 test -e hold.held
@@ -44,7 +54,7 @@ check "and all others in the next run" is "0 15" "$code $(ls site/outbox/a site/
 
 # A claim that was left, and one wave after another.
 made
-FAULT_SITE=$tmp/site FAULT_CHANGED=1 held_watch watch site
+FAULT_SITE=$tmp/site FAULT_CHANGED=1 held_watch
 rows 1 1 > .new && mv .new site/inbox/b/changed.csv
 wait_for 60 eval '[ "$(ls site/.waybill/claim | wc -l)" = 1 ]'
 echo 0 > hold
