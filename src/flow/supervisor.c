@@ -381,6 +381,8 @@ static bool finished(struct supervisor *s, int64_t now)
 {
     if (s->o->watch || !intake_idle(s, now) || !at_rest(s) || s->ndone || s->later || more_to_do(s, now))
         return false;
+    if (s->claims_due <= now)                       /* they are taken up before anything else is */
+        return false;
     return !sched_next(s, now) && !sched_delivery(s, now) && !zip_next(s);
 }
 
