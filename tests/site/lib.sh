@@ -101,6 +101,13 @@ watch() {                               # SITE OPTION...: starts a watcher and w
     site=$1
     wait_for 60 watching "$1"
 }
+come_up() {                             # SITE FLOW: what the watcher's start syncs by itself is over when a file has gone through
+    ups=$((${ups:-0} + 1))
+    rows "9$ups" "9$ups" > .come-up && mv .come-up "$1/inbox/$2/come-up$ups.csv"
+    wait_for 60 test -f "$1/outbox/$2/come-up$ups.csv"
+    wait_for 60 idle "$1"
+}
+idle() { [ "$(ls "$1/.waybill/work" "$1/.waybill/claim" | grep -c '^[0-9w]')" = 0 ]; }
 watching() { "$prog" status --json "$1" 2> /dev/null | "$tools/json" process | grep -qx "$watcher"; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
 stop() {                                # [SIGNAL]: ends the watcher; its code is $code

@@ -4,16 +4,9 @@
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
 n=0                                     # files so far
-# What a start syncs by itself is over when a file has gone through.
-up() {
-    ups=$((${ups:-0} + 1))
-    rows "9$ups" "9$ups" > .new && mv .new "site/inbox/c/$ups.csv"
-    wait_for 60 test -f "site/outbox/c/$ups.csv"
-    wait_for 60 eval '[ "$(ls site/.waybill/work site/.waybill/claim | grep -c ^[0-9w])" = 0 ]'
-}
 start() {
     LD_PRELOAD=$tools/libplant.so PLANT_HOLD=$tmp/hold watch site
-    up
+    come_up site c
 }
 wave_held() {                           # SYNCS: files for inbox/a that one look finds; their wave waits after so many syncs
     mkdir -p new
