@@ -402,6 +402,7 @@ static void a_missing_or_moved_inbox_is_noticed(void **state)
     char from[300], to[300];
     assert_int_equal(inbox_open(&arena, &spool, "none", &ready, &inbox, &problems), SKIP);
     assert_string_equal(problems.last->code, "INBOX_MISSING");
+    inbox_close(inbox);
     open_with(ready);
     bool another;
     assert_int_equal(inbox_again(inbox, &another, &problems), OK);
