@@ -316,7 +316,7 @@ int batch_each_afloat(const struct batch_site *s, struct arena *a, const char *o
     size_t n;
     arena_init(&own, 0);
     int rc = list_waves(s->spool->work, &own, &names, &n, ps), bad = OK;
-    for (size_t i = 0; i < n && rc <= SKIP; i++) {
+    for (size_t i = 0; i < n && rc == OK; i++) {
         struct reading r = { .site = s, .name = names[i].p, .ps = ps };
         if (only && !batch_wave_covers(names[i].p, only))
             continue;

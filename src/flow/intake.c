@@ -434,7 +434,7 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     if (rc > SKIP)
         left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
     else if (in->op->take.ncompanions)
-        intake_later(s, in);                          /* the next file must not take those of this one */
+        intake_later(s, in);                        /* the next file must not take those of this one */
     notice_problems(s, s->ps);
     return rc;
 }

@@ -40,11 +40,6 @@ static bool done(const struct trip *t)
     return t->state == TRIP_TO_ZIP || t->state == TRIP_ZIPPING;
 }
 
-size_t sched_open(const struct trips *of)
-{
-    return of->n - of->in[TRIP_TO_ZIP] - of->in[TRIP_ZIPPING];
-}
-
 struct trip *sched_first(const struct supervisor *s, const struct flow *f)
 {
     struct trips *list = &s->flows[f->index];
@@ -157,7 +152,8 @@ struct trip *sched_next(struct supervisor *s, int64_t now)
 
 bool sched_busy(const struct supervisor *s, const struct flow *f)
 {
-    return sched_open(&s->flows[f->index]) > 0;
+    const struct trips *of = &s->flows[f->index];
+    return of->n > of->in[TRIP_TO_ZIP] + of->in[TRIP_ZIPPING];
 }
 
 /* In the order of its flow only the first one, unless it was told that any may go. */

@@ -287,7 +287,7 @@ struct supervisor {
     struct syncs syncs;
     struct trip_set settling, publishing;
     size_t turn;                    /* flow whose turn it is */
-    struct map unrouted;            /* files of shared inboxes that were told to be nobody's */
+    struct map unrouted;            /* files of shared inboxes, and batches, that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
     struct later *later, *later_last;
     struct arena later_arena;
@@ -517,8 +517,6 @@ bool asked_any(const struct supervisor *s, const struct flow *f);
 /* sched.c */
 /* Whether a flow that stages has something under way: nothing else may begin. */
 bool sched_busy(const struct supervisor *s, const struct flow *f);
-/* How many trips of a flow are not delivered and in the ledger yet. */
-size_t sched_open(const struct trips *of);
 void ties_find(struct supervisor *s);
 struct trip *sched_next(struct supervisor *s, int64_t now);
 /* The first trip of a flow that is not delivered and in the ledger yet; NULL = none. */

@@ -37,9 +37,9 @@ enum wire_kind {
     WIRE_COPY,                      /* to the worker, with a claimed file and an empty one: most bytes, whether to sync */
     WIRE_COPIED,                    /* to the supervisor: status, bytes, SHA-256 */
     WIRE_BUNDLES,                   /* to the worker, with the site's folder, its lock and a file that holds the bundles */
+    WIRE_BUNDLED,                   /* to the supervisor: the status of each, code and text of the last fault */
     WIRE_SYNC,                      /* to the worker, with a folder of the file system that is to be synced */
     WIRE_SYNCED,                    /* to the supervisor: 0 or errno */
-    WIRE_BUNDLED,                   /* to the supervisor: the status of each, code and text of the last fault */
 };
 
 /* Reads a packet from the front; `bad` stays set once something does not fit. */
