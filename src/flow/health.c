@@ -16,8 +16,18 @@
 #define CLOCK_APART 120             /* seconds between the clock and that of the file system that are no fault */
 #define LOOK_MAX 100000             /* names of an inbox that are looked at */
 
+/* What is at work in a flow. */
+struct flow_work {
+    bool retrying;                  /* one of its batches is tried again */
+    int64_t since;                  /* ms since something was written down of the batch that stands still longest */
+    const char *batch;              /* its id */
+    struct slice name;              /* of its file */
+};
+
 struct looking {
     const struct batch_site *places;
+    const struct site *site;
+    struct flow_work *flows;        /* of the site, by index */
     const struct health_options *o;
     struct health_report *out;
     struct problems *ps;
@@ -139,21 +149,59 @@ static bool since_ms(struct looking *k, struct slice stamp, int64_t *out)
     return true;
 }
 
+static void look_retry(struct looking *k, const struct waybill *w)
+{
+    int64_t since;
+    k->out->retrying++;
+    if (since_ms(k, w->retry.since, &since) && since >= k->o->late_ms)
+        say(k, PROBLEM_ERROR, "HEALTH_RETRY", arena_cstr(k->ps->arena, w->batch),
+            "mend the cause; waybill show tells more", "tried %u times since %.*s: %.*s", w->retry.attempts,
+            SLICE_ARG(w->retry.since), SLICE_ARG(w->retry.cause));
+}
+
+/* It waits for nothing and nobody: its worker hangs, or has very much to do.  What comes behind it in its flow waits for it,
+   or for one that is tried again, so of each flow the oldest is told. */
+static void look_stuck(struct looking *k, struct flow_work *f, const struct waybill *w)
+{
+    int64_t since;
+    if (w->waits.n || w->calls.operation.n || !w->last_event || !since_ms(k, w->last_event->time, &since) ||
+        since <= f->since)
+        return;
+    f->since = since;
+    f->batch = arena_cstr(k->ps->arena, w->batch);
+    f->name = arena_copy(k->ps->arena, w->name);
+}
+
 static int look_work(void *owner, const char *id)
 {
     struct looking *k = owner;
     struct waybill *w;
-    int64_t since;
     k->out->work++;
-    if (batch_find(k->places, &k->arena, id, &w, k->ps) == OK && w->retry.cause.n) {
-        k->out->retrying++;
-        if (since_ms(k, w->retry.since, &since) && since >= k->o->late_ms)
-            say(k, PROBLEM_ERROR, "HEALTH_RETRY", arena_cstr(k->ps->arena, w->batch),
-                "mend the cause; waybill show tells more", "tried %u times since %.*s: %.*s", w->retry.attempts,
-                SLICE_ARG(w->retry.since), SLICE_ARG(w->retry.cause));
+    if (batch_find(k->places, &k->arena, id, &w, k->ps) == OK) {
+        const struct flow *f = site_flow(k->site, w->flow);
+        struct flow_work *work = f && f->on && !f->off ? &k->flows[f->index] : NULL;
+        if (w->retry.cause.n)
+            look_retry(k, w);
+        else if (work)
+            look_stuck(k, work, w);
+        if (work)
+            work->retrying = work->retrying || w->retry.cause.n;
     }
     arena_reset(&k->arena);
     return OK;
+}
+
+static void tell_stuck(struct looking *k, const struct flow_work *f)
+{
+    struct buf name = { 0 };
+    if (f->retrying || f->since <= k->o->late_ms)
+        return;
+    buf_add_shown(&name, f->name, 200);
+    say(k, PROBLEM_ERROR, "HEALTH_WORK", f->batch,
+        "look at the disk; when its worker process is ended, another one begins anew",
+        "nothing came of %.*s for %lld s, though it waits for nothing", SLICE_ARG(buf_slice(&name)),
+        (long long)(f->since / 1000));
+    buf_release(&name);
 }
 
 static int look_error(void *owner, const char *id)
@@ -198,6 +246,8 @@ static int look_claim(void *owner, const char *id)
 static int look_batches(struct looking *k)
 {
     int rc = batch_each(k->places, false, look_work, k, k->ps);
+    for (size_t i = 0; i < k->site->nflows; i++)
+        tell_stuck(k, &k->flows[i]);
     if (rc <= WARN)
         rc = claim_each(k->places->spool, look_claim, k, k->ps);
     if (rc <= WARN)
@@ -246,7 +296,9 @@ static void look_clock(struct looking *k)
 int health_look(const struct batch_site *places, const struct site *site, const struct health_options *o,
                 struct health_report *out, struct problems *ps)
 {
-    struct looking k = { .places = places, .o = o, .out = out, .ps = ps, .now = clock_now(places->clock) };
+    struct looking k = { .places = places, .site = site, .o = o, .out = out, .ps = ps,
+                         .flows = arena_zero(ps->arena, site->nflows * sizeof *k.flows),
+                         .now = clock_now(places->clock) };
     *out = (struct health_report){ .oldest = -1 };
     arena_init(&k.arena, 0);
     int rc = lease_holder(places->spool, &out->process, ps);

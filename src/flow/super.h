@@ -243,7 +243,8 @@ struct open_outbox {
 struct supervisor {
     struct site *site, *next_site;
     struct arena *site_arena, *next_arena;
-    char config[SHA256_HEX];        /* manifest of its mappings, in archive/config/; "" = it could not be kept */
+    char config[SHA256_HEX];        /* manifest of its mappings, in archive/config/; "" = it could not be kept yet, … */
+    int64_t config_due;             /* … and is tried again with the first round after this */
     bool reloaded;                  /* the site's arena is ours */
     const struct supervisor_options *o;
     struct supervisor_report *report;

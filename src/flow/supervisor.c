@@ -28,11 +28,25 @@ static unsigned cores(void)
 }
 
 /* Formats, mappings and site.conf are kept by their hash, so that a batch goes on with them after a reload, and can be
-   done again years later.  Where that is not possible – a full disk – batches pin no manifest. */
-static void keep_config(struct supervisor *s)
+   done again years later.  While that is not possible – a full disk – batches pin no manifest. */
+static void keep_config(struct supervisor *s, struct problems *ps)
 {
-    if (config_keep(&s->store, s->site, s->config, s->ps) > WARN)
+    if (config_keep(&s->store, s->site, s->config, ps) > WARN)
         s->config[0] = '\0';
+    s->config_due = clock_monotonic_ms() + PAUSE_MS;
+}
+
+/* Told was it at the start. */
+static void keep_config_again(struct supervisor *s, int64_t now)
+{
+    struct problems unsaid;
+    struct arena a;
+    if (s->config[0] || s->config_due > now)
+        return;
+    arena_init(&a, 0);
+    problems_init(&unsaid, &a, 1);
+    keep_config(s, &unsaid);
+    arena_release(&a);
 }
 
 /* All that depends on the site: again after a reload. */
@@ -53,7 +67,7 @@ static int open_site(struct supervisor *s)
     s->places.zone = s->site->zone;
     map_init(&s->unrouted, &s->arena);
     ties_find(s);
-    keep_config(s);
+    keep_config(s, s->ps);
     int rc = s->o->watch ? watch_open(&s->arena, s->o->events, &s->watch, s->ps) : OK;
     return rc <= WARN ? intakes_open(s) : rc;
 }
@@ -475,6 +489,7 @@ static int turn(struct supervisor *s, int64_t *wait)
     if (s->next_site && at_rest(s))
         rc = change_site(s);
     *wait = FOR_EVER;
+    keep_config_again(s, now);
     if (rc <= WARN && s->claims_due <= now && !s->ending && waves_taken(s))
         take_up_claims(s);
     if (rc <= WARN && !s->next_site && !s->ending)

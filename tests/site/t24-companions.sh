@@ -72,7 +72,7 @@ sleep 0.3
 rows_of B
 rows_of C
 both() { [ "$(find along/.waybill/work -name 'stage.1' | wc -l)" = 2 ]; }
-wait_for 20 both
+wait_for 60 both
 check "each file with its own, in the order of their coming" is "B1 6 C1 6" \
     "$(cat along/.waybill/work/*/stage.1 | sed -n 's/.*"No":"\(.1\)","Sum":\([0-9]*\).*/\1 \2/p' | sort | tr '\n' ' ' | sed 's/ $//')"
 stop

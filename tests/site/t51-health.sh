@@ -35,6 +35,20 @@ kill -CONT "$watcher"
 check "taken: 0 again" wait_for 60 health 0 --late 1s
 wait_for 60 eval '[ "$(archived site)" = 1 ]'
 
+# A batch that somebody works on, and nothing comes of it.
+worker=$(cat /proc/"$watcher"/task/*/children | tr ' ' '\n' | sort -u)
+kill -STOP $worker
+for i in 1 2 3; do rows "$i" 2$i > ".w$i" && mv ".w$i" "site/inbox/rows/w$i.csv"; done
+wait_for 60 eval '[ "$(ls site/inbox/rows)" = "" ] && [ -z "$(ls -d site/.waybill/claim/[0-9]* 2> /dev/null)" ]'
+sleep 2
+check "at work, but not for long: 0" health 0
+check "too long: 1" health 1 --late 1s
+check "one of the flow is told" is 1 "$(grep -o HEALTH_WORK h.json | wc -l)"
+check "with the batch, and what to do" said h.json HEALTH_WORK "w1.csv" "worker process is ended"
+kill -CONT $worker
+check "it goes on: 0 again" wait_for 60 health 0 --late 1s
+wait_for 60 eval '[ "$(archived site)" = 4 ]'
+
 # A batch that cannot be delivered.
 rm -rf site/outbox/rows && : > site/outbox/rows
 rows 4 5 > .b && mv .b site/inbox/rows/b.csv
@@ -44,6 +58,11 @@ check "is counted" is 1 "$(value retrying)"
 sleep 1.2
 check "one that lasts: 1" health 1 --late 1s
 check "with its cause" said h.json HEALTH_RETRY SYS_
+rows 6 7 > .c && mv .c site/inbox/rows/c.csv
+wait_for 60 eval '[ "$("$prog" status --json site 2> /dev/null | grep -o "\"written\"" | wc -l)" -ge 1 ]'
+sleep 2
+health 1 --late 1s
+check "what only waits behind it is no other fault" not_said h.json HEALTH_WORK
 stop
 
 check "down, and a file in the inbox: 5 goes before 1" health 5 --late 0s

@@ -20,7 +20,7 @@ fill() { dd if=/dev/zero of="$disk/fill" bs=1k count=$(($(df -k --output=avail "
 flows 'limit ballast 2097152'
 mkdir -p "$disk/site/inbox/rows"
 watch "$disk/site"
-check "a ballast file is laid" is 2097152 "$(stat -c %s "$disk/site/.waybill/reserve")"
+check "a ballast file is laid" wait_for 60 eval '[ "$(stat -c %s "$disk/site/.waybill/reserve" 2> /dev/null)" = 2097152 ]'
 fill 2000
 rows 1 100 > "$disk/.a" && mv "$disk/.a" "$disk/site/inbox/rows/a.csv"
 check "too little room is told" wait_for 60 grep -q 'code=DISK_RESERVE' watch.log

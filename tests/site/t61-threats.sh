@@ -68,11 +68,11 @@ chmod 1777 denied/inbox/sticky && chmod 555 denied/inbox/shut
 $as ./waybill watch denied 2> watch.log < /dev/null &
 watcher=$!
 started="$started $watcher"
-wait_for 10 grep -q 'may not be renamed' watch.log
+wait_for 60 grep -q 'may not be renamed' watch.log
 for n in 3 4 5 6 7 8; do                # each of them is a look at all inboxes
     rows $n $n > denied/inbox/open/.f && chmod 666 denied/inbox/open/.f && mv denied/inbox/open/.f denied/inbox/open/f$n.csv
     for f in sticky shut; do : > denied/inbox/$f/.look 2> /dev/null && rm -f denied/inbox/$f/.look; done
-    wait_for 10 has denied/outbox/open $((n - 2))
+    wait_for 60 has denied/outbox/open $((n - 2))
 done
 if [ -n "$as" ]; then
     check "a file of another in a sticky folder: told once" is 1 "$(grep -c 'INBOX_DENIED.*a\.csv' watch.log)"
@@ -138,16 +138,16 @@ by_batch away | small_site moves
 mkdir -p moves/inbox/away
 watch moves --no-fsync --quiet
 rows 1 1 > .a && mv .a moves/inbox/away/a.csv
-wait_for 5 has moves/outbox/away 1
+wait_for 60 has moves/outbox/away 1
 mv moves/inbox/away moves/inbox/elsewhere
 rows 2 2 > moves/inbox/elsewhere/b.csv
 mkdir moves/inbox/away && rows 3 3 > .c && mv .c moves/inbox/away/c.csv
-check "an inbox is renamed away: the new one is watched" wait_for 20 grep -qs '^3;1' -r moves/outbox/away
+check "an inbox is renamed away: the new one is watched" wait_for 60 grep -qs '^3;1' -r moves/outbox/away
 check "what lies in the other stays there" test -f moves/inbox/elsewhere/b.csv
 mv moves/inbox/away moves/inbox/third
 sleep 0.5
 mv moves/inbox/elsewhere moves/inbox/away
-check "it comes back: what came meanwhile is taken" wait_for 20 has moves/outbox/away 3
+check "it comes back: what came meanwhile is taken" wait_for 60 has moves/outbox/away 3
 rows 4 4 > .d && mv .d moves/inbox/away/d.csv
 check "and events come from it" wait_for 3 has moves/outbox/away 4
 stop
@@ -321,7 +321,7 @@ rows 1 1200000 > .big
 watch edit --no-fsync --quiet
 workers > before
 cp .big .a && mv .a edit/inbox/f/a.csv
-check "edited: a batch is at work" wait_for 20 stop_at_work
+check "edited: a batch is at work" wait_for 60 stop_at_work
 edited 2
 kill -HUP "$watcher"
 sleep 0.3
@@ -332,7 +332,7 @@ check "edited while it runs: mapping, site.conf and table stay those that it beg
 check "edited: what comes later has the new ones" is "2;2;2 " "$(told_by b.csv)"
 workers > before
 mv .big .c && echo '0;0' >> .c && mv .c edit/inbox/f/c.csv
-check "edited: another is at work" wait_for 20 stop_at_work
+check "edited: another is at work" wait_for 60 stop_at_work
 edited 3
 kill -KILL "$watcher" "$worker"
 wait "$watcher" 2> /dev/null

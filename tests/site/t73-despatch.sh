@@ -16,13 +16,13 @@ send() { "$prog" do -d site deliveries send > send.log 2>&1; }
 
 watch site --quiet
 drop "$in/morning.csv" site/inbox/deliveries
-check "the first drop of the day" wait_for 10 eval '[ "$(of L-3)" = "done DA-L-3 NO_ADVICE " ]'
+check "the first drop of the day" wait_for 60 eval '[ "$(of L-3)" = "done DA-L-3 NO_ADVICE " ]'
 check "two deliveries of one customer are one advice" is "done DA-L-1  " "$(of L-2)"
-check "with the sum of the article" wait_for 5 eval '[ "$(table DA-L-1 Line.0.Quantity)" = 12 ]'
+check "with the sum of the article" wait_for 60 eval '[ "$(table DA-L-1 Line.0.Quantity)" = 12 ]'
 drop "$in/evening.csv" site/inbox/deliveries
-check "the second drop of the day" wait_for 10 eval '[ "$(of L-5)" = "done DA-L-5 NO_ADVICE " ]'
+check "the second drop of the day" wait_for 60 eval '[ "$(of L-5)" = "done DA-L-5 NO_ADVICE " ]'
 check "merges into the first" is "done DA-L-1  " "$(of L-4)"
-check "line by line: a sum" wait_for 5 eval '[ "$(table DA-L-1 Line.1.Quantity)" = 5.5 ]'
+check "line by line: a sum" wait_for 60 eval '[ "$(table DA-L-1 Line.1.Quantity)" = 5.5 ]'
 check "and a line more" is "S-3 3" "$(table DA-L-1 Line.2.Item) $(table DA-L-1 Line.2.ID)"
 check "a delivery that was advised before is left out" is "skipped  ADVISED " "$(of L-2 | tail -1)"
 check "a wrong one is refused, and nothing of it merges" is "rejected  NO_QUANTITY  5.5" "$(of L-6) $(table DA-L-1 Line.1.Quantity)"
@@ -31,7 +31,7 @@ check "nothing is sent before somebody says so" is "" "$(outputs site/outbox/cus
 stop KILL
 drop "$in/evening.csv" site/inbox/deliveries again.csv
 watch site --quiet
-check "killed, started again: the same file is a duplicate" wait_for 10 grep -q 'code=DUP_CONTENT' watch.log
+check "killed, started again: the same file is a duplicate" wait_for 60 grep -q 'code=DUP_CONTENT' watch.log
 check "and changes nothing" is 12 "$(table DA-L-1 Line.0.Quantity)"
 
 send
@@ -43,7 +43,7 @@ rm site/outbox/customer/*
 send
 check "nothing is sent twice" is "" "$(outputs site/outbox/customer)"
 drop "$in/late.csv" site/inbox/deliveries
-check "what comes later is another advice" wait_for 10 eval '[ "$(of L-7)" = "done DA-L-7 NONE_OPEN DA-L-1=SENT" ]'
+check "what comes later is another advice" wait_for 60 eval '[ "$(of L-7)" = "done DA-L-7 NONE_OPEN DA-L-1=SENT" ]'
 send
 check "which is sent alone" is site/outbox/customer/DA-L-7.xml "$(outputs site/outbox/customer)"
 check "as the customer gets it" same "$want/DA-L-7.xml" site/outbox/customer/DA-L-7.xml

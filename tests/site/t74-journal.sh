@@ -23,10 +23,10 @@ check "without: told, and the site works" is "0 1 1" "$code $(grep -c 'warning.*
 rm -f watch.log
 watch without/site
 rows 2 2 > .b && cp .b without/site/inbox/rows/.b && mv without/site/inbox/rows/.b without/site/inbox/rows/b.csv
-wait_for 10 has without/site/outbox 2
+wait_for 60 has without/site/outbox 2
 kill -HUP "$watcher"
 rows 3 3 > .c && cp .c without/site/inbox/rows/.c && mv without/site/inbox/rows/.c without/site/inbox/rows/c.csv
-wait_for 10 has without/site/outbox 3
+wait_for 60 has without/site/outbox 3
 stop
 check "a watcher tells it once" is "0 1" "$code $(grep -c SPOOL_FS watch.log)"
 run without/site --no-fsync

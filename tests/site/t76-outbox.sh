@@ -11,18 +11,18 @@ come 1
 check "the watcher works" wait_for 60 test -f $out/f1.csv
 mv $out away && mkdir $out
 come 2
-check "moved away, and a new one in its place: that gets it" wait_for 10 test -f $out/f2.csv
+check "moved away, and a new one in its place: that gets it" wait_for 60 test -f $out/f2.csv
 check "not the one that is gone" is f1.csv "$(ls away)"
 rm -r $out
 come 3
-check "removed: it is made again" wait_for 10 test -f $out/f3.csv
+check "removed: it is made again" wait_for 60 test -f $out/f3.csv
 rm -r $out && : > $out
 come 4
 wait_for 60 grep -q 'event=retry.*file=f4.csv' watch.log
 rm $out && mkdir $out
-check "a plain file for a while: then it comes" wait_for 10 test -f $out/f4.csv
+check "a plain file for a while: then it comes" wait_for 60 test -f $out/f4.csv
 come 5
-check "and what comes after it" wait_for 10 test -f $out/f5.csv
+check "and what comes after it" wait_for 60 test -f $out/f5.csv
 stop
 check "each once" is "f4.csv f5.csv 5" "$(ls $out | xargs) $(archived site)"
 check "fsck finds nothing" sound site

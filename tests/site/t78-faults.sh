@@ -110,7 +110,7 @@ innocent outputs FAULT_UNSYNCED
 
 # --- the claims ---------------------------------------------------------------------------------------------------------
 
-check "the file comes, though claims on both sides of it cannot be opened" wait_for 20 test -f claims/outbox/files/changed.csv
+check "the file comes, though claims on both sides of it cannot be opened" wait_for 60 test -f claims/outbox/files/changed.csv
 wait_for 60 [ "$(archived claims)" = 1 ]
 watcher=$claims_watcher
 stop

@@ -73,8 +73,8 @@ aged site/inbox/one/d.csv 31 33 6
 aged site/inbox/new/e.csv 34 36 5
 watch site
 check "watch: the others are taken up" wait_for 30 eval '[ "$(delivered)" = "one/d.csv" ]'
-check "the claim is told" wait_for 10 grep -q ".waybill/claim/$(id 2)" watch.log
-check "the batch is told" said watch.log ".waybill/work/$batch"
+check "the claim is told" wait_for 60 grep -q ".waybill/claim/$(id 2)" watch.log
+check "the batch is told" wait_for 60 grep -q ".waybill/work/$batch" watch.log
 check "where the order counts nothing is taken or accepted" is "e.csv c.csv" "$(ls site/inbox/new) $(ls site/.waybill/claim/$(id 3))"
 "$prog" status site > status.out 2> status.log
 check "status says both" said status.log ".waybill/claim/$(id 2)" ".waybill/work/$batch"
@@ -96,12 +96,36 @@ flow one | small_site site
 mkdir -p site/.waybill/work
 echo torn > "site/.waybill/work/w2-$(id 8)"
 watch site
-check "watch: the wave is told" said watch.log "w2-$(id 8)"
+check "watch: the wave is told" wait_for 30 grep -q "w2-$(id 8)" watch.log
 aged f.csv 41 43 5
 claimed site 4 one f.csv
 kill -HUP "$watcher"
 check "a claim that comes to light later is taken up" wait_for 30 eval '[ "$(delivered)" = one/f.csv ]'
 stop
+
+# --- mappings that cannot be kept at the start are kept as soon as they can be ----------------------------------------------
+
+rm -rf site watch.log
+mkdir -p site/inbox/one site/archive
+flow one | small_site site
+echo plain > site/archive/config
+watch site
+rows 1 3 > .a && mv .a site/inbox/one/a.csv
+check "mappings cannot be kept: files go on" wait_for 60 test -f site/outbox/one/a.csv
+check "it is told, with the place" said watch.log archive/config
+wait_for 60 eval '[ "$(archived site)" = 1 ]'
+"$prog" fsck site > fsck.out 2>&1
+check "fsck says what is missing" said fsck.out FSCK_CONFIG
+rm site/archive/config && mkdir site/archive/config
+n=0
+more() { n=$((n + 1)) && rows "$n" 99 > .b && mv .b "site/inbox/one/b$n.csv" && sleep 1 && [ -n "$(ls site/archive/config)" ]; }
+check "they are kept later, by the same watcher" wait_for 60 more
+rows 4 4 > .c && mv .c site/inbox/one/c.csv
+wait_for 60 test -f site/outbox/one/c.csv
+wait_for 60 idle site
+stop
+check "so that nothing is missing any more" sound site
+check "and what came later names them" grep -q '"kind":"config"' $(grep -l '"name":"c.csv"' $(find site/archive -name '*.waybill.json'))
 
 # --- an open batch that cannot be read: nobody can tell whose answer a file is, so it waits --------------------------------
 
