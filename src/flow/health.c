@@ -159,8 +159,8 @@ static void look_retry(struct looking *k, const struct waybill *w)
             SLICE_ARG(w->retry.since), SLICE_ARG(w->retry.cause));
 }
 
-/* It waits for nothing and nobody: its worker hangs, or has very much to do.  What comes behind it in its flow waits for
-   it, or for one that is tried again, so of each flow the oldest is told. */
+/* It waits for nothing and nobody: its worker hangs, or has very much to do.  What comes behind it in its flow waits
+   for it, or for one that is tried again, so of each flow the oldest is told. */
 static void look_stuck(struct looking *k, struct flow_work *f, const struct waybill *w)
 {
     int64_t since;
