@@ -389,9 +389,10 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
 /* A shared inbox: a file that no flow takes is told once and stays. */
 static void tell_unrouted(struct supervisor *s, struct intake *in, const struct drop *d)
 {
-    struct slice key = arena_printf(&s->arena, "%llu.%lld", (unsigned long long)d->ino, (long long)d->mtime_ns);
-    if (!in->op->take.type.n || map_get(&s->unrouted, key) || s->unrouted.n > 10000)
-        return;
+    char key[48];
+    snprintf(key, sizeof key, "%llu.%lld", (unsigned long long)d->ino, (long long)d->mtime_ns);
+    if (!in->op->take.type.n || map_get(&s->unrouted, slice_of(key)) || s->unrouted.n > 10000)
+        return;                                     /* nothing is kept for a file of another flow, at every look */
     int fd = openat(inbox_fd(in->inbox), d->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     bool taken = fd < 0;
     for (size_t i = 0; i < s->nintakes && !taken; i++)
@@ -401,7 +402,7 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
         close(fd);
     if (taken)
         return;
-    map_put(&s->unrouted, key, s);
+    map_put(&s->unrouted, arena_copy(&s->arena, slice_of(key)), s);
     problem_addf(s->ps, PROBLEM_WARNING, "UNROUTED", (struct place){ .file = d->name, .offset = PLACE_NO_OFFSET },
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
