@@ -1,21 +1,39 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "flow/super.h"
 #include "flow/wire.h"
 
 #define LEDGER_MAX (512ULL << 20)
+#define LEDGER_LATER_MS 5000
 
+/* NULL: it cannot be opened, or could not be a moment ago. Then whoever waits for it asks again and again, and each
+   attempt reads the whole file. */
 static struct ledger *ledger_of(struct supervisor *s, const struct flow *f)
 {
-    struct ledger **l = &s->ledgers[f->index];
-    if (!*l) {
-        arena_init(&s->ledger_arenas[f->index], 0);
-        if (ledger_open(&s->ledger_arenas[f->index], &s->store, arena_cstr(&s->arena, f->name), l, s->ps) > WARN)
-            *l = NULL;
-    }
-    return *l;
+    struct flow_ledger *l = &s->ledgers[f->index];
+    int64_t now = clock_monotonic_ms();
+    if (l->open || now < l->due)
+        return l->open;
+    arena_init(&l->arena, 0);
+    l->fault[0] = '\0';
+    if (ledger_open(&l->arena, &s->store, arena_cstr(&l->arena, f->name), &l->open, s->ps) <= WARN)
+        return l->open;
+    l->open = NULL;
+    l->due = now + LEDGER_LATER_MS;
+    if (s->ps->last)
+        snprintf(l->fault, sizeof l->fault, "%s", s->ps->last->code);
+    arena_release(&l->arena);
+    return NULL;
+}
+
+/* Why a batch could not be archived; nothing is told of a ledger that is not tried again yet. */
+static const char *cause_of(const struct supervisor *s, const struct trip *t)
+{
+    const char *fault = s->ledgers[t->op->flow->index].fault;
+    return s->ps->last ? s->ps->last->code : *fault ? fault : "SYS_IO";
 }
 
 static void add_record(struct ledger *l, struct wire *w, const struct ledger_record *of)
@@ -93,6 +111,8 @@ static struct slice part_of(struct trip *t)
 int step_enter(struct supervisor *s, struct trip *t, bool commit)
 {
     struct ledger *l = ledger_of(s, t->op->flow);
+    if (!l)
+        return TEMP;
     struct ledger_field fields[] = { { SLICE("$operation"), t->op->name },
                                      { SLICE("$batch-time"), t->b->w->batch_time } };
     struct ledger_record batch = { .batch = t->b->w->batch, .part = part_of(t),
@@ -101,8 +121,6 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
     struct ledger_record whole = batch;
     whole.fields = fields;
     whole.nfields = 2;
-    if (!l)
-        return TEMP;
     if (ledger_has(l, batch.batch, batch.part))
         return OK;
     int rc = t->no_records ? OK : add_messages(s, t, l, &batch);
@@ -120,8 +138,7 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
 int step_archived(struct supervisor *s, struct trip *t, int rc)
 {
     if (rc > WARN) {
-        const struct problem *p = s->ps->last;
-        const char *cause = p ? arena_cstr(&t->arena, slice_of(p->code)) : "SYS_IO";
+        const char *cause = arena_cstr(&t->arena, slice_of(cause_of(s, t)));
         notice_problems(s, s->ps);
         trip_to(s, t, TRIP_WRITTEN);
         trip_retry(s, t, cause);

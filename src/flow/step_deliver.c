@@ -154,14 +154,12 @@ static int open_box(struct supervisor *s, struct slice folder)
         return OK;
     if (o)
         return open_again(s, o);
-    o = arena_zero(&s->arena, sizeof *o);
-    int rc = outbox_open(&o->box, &s->spool, &s->arena, arena_cstr(&s->arena, folder), s->ps);
-    if (rc > WARN)
-        return rc;
+    o = arena_zero(&s->arena, sizeof *o);          /* stays, also when it cannot be opened: that is tried many times */
     o->folder = arena_copy(&s->arena, folder);
+    o->box = (struct outbox){ .path = o->folder.p, .fd = -1 };
     o->next = s->outboxes;
     s->outboxes = o;
-    return OK;
+    return open_again(s, o);
 }
 
 /* A folder that cannot be opened now is a fault of the world, not of the batch. */

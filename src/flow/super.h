@@ -240,6 +240,13 @@ struct open_outbox {
     struct open_outbox *next;
 };
 
+struct flow_ledger {
+    struct ledger *open;            /* NULL: not yet, or it could not be */
+    struct arena arena;
+    int64_t due;                    /* it is not tried again before, monotonic ms */
+    char fault[32];                 /* code of what was wrong at the last attempt; "" = nothing */
+};
+
 struct supervisor {
     struct site *site, *next_site;
     struct arena *site_arena, *next_arena;
@@ -273,8 +280,7 @@ struct supervisor {
     struct watch *asked_watch;
     struct arena asked_arena;
     int64_t pause;                  /* a fault of the world: nothing due or asked for begins until then, monotonic ms */
-    struct ledger **ledgers;        /* by flow.index; opened when needed */
-    struct arena *ledger_arenas;
+    struct flow_ledger *ledgers;    /* by flow.index; opened when needed */
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
     struct helper helpers[WORKERS_MAX];
     struct buf packet;              /* that was received */

@@ -56,7 +56,6 @@ static int open_site(struct supervisor *s)
     arena_init(&s->arena, 0);
     s->flows = arena_zero(&s->arena, (n + 1) * sizeof *s->flows);
     s->ledgers = arena_zero(&s->arena, (n + 1) * sizeof *s->ledgers);
-    s->ledger_arenas = arena_zero(&s->arena, (n + 1) * sizeof *s->ledger_arenas);
     s->opens = arena_zero(&s->arena, (n + 1) * sizeof *s->opens);
     s->spare = NULL;
     due_open(s);
@@ -77,9 +76,9 @@ static void close_site(struct supervisor *s)
     if (!s->flows)
         return;
     for (size_t i = 0; i < s->site->nflows; i++)
-        if (s->ledgers[i]) {
-            ledger_close(s->ledgers[i]);
-            arena_release(&s->ledger_arenas[i]);
+        if (s->ledgers[i].open) {
+            ledger_close(s->ledgers[i].open);
+            arena_release(&s->ledgers[i].arena);
         }
     for (struct open_outbox *o = s->outboxes; o; o = o->next)
         outbox_close(&o->box);

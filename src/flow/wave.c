@@ -207,10 +207,10 @@ static void enter_all(struct supervisor *s, struct trip_set *g)
     for (size_t i = 0; i < n && rc <= WARN; i++)
         rc = step_enter(s, t[i], false);
     for (size_t i = 0; i < n && rc <= WARN; i++)
-        rc = ledger_commit(s->ledgers[t[i]->op->flow->index], s->ps);
+        rc = ledger_commit(s->ledgers[t[i]->op->flow->index].open, s->ps);
     for (size_t i = 0; i < n && rc > WARN; i++)
-        if (s->ledgers[t[i]->op->flow->index])
-            ledger_drop(s->ledgers[t[i]->op->flow->index]);
+        if (s->ledgers[t[i]->op->flow->index].open)
+            ledger_drop(s->ledgers[t[i]->op->flow->index].open);
     for (size_t i = 0; i < n; i++) {
         int one = rc <= WARN ? step_entered(s, t[i]) : rc;
         if (one > WARN)

@@ -32,4 +32,33 @@ looked 21 80
 check "sixty looks at 3000 that are not take no memory" less $(($(memory VmRSS) - before)) 2000
 check "they stay" is 3000 "$(ls site/inbox/x | wc -l)"
 stop
+
+# --- a ledger that is damaged: each attempt of each batch asks for it -----------------------------------------------------
+
+rm -rf site watch.log
+mkdir -p site/inbox/a
+flow a | sed 's|^    on yes|&\n    order any\n    retry 1s 1s|' | small_site site
+filled() { for n in $(seq "$1" "$2"); do rows "$n" "$n" > "site/inbox/a/f$n.csv"; done; }         # FIRST LAST
+filled 1 600
+run site
+ledger=site/.waybill/ledger/a.ledger
+cp "$ledger" good
+printf X | dd of="$ledger" bs=1 seek=$(($(wc -c < good) / 2)) conv=notrunc 2> /dev/null
+filled 601 800
+watch site
+retries() { grep -c event=retry watch.log; }
+tried() { [ "$(retries)" -ge "$1" ]; }
+check "a damaged ledger: its batches are tried again" wait_for 60 tried 400
+check "it is told, and in what the retry says" said watch.log LEDGER_DAMAGED
+check "the outputs are there" is 800 "$(ls site/outbox/a | wc -l)"
+before=$(memory VmRSS)
+wait_for 60 tried 1600
+check "no attempt takes memory that stays" less $(($(memory VmRSS) - before)) 4000
+check "most do not read the ledger" [ $(($(grep -c 'code=LEDGER_DAMAGED.*line' watch.log) * 2)) -lt "$(retries)" ]
+cp good "$ledger"
+check "mended, each is archived" wait_for 60 eval '[ "$(archived site)" = 800 ]'
+wait_for 60 idle site
+stop
+check "and entered once" is "800 0" "$(wc -l < "$ledger") $(in_error site)"
+check "fsck finds it in order" sound site
 finish
