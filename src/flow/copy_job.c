@@ -24,17 +24,17 @@ static void hand_over(struct supervisor *s, struct intake *in, struct helper *h,
     buf_release(&packet);
 }
 
-bool copy_start(struct supervisor *s, struct intake *in, struct claim *c)
+int copy_start(struct supervisor *s, struct intake *in, struct claim *c)
 {
     struct helper *h = may_wait(in, c) ? pool_idle(s) : NULL;
-    int to;
-    if (!h || claim_copy_begin(&s->spool, c, &to, s->ps) != OK)
-        return false;
+    int to, rc = h ? claim_copy_begin(&s->spool, c, &to, s->ps) : END;
+    if (rc != OK)
+        return rc;
     in->carried = *c;
     in->carrying = true;
     hand_over(s, in, h, to);
     close(to);
-    return true;
+    return OK;
 }
 
 int copy_answered(struct supervisor *s, struct helper *h, struct wire *w)

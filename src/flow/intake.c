@@ -407,6 +407,21 @@ static void tell_unrouted(struct supervisor *s, struct intake *in, const struct 
                  "no flow takes files of this kind from %.*s: it stays there", SLICE_ARG(in->op->take.folder));
 }
 
+/* A claim that could not be made durable stays one for a while: an fsync that comes right after says OK. */
+static int take_in(struct supervisor *s, struct intake *in, struct claim *c, const char *newest)
+{
+    int rc = copy_start(s, in, c);
+    if (rc == OK)
+        return OK;
+    if (rc == END)
+        rc = accept_claim(s, in->op, c, in->asked, newest);
+    else
+        left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);
+    claim_close(c);
+    notice_problems(s, s->ps);
+    return rc;
+}
+
 /* SKIP: it stays where it is; END: it is gone, or its companions are. */
 static int claim_drop(struct supervisor *s, struct intake *in, const struct drop *d, const char *newest)
 {
@@ -425,13 +440,8 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     arena_release(&a);
     if (rc == SKIP && c.unread)
         intake_pause(s, in);
-    if (rc <= WARN && rc != END && copy_start(s, in, &c))
-        return OK;
-    if (rc <= WARN && rc != END) {
-        rc = accept_claim(s, in->op, &c, in->asked, newest);
-        claim_close(&c);
-        return rc;
-    }
+    if (rc <= WARN && rc != END)
+        return take_in(s, in, &c, newest);
     if (rc > SKIP)
         left_claimed(s, in->op->take.folder, CLAIMS_AGAIN_MS);   /* companions may be in the claim */
     else if (in->op->take.ncompanions)

@@ -545,9 +545,9 @@ int pool_open(struct supervisor *s, struct helper *h);
 void pool_watch(struct supervisor *s, int64_t now);
 void pool_end(struct supervisor *s);
 size_t pool_busy(const struct supervisor *s);
-/* copy_job.c: a long file is copied into .waybill by a worker, so that it holds up no other inbox.  False: it is not
+/* copy_job.c: a long file is copied into .waybill by a worker, so that it holds up no other inbox.  END: it is not
    for a worker. A claim whose worker died is copied by the supervisor. */
-bool copy_start(struct supervisor *s, struct intake *in, struct claim *c);
+int copy_start(struct supervisor *s, struct intake *in, struct claim *c);
 /* STOP: nonsense. */
 int copy_answered(struct supervisor *s, struct helper *h, struct wire *w);
 void copy_lost(struct supervisor *s, struct intake *in, bool ending);

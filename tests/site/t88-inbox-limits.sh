@@ -61,4 +61,24 @@ wait_for 60 idle site
 stop
 check "and entered once" is "800 0" "$(wc -l < "$ledger") $(in_error site)"
 check "fsck finds it in order" sound site
+
+# --- a claim that could not be made durable: an fsync after one that failed proves nothing --------------------------------
+
+rm -rf site watch.log fault.log
+mkdir -p site/inbox/unsettled site/inbox/a
+{ flow unsettled; flow a; } | small_site site
+LD_PRELOAD=$tools/libfault.so FAULT_UNSETTLED=1 FAULT_SITE=$tmp/site FAULT_LOG=$tmp/fault.log watch site
+come_up site a
+rows 1 200000 > .part && put site/inbox/unsettled/long.csv
+check "the claim of a long file cannot be synced" wait_for 60 grep -q unsettled fault.log
+check "which is told" wait_for 60 grep -q 'code=SYS_IO' watch.log
+rows 1 1 > .part && put site/inbox/a/other.csv
+wait_for 60 came a/other.csv
+check "it is not accepted" is 0 "$(grep -c 'event=accepted.*long.csv' watch.log)"
+check "it stays a claim" [ -n "$(find site/.waybill/claim -name long.csv)" ]
+kill -HUP "$watcher"
+check "later it is taken up" wait_for 60 came unsettled/long.csv
+wait_for 60 idle site
+stop
+check "fsck finds it in order, too" sound site
 finish

@@ -11,6 +11,7 @@
  *     FAULT_UNSENT=N      the first N packets with descriptors cannot be sent: ENOBUFS
  *     FAULT_UNANSWERED=N  the same with each second one, N times: an answer, where each job asks once
  *     FAULT_UNSYNCED=N    the first N fsyncs of outputs fail: EIO
+ *     FAULT_UNSETTLED=N   the first N fsyncs of folders named unsettled* fail: EIO
  *     FAULT_SITE=FOLDER   the site
  *     FAULT_LOG=FILE      gets a line per syncfs and per fault
  *
@@ -37,7 +38,7 @@ enum { FILES = 4096, LOOK_US = 1000, LOOKS = 100, OUTPUT_US = 60000, TOLD = 1, G
 /* All processes see one. */
 static struct world {
     pid_t first;
-    atomic_uint syncs, changed, packets, unsynced, nsafe, writers;
+    atomic_uint syncs, changed, packets, unsynced, unsettled, nsafe, writers;
     atomic_bool lost, told;
     _Atomic int64_t synced;         /* begin of the latest syncfs that ended well */
     ino_t safe[FILES];              /* synced by themselves */
@@ -170,6 +171,11 @@ static int sync_file(long call, int fd)
     int rc = (int)syscall(call, fd);
     if (world->unsynced < number("FAULT_UNSYNCED") && is_named(fd, "out.")) {
         tell("unsynced", ++world->unsynced, "");
+        errno = EIO;
+        return -1;
+    }
+    if (world->unsettled < number("FAULT_UNSETTLED") && is_named(fd, "unsettled")) {
+        tell("unsettled", ++world->unsettled, "");
         errno = EIO;
         return -1;
     }
