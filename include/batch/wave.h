@@ -23,7 +23,8 @@
  *          visible; the folder goes when every zip, every landed folder and the end of the claims are durable.
  * Owner:   the wave lives until it is released and no batch is afloat on it.
  * Errors:  as batch.h. A log that could not be written or synced once is not written again: its batches land.
- * Limits:  BATCH_WAVE files; one process (the holder of the lease).
+ * Limits:  BATCH_WAVE files, each of BATCH_WAVE_FILE bytes at most (they pass through memory); one process (the holder
+ *          of the lease).
  */
 #ifndef WAYBILL_BATCH_WAVE_H
 #define WAYBILL_BATCH_WAVE_H
@@ -31,6 +32,7 @@
 #include "batch/batch.h"
 
 #define BATCH_WAVE 4096
+#define BATCH_WAVE_FILE (256 * 1024)        /* bytes of a file that goes with others */
 #define BATCH_WAVE_NAME (BATCH_ID_SIZE + 8)
 
 struct batch_wave {
@@ -48,7 +50,7 @@ struct batch_wave {
 
 int batch_wave_begin(const struct batch_site *s, const char *first, unsigned n, struct batch_wave **out,
                      struct problems *ps);
-/* As batch_copy; SKIP: this one is to be taken by itself. */
+/* As batch_copy; SKIP: this one is to be taken by itself, since it changes or is long by now. */
 int batch_wave_copy(struct batch_wave *w, struct arena *a, struct claim *c, const struct batch_accept *how,
                     struct batch **out, struct problems *ps);
 int batch_wave_seal(struct batch_wave *w, struct problems *ps);

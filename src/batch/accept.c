@@ -130,7 +130,7 @@ int batch_wave_copy(struct batch_wave *wave, struct arena *a, struct claim *c, c
                     struct batch **out, struct problems *ps)
 {
     *out = NULL;
-    if (how->max_size && c->size > how->max_size)
+    if (c->size > BATCH_WAVE_FILE || (how->max_size && c->size > how->max_size))
         return SKIP;
     int rc = claims_read(c, &wave->bytes, ps);
     if (rc != OK)

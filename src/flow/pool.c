@@ -129,7 +129,7 @@ static char *lines_name(struct trip *t)
 static bool make_spares(struct supervisor *s, struct trip *t, int fds[WIRE_JOB_FILES])
 {
     struct trip_file *f;
-    if (t->op->take.kind != TAKE_INBOX || flow_stages(t->op->flow) || t->b->w->bytes > WAVE_FILE || t->b->w->run)
+    if (t->op->take.kind != TAKE_INBOX || flow_stages(t->op->flow) || t->b->w->bytes > BATCH_WAVE_FILE || t->b->w->run)
         return false;
     f = arena_zero(&t->arena, sizeof *f);
     f->name = lines_name(t);
@@ -438,7 +438,7 @@ static int keep_memory(struct supervisor *s, struct trip *t, const struct trip_f
 {
     struct stat st;
     int rc = fstat(f->fd, &st) == 0 ? OK : problem_system(s->ps, f->name, "cannot be read", errno);
-    if (rc == OK && st.st_size > WAVE_FILE)
+    if (rc == OK && st.st_size > BATCH_WAVE_FILE)
         rc = batch_land(t->b, s->ps);
     if (rc > WARN)
         return rc;

@@ -45,7 +45,6 @@
 #define WAVES_BYTES (16 << 20)      /* bytes afloat above which a flow takes no other wave */
 #define WAVE_MS 50                  /* so long the first that is done waits for others … */
 #define WAVE_HELD_MS 400            /* … that a worker has not begun with yet */
-#define WAVE_FILE (256 * 1024)      /* bytes of a file that goes with others */
 #define POISON 3                    /* deaths of workers over one file */
 #define UNSENT 2                    /* jobs in a row that no worker could be sent, which then are sent again at once */
 #define RESTARTS_MAX 10             /* starts that ended with the whole program, for the same file */

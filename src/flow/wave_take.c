@@ -12,7 +12,7 @@ bool wave_takes(const struct operation *op)
 
 bool wave_fits(const struct operation *op, const struct drop *d)
 {
-    return d->size <= WAVE_FILE && !d->has_done && !d->manifest[0] && wave_takes(op);
+    return d->size <= BATCH_WAVE_FILE && !d->has_done && !d->manifest[0] && wave_takes(op);
 }
 
 struct wave {

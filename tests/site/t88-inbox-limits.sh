@@ -81,4 +81,33 @@ check "later it is taken up" wait_for 60 came unsettled/long.csv
 wait_for 60 idle site
 stop
 check "fsck finds it in order, too" sound site
+
+# --- a file that was short when it was looked at, and is long when it is taken --------------------------------------------
+
+# The first has to wait, so of 1200 that one look remembers only 1024 are taken, and two of the rest grow meanwhile.
+rm -rf site watch.log
+mkdir -p site/inbox/a site/outbox/a
+flow a | retry 1s | small_site site
+filled 1 1200
+touch -d '3 minutes ago' site/inbox/a/f1.csv
+touch -d '1 minute' site/inbox/a/f1199.csv site/inbox/a/f1200.csv
+echo foreign > site/outbox/a/f1.csv
+watch site
+check "as many as there is room for are taken" wait_for 60 eval '[ "$(ls site/inbox/a | wc -l)" = 176 ]'
+check "the first waits" wait_for 60 grep -q 'event=retry.*f1.csv' watch.log
+before=$(memory VmHWM)
+rows 1199 60000 > long.csv
+cat long.csv > site/inbox/a/f1199.csv
+truncate -s 100M site/inbox/a/f1200.csv
+touch -d '1 minute' site/inbox/a/f1199.csv site/inbox/a/f1200.csv
+rm site/outbox/a/f1.csv
+check "each comes out" wait_for 60 came a/f1199.csv
+check "a long one whole" same long.csv site/outbox/a/f1199.csv
+wait_for 60 eval '[ "$(ended site)" = 1200 ]'
+check "none goes through memory" less $(($(memory VmHWM) - before)) 60000
+wait_for 60 idle site
+stop
+check "what holds no rows is refused, nothing is told of another" is "1199 1 f1200.csv" \
+    "$(archived site) $(in_error site) $(sed -n 's/.*event=error.* file=\([^ ]*\).*/\1/p' watch.log)"
+check "fsck finds all in order" sound site
 finish
