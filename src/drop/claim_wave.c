@@ -62,8 +62,10 @@ int claims_read(struct claim *c, struct buf *out, struct problems *ps)
         ssize_t n = pread(c->fd, buf_room(out, want - out->n), want - out->n, (off_t)out->n);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return problem_system(ps, c->batch, "cannot read a claimed file", errno);
+        if (n < 0) {                                /* the others go on; by itself it is told again */
+            problem_system(ps, c->batch, "cannot read a claimed file", errno);
+            return SKIP;
+        }
         out->n += (size_t)n;
         if (n == 0 || out->n + 1 >= want)       /* one more was asked for: less means the end */
             break;

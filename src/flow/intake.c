@@ -476,7 +476,8 @@ static size_t room(const struct supervisor *s, const struct intake *in)
 {
     const struct flow *f = in->op->flow;
     size_t n = s->flows[f->index].n;
-    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)) || in->wave)
+    if ((in->by_hand && !in->asked) || in->carrying || (in->left && order_counts(in->op)) || in->wave ||
+        in->given_up || later_any(s, f))
         return 0;
     const struct open *run = calls_open(s, f);
     if (run && (in->op->answers ? run->held : in->op->stage && !in->op->stage->new_batch))
@@ -694,6 +695,8 @@ int claim_again(struct supervisor *s, const char *id)
     const struct operation *op = owner_of(s, &c, &k);
     if (op && is_left(s, op) && order_counts(op))   /* one before it could not be accepted */
         claims_later(s, CLAIMS_AGAIN_MS);
+    else if (op && later_any(s, op->flow))          /* batches of before come before it */
+        claims_later(s, CLAIMS_SOON_MS);
     else if (op)
         rc = accept_claim(s, op, &c, k, op->take.newest && newer_there(s, op, &c, newer) ? newer : NULL);
     else

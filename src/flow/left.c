@@ -71,7 +71,7 @@ void left_looked(struct supervisor *s, struct intake *in)
 void intakes_taken_up(struct supervisor *s)
 {
     for (size_t i = 0; i < s->nintakes; i++)
-        s->intakes[i].left = false;
+        s->intakes[i].left = s->intakes[i].given_up = false;
     s->report->temporary = 0;
     resume_left(s);
 }

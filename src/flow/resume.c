@@ -44,8 +44,9 @@ static bool to_do(const struct waybill *w)
 
 static int take_up(struct supervisor *s, const struct recovery *r)
 {
-    if (trips_in_hand(s) >= LATER_MAX) {
-        later_add(s, r->batch);
+    const struct flow *f = r->b ? site_flow(s->site, r->b->w->flow) : NULL;
+    if (f && !later_due(s, f, r->batch)) {
+        later_add(s, f->name, r->batch);
         return OK;
     }
     struct trip *t = trip_new(s);
@@ -168,8 +169,9 @@ static void list_in_hand(struct leftover *k)
         for (const struct open *o = s->opens[i].first; o; o = o->next)
             in_hand(k, o->id);
     }
-    for (const struct later *l = s->later; l; l = l->next)
-        in_hand(k, l->id);
+    for (const struct laters *of = s->laters; of; of = of->next)
+        for (const struct later *l = of->first; l; l = l->next)
+            in_hand(k, l->id);
 }
 
 /* An open batch is known before its operation goes on. */

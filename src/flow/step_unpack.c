@@ -54,7 +54,7 @@ static int adopt(struct supervisor *s, struct trip *t, const struct waybill_file
     how.parent = t->b->w->batch;
     int rc = batch_adopt(t->b, f, &a, &how, &child, s->ps);
     if (rc == OK)
-        later_add(s, how.id);
+        later_add(s, t->op->flow->name, how.id);
     if (rc == SKIP) {
         s->report->batches++;
         s->report->rejected++;
@@ -99,33 +99,4 @@ int step_unpack(struct supervisor *s, struct trip *t)
     }
     notice_problems(s, s->ps);
     return rc <= WARN ? forget_members(s, t) : rc;
-}
-
-/* --- batches that wait for room ----------------------------------------------------------------------------------- */
-
-void later_add(struct supervisor *s, const char *id)
-{
-    struct later *l = arena_zero(&s->later_arena, sizeof *l);
-    snprintf(l->id, sizeof l->id, "%s", id);
-    if (s->later_last)
-        s->later_last->next = l;
-    else
-        s->later = l;
-    s->later_last = l;
-}
-
-int later_take(struct supervisor *s)
-{
-    while (s->later && trips_in_hand(s) < LATER_MAX) {
-        struct later *l = s->later;
-        s->later = l->next;
-        if (resume_batch(s, l->id) > SKIP)
-            left_unknown(s);
-        if (!s->later) {
-            s->later_last = NULL;
-            arena_reset(&s->later_arena);
-        }
-    }
-    notice_problems(s, s->ps);
-    return OK;
 }

@@ -34,7 +34,6 @@
 #define TRIPS_IN_WAVES (4 * WAVE)   /* … of a flow whose files go in waves: one comes, one is worked on, two end */
 #define CLAIMS_AGAIN_MS (60 * 1000) /* after a fault of the world claims are taken up again */
 #define CLAIMS_SOON_MS (5 * 1000)   /* … and what changed while it was taken */
-#define LATER_MAX 256               /* trips in hand above which batches in work/ wait */
 #define WORKERS_MAX 64
 #define GIVE_UP_MS (5 * 24 * 3600 * 1000LL)
 #define COPY_BY_WORKER (1 << 20)    /* bytes of a file that is copied by a worker while others are taken */
@@ -137,6 +136,12 @@ struct later {
     struct later *next;
 };
 
+struct laters {
+    struct slice flow;
+    struct later *first, *last;     /* in their order */
+    struct laters *next;
+};
+
 struct opens {
     struct open *first, *last;
     size_t n;
@@ -229,6 +234,7 @@ struct intake {
     struct claim carried;           /* a worker copies it: nothing else is taken from here meanwhile */
     bool carrying;
     struct wave *wave;              /* is being taken from here; NULL = none */
+    bool given_up;                  /* the latest wave was: nothing passes its files before they are taken up again */
     bool left;                      /* a file of it is claimed, but could not be accepted yet: where the order counts
                                        the next one waits */
 };
@@ -295,7 +301,7 @@ struct supervisor {
     size_t turn;                    /* flow whose turn it is */
     struct map unrouted;            /* files of shared inboxes, and batches, that were told to be nobody's */
     int64_t claims_due;             /* claims left from a fault are taken up again; INT64_MAX = none */
-    struct later *later, *later_last;
+    struct laters *laters;          /* by flow */
     struct arena later_arena;
     int signals;                    /* signalfd */
     bool waited;                    /* stood by before the site was ours */
@@ -390,9 +396,16 @@ bool bundles_work(struct wire *w, const int *fds, size_t nfds, struct buf *answe
 int unpack_wanted(const struct operation *op, int fd, bool *out);
 bool unpack_pending(const struct waybill *w);
 int step_unpack(struct supervisor *s, struct trip *t);
-/* Batches in work/ that wait for room: each open one costs a descriptor. */
-void later_add(struct supervisor *s, const char *id);
-int later_take(struct supervisor *s);
+
+/* later.c: batches in work/ that wait for room – each one in hand costs memory – in the order of their flow, and before
+   all that comes from its inboxes. */
+void later_add(struct supervisor *s, struct slice flow, const char *id);
+/* Whether this one may be taken up now: there is room, and none before it. */
+bool later_due(const struct supervisor *s, const struct flow *f, const char *id);
+bool later_any(const struct supervisor *s, const struct flow *f);
+/* Some can be taken up: no event will tell. */
+bool later_ready(const struct supervisor *s);
+void later_take(struct supervisor *s);
 
 /* trip.c */
 struct trip *trip_new(struct supervisor *s);
@@ -401,7 +414,6 @@ void trip_free(struct supervisor *s, struct trip *t);
 void trip_to(struct supervisor *s, struct trip *t, enum trip_state state);
 /* Nothing is tried before `due`. */
 void trip_hold(struct supervisor *s, struct trip *t, int64_t due);
-size_t trips_in_hand(const struct supervisor *s);
 /* The trip of a batch; NULL = it is in nobody's hands. */
 struct trip *trip_of(const struct supervisor *s, const char *id);
 struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t number, const struct give *give);

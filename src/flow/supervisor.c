@@ -329,7 +329,7 @@ static int64_t next_due(struct supervisor *s, int64_t now, int64_t wait)
 {
     if (trips_due(s, now) - now < wait)
         wait = s->trips_due - now;
-    if (s->later && trips_in_hand(s) < LATER_MAX)
+    if (later_ready(s) && !s->ending && !s->next_site)
         wait = 0;
     if (wait > calls_due(s))
         wait = calls_due(s);
@@ -392,7 +392,7 @@ static bool more_to_do(const struct supervisor *s, int64_t now)
  */
 static bool finished(struct supervisor *s, int64_t now)
 {
-    if (s->o->watch || !intake_idle(s, now) || !at_rest(s) || s->ndone || s->later || more_to_do(s, now))
+    if (s->o->watch || !intake_idle(s, now) || !at_rest(s) || s->ndone || later_ready(s) || more_to_do(s, now))
         return false;
     if (s->claims_due <= now)                       /* they are taken up before anything else is */
         return false;
@@ -411,14 +411,21 @@ static bool look_again(struct supervisor *s, uint64_t *last)
     return true;
 }
 
+/* A file or a batch of it may be in nobody's hands: that is looked at when the wave is over. */
 static bool wave_in_hand(void *owner, const char *wave)
 {
-    const struct supervisor *s = owner;
+    struct supervisor *s = owner;
+    const struct batch_wave *w = NULL;
+    unsigned n = 0;
     for (size_t i = 0; i < s->site->nflows; i++)
         for (const struct trip *t = s->flows[i].first; t; t = t->next)
-            if (t->b->wave && strcmp(t->b->wave->name, wave) == 0)
-                return true;
-    return false;
+            if (t->b->wave && strcmp(t->b->wave->name, wave) == 0) {
+                w = t->b->wave;
+                n++;
+            }
+    if (w && (w->stays || w->left != n))
+        claims_later(s, CLAIMS_AGAIN_MS);
+    return w;
 }
 
 static int batch_again(void *owner, const char *id)
@@ -491,8 +498,10 @@ static int turn(struct supervisor *s, int64_t *wait)
     keep_config_again(s, now);
     if (rc <= WARN && s->claims_due <= now && !s->ending && waves_taken(s))
         take_up_claims(s);
-    if (rc <= WARN && !s->next_site && !s->ending)
+    if (rc <= WARN && !s->next_site && !s->ending) {
+        later_take(s);
         rc = begin_more(s, now, wait);
+    }
     if (rc <= WARN)
         rc = waves_go_on(s);
     if (rc <= WARN && !s->next_site)
@@ -501,8 +510,6 @@ static int turn(struct supervisor *s, int64_t *wait)
         rc = s->o->watch ? OK : TEMP;
         *wait = *wait > 5000 ? 5000 : *wait;
     }
-    if (rc <= WARN && !s->next_site && !s->ending)
-        rc = later_take(s);
     start_work(s, now);
     deliver_work(s, now);
     pool_watch(s, now);

@@ -130,14 +130,6 @@ void trip_free(struct supervisor *s, struct trip *t)
     arena_release(&a);
 }
 
-size_t trips_in_hand(const struct supervisor *s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->site->nflows; i++)
-        n += s->flows[i].n;
-    return n;
-}
-
 struct trip *trip_of(const struct supervisor *s, const char *id)
 {
     for (size_t i = 0; i < s->site->nflows; i++)

@@ -168,7 +168,8 @@ static int taken(struct supervisor *s, struct wave *w)
     }
     if (w->fault != OK) {
         rc = w->fault;
-        claims_later(s, CLAIMS_AGAIN_MS);
+        w->in->given_up = true;
+        claims_later(s, CLAIMS_SOON_MS);
     }
     if (rc > WARN)
         intake_later(s, w->in);

@@ -8,6 +8,7 @@
  *                         once, by EIO of its next syncfs (one of later only if nobody was told before), and each
  *                         opening of such a file by its next fsync.
  *     FAULT_CHANGED=N     files named changed* have another time, the first N times that they are read by pread
+ *     FAULT_UNREAD=1      files named unread* cannot be read by pread: EIO
  *     FAULT_UNSENT=N      the first N packets with descriptors cannot be sent: ENOBUFS
  *     FAULT_UNANSWERED=N  the same with each second one, N times: an answer, where each job asks once
  *     FAULT_UNSYNCED=N    the first N fsyncs of outputs fail: EIO
@@ -225,6 +226,11 @@ ssize_t pread(int fd, void *to, size_t n, off_t at)
     if (number("FAULT_CHANGED") && is_named(fd, "changed") && world->changed < number("FAULT_CHANGED")) {
         futimens(fd, NULL);
         tell("changed", ++world->changed, "");
+    }
+    if (number("FAULT_UNREAD") && is_named(fd, "unread")) {
+        tell("unread", 1, "");
+        errno = EIO;
+        return -1;
     }
     return syscall(SYS_pread64, fd, to, n, at);
 }
