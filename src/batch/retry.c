@@ -1,13 +1,15 @@
 #include "batch/batch_private.h"
 
-enum { DOUBLING_MAX = 300000, GIVE_UP_DAYS = 5 };
+enum { DOUBLING_MAX = 300000, LEAST = 1000, GIVE_UP_DAYS = 5 };
 
-/* 1 s, 2 s, 4 s … 300 s where the flow gives no list. */
-static int64_t delay_ms(const struct retry_policy *p, uint32_t attempt)
+/* 1 s, 2 s, 4 s … 300 s where the flow gives no list. Only another worker can be had without a pause: the world has not
+   changed at once. */
+static int64_t delay_ms(const struct retry_policy *p, const char *cause, uint32_t attempt)
 {
-    if (p->n)
-        return p->delays_ms[attempt < p->n ? attempt : p->n - 1];
-    return attempt < 9 ? (int64_t)1000 << attempt : DOUBLING_MAX;
+    if (!p->n)
+        return attempt < 9 ? (int64_t)LEAST << attempt : DOUBLING_MAX;
+    int64_t delay = p->delays_ms[attempt < p->n ? attempt : p->n - 1];
+    return delay < LEAST && strcmp(cause, "WORKER_DIED") != 0 ? LEAST : delay;
 }
 
 static int give_up(struct batch *b, const char *cause, struct problems *ps)
@@ -49,7 +51,7 @@ int batch_retry(struct batch *b, const char *cause, const struct retry_policy *p
     }
     if (!slice_is(r->cause, cause))
         r->attempts = 0;
-    int64_t delay = delay_ms(policy, r->attempts);
+    int64_t delay = delay_ms(policy, cause, r->attempts);
     r->cause = arena_copy(b->arena, slice_of(cause));
     r->attempts++;
     r->next = batch_stamp_at(b->site, b->arena, now + (delay + 999) / 1000);

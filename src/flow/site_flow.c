@@ -30,9 +30,12 @@ static int parse_retry(struct cursor *c, struct flow *f)
 {
     size_t cap = f->nretry = 0;
     do {
+        const struct token *at = cursor_token(c);
         int64_t delay;
         if (word_duration(c, &delay) != OK)
             return STOP;
+        if (delay == 0)
+            site_warning(c->l, at, "SITE_RETRY", "retry 1s", "nothing is tried again without a pause: it is taken as 1s");
         ARENA_PUSH(c->l->arena, f->retry, f->nretry, cap) = delay;
     } while (cursor_more(c));
     return OK;

@@ -294,11 +294,12 @@ static bool at_rest(const struct supervisor *s)
     return pool_busy(s) == 0 && !s->bundles && !waves_under_way(s);
 }
 
-static bool deliver_alone(struct supervisor *s)
+/* Each once: what is due again meanwhile lets other things come first. */
+static bool deliver_alone(struct supervisor *s, int64_t now)
 {
     struct trip *t;
     bool any = false;
-    for (; (t = sched_delivery(s, clock_monotonic_ms())); any = true)
+    for (; (t = sched_delivery(s, now)); any = true)
         if (step_deliver(s, t) == OK)
             step_archive(s, t);
     return any;
@@ -309,7 +310,7 @@ static void deliver_work(struct supervisor *s, int64_t now)
 {
     do
         wave_deliver(s, now);
-    while (deliver_alone(s));
+    while (deliver_alone(s, now));
 }
 
 /* The trips are looked through when one of them is due only. */
@@ -530,8 +531,8 @@ static int loop(struct supervisor *s)
         if (finished(s, now) && !look_again(s, &last))
             return s->o->asked ? asked_give_up(s) : OK;
         start_work(s, now);
-        bool ready = finished(s, now) || (rc == OK && !s->ending && !s->next_site &&
-                                          (intake_hungry(s) || more_to_do(s, now)));
+        bool ready = finished(s, now) || sched_delivery(s, now) ||      /* it became due after its turn */
+                     (rc == OK && !s->ending && !s->next_site && (intake_hungry(s) || more_to_do(s, now)));
         listen_for(s, ready ? 0 : next_due(s, now, s->ending ? 200 : wait));
     }
 }

@@ -534,6 +534,19 @@ static void a_fault_of_the_world_is_tried_until_it_is_given_up(void **state)
     batch_close(b);
 }
 
+static void only_a_dead_worker_is_tried_again_without_a_pause(void **state)
+{
+    (void)state;
+    int64_t none = 0;
+    struct retry_policy policy = { .delays_ms = &none, .n = 1, .give_up_ms = 3600000, .poison = 3 };
+    struct batch *b = accept("again.csv", "z");
+    assert_int_equal(batch_retry(b, "OUTBOX_TAKEN", &policy, &problems), OK);
+    assert_int_equal(batch_due(b), 1000);
+    assert_int_equal(batch_retry(b, "WORKER_DIED", &policy, &problems), OK);
+    assert_int_equal(batch_due(b), 0);
+    batch_close(b);
+}
+
 static void refused_messages_appear_beside_their_waybill(void **state)
 {
     (void)state;
@@ -633,7 +646,8 @@ int main(void)
         TEST(a_folder_that_stays_is_removed_later),
         TEST(starting_anew_forgets_what_was_written), TEST(the_same_content_is_refused_and_explained),
         TEST(a_taken_name_waits_and_nothing_is_overwritten), TEST(refused_moves_change_nothing),
-        TEST(a_fault_of_the_world_is_tried_until_it_is_given_up), TEST(refused_messages_appear_beside_their_waybill),
+        TEST(a_fault_of_the_world_is_tried_until_it_is_given_up),
+        TEST(only_a_dead_worker_is_tried_again_without_a_pause), TEST(refused_messages_appear_beside_their_waybill),
         TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
             TEST(a_second_watcher_is_answered), TEST(a_companion_becomes_the_batchs_own),
         TEST(a_companion_that_is_half_taken_is_taken_again), TEST(what_is_no_companion_is_left_alone),

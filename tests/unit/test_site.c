@@ -144,6 +144,16 @@ static void a_name_of_one_message_needs_each(void **state)
     assert_non_null(memmem(p->hint.p, p->hint.n, "add `each`", 10));
 }
 
+static void a_retry_without_a_pause_is_taken_as_a_second(void **state)
+{
+    (void)state;
+    load(HEAD "flow orders \"Orders\" {\n    on yes\n    set owner \"N\"\n    retry 0s 5s\n    operation convert {\n"
+         "        take inbox \"inbox/orders\"\n        give outbox \"outbox/x\" name \"x_{batch}.csv\" map test\n    }\n}\n", OK);
+    assert_string_equal(problems.last->code, "SITE_RETRY");
+    assert_int_equal(problems.last->place.line, 6);
+    assert_true(slice_is(problems.last->hint, "retry 1s"));
+}
+
 static void tables_are_jailed_and_filled_by_known_flows(void **state)
 {
     (void)state;
@@ -199,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(later_features_keep_the_flow_off, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_policy_that_nothing_obeys_keeps_the_flow_off, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_name_of_one_message_needs_each, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(a_retry_without_a_pause_is_taken_as_a_second, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(two_flows_on_one_inbox_must_differ, dir_begin, dir_end),
