@@ -207,10 +207,11 @@ static int put_back(struct spool *s, const struct inbox *in, struct claim *c, in
     return SKIP;
 }
 
-/* SKIP: it is not ours to rename. */
+/* SKIP: it is not ours to rename, or a mount point (EBUSY), or of another project's quota (EXDEV, where the folder as
+   a whole was found to lie well): others may be taken. */
 static int cannot_take(struct inbox *in, const char *name, int err, struct problems *ps)
 {
-    if (err == EPERM || err == EACCES)
+    if (err == EPERM || err == EACCES || err == EBUSY || err == EXDEV)
         return inbox_denied(in, name, err, ps);
     const char *what = arena_printf(ps->arena, "cannot take %.*s", SLICE_ARG(shown(ps->arena, name))).p;
     return problem_system(ps, inbox_path(in), what, err);
@@ -218,14 +219,7 @@ static int cannot_take(struct inbox *in, const char *name, int err, struct probl
 
 int claim_failed(struct inbox *in, const char *name, int err, struct problems *ps)
 {
-    if (err == ENOENT)
-        return END;
-    if (err == EXDEV) {
-        problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(inbox_path(in)),
-                     "files of this inbox cannot be renamed into .waybill/claim");
-        return STOP;
-    }
-    return cannot_take(in, name, err, ps);
+    return err == ENOENT ? END : cannot_take(in, name, err, ps);
 }
 
 /* Another file of the inbox goes along: END when it is not there (any more). */

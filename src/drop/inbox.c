@@ -299,6 +299,15 @@ static bool content_ready(struct inbox *in, const char *name, const struct stat 
     return fits;
 }
 
+static const char *would_be_right(int err)
+{
+    if (err == EBUSY)
+        return "unmount what is mounted there";
+    if (err == EXDEV)
+        return "give the file the project of .waybill (chattr -p), or copy it into the inbox anew";
+    return "give the user that waybill runs as the right to rename in this folder";
+}
+
 /* The right to rename is the folder's, so the file does not change when it comes. */
 int inbox_denied(struct inbox *in, const char *name, int err, struct problems *ps)
 {
@@ -308,8 +317,7 @@ int inbox_denied(struct inbox *in, const char *name, int err, struct problems *p
     struct observed *e = observe(&in->seen, state_key(name, &st), in->now);
     const char *what = arena_printf(ps->arena, "the file may not be renamed (%s), it stays where it is",
                                     strerror(err)).p;
-    report(in, name, e, "INBOX_DENIED", what, "give the user that waybill runs as the right to rename in this folder",
-           ps);
+    report(in, name, e, "INBOX_DENIED", what, would_be_right(err), ps);
     in->denied = true;
     if (e) {
         e->pass |= OBSERVE_DENIED;

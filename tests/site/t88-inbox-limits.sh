@@ -52,7 +52,7 @@ check "a damaged ledger: its batches are tried again" wait_for 60 tried 400
 check "it is told, and in what the retry says" said watch.log LEDGER_DAMAGED
 check "the outputs are there" is 800 "$(ls site/outbox/a | wc -l)"
 before=$(memory VmRSS)
-wait_for 60 tried 1600
+wait_for 60 tried 1000
 check "no attempt takes memory that stays" less $(($(memory VmRSS) - before)) 4000
 check "most do not read the ledger" [ $(($(grep -c 'code=LEDGER_DAMAGED.*line' watch.log) * 2)) -lt "$(retries)" ]
 cp good "$ledger"
@@ -110,4 +110,52 @@ stop
 check "what holds no rows is refused, nothing is told of another" is "1199 1 f1200.csv" \
     "$(archived site) $(in_error site) $(sed -n 's/.*event=error.* file=\([^ ]*\).*/\1/p' watch.log)"
 check "fsck finds all in order" sound site
+
+# --- a file that cannot be renamed stays, and those behind it come --------------------------------------------------------
+
+made() {                                # FILE…: all of them ready at the start, in this order
+    rm -rf site watch.log
+    mkdir -p site/inbox/a site/outbox/a
+    flow a | small_site site
+    minutes=9
+    for f; do rows "$minutes" "$minutes" > "site/inbox/a/$f" && touch -d "$minutes minutes ago" "site/inbox/a/$f"; minutes=$((minutes - 1)); done
+}
+told() { grep -c "code=INBOX_DENIED.*$1" watch.log; }       # FILE
+
+made apart1.csv b.csv c.csv
+LD_PRELOAD=$tools/libplant.so PLANT_APART=apart watch site
+check "a file of another project: those behind it come" wait_for 60 eval 'came a/b.csv && came a/c.csv'
+rows 1 1 > .part && put site/inbox/a/apart2.csv
+check "one that comes alone is told as well" wait_for 60 grep -q 'code=INBOX_DENIED.*apart2.csv' watch.log
+rows 2 2 > .part && put site/inbox/a/d.csv
+check "and the watcher goes on" wait_for 60 came a/d.csv
+stop
+check "each is told once, with what would be right" is "0 1 1 2" "$code $(told apart1.csv) $(told apart2.csv) $(grep -c 'chattr -p' watch.log)"
+run site
+check "they come as soon as they can" is "0 5" "$code $(ls site/outbox/a | wc -l)"
+
+unshared=-m entered=-m
+[ "$(id -u)" = 0 ] || { unshared=-Urm entered='--preserve-credentials -Um'; }
+if unshare $unshared sh -c 'mount --bind . "$1"' sh "$tmp" 2> /dev/null; then
+    made mounted.csv b.csv c.csv
+    rows 8 8 > upon.csv && touch -d '20 minutes ago' upon.csv
+    unshare $unshared sh -c 'mount --bind upon.csv site/inbox/a/mounted.csv && exec "$1" watch site' sh "$prog" 2>> watch.log < /dev/null &
+    watcher=$!
+    started="$started $watcher"
+    wait_for 60 watching site
+    check "a mount point: those behind it come" wait_for 60 eval 'came a/b.csv && came a/c.csv'
+    check "it is told" wait_for 60 grep -q 'code=INBOX_DENIED.*mounted.csv' watch.log
+    rows 3 3 > .part && put site/inbox/a/d.csv
+    check "and those that come later" wait_for 60 came a/d.csv
+    check "once, with what would be right" is "1 1" "$(told mounted.csv) $(grep -c 'unmount what' watch.log)"
+    nsenter -t "$watcher" $entered umount "$tmp/site/inbox/a/mounted.csv"
+    rows 4 4 > .part && put site/inbox/a/look.csv
+    check "unmounted, it comes" wait_for 60 came a/mounted.csv
+    check "as it is" is "9;1" "$(tail -1 site/outbox/a/mounted.csv)"
+    wait_for 60 idle site
+    stop
+else
+    echo "ok # skip: nothing can be mounted here"
+fi
+check "fsck finds these in order" sound site
 finish

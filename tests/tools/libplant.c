@@ -12,6 +12,7 @@
  * PLANT_HOLD=FILE: FILE holds a number: after so many more, syncfs makes FILE.held and waits until FILE is removed; with
  * FILE.fail it gives EIO then, once, and FILE.again becomes FILE.
  * PLANT_UNREAD=NAME: what is opened by a path that ends in NAME gives EIO, as on a bad sector.
+ * PLANT_APART=NAME: files whose names begin with NAME cannot be renamed: EXDEV, as if they were of another project quota.
  *
  * Never part of waybill; used by tests alone.
  */
@@ -132,8 +133,18 @@ static bool is_file(int dir, const char *name)
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
+static bool apart(const char *from)
+{
+    const char *name = getenv("PLANT_APART");
+    return name && strncmp(from, name, strlen(name)) == 0;
+}
+
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
+    if (apart(from)) {
+        errno = EXDEV;
+        return -1;
+    }
     if (is_file(from_dir, from) && planted("rename")) {
         if (flags && is_file(to_dir, to)) {
             errno = EEXIST;
