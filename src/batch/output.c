@@ -298,10 +298,14 @@ static int save_written(struct batch *b, struct problems *ps)
     return b->wave ? wave_log_written(b, ps) : batch_save(b, ps);
 }
 
-/* It is as it was before batch_move: the next attempt begins anew, with other outputs. */
+/* It is as it was before batch_move and batch_settled: the next attempt begins anew, from the same staged document and
+   with other outputs. */
 static void take_back(struct batch *b, const struct waybill *before)
 {
     b->w->place = before->place;
+    b->w->stage = before->stage;
+    b->w->states = before->states;
+    b->w->operation = before->operation;
     b->w->retry = before->retry;
     b->w->waits = before->waits;
     b->w->last_event = before->last_event;
