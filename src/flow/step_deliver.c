@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "batch/wave.h"
 #include "flow/super.h"
 #include "store/sequence.h"
 
@@ -220,9 +221,12 @@ static int publish_tables(struct supervisor *s, struct trip *t)
     return rc;
 }
 
+/* One that goes alone has a folder, unless landing failed when it was tried last. */
 int step_publish(struct supervisor *s, struct trip *t)
 {
     int rc = open_boxes(s, t);
+    if (rc <= WARN && !t->waved)
+        rc = batch_land(t->b, s->ps);
     if (rc <= WARN && !t->waved)
         rc = publish_tables(s, t);
     return rc <= WARN && !t->delivered ? batch_deliver(t->b, find_outbox, s, s->ps) : rc;
