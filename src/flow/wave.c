@@ -20,10 +20,12 @@ static void gather(struct supervisor *s, struct trip_set *g)
     s->ndone = g->n < WAVE || s->ndone < g->n ? 0 : s->ndone - g->n;
 }
 
-/* What is not on the disk for sure is made anew, in new files: never a second fsync of the same. */
+/* What is not on the disk for sure is made anew, in new files: never a second fsync of the same.  One without outputs
+   was delivered with that and named its operation no more. */
 static void again(struct supervisor *s, struct trip *t)
 {
     t->b->w->place = PLACE_ACCEPTED;
+    t->b->w->operation = arena_copy(t->b->arena, t->op->name);
     trip_to(s, t, TRIP_RUNNING);
     trip_retry(s, t, "SYS_IO");
 }
@@ -175,9 +177,11 @@ static void publish_all(struct supervisor *s, struct trip_set *g)
         sync_ask(s, &g->sync);
 }
 
-/* Visible, but not for sure: the next attempt syncs again. */
+/* Visible, but not for sure: the next attempt syncs again.  One that was delivered before has nothing visible. */
 static void unsure(struct trip *t)
 {
+    if (t->delivered)
+        return;
     t->b->w->place = PLACE_WRITTEN;
     for (struct waybill_output *o = t->b->w->outputs; o; o = o->next)
         o->published = slice_none();
