@@ -201,26 +201,45 @@ static void delivered_all(struct supervisor *s, struct trip_set *g, int synced)
     }
 }
 
-/* One group of lines per batch, one write and one fdatasync per flow; when that fails, each is entered by itself. */
+/* Trips of one flow: one group of lines per batch, one write and one fdatasync.  When that fails, each is entered by
+   itself later. */
+static int enter(struct supervisor *s, struct trip *const *t, size_t n)
+{
+    struct flow_ledger *l = &s->ledgers[t[0]->op->flow->index];
+    int rc = OK;
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        rc = step_enter(s, t[i], false);
+    if (rc <= WARN)
+        rc = ledger_commit(l->open, s->ps);
+    if (rc > WARN && l->open)
+        ledger_drop(l->open);
+    return rc;
+}
+
+static size_t of_one_flow(struct trip *const *t, size_t n)
+{
+    size_t i = 1;
+    while (i < n && t[i]->op->flow == t[0]->op->flow)
+        i++;
+    return i;
+}
+
+/* A fault of one flow's ledger is nothing to the others. */
 static void enter_all(struct supervisor *s, struct trip_set *g)
 {
     struct trip **t = g->t;
-    size_t n = g->n;
-    int rc = OK;
+    size_t all = g->n, n;
     g->n = 0;
-    for (size_t i = 0; i < n && rc <= WARN; i++)
-        rc = step_enter(s, t[i], false);
-    for (size_t i = 0; i < n && rc <= WARN; i++)
-        rc = ledger_commit(s->ledgers[t[i]->op->flow->index].open, s->ps);
-    for (size_t i = 0; i < n && rc > WARN; i++)
-        if (s->ledgers[t[i]->op->flow->index].open)
-            ledger_drop(s->ledgers[t[i]->op->flow->index].open);
-    for (size_t i = 0; i < n; i++) {
-        int one = rc <= WARN ? step_entered(s, t[i]) : rc;
-        if (one > WARN)
-            step_archived(s, t[i], one);
-        else
-            t[g->n++] = t[i];
+    for (size_t at = 0; at < all; at += n) {
+        n = of_one_flow(t + at, all - at);
+        int rc = enter(s, t + at, n);
+        for (size_t i = at; i < at + n; i++) {
+            int one = rc <= WARN ? step_entered(s, t[i]) : rc;
+            if (one > WARN)
+                step_archived(s, t[i], one);
+            else
+                t[g->n++] = t[i];
+        }
     }
 }
 
