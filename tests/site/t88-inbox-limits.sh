@@ -135,7 +135,7 @@ run site
 check "they come as soon as they can" is "0 5" "$code $(ls site/outbox/a | wc -l)"
 
 unshared=-m entered=-m
-[ "$(id -u)" = 0 ] || { unshared=-Urm entered='--preserve-credentials -Um'; }
+[ "$(id -u)" = 0 ] || { unshared=-Urm entered='--preserve-credentials -U -m'; }
 if unshare $unshared sh -c 'mount --bind . "$1"' sh "$tmp" 2> /dev/null; then
     made mounted.csv b.csv c.csv
     rows 8 8 > upon.csv && touch -d '20 minutes ago' upon.csv
