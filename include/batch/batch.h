@@ -312,7 +312,7 @@ int batch_wait(struct batch *b, struct slice why, struct problems *ps);
 int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps);
 
 struct retry_policy {
-    /* 1m 5m 30m …, each at least 1 s but for WORKER_DIED; the last one is used again; n 0 = 1 s, doubling up to 300 s */
+    /* 1m 5m 30m …, each at least 1 s but for WORKER_DIED; the last is used again; n 0 = 1 s, doubling up to 300 s */
     const int64_t *delays_ms;
     size_t n;
     int64_t give_up_ms;             /* 5 days */

@@ -81,7 +81,7 @@ check "and that is told" said show.out AMENDED 'Qty'
 check "fsck finds it in order" sound site
 "$prog" cancel --dir site "$batch" > cancel.out 2>&1
 check "cancelled, it is archived" wait_for 60 all_archived 1
-check "with both staged documents" is "stage.1 stage.2" "$(unzip -Z1 "$(find site/archive -name '*.zip')" | grep '^stage' | sort | xargs)"
+check "with both staged documents" is "stage.1 stage.2" "$(python3 -m zipfile -l "$(find site/archive -name '*.zip')" | grep -o '^stage\.[0-9]*' | sort | xargs)"
 stop
 check "fsck finds that in order, too" sound site
 
@@ -106,8 +106,10 @@ together() {                            # INBOX: what is new is found by one loo
 }
 go_on() {                               # or it has ended; what could not be claimed is claimed again
     problems=$(grep -c SYS_ watch.log)
-    [ "$problems" = "$before" ] || hup 2> /dev/null
-    before=$problems
+    if [ "$problems" != "$before" ] && watching site; then
+        hup
+        before=$problems
+    fi
     all_archived 3 || gone "$watcher"
 }
 faulty() {                              # N: the sync that fails
