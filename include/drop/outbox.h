@@ -19,8 +19,8 @@
  * Durable: outbox_staged syncs the file; the folder of the batch before the waybill is written (batch.h does it);
  *          outbox_sync the outbox.
  * Errors:  OK; SKIP with OUTBOX_TAKEN (another file has the name: nothing is overwritten; try again later or set
- *          aside); TEMP with SYS_…; STOP with OUTBOX_DAMAGED (the staged bytes are not those of the waybill),
- *          SPOOL_OTHER_FS.
+ *          aside); TEMP with SYS_… or SPOOL_OTHER_FS; STOP with OUTBOX_DAMAGED (the staged bytes are not those of
+ *          the waybill).
  * Source:  RELIABILITY.md 2.5 steps 18 to 22, 4.6.
  */
 #ifndef WAYBILL_DROP_OUTBOX_H

@@ -52,7 +52,7 @@ int outbox_open(struct outbox *o, const struct spool *s, struct arena *a, const 
     int rc = spool_reaches(s, path, ps);
     if (rc != OK)
         outbox_close(o);
-    return rc;
+    return rc == STOP ? TEMP : rc;                  /* no file is to blame */
 }
 
 void outbox_close(struct outbox *o)
@@ -227,7 +227,7 @@ static int publish_failed(const struct spool *s, const struct outbox *o, const c
         return problem_system(ps, o->path, "cannot publish", err);
     problem_addf(ps, PROBLEM_ERROR, "SPOOL_OTHER_FS", at(o->path),
                  "files cannot be renamed from .waybill/work into this outbox");
-    return STOP;
+    return TEMP;
 }
 
 /* Where renameat2 knows no flags: link refuses an existing name as well. */

@@ -23,7 +23,19 @@ rm $out && mkdir $out
 check "a plain file for a while: then it comes" wait_for 60 test -f $out/f4.csv
 come 5
 check "and what comes after it" wait_for 60 test -f $out/f5.csv
+if other=$(mktemp -d /dev/shm/waybill.XXXXXX 2> /dev/null) && [ "$(stat -c %d "$other")" != "$(stat -c %d site)" ]; then
+    mv $out kept && ln -s "$other" $out
+    come 6
+    wait_for 60 grep -q 'event=retry.*file=f6.csv' watch.log
+    check "on another file system for a while: it is told" said watch.log SPOOL_OTHER_FS
+    rm $out && mv kept $out
+    rm -r "$other"
+else
+    come 6
+fi
+check "then it comes" wait_for 60 test -f $out/f6.csv
+wait_for 60 idle site
 stop
-check "each once" is "f4.csv f5.csv 5" "$(ls $out | xargs) $(archived site)"
+check "each once" is "f4.csv f5.csv f6.csv 6" "$(ls $out | xargs) $(archived site)"
 check "fsck finds nothing" sound site
 finish
