@@ -154,6 +154,10 @@ int batch_open(const struct batch_site *s, struct arena *a, const char *id, stru
 /* The waybill of a batch wherever it is, the archive included: for show and status. */
 int batch_find(const struct batch_site *s, struct arena *a, const char *id, struct waybill **out, struct problems *ps);
 void batch_close(struct batch *b);
+/* One that waits holds no descriptor: its folder is opened anew before anything is done to it.  For one that is afloat
+   both do nothing. */
+void batch_folder_close(struct batch *b);
+int batch_folder_open(struct batch *b, struct problems *ps);
 /* Every batch in work/ (error: in error/), the oldest first. */
 int batch_each(const struct batch_site *s, bool error, int (*each)(void *owner, const char *id), void *owner,
                struct problems *ps);

@@ -207,6 +207,24 @@ void batch_close(struct batch *b)
     wave_detach(b, false, NULL);
 }
 
+void batch_folder_close(struct batch *b)
+{
+    if (b->dir >= 0)
+        close(b->dir);
+    b->dir = -1;
+}
+
+int batch_folder_open(struct batch *b, struct problems *ps)
+{
+    const struct spool *s = b->site->spool;
+    if (b->wave || b->dir >= 0)
+        return OK;
+    b->dir = openat(s->work, b->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (b->dir < 0 && errno == ENOENT)              /* it was being set aside */
+        b->dir = openat(s->error, b->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return b->dir >= 0 ? OK : unread(b->site, s->work, b->id, errno, ps);
+}
+
 static int by_age(const void *a, const void *b)
 {
     return spool_id_compare(((const struct slice *)a)->p, ((const struct slice *)b)->p);

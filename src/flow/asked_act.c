@@ -197,12 +197,22 @@ static int act_on_disk(struct supervisor *s, struct asked *k)
                                                          k->batch));
 }
 
+/* It waits on. */
+static int touch_on(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    int rc = touch(s, k, t);
+    trip_folder_close(t);
+    return rc;
+}
+
 /* One that waits for its next attempt, or in the queue of its flow. */
 static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
 {
-    int rc;
     if (!waits(t))
         return OK;                                  /* when that is over */
+    int rc = batch_folder_open(t->b, s->ps);
+    if (rc > WARN)
+        return asked_answer_with(s, k, rc, "");
     switch (k->request->kind) {
     case REQUEST_CANCEL:
         return asked_answer_with(s, k, carried_out(k, t->b->w) ? OK : cancel(s, t, who(k)), "cancelled");
@@ -214,14 +224,14 @@ static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
         }
         return asked_answer_with(s, k, rc, "held");
     case REQUEST_RETRY:
-        rc = touch(s, k, t);
+        rc = touch_on(s, k, t);
         if (rc <= WARN)
             t->due = 0;
         return asked_answer_with(s, k, rc, "retried");
     case REQUEST_RELEASE:
-        return asked_answer_with(s, k, touch(s, k, t), "released");
+        return asked_answer_with(s, k, touch_on(s, k, t), "released");
     case REQUEST_RENEW:
-        return asked_answer_with(s, k, touch(s, k, t), "renewed");
+        return asked_answer_with(s, k, touch_on(s, k, t), "renewed");
     default:
         return OK;
     }

@@ -370,6 +370,7 @@ int accept_told(struct supervisor *s, const struct operation *op, struct trip *t
     if (rc <= WARN) {
         t->b->brief = true;
         trip_add(s, t, op);
+        trip_folder_close(t);
         s->report->batches++;
         notice(s, "accepted", t);
         notice_problems(s, s->ps);
@@ -471,6 +472,13 @@ static bool claims_wait(const struct supervisor *s)
     return s->claims_due != INT64_MAX && s->claims_due <= clock_monotonic_ms();
 }
 
+/* Whatever comes stands behind one that waits for a later time. */
+static bool is_stuck(const struct supervisor *s, const struct flow *f)
+{
+    const struct trip *first = f->any_order ? NULL : sched_first(s, f);
+    return first && first->due > clock_monotonic_ms();
+}
+
 /* A flow that stages takes one file at a time, so that what people ask for and what is due comes in between. */
 static size_t room(const struct supervisor *s, const struct intake *in)
 {
@@ -486,8 +494,9 @@ static size_t room(const struct supervisor *s, const struct intake *in)
         return !sched_busy(s, f) && !due_of(s, f) && (in->asked || !asked_any(s, f));
     if (wave_takes(in->op) && claims_wait(s))
         return 0;                                   /* they are taken up when no wave is under construction */
-    size_t most = wave_takes(in->op) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW, left = n < most ? most - n : 0;
-    if (s->flows[f->index].afloat > WAVES_BYTES)
+    size_t most = wave_takes(in->op) && !is_stuck(s, f) ? TRIPS_IN_WAVES : TRIPS_PER_FLOW;
+    size_t left = n < most ? most - n : 0;
+    if (s->flows[f->index].afloat > WAVES_BYTES || s->flows[f->index].alone >= TRIPS_PER_FLOW)
         return 0;
     /* a wave waits until it is a whole one, as long as something moves */
     return most == TRIPS_IN_WAVES && left < WAVE && (pool_busy(s) || s->ndone || waves_under_way(s)) ? 0 : left;

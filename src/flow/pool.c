@@ -212,6 +212,8 @@ int pool_start(struct supervisor *s, struct trip *t)
     struct job job = { .fd = -1 };
     if (!h && !again)
         return END;
+    if (!trip_folder_open(s, t))
+        return OK;
     if (t->recovered || t->b->w->retry.attempts || t->b->w->run)
         trip_clear(s, t);
     batch_restart(t->b);

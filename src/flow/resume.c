@@ -71,6 +71,7 @@ static int take_up(struct supervisor *s, const struct recovery *r)
     if (t->asked)
         t->asked->trips++;
     trip_add(s, t, op);
+    trip_folder_close(t);
     s->report->batches++;
     notice(s, "resumed", t);
     return OK;

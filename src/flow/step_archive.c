@@ -155,7 +155,7 @@ void step_archive_soon(struct supervisor *s, struct trip *t)
 {
     trip_to(s, t, TRIP_WRITTEN);
     t->delivered = true;
-    t->waved = false;
+    trip_alone(s, t);
     t->due = 0;
     open_note(s, t->b->w);
 }

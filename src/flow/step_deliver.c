@@ -113,6 +113,7 @@ int step_settled(struct supervisor *s, struct trip *t)
     s->report->refused += r->rejected;
     trip_to(s, t, TRIP_WRITTEN);
     t->delivered = t->b->w->place == PLACE_DELIVERED;
+    trip_folder_close(t);
     notice(s, "written", t);
     return OK;
 }
@@ -224,7 +225,9 @@ static int publish_tables(struct supervisor *s, struct trip *t)
 /* One that goes alone has a folder, unless landing failed when it was tried last. */
 int step_publish(struct supervisor *s, struct trip *t)
 {
-    int rc = open_boxes(s, t);
+    int rc = batch_folder_open(t->b, s->ps);
+    if (rc <= WARN)
+        rc = open_boxes(s, t);
     if (rc <= WARN && !t->waved)
         rc = batch_land(t->b, s->ps);
     if (rc <= WARN && !t->waved)

@@ -106,6 +106,7 @@ struct trips {
     struct trip *open;              /* those before it only wait for their archive */
     struct trip *queued;            /* none before it is TRIP_QUEUED */
     size_t n, in[TRIP_STATES];      /* in all; in each state */
+    size_t alone;                   /* that do not go in waves (any more) */
     uint64_t afloat;                /* of all of them */
 };
 
@@ -412,6 +413,12 @@ struct trip *trip_new(struct supervisor *s);
 void trip_add(struct supervisor *s, struct trip *t, const struct operation *op);
 void trip_free(struct supervisor *s, struct trip *t);
 void trip_to(struct supervisor *s, struct trip *t, enum trip_state state);
+/* It goes on alone, or ends. */
+void trip_alone(struct supervisor *s, struct trip *t);
+/* Until it is its turn: many may wait, and each open folder costs a descriptor. */
+void trip_folder_close(struct trip *t);
+/* False: it cannot be opened, which is told, and the trip waits. */
+bool trip_folder_open(struct supervisor *s, struct trip *t);
 /* Nothing is tried before `due`. */
 void trip_hold(struct supervisor *s, struct trip *t, int64_t due);
 /* The trip of a batch; NULL = it is in nobody's hands. */

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "flow/super.h"
 
+#define FOLDER_MS (10 * 1000)       /* until a folder that could not be opened is tried again */
+
 struct trip *trip_new(struct supervisor *s)
 {
     struct arena a;
@@ -26,17 +28,25 @@ void trip_add(struct supervisor *s, struct trip *t, const struct operation *op)
     list->last = t;
     list->n++;
     list->in[t->state]++;
+    list->alone += !t->waved;
     t->listed = true;
     t->afloat = t->waved ? t->b->w->bytes : 0;
     list->afloat += t->afloat;
 }
 
-/* It goes on alone, or ends. */
-static void goes_alone(struct supervisor *s, struct trip *t)
+void trip_alone(struct supervisor *s, struct trip *t)
 {
-    s->flows[t->op->flow->index].afloat -= t->afloat;
+    struct trips *list = &s->flows[t->op->flow->index];
+    list->afloat -= t->afloat;
+    list->alone += t->listed && t->waved;
     t->afloat = 0;
     t->waved = false;
+}
+
+void trip_folder_close(struct trip *t)
+{
+    if (!flow_stages(t->op->flow))                  /* what has one trip at a time */
+        batch_folder_close(t->b);
 }
 
 void trip_close_files(struct trip *t)
@@ -107,6 +117,7 @@ static void take_out(struct trips *list, struct trip *t)
     if (list->queued == t)
         list->queued = t->next ? t->next : before;
     list->n--;
+    list->alone -= !t->waved;
     list->in[t->state]--;
     t->listed = false;
 }
@@ -115,7 +126,7 @@ void trip_free(struct supervisor *s, struct trip *t)
 {
     struct arena a = t->arena;
     if (t->op) {
-        goes_alone(s, t);
+        trip_alone(s, t);
         take_out(&s->flows[t->op->flow->index], t);
     }
     if (t->helper)
@@ -147,6 +158,18 @@ struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t numb
     return NULL;
 }
 
+/* Nothing can be noted in its waybill then. */
+bool trip_folder_open(struct supervisor *s, struct trip *t)
+{
+    if (batch_folder_open(t->b, s->ps) <= WARN)
+        return true;
+    t->b->w->retry.cause = SLICE("SYS_IO");
+    asked_told(s, t, "waits", t->b->w->retry.cause, slice_none());
+    notice_problems(s, s->ps);
+    trip_hold(s, t, clock_monotonic_ms() + FOLDER_MS);
+    return false;
+}
+
 /* Growing delays from the flow's `retry`; a worker's death is tried again at once, three times. */
 void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
 {
@@ -156,7 +179,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     struct retry_policy policy = { .delays_ms = died ? at_once : f->retry, .n = died ? 1 : f->nretry,
                                    .give_up_ms = GIVE_UP_MS,
                                    .poison = POISON };
-    goes_alone(s, t);
+    trip_alone(s, t);
     t->quiet = false;
     if (t->state == TRIP_RUNNING)
         trip_to(s, t, TRIP_QUEUED);
@@ -166,6 +189,8 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
         return;
     }
     trip_close_files(t);
+    if (!trip_folder_open(s, t))
+        return;
     int rc = batch_retry(t->b, cause, &policy, s->ps);
     if (rc == SKIP) {
         bool stays = batch_is_open(t->b->w);
@@ -181,5 +206,6 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     notice_problems(s, s->ps);
     int64_t wait = rc > WARN ? 60 * 1000 : batch_due(t->b);
     trip_hold(s, t, clock_monotonic_ms() + wait);
+    trip_folder_close(t);
     notice(s, "retry", t);
 }

@@ -36,4 +36,54 @@ check "one that became due meanwhile is tried" wait_for 60 gone "$watcher"
 kill -TERM "$watcher" 2> /dev/null
 wait "$watcher"
 check "and run ends" is "5 2" "$? $(grep -c 'event=retry .*flow=a' watch.log)"
+
+# Few descriptors: what waits holds none.
+few() {                                 # DESCRIPTORS: a watcher that has no more
+    sh -c 'ulimit -n $1 && exec "$0" watch site' "$prog" "$1" 2>> watch.log < /dev/null &
+    watcher=$!
+    started="$started $watcher"
+    wait_for 60 watching site
+}
+another_goes_on() {                     # NAME
+    rows 1 1 > .new && mv .new site/inbox/b/"$1.csv"
+    check "$1: another flow goes on" wait_for 60 test -f "site/outbox/b/$1.csv"
+}
+waits_for() { grep 'event=retry .*OUTBOX_TAKEN' watch.log | grep -o 'file=[^ ]*' | sort -u | wc -l; }
+made() {                                # ORDER
+    rm -rf site new
+    : > watch.log
+    { flow a | retry 1s | sed "s/^    on yes/&\n    order $1/"; flow b; } | small_site site
+    mkdir -p site/inbox/a site/inbox/b site/outbox/a new
+}
+made any
+for i in $(seq 300); do
+    rows "$i" "$i" > "new/$i.csv"
+    : > "site/outbox/a/$i.csv"
+done
+few 256
+mv new/* site/inbox/a/
+wait_for 60 eval '[ "$(waits_for)" -ge 240 ]'
+another_goes_on many-that-wait
+for i in $(seq 1 2 300); do rm "site/outbox/a/$i.csv"; done
+check "what can be delivered then is archived" wait_for 60 eval '[ "$(archived site)" -ge 151 ]'
+for i in $(seq 2 2 300); do rm "site/outbox/a/$i.csv"; done
+check "and all in the end, without a restart" wait_for 60 eval '[ "$(archived site)" = 301 ]'
+check "it was short of nothing" not_said watch.log SYS_
+stop
+check "fsck finds it in order" sound site
+
+# In their order behind one that waits: many small waves, each with its log.
+made kept
+: > site/outbox/a/1.csv
+few 128
+for i in $(seq 1 2 239); do
+    rows "$i" "$i" > "new/$i.csv"
+    rows $((i + 1)) $((i + 1)) > "new/$((i + 1)).csv"
+    mv new/* site/inbox/a/
+    sleep 0.05
+done
+another_goes_on many-waves
+rm site/outbox/a/1.csv
+check "and all others when the first one can be delivered" wait_for 60 eval '[ "$(archived site)" = 241 ]'
+stop
 finish
