@@ -7,13 +7,14 @@
  *     rc = exchange_fetch(&x, "outgoing", "inbox/ovotrack", problems);
  *     exchange_close(&x);
  *
- * Push: each plain file of the outbox, oldest first, under a temporary name, then renamed, never over another file;
- * only then it leaves the outbox.  Fetch: each plain file that kept size and time over stable_ms, into the inbox by a
- * rename; only then it is removed there.
+ * Push: each plain file of the outbox, oldest first, under a temporary name, then renamed, never over another file: it
+ * waits while its name is taken there.  Only then it leaves the outbox.  Fetch: each plain file that kept size and time
+ * over stable_ms, into the inbox by a rename; only then it is removed there.
  *
  * Once: .waybill/exchange/NAME/ holds a note per file that is under way, durable before the step that cannot be taken
  *          back, so that a crash in between neither loses a file nor sends it again – as long as the partner has not
- *          taken it away in that very moment, which nobody can know (RELIABILITY.md, P4).
+ *          taken it away in that very moment, which nobody can know (RELIABILITY.md, P4).  A note is of one file, not
+ *          of its name: of size, time and, for a push, inode.
  * Names:   [A-Za-z0-9._-] only; temporary names (.x, x.part, x.tmp …) are left alone; others are told once per run.
  * Errors:  OK; SKIP (this file or folder could not be done, others go on: see the problems); TEMP (no connection).
  * Limits:  10,000 files a round.

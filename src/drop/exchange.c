@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/map.h"
 
-enum { FILES_MAX = 10000, NOTE = 256 };
+enum { FILES_MAX = 10000, NOTE = 256, LOOK = 100 };
 
 static struct place at(const char *file)
 {
@@ -79,7 +79,7 @@ static int note(struct exchange *x, const char *kind, const char *file, uint64_t
     return file_replace(x->dir, name, text, 0600, x->spool->durable, ps);
 }
 
-/* Whether the note is there, and for a file of this size and time. */
+/* Whether the note is there, and for this very file: its size and what else tells it from others. */
 static bool noted(const struct exchange *x, const char *kind, const char *file, uint64_t size, struct slice stamp)
 {
     char name[NOTE], text[NOTE];
@@ -93,11 +93,12 @@ static bool noted(const struct exchange *x, const char *kind, const char *file, 
     return n > 0 && slice_equal(want, (struct slice){ text, (size_t)n });
 }
 
-static void forget(struct exchange *x, const char *kind, const char *file)
+/* Whether there was one. */
+static bool forget(struct exchange *x, const char *kind, const char *file)
 {
     char name[NOTE];
     note_name(kind, file, name);
-    unlinkat(x->dir, name, 0);
+    return unlinkat(x->dir, name, 0) == 0;
 }
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
@@ -157,6 +158,9 @@ struct local {
     char name[184];
     uint64_t size;
     int64_t time_ns;
+    struct slice stamp;             /* its time and inode: another file of that name and size has others */
+    bool there;                     /* something of that name is on the server … */
+    bool alike;                     /* … a file of that size */
 };
 
 static int older(const void *a, const void *b)
@@ -187,7 +191,9 @@ static int list_local(struct exchange *x, int folder, const char *path, struct l
             continue;
         }
         struct local l = { .size = (uint64_t)st.st_size,
-                           .time_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec };
+                           .time_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
+                           .stamp = arena_printf(x->arena, "%lld.%09ld %llu", (long long)st.st_mtim.tv_sec,
+                                                 st.st_mtim.tv_nsec, (unsigned long long)st.st_ino) };
         snprintf(l.name, sizeof l.name, "%.180s", e->d_name);
         ARENA_PUSH(x->arena, *out, *n, cap) = l;
     }
@@ -197,19 +203,28 @@ static int list_local(struct exchange *x, int folder, const char *path, struct l
     return OK;
 }
 
-/* After a crash: did the rename there happen?  A file of that name and size is ours. */
-static int arrived(struct exchange *x, int folder, const char *remote, const struct local *l, bool *yes,
-                   struct problems *ps)
+static void found(struct local *list, size_t n, const struct sftp_entry *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!slice_is(e->name, list[i].name))
+            continue;
+        list[i].there = true;
+        list[i].alike = e->regular && e->size == list[i].size;
+    }
+}
+
+/* Which of these names are taken there, before any of them is noted: what comes to be there afterwards is ours. */
+static int look(struct exchange *x, int folder, const char *remote, struct local *list, size_t n, struct problems *ps)
 {
     struct buf commands = { 0 }, out = { 0 };
     struct sftp_entry e;
     enter(&commands, remote);
-    buf_printf(&commands, "-ls -ln %s\n", l->name);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&commands, "-ls -ln %s\n", list[i].name);
     int rc = run(x, folder, &commands, &out, ps);
     struct slice rest = buf_slice(&out);
-    *yes = false;
     while (rc == OK && sftp_entry(&rest, &e))
-        *yes = *yes || (e.regular && slice_is(e.name, l->name) && e.size == l->size);
+        found(list, n, &e);
     buf_release(&commands);
     buf_release(&out);
     return rc;
@@ -228,18 +243,38 @@ static int upload(struct exchange *x, int folder, const char *remote, const stru
     return rc;
 }
 
+/* Not sent, for sure: a note that comes back after a power cut would take another's file of that name for this one. */
+static int not_sent(struct exchange *x, const struct local *l, struct problems *ps)
+{
+    int rc = forget(x, "push", l->name) ? sync_dir(x, x->dir, x->name, ps) : OK;
+    return rc == OK ? SKIP : rc;
+}
+
+static int name_taken(const char *path, const struct local *l, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "EXCHANGE_TAKEN", .place = at(path),
+        .text = arena_printf(ps->arena, "%s waits: there is something of that name on the server", l->name),
+        .hint = SLICE("it is sent when the partner has taken the other away") });
+    return SKIP;
+}
+
+/* Noted and there: the process before us ended behind the rename. */
+static int send_once(struct exchange *x, int folder, const char *path, const char *remote, const struct local *l,
+                     struct problems *ps)
+{
+    bool before = noted(x, "push", l->name, l->size, l->stamp);
+    if (before && l->alike)
+        return OK;
+    int rc = l->there ? name_taken(path, l, ps) : before ? OK : note(x, "push", l->name, l->size, l->stamp, ps);
+    if (rc == OK)
+        rc = upload(x, folder, remote, l, ps);
+    return rc == SKIP ? not_sent(x, l, ps) : rc;
+}
+
 static int push_one(struct exchange *x, int folder, const char *path, const char *remote, const struct local *l,
                     struct problems *ps)
 {
-    bool there = false;
-    struct slice none = SLICE("-");
-    int rc = OK;
-    if (noted(x, "push", l->name, l->size, none))
-        rc = arrived(x, folder, remote, l, &there, ps);
-    else
-        rc = note(x, "push", l->name, l->size, none, ps);
-    if (rc == OK && !there)
-        rc = upload(x, folder, remote, l, ps);
+    int rc = send_once(x, folder, path, remote, l, ps);
     if (rc != OK)
         return rc;
     if (unlinkat(folder, l->name, 0) != 0 && errno != ENOENT)
@@ -260,6 +295,8 @@ int exchange_push(struct exchange *x, const char *outbox, const char *remote, st
         return TEMP;
     int rc = list_local(x, folder, outbox, &list, &n, ps);
     for (size_t i = 0; i < n && rc <= SKIP; i++) {
+        if (i % LOOK == 0 && (rc = look(x, folder, remote, list + i, n - i < LOOK ? n - i : LOOK, ps)) != OK)
+            break;
         rc = push_one(x, folder, outbox, remote, &list[i], ps);
         worst = rc > worst ? rc : worst;
     }

@@ -137,9 +137,10 @@ rows 1 5 > near/outbox/far/a.csv
 "$prog" exchange near > x.out 2> x.err < /dev/null
 check "a name that is taken there: refused, the file stays" is "1 a.csv" "$? $(ls near/outbox/far)"
 check "and the other's file is as it was" same a.csv far/in/a.csv
-rm far/in/a.csv near/.waybill/exchange/far/push-a.csv
+check "that is told, and nothing noted" eval 'said x.err EXCHANGE_TAKEN a.csv && is lock "$(ls near/.waybill/exchange/far)"'
+rm far/in/a.csv
 rows 1 5 > far/in/a.csv && chown "$partner" far/in/a.csv
-printf '%s -\n' "$(stat -c %s near/outbox/far/a.csv)" > near/.waybill/exchange/far/push-a.csv
+stat -c '%s %.9Y %i' near/outbox/far/a.csv > near/.waybill/exchange/far/push-a.csv
 "$prog" exchange near > x.out 2> x.err < /dev/null
 check "a crash after the rename there: not sent again" is "0 " "$? $(ls near/outbox/far)"
 

@@ -1,0 +1,77 @@
+#!/bin/sh
+# t94-doubt.sh PROGRAM - what cannot be known for sure is not done: no file is taken for sent, no mapping for unused, no batch for new
+. "$(dirname "$0")/lib.sh"
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
+
+# --- an exchange: which file it was that arrived -------------------------------------------------------------------------
+
+server=/usr/lib/openssh/sftp-server
+if [ ! -x $server ] || [ ! -x /usr/bin/sftp ]; then
+    echo "ok an exchange # SKIP needs openssh-client and openssh-sftp-server"
+else
+
+# sftp's own client, speaking to a local server.  File `plant`: what comes there meanwhile; `crash`: waybill does not live to
+# see the end of the rename; notes/: what was noted then.
+mkdir -p bin far/in site/outbox/far
+cat > bin/sftp << END
+#!/bin/sh
+cat > "$tmp/commands"
+if grep -q '^rename' "$tmp/commands"; then
+    cp -a "$tmp/site/.waybill/exchange/far/." "$tmp/notes"
+    [ ! -f "$tmp/plant" ] || mv "$tmp/plant" "$tmp/far/in/stock.csv"
+fi
+/usr/bin/sftp -q -b - -D "$server -d $tmp/far" < "$tmp/commands"
+code=\$?
+! grep -q '^rename' "$tmp/commands" || ! rm "$tmp/crash" 2> /dev/null || kill -KILL \$PPID
+exit \$code
+END
+chmod +x bin/sftp
+mkdir notes
+: > known_hosts
+small_site site << END
+exchange far "sftp://p@127.0.0.1:9" {
+    push "outbox/far" to "in"
+    known-hosts "../known_hosts"
+}
+$(flow rows)
+END
+exchange() { PATH="$tmp/bin:$PATH" "$prog" exchange site > x.out 2> x.err < /dev/null; code=$?; }
+stock() { printf '%s;222\n' "$1" > site/outbox/far/.part && mv site/outbox/far/.part site/outbox/far/stock.csv; }
+content() { cut -d ';' -f 1 "$1/stock.csv" 2> /dev/null || echo none; }
+both() { echo "$code $(content site/outbox/far) $(content far/in)"; }   # the code, in the outbox, on the server
+
+stock A
+exchange
+check "a file is pushed" is "0 none A" "$(both)"
+stock B
+for round in 1 2 3; do
+    exchange
+    check "the next of its name and size waits, round $round" is "1 B A" "$(both)"
+done
+check "that is told" said x.err EXCHANGE_TAKEN stock.csv
+check "nothing is noted of it" is lock "$(ls site/.waybill/exchange/far)"
+cp -a notes/push-stock.csv site/.waybill/exchange/far
+exchange
+check "nor is it taken for the first one, when that one's note is back after a power cut" is "1 B A" "$(both)"
+rm -f far/in/stock.csv
+exchange
+check "when the partner has fetched the first it is sent" is "0 none B" "$(both)"
+
+rm -f far/in/stock.csv
+stock C && : > crash
+exchange
+check "killed behind the rename" is "137 C C" "$(both)"
+exchange
+check "it is not sent again" is "0 none C" "$(both)"
+rm -f far/in/stock.csv
+stock D && printf 'E;222\n' > plant
+exchange
+check "another's comes there meanwhile: refused" is "1 D E" "$(both)"
+exchange
+check "and not taken for ours" is "1 D E" "$(both)"
+rm -f far/in/stock.csv
+exchange
+check "until it is gone" is "0 none D" "$(both)"
+check "no note is left" is lock "$(ls site/.waybill/exchange/far)"
+fi
+finish
