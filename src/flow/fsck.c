@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "batch/wave.h"
 #include "drop/outbox.h"
+#include "flow/config.h"
 #include "flow/fsck_private.h"
 #include "store/archive.h"
 #include "store/ledger.h"
@@ -76,19 +77,48 @@ static int compare(struct fsck *f, int dirfd, const char *name, const char *sha2
     return rc == END ? OK : rc;
 }
 
+static bool is_kept(struct fsck *f, const char *hash)
+{
+    char name[SHA256_HEX + 16];
+    snprintf(name, sizeof name, "config/%s", hash);
+    return faccessat(f->archive, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether all is kept that a manifest names, which many batches share; of the manifest itself others tell. */
+static bool names_kept(struct fsck *f, const char *hash)
+{
+    const bool *seen = map_get(&f->manifests, slice_of(hash));
+    struct config_file *list;
+    struct problems said;
+    size_t n;
+    if (seen)
+        return *seen;
+    bool *all = arena_zero(&f->kept, sizeof *all);
+    problems_init(&said, &f->arena, 1);
+    int rc = config_files(f->s->store, &f->arena, hash, &list, &n, &said);
+    if (rc == TEMP)
+        problem_add(f->ps, said.first);
+    *all = true;
+    for (size_t i = 0; i < n && rc == OK; i++)
+        *all = *all && is_kept(f, list[i].hash);
+    map_put(&f->manifests, arena_copy(&f->kept, slice_of(hash)), all);
+    return *all;
+}
+
 void fsck_waybill(struct fsck *f, const struct waybill *w, const char *path)
 {
-    char pin[SHA256_HEX + 16];
+    static const char back[] = "bring archive/config/ back from a backup";
     if (!waybill_history_ok(w))
         fsck_say(f, PROBLEM_ERROR, "FSCK_HISTORY", path, "the history of the waybill was changed",
                  "its chain of hashes breaks: compare with a backup");
     for (const struct waybill_pin *p = w->pins; p; p = p->next) {
-        snprintf(pin, sizeof pin, "config/%s", p->sha256);
         bool kept = !slice_is(p->kind, "table") && !slice_is(p->kind, "ledger");
-        if (kept && faccessat(f->archive, pin, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        if (kept && !is_kept(f, p->sha256))
             fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path,
-                     "a mapping or format that the batch was converted with is not kept",
-                     "bring archive/config/ back from a backup");
+                     "a mapping or format that the batch was converted with is not kept", back);
+        else if (slice_is(p->kind, "config") && !names_kept(f, p->sha256))
+            fsck_say(f, PROBLEM_ERROR, "FSCK_CONFIG", path,
+                     "a file of the site as it was for the batch is not kept", back);
     }
 }
 
@@ -316,6 +346,8 @@ int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problem
     struct fsck f = { .s = s, .out = out, .ps = ps };
     *out = (struct fsck_report){ 0 };
     arena_init(&f.arena, 0);
+    arena_init(&f.kept, 0);
+    map_init(&f.manifests, &f.kept);
     f.archive = openat(s->store->root, "archive", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = f.archive < 0 ? problem_system(ps, "archive", "cannot be opened", errno) : OK;
     if (rc != TEMP)
@@ -335,5 +367,6 @@ int fsck_run(const struct batch_site *s, struct fsck_report *out, struct problem
     if (f.archive >= 0)
         close(f.archive);
     arena_release(&f.arena);
+    arena_release(&f.kept);
     return rc;
 }

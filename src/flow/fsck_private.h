@@ -4,6 +4,7 @@
 #ifndef WAYBILL_FLOW_FSCK_PRIVATE_H
 #define WAYBILL_FLOW_FSCK_PRIVATE_H
 
+#include "base/map.h"
 #include "flow/fsck.h"
 
 struct fsck {
@@ -11,6 +12,8 @@ struct fsck {
     struct fsck_report *out;
     struct problems *ps;
     struct arena arena;             /* of the batch that is looked at */
+    struct arena kept;              /* of the map */
+    struct map manifests;           /* that were looked at: whether all is kept that they name */
     int archive;                    /* descriptor of archive/ */
     bool aside;                     /* in error/ */
     char batch[BATCH_ID_SIZE];

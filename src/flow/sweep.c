@@ -103,7 +103,7 @@ static int unsure(struct sweep *s, const char *name, struct problems *ps)
 {
     problem_add(ps, &(struct problem){
         .severity = PROBLEM_NOTE, .code = "PURGE_UNSURE", .place = { .file = s->path, .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(ps->arena, "the waybill of %.80s cannot be read, so no kept mapping or table goes", name),
+        .text = arena_printf(ps->arena, "what %.80s names cannot be read, so no kept mapping or table goes", name),
         .hint = SLICE("`waybill fsck` tells what is wrong with it") });
     s->where = OVER;
     return END;
@@ -116,29 +116,33 @@ static void use(struct sweep *s, const char *hash)
         v->used = true;
 }
 
-/* A manifest that is gone or damaged is for fsck to tell: it names nothing that could be used. */
-static void use_manifest(struct sweep *s, const char *hash, struct arena *a)
+/* A manifest that is gone or damaged is for fsck to tell: it names nothing that could be used.  TEMP: who knows. */
+static int use_manifest(struct sweep *s, const char *hash, struct arena *a)
 {
     struct config_file *list;
     struct problems quiet;
     size_t n;
     if (map_get(&s->manifests, slice_of(hash)))
-        return;
-    map_put(&s->manifests, arena_copy(&s->arena, slice_of(hash)), s);
+        return OK;
     problems_init(&quiet, a, 1);
-    if (config_files(s->places->store, a, hash, &list, &n, &quiet) != OK)
-        return;
-    for (size_t i = 0; i < n; i++)
+    int rc = config_files(s->places->store, a, hash, &list, &n, &quiet);
+    if (rc == TEMP)
+        return TEMP;
+    for (size_t i = 0; i < n && rc == OK; i++)
         use(s, list[i].hash);
+    map_put(&s->manifests, arena_copy(&s->arena, slice_of(hash)), s);
+    return OK;
 }
 
-static void use_pins(struct sweep *s, const struct waybill *w, struct arena *a)
+static int use_pins(struct sweep *s, const struct waybill *w, struct arena *a)
 {
-    for (const struct waybill_pin *p = w->pins; p; p = p->next) {
+    int rc = OK;
+    for (const struct waybill_pin *p = w->pins; p && rc == OK; p = p->next) {
         use(s, p->sha256);
         if (slice_is(p->kind, "config"))
-            use_manifest(s, p->sha256, a);
+            rc = use_manifest(s, p->sha256, a);
     }
+    return rc;
 }
 
 static int read_all(int fd, struct arena *a, struct slice *out)
@@ -171,9 +175,9 @@ static int use_batch(struct sweep *s, int fd, struct arena *a)
     int rc = waybill_of(fd, a, &w), with;
     if (rc > WARN)
         return rc;
-    use_pins(s, w, a);
+    rc = use_pins(s, w, a);
     problems_init(&quiet, a, 1);
-    for (const struct waybill_file *f = w->files; f; f = f->next) {
+    for (const struct waybill_file *f = w->files; f && rc == OK; f = f->next) {
         if (!slice_is(f->kind, "run"))
             continue;
         rc = batch_read_file(s->places, a, arena_cstr(a, w->batch), f->file, &with, &quiet);
@@ -181,9 +185,9 @@ static int use_batch(struct sweep *s, int fd, struct arena *a)
             rc = waybill_of(with, a, &run);
         if (rc != OK)
             return STOP;
-        use_pins(s, run, a);
+        rc = use_pins(s, run, a);
     }
-    return OK;
+    return rc;
 }
 
 /* --- where they lie ----------------------------------------------------------------------------------------------- */

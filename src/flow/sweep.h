@@ -8,9 +8,11 @@
  * What lies in archive/config/ for three days is looked for in the waybills of work/, then of error/, then of the
  * archive: a batch only moves in this direction.  A manifest keeps what it names, a run of a staged batch what it was
  * done with.  What is put there again is young again (config_put), a watcher does that every day with what it works
- * with.  While one waybill cannot be read, nothing goes.
+ * with.  While one waybill or manifest cannot be read, nothing goes; a manifest that
+ * is missing or damaged names nothing.
  *
- * Errors:  OK, END, TEMP with SYS_…; the note PURGE_UNSURE, and END, when a waybill is damaged or missing.
+ * Errors:  OK, END, TEMP with SYS_…; the note PURGE_UNSURE, and END, when a waybill is damaged or missing,
+ *          or a manifest cannot be read now.
  * Limits:  200,000 versions per sweep; the rest goes with the next.
  */
 #ifndef WAYBILL_FLOW_SWEEP_H

@@ -444,8 +444,9 @@ const char *config_file(struct arena *a, const char *hash)
 int config_get(const struct store *s, const char *hash, struct arena *a, struct slice *out, struct problems *ps)
 {
     char found[SHA256_HEX];
-    if (strlen(hash) != SHA256_HEX - 1 || strspn(hash, "0123456789abcdef") != SHA256_HEX - 1 ||
-        faccessat(s->root, file_join(a, "archive/config", hash), R_OK, 0) != 0) {
+    bool named = strlen(hash) == SHA256_HEX - 1 && strspn(hash, "0123456789abcdef") == SHA256_HEX - 1;
+    int err = !named ? ENOENT : faccessat(s->root, config_file(a, hash), F_OK, 0) == 0 ? 0 : errno;
+    if (err == ENOENT) {
         problem_addf(ps, PROBLEM_ERROR, "ARCHIVE_MISSING", (struct place){ .offset = PLACE_NO_OFFSET },
                      "archive/config has nothing with the SHA-256 %s", hash);
         return STOP;

@@ -74,4 +74,32 @@ exchange
 check "until it is gone" is "0 none D" "$(both)"
 check "no note is left" is lock "$(ls site/.waybill/exchange/far)"
 fi
+
+# --- a purge: what the state of the site names that an open batch goes on with ---------------------------------------------
+
+# Its other flow's mapping changes meanwhile, so that only the state's own list, the manifest, names the former one.
+{ flow rows | retry 1h; flow items name to-rows; } | small_site s
+mkdir -p s/inbox/rows s/inbox/items s/outbox
+echo plain > s/outbox/rows
+rows 1 3 > s/inbox/rows/a.csv
+run s -q
+check "a batch waits" is "5 1" "$code $(ls s/.waybill/work | wc -l)"
+former=s/archive/config/$(sha256sum < s/mappings/to-rows.map | cut -c1-64)
+manifest=$(grep -l mappings/to-rows.map s/archive/config/*)
+echo '# changed' >> s/mappings/to-rows.map
+run s -q
+age() { touch -d '10 days ago' s/archive/config/*; }
+purge() { LD_PRELOAD=$tools/libplant.so PLANT_UNREAD="$(basename "$1")" "$prog" purge s > out 2> err; code=$?; }
+age
+purge "$manifest"
+check "a list that cannot be read may name anything: nothing goes" is "0 there" "$code $([ -e "$former" ] && echo there)"
+check "and that is told" said err PURGE_UNSURE
+check "fsck finds all good" sound s
+age
+purge none
+check "what it names stays, too, when it can be read" is "0 there" "$code $([ -e "$former" ] && echo there)"
+mv "$former" aside
+"$prog" fsck s > out 2> err
+check "fsck misses what only the list names" is "1 1" "$? $(cat out err | grep -c FSCK_CONFIG)"
+mv aside "$former"
 finish

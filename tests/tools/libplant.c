@@ -115,6 +115,15 @@ int openat(int dir, const char *path, int flags, ...)
     return -1;
 }
 
+int open(const char *path, int flags, ...)
+{
+    va_list ap;
+    va_start(ap, flags);
+    int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, int) : 0;
+    va_end(ap);
+    return openat(AT_FDCWD, path, flags, mode);
+}
+
 /* Copies in small pieces, so that a half copy is there to be seen. */
 static int copy(int from_dir, const char *from, int to_dir, const char *to)
 {
