@@ -383,7 +383,7 @@ static int run_batches(struct supervisor *s, struct asked *k)
     }
     while (k->left && !sched_busy(s, k->op->flow) && !calls_open(s, k->op->flow)) {
         struct open *o = open_find(s, arena_cstr(&k->arena, k->left->name));
-        if (o && o->noted)
+        if (o && o->noted && !o->held)              /* one that is held since is waited for by nobody */
             return OK;
         rc = o && !o->held ? due_begin(s, o->id, k->op, k) : END;
         if (rc == TEMP)

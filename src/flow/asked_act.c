@@ -205,10 +205,17 @@ static int touch_on(struct supervisor *s, struct asked *k, struct trip *t)
     return rc;
 }
 
+/* What can be done to a batch while an operation of it waits; an operation of its own comes when that is over. */
+static bool acts_on_trip(enum request_kind kind)
+{
+    return kind == REQUEST_CANCEL || kind == REQUEST_HOLD || kind == REQUEST_RETRY || kind == REQUEST_RELEASE
+        || kind == REQUEST_RENEW;
+}
+
 /* One that waits for its next attempt, or in the queue of its flow. */
 static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
 {
-    if (!waits(t))
+    if (!waits(t) || !acts_on_trip(k->request->kind))
         return OK;                                  /* when that is over */
     int rc = batch_folder_open(t->b, s->ps);
     if (rc > WARN)
@@ -230,10 +237,8 @@ static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
         return asked_answer_with(s, k, rc, "retried");
     case REQUEST_RELEASE:
         return asked_answer_with(s, k, touch_on(s, k, t), "released");
-    case REQUEST_RENEW:
-        return asked_answer_with(s, k, touch_on(s, k, t), "renewed");
     default:
-        return OK;
+        return asked_answer_with(s, k, touch_on(s, k, t), "renewed");
     }
 }
 
@@ -256,5 +261,5 @@ bool asked_may_act(const struct supervisor *s, const struct asked *k)
     const struct trip *t = trip_of(s, k->batch);
     if (!t && !waves_taken(s) && batch_afloat(&s->places, k->batch))
         return false;                               /* it is one soon */
-    return t ? waits(t) : !busy(s, k->batch);
+    return t ? waits(t) && acts_on_trip(k->request->kind) : !busy(s, k->batch);
 }
