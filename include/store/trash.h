@@ -29,7 +29,7 @@ int trash_lock(const struct store *s, int *lock_out, struct problems *ps);
 void trash_unlock(int lock);
 /* `ids`: one per line; added to those of the day (yyyymmdd) that are noted already. */
 int trash_note(const struct store *s, const char *day, struct slice ids, struct problems *ps);
-/* Whether a batch existed and was purged. */
+/* Whether a batch existed and was purged; in doubt it was: what is taken for new may be done a second time. */
 bool trash_noted(const struct store *s, const char *batch);
 /* `folder` below the site, `name` in it; OK also when it is gone already. */
 int trash_put(const struct store *s, const char *folder, const char *name, struct problems *ps);

@@ -41,14 +41,16 @@ void trash_unlock(int lock)
         close(lock);
 }
 
-static int read_day(const struct store *s, const char *day, struct arena *a, struct slice *out)
+/* END: nothing was purged of that day. */
+static int read_day(const struct store *s, const char *day, struct arena *a, struct slice *out, struct problems *ps)
 {
-    struct problems unused;
+    struct stat st;
     char path[64];
-    problems_init(&unused, a, 1);
-    snprintf(path, sizeof path, ".waybill/purged/%.8s", day);
+    snprintf(path, sizeof path, "purged/%.8s", day);
     *out = slice_none();
-    return file_read(a, file_join(a, s->path, path), 0, out, &unused);
+    if (fstatat(s->top, path, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return END;
+    return file_read(a, file_join(a, file_join(a, s->path, ".waybill"), path), 0, out, ps) == OK ? OK : TEMP;
 }
 
 int trash_note(const struct store *s, const char *day, struct slice ids, struct problems *ps)
@@ -63,13 +65,12 @@ int trash_note(const struct store *s, const char *day, struct slice ids, struct 
     if (dir < 0)
         return TEMP;
     arena_init(&a, 0);
-    if (read_day(s, day, &a, &before) == OK)
-        buf_add(&all, before);
-    else
-        buf_byte(&all, '\n');
+    int rc = read_day(s, day, &a, &before, ps);
+    buf_add(&all, rc == OK ? before : SLICE("\n"));
     buf_add(&all, ids);
     snprintf(name, sizeof name, "%.8s", day);
-    int rc = file_replace(dir, name, buf_slice(&all), 0600, s->durable, ps);
+    if (rc != TEMP)
+        rc = file_replace(dir, name, buf_slice(&all), 0600, s->durable, ps);
     close(dir);
     buf_release(&all);
     arena_release(&a);
@@ -79,13 +80,16 @@ int trash_note(const struct store *s, const char *day, struct slice ids, struct 
 bool trash_noted(const struct store *s, const char *batch)
 {
     struct arena a;
+    struct problems unused;
     struct slice ids;
     char line[80];
     int n = snprintf(line, sizeof line, "\n%s\n", batch);
     if (n < DAY + 2 || (size_t)n >= sizeof line)
         return false;
     arena_init(&a, 0);
-    bool found = read_day(s, batch, &a, &ids) == OK && memmem(ids.p, ids.n, line, (size_t)n);
+    problems_init(&unused, &a, 1);
+    int rc = read_day(s, batch, &a, &ids, &unused);
+    bool found = rc == TEMP || (rc == OK && memmem(ids.p, ids.n, line, (size_t)n));
     arena_release(&a);
     return found;
 }

@@ -102,4 +102,27 @@ mv "$former" aside
 "$prog" fsck s > out 2> err
 check "fsck misses what only the list names" is "1 1" "$? $(cat out err | grep -c FSCK_CONFIG)"
 mv aside "$former"
+
+# --- batches that were purged: they are remembered, whatever can be read -------------------------------------------------------
+
+rm -rf s
+{ echo 'keep error 1d'; flow rows; } | small_site s
+mkdir -p s/inbox/rows
+purge_at() { WAYBILL_CLOCK=2025-02-10T10:00:00Z; export WAYBILL_CLOCK; touch -d "$1" "s/error/$2"; purge "${3:-none}"; }
+for f in a b; do echo "no heading $f" > "s/inbox/rows/$f.csv"; done
+WAYBILL_CLOCK=2025-01-10T10:00:00Z run s -q
+set -- $(ls s/error)
+touch -d 2025-02-10 "s/error/$2"
+purge_at 2025-01-10 "$1"
+check "a batch of a day is purged" is "0 $1" "$code $(xargs < s/.waybill/purged/20250110)"
+purge_at 2025-01-10 "$2" 20250110
+check "when that day's list cannot be read the next one stays" is "5 $2" "$code $(ls s/error)"
+check "that is told" said err 20250110
+check "the first is still remembered" is "$1" "$(xargs < s/.waybill/purged/20250110)"
+echo "no heading a" > s/inbox/rows/again.csv
+LD_PRELOAD=$tools/libplant.so PLANT_UNREAD=20250110 "$prog" run -q s > out 2> run.log < /dev/null
+check "its content is refused as seen meanwhile" grep -rlq --include '*.waybill.json' DUP_CONTENT s/error
+purge_at 2025-01-10 "$2"
+check "then it goes" is "0 $1 $2" "$code $(xargs < s/.waybill/purged/20250110)"
+unset WAYBILL_CLOCK
 finish

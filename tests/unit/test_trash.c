@@ -84,6 +84,23 @@ static void purged_batches_are_remembered(void **state)
     assert_int_equal(trash_note(&store, "20241122", SLICE(""), &problems), OK);
 }
 
+static void in_doubt_a_batch_was_there(void **state)
+{
+    (void)state;
+    assert_int_equal(trash_note(&store, "20241122", SLICE("20241122-034431-1-1\n"), &problems), OK);
+    assert_int_equal(renameat(store.top, "purged/20241122", store.top, "aside"), 0);
+    assert_int_equal(mkdirat(store.top, "purged/20241122", 0700), 0);       /* cannot be read as a file */
+    assert_true(trash_noted(&store, "20241122-034431-1-1"));
+    assert_true(trash_noted(&store, "20241122-034431-1-2"));
+    assert_false(trash_noted(&store, "20241123-034431-1-1"));
+    assert_int_equal(trash_note(&store, "20241122", SLICE("20241122-034431-1-2\n"), &problems), TEMP);
+    assert_int_equal(problems.errors, 1);
+    assert_int_equal(unlinkat(store.top, "purged/20241122", AT_REMOVEDIR), 0);
+    assert_int_equal(renameat(store.top, "aside", store.top, "purged/20241122"), 0);
+    assert_true(trash_noted(&store, "20241122-034431-1-1"));
+    assert_false(trash_noted(&store, "20241122-034431-1-2"));
+}
+
 static void one_purge_at_a_time(void **state)
 {
     (void)state;
@@ -102,7 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(takes_away_whole_folders), TEST(empties_in_short_steps), TEST(links_are_not_followed),
-        TEST(purged_batches_are_remembered), TEST(one_purge_at_a_time),
+        TEST(purged_batches_are_remembered), TEST(in_doubt_a_batch_was_there), TEST(one_purge_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
