@@ -64,6 +64,19 @@ static int no_exchange(struct cmd *c, const struct site *site, const char *name)
     return cmd_usage(c, "%s has no `exchange`: see `waybill explain SITE_EXCHANGE`", site->file);
 }
 
+/* Its problems have an arena of their own, for rounds are many. */
+static void one_round(struct cmd *c, struct spool *spool, const struct site *site, const char *name, int64_t *every)
+{
+    struct problems of_all = *c->problems;
+    struct arena a;
+    arena_init(&a, 0);
+    problems_init(c->problems, &a, of_all.max);
+    round_of(c, spool, site, name, every);
+    cmd_flush(c);
+    *c->problems = of_all;
+    arena_release(&a);
+}
+
 /* Until a signal comes: the rounds of all exchanges at the shortest of their intervals. */
 static int for_ever(struct cmd *c, struct spool *spool, const struct site *site, const char *name)
 {
@@ -73,10 +86,10 @@ static int for_ever(struct cmd *c, struct spool *spool, const struct site *site,
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    cmd_flush(c);
     do {
         every = INT64_MAX;
-        round_of(c, spool, site, name, &every);
-        cmd_flush(c);
+        one_round(c, spool, site, name, &every);
     } while (sigtimedwait(&set, NULL, &(struct timespec){ every / 1000, every % 1000 * 1000000 }) < 0);
     return EXIT_GOOD;
 }

@@ -75,6 +75,32 @@ check "until it is gone" is "0 none D" "$(both)"
 check "no note is left" is lock "$(ls site/.waybill/exchange/far)"
 fi
 
+# --- an exchange without end: a round leaves nothing behind in memory --------------------------------------------------------
+
+small_site names << END
+exchange far "sftp://p@127.0.0.1:9" {
+    push "outbox/far" to "in"
+    known-hosts "../known_hosts"
+    every 100ms
+}
+END
+: > known_hosts
+mkdir -p names/outbox/far
+(cd names/outbox/far && seq -f "no name that can travel, as it has blanks and commas, %.0f" 4000 | xargs -d '\n' touch)
+"$prog" exchange --forever names > x.out 2> x.err < /dev/null &
+watcher=$!
+started="$started $watcher"
+rounds() { [ "$(grep -c '4000 problems' x.err)" -ge "$1" ]; }
+held() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$watcher/status"; }
+wait_for 60 rounds 20
+before=$(held)
+check "it goes on though no name can travel" wait_for 60 rounds 40
+grown=$(($(held) - before))
+stop
+if ! grep -q __asan_init "$prog"; then                          # ASan keeps what was freed
+    check "20 rounds with 4,000 problems each take no more memory ($grown KB)" [ $grown -lt 4000 ]
+fi
+
 # --- a purge: what the state of the site names that an open batch goes on with ---------------------------------------------
 
 # Its other flow's mapping changes meanwhile, so that only the state's own list, the manifest, names the former one.
