@@ -412,24 +412,34 @@ static int name_input(const struct batch *b, struct problems *ps)
     return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
 }
 
+static bool is_output(const struct batch *b, const char *name)
+{
+    char file[32];
+    for (const struct waybill_output *o = b->w->outputs; o; o = o->next) {
+        snprintf(file, sizeof file, "out.%u", o->n);
+        if (strcmp(name, file) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_stray(const struct batch *b, const char *name)
 {
     size_t n = strlen(b->id);
-    unsigned output;
-    if (sscanf(name, "out.%9u", &output) == 1) {
-        const struct waybill_output *o = b->w->outputs;
-        while (o && o->n != output)
-            o = o->next;
-        return o == NULL;
-    }
+    if (strncmp(name, "out.", 4) == 0)
+        return name[4] && strspn(name + 4, "0123456789") == strlen(name + 4) && !is_output(b, name);
     return strncmp(name, b->id, n) == 0 && strncmp(name + n, ".lines.", 7) == 0 &&
            !waybill_file_named(b->w, slice_of(name));
 }
 
-/* What a worker was given to write into and was taken back may be there again, or could not be removed. */
+/* What a worker was given to write into and was taken back may be there again, or could not be removed.  Once the input
+   has the name that its sender chose, nothing is removed by name: that may be any. */
 static int drop_strays(const struct batch *b, struct problems *ps)
 {
-    int rc = OK, err = 0, fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = batch_look(b->dir, "in", ps), err = 0;
+    if (rc != OK)
+        return rc == END ? OK : rc;
+    int fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL)
         return problem_system(ps, b->id, "cannot read the folder of the batch", errno);

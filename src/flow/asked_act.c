@@ -31,11 +31,11 @@ static bool carried_out(struct asked *k, const struct waybill *w)
 static int cancel(struct supervisor *s, struct trip *t, struct slice by)
 {
     const struct flow *f = site_flow(s->site, t->b->w->flow);
-    trip_clear(s, t);
     int rc = batch_cancel(t->b, by, s->ps);
     if (rc > WARN)
         return rc;
     if (t->b->w->place != PLACE_ERROR && f) {
+        trip_clear(s, t);
         if (!t->op)
             trip_add(s, t, &s->by_hand[f->index].amend);
         step_archive_soon(s, t);

@@ -65,8 +65,11 @@ void trip_close_files(struct trip *t)
     }
 }
 
+/* In error/ every name may be the sender's. */
 void trip_clear(struct supervisor *s, struct trip *t)
 {
+    if (t->b->w->place == PLACE_ERROR)
+        return;
     int err, fd = t->b->wave ? -1 : openat(t->b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
