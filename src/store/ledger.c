@@ -303,12 +303,24 @@ static void bury(struct ledger *l, struct entry *e)
     l->ndead++;
 }
 
+/* The dead ones at the end give their places back: what is tried again for days takes no more room each time. */
+static void cut_dead(struct ledger *l)
+{
+    while (l->n && l->entries[l->n - 1].len == 0 && !is_pending(&l->entries[l->n - 1])) {
+        l->n--;
+        l->ndead--;
+    }
+    for (struct ledger_index *x = l->indexes; x; x = x->next)
+        ledger_index_cut(x, l->n);
+}
+
 void ledger_drop(struct ledger *l)
 {
-    for (size_t i = 0; l->npending && i < l->n; i++) {
-        if (is_pending(&l->entries[i]))
-            bury(l, &l->entries[i]);
+    for (size_t i = l->n; l->npending && i > 0; i--) {
+        if (is_pending(&l->entries[i - 1]))
+            bury(l, &l->entries[i - 1]);
     }
+    cut_dead(l);
     arena_reset(&l->waiting);
 }
 
@@ -425,6 +437,7 @@ int ledger_commit(struct ledger *l, struct problems *ps)
         rc = append(l, buf_slice(&w.bytes), ps);
         if (rc == OK) {
             settle(l, &w);
+            cut_dead(l);
             arena_reset(&l->waiting);
         }
     }

@@ -29,13 +29,11 @@ static size_t slot_of(const struct ledger_index *x, uint64_t hash)
 
 static void widen(struct arena *a, struct ledger_index *x)
 {
-    uint32_t *old = x->slots;
-    size_t n = x->nslots;
-    x->nslots = n ? 2 * n : SLOTS_MIN;
+    x->nslots = x->nslots ? 2 * x->nslots : SLOTS_MIN;
     x->slots = arena_zero(a, x->nslots * sizeof *x->slots);
-    for (size_t i = 0; i < n; i++) {
-        if (old[i])
-            x->slots[slot_of(x, x->hashes[old[i] - 1])] = old[i];
+    for (size_t i = 0; i < x->rows; i++) {          /* as if they came anew: see ledger_index_cut */
+        if (x->hashes[i])
+            x->slots[slot_of(x, x->hashes[i])] = (uint32_t)i + 1;
     }
 }
 
@@ -69,6 +67,20 @@ void ledger_index_take(struct arena *a, struct ledger_index *x, uint64_t hash)
     x->older[row] = x->slots[at];
     x->used += x->slots[at] == 0;
     x->slots[at] = (uint32_t)row + 1;
+}
+
+/* The newest first: no key that is still there had to look past the slot that becomes free. */
+void ledger_index_cut(struct ledger_index *x, size_t rows)
+{
+    while (x->rows > rows) {
+        size_t row = x->rows - 1;
+        if (x->hashes[row]) {
+            size_t at = slot_of(x, x->hashes[row]);
+            x->slots[at] = x->older[row];
+            x->used -= x->slots[at] == 0;
+        }
+        x->rows = row;
+    }
 }
 
 uint32_t ledger_index_first(const struct ledger_index *x, uint64_t hash)

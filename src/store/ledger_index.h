@@ -28,6 +28,8 @@ struct ledger_index {
 uint64_t ledger_index_hash(const struct slice *texts, size_t n);
 /* Takes in the next record, with its hash, or leaves it out when hash is 0. */
 void ledger_index_take(struct arena *a, struct ledger_index *x, uint64_t hash);
+/* Forgets the newest records: so many stay. */
+void ledger_index_cut(struct ledger_index *x, size_t rows);
 uint32_t ledger_index_first(const struct ledger_index *x, uint64_t hash);
 
 static inline uint32_t ledger_index_next(const struct ledger_index *x, uint32_t at)

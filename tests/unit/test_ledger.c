@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/hash.h"
@@ -228,6 +231,46 @@ static void a_ledger_as_it_was(void **state)
     ledger_close(l);
 }
 
+/* A full disk for days: each attempt adds its records and takes them back. */
+static void attempts_that_fail_take_no_room(void **state)
+{
+    (void)state;
+    struct rlimit was, full;
+    struct ledger_record r;
+    struct arena own;
+    size_t room = 0;
+    char order[16], bytes[4096];
+    struct ledger *l;
+    arena_init(&own, 0);
+    assert_int_equal(ledger_open(&own, &store, "orders", &l, &problems), OK);
+    add(l, "b0", 1, "7", "New");
+    assert_int_equal(ledger_commit(l, &problems), OK);
+    assert_int_equal(find(l, "7", &r), 1);
+    getrlimit(RLIMIT_FSIZE, &was);
+    full = (struct rlimit){ tempdir_read(dir, file, bytes, sizeof bytes), was.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    for (int i = 0; i < 100; i++) {
+        for (uint64_t n = 0; n < 1000; n++) {
+            snprintf(order, sizeof order, "%d", (int)n);
+            add(l, "b1", n + 1, order, "New");
+        }
+        if (i % 2)                                  /* a look takes them into an index, too */
+            assert_int_equal(find(l, "7", &r), 2);
+        setrlimit(RLIMIT_FSIZE, &full);
+        assert_int_equal(ledger_commit(l, &problems), TEMP);
+        setrlimit(RLIMIT_FSIZE, &was);
+        ledger_drop(l);
+        assert_int_equal(ledger_count(l), 1);
+        assert_int_equal(find(l, "7", &r), 1);
+        assert_int_equal(find(l, "999", &r), 0);
+        if (i == 1)
+            room = own.used;
+        assert_true(i < 1 || own.used <= room);
+    }
+    ledger_close(l);
+    arena_release(&own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(others_are_seen_after_a_refresh, store_begin, store_end),
         cmocka_unit_test_setup_teardown(several_processes_append, store_begin, store_end),
         cmocka_unit_test_setup_teardown(a_ledger_as_it_was, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(attempts_that_fail_take_no_room, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
