@@ -21,7 +21,8 @@
  *
  * Owner:   the arena that is given.
  * Errors:  OK, END, STOP (REQUEST_BAD), TEMP with SYS_….
- * Limits:  1 MiB a request or answer; 10,000 requests at a time, the newer ones wait.
+ * Limits:  1 MiB a request or answer; 10,000 requests at a time, the newer ones wait.  An answer that would be longer
+ *          has no lists, only what they leave out is counted.
  */
 #ifndef WAYBILL_BATCH_REQUEST_H
 #define WAYBILL_BATCH_REQUEST_H
@@ -62,6 +63,7 @@ struct request_answer {
     struct waybill_total *skips;    /* by code: what was left out */
     struct waybill_param *made;     /* name: batch, value: what happened to it, "done", "created", "archived" … */
     struct waybill_output *outputs; /* outbox, name, size: what was delivered */
+    uint64_t more_made, more_outputs;           /* of each: what the list leaves out */
     struct waybill_group *problems;
 };
 

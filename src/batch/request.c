@@ -17,6 +17,7 @@
 #include "batch/waybill_shape.h"
 
 enum { VERSION = 1, BYTES_MAX = 1 << 20, REQUESTS_MAX = 10000, ID_MAX = 47, NAME_BYTES = 256, DAY = 86400 };
+enum { TEXT_MAX = 4096 };           /* of an answer in short */
 
 const char *const request_names[] = { "run", "retry", "hold", "release", "cancel", "amend", "resend", "renew", NULL };
 
@@ -51,6 +52,8 @@ static const struct shape_member answer_members[] = {
     { "skips", SHAPE_LIST, AT(request_answer, skips), &waybill_total_shape, false, NULL },
     { "made", SHAPE_LIST, AT(request_answer, made), &waybill_param_shape, false, NULL },
     { "outputs", SHAPE_LIST, AT(request_answer, outputs), &waybill_output_shape, false, NULL },
+    { "more_made", SHAPE_U64, AT(request_answer, more_made), NULL, false, NULL },
+    { "more_outputs", SHAPE_U64, AT(request_answer, more_outputs), NULL, false, NULL },
     { "problems", SHAPE_LIST, AT(request_answer, problems), &waybill_group_shape, false, NULL },
 };
 static const struct shape answer_shape = { answer_members, COUNT(answer_members), sizeof(struct request_answer), 0 };
@@ -173,20 +176,23 @@ static int bad(const char *file, const char *text, const char *more, struct prob
     return STOP;
 }
 
-static int put_document(const struct spool *s, const char *folder, struct slice id, const struct shape *shape,
-                        const void *thing, struct problems *ps)
+static void write_document(struct buf *b, const struct shape *shape, const void *thing)
 {
-    struct buf b = { 0 };
+    b->n = 0;
+    buf_text(b, "{\"version\":1");
+    shape_write_members(shape, thing, b, true);
+    buf_text(b, "}\n");
+}
+
+static int put_document(const struct spool *s, const char *folder, struct slice id, struct slice text,
+                        struct problems *ps)
+{
     char name[ID_MAX + 8];
     int dir, rc = open_folder(s, folder, true, &dir, ps);
     if (rc != OK)
         return rc;
     file_name(id, name);
-    buf_text(&b, "{\"version\":1");
-    shape_write_members(shape, thing, &b, true);
-    buf_text(&b, "}\n");
-    rc = b.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps) : put_file(s, dir, name, buf_slice(&b), ps);
-    buf_release(&b);
+    rc = text.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps) : put_file(s, dir, name, text, ps);
     close(dir);
     return rc;
 }
@@ -284,8 +290,14 @@ static int check(const struct request *r, struct slice id, struct problems *ps)
 int request_put(const struct spool *s, struct arena *a, struct request *r, struct problems *ps)
 {
     sign(a, r);
+    struct buf b = { 0 };
     int rc = check(r, r->id, ps);
-    return rc == OK ? put_document(s, "requests", r->id, &request_shape, r, ps) : rc;
+    if (rc != OK)
+        return rc;
+    write_document(&b, &request_shape, r);
+    rc = put_document(s, "requests", r->id, buf_slice(&b), ps);
+    buf_release(&b);
+    return rc;
 }
 
 int request_read(struct arena *a, struct slice text, struct slice id, struct request **out, struct problems *ps)
@@ -420,9 +432,40 @@ bool request_noted(const struct waybill *w, const char *id)
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
+/* Without what may be long. */
+static struct request_answer in_short(const struct request_answer *answer)
+{
+    struct request_answer a = *answer;
+    for (const struct waybill_param *p = a.made; p; p = p->next)
+        a.more_made++;
+    for (const struct waybill_output *o = a.outputs; o; o = o->next)
+        a.more_outputs++;
+    a.made = NULL;
+    a.outputs = NULL;
+    a.skips = NULL;
+    a.problems = NULL;
+    if (a.text.n > TEXT_MAX)
+        a.text = slice_none();
+    return a;
+}
+
+/* What was done was done: an answer that says less is better than none. */
+static int put_answer(const struct spool *s, const struct request_answer *answer, struct problems *ps)
+{
+    struct buf b = { 0 };
+    write_document(&b, &answer_shape, answer);
+    if (b.n > BYTES_MAX) {
+        struct request_answer a = in_short(answer);
+        write_document(&b, &answer_shape, &a);
+    }
+    int rc = put_document(s, "answers", answer->id, buf_slice(&b), ps);
+    buf_release(&b);
+    return rc;
+}
+
 int request_answer(const struct spool *s, const struct request_answer *answer, struct problems *ps)
 {
-    int dir, rc = put_document(s, "answers", answer->id, &answer_shape, answer, ps);
+    int dir, rc = put_answer(s, answer, ps);
     if (rc == OK)
         rc = open_folder(s, "requests", false, &dir, ps);
     if (rc != OK)

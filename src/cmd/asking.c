@@ -53,6 +53,8 @@ static void answer_json(struct buf *out, const struct request_answer *a)
         json_close(out, '}');
     }
     json_close(out, ']');
+    json_number(out, "more_batches", (int64_t)a->more_made);
+    json_number(out, "more_outputs", (int64_t)a->more_outputs);
     json_close(out, '}');
     buf_byte(out, '\n');
 }
@@ -67,6 +69,14 @@ static void answer_skips(struct buf *out, const struct request_answer *a)
         buf_byte(out, '\n');
 }
 
+/* What a list leaves out. */
+static void answer_more(struct buf *out, uint64_t n, bool listed, const char *one, const char *many)
+{
+    if (n)
+        buf_printf(out, "%s%llu %s%s\n", listed ? "and " : "", (unsigned long long)n, listed ? "more " : "",
+                   n == 1 ? one : many);
+}
+
 static void answer_text(struct buf *out, const struct request_answer *a)
 {
     for (const struct waybill_param *p = a->made; p; p = p->next) {
@@ -76,17 +86,19 @@ static void answer_text(struct buf *out, const struct request_answer *a)
         buf_add_shown(out, p->value, 0);
         buf_byte(out, '\n');
     }
+    answer_more(out, a->more_made, a->made, "batch", "batches");
     for (const struct waybill_output *o = a->outputs; o; o = o->next) {
         buf_add_shown(out, o->outbox, 0);
         buf_byte(out, '/');
         buf_add_shown(out, o->name, 0);
         buf_printf(out, "  %llu bytes\n", (unsigned long long)o->size);
     }
+    answer_more(out, a->more_outputs, a->outputs, "file", "files");
     if (a->messages && !slice_is(a->outcome, "refused"))
         buf_printf(out, "%llu message%s, %llu refused, %llu waiting\n", (unsigned long long)a->messages,
                    a->messages == 1 ? "" : "s", (unsigned long long)a->refused, (unsigned long long)a->waiting);
     answer_skips(out, a);
-    if (!a->made && !slice_is(a->outcome, "refused"))
+    if (!a->made && !a->more_made && !slice_is(a->outcome, "refused"))
         buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do\n" : "done\n");
 }
 
@@ -127,10 +139,11 @@ static int answer_show(struct asking *k, const struct request_answer *a)
     buf_release(&out);
     if (code != EXIT_GOOD)
         return code;
-    for (const struct waybill_param *p = a->made; p; p = p->next) {
-        if (slice_is(p->value, "waits"))        /* for its next attempt: a fault of the world */
-            return EXIT_SYSTEM;
-    }
+    bool waits = slice_is(a->outcome, "waits");     /* for its next attempt: a fault of the world */
+    for (const struct waybill_param *p = a->made; p && !waits; p = p->next)
+        waits = slice_is(p->value, "waits");
+    if (waits)
+        return EXIT_SYSTEM;
     bool refused = slice_is(a->outcome, "refused") || a->refused || a->rejected || any_error(a);
     return refused ? EXIT_REJECTED : EXIT_GOOD;
 }

@@ -5,6 +5,7 @@
 #include "flow/left.h"
 
 #define CLEAN_MS (3600 * 1000LL)    /* old answers are removed so often */
+enum { LISTED_MAX = 1000 };         /* batches, and outputs, that an answer names; the others it counts */
 #define LOOK_MS 30000               /* the folder of requests is read so often even when nothing tells of news */
 
 /* --- those that are carried out ----------------------------------------------------------------------------------- */
@@ -71,6 +72,18 @@ static void forget(struct supervisor *s, struct asked *k)
     arena_release(&a);
 }
 
+static void add_made(struct asked *k, struct slice batch, struct slice what)
+{
+    size_t n = 0;
+    const struct waybill_param *p = k->answer.made;
+    for (; p && !slice_equal(p->name, batch); p = p->next)
+        n++;
+    if (p || n < LISTED_MAX)
+        waybill_param(&k->answer.made, &k->arena, batch, what);
+    else
+        k->answer.more_made++;
+}
+
 /* The answer is on the disk before what answers it goes to the archive: a crash never makes a request anew. */
 static int answer(struct supervisor *s, struct asked *k)
 {
@@ -105,7 +118,7 @@ int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char 
     }
     if (rc > WARN)
         return rc;
-    waybill_param(&k->answer.made, &k->arena, k->request->batch, slice_of(what));
+    add_made(k, k->request->batch, slice_of(what));
     k->answer.outcome = SLICE("done");
     return answer(s, k);
 }
@@ -115,11 +128,16 @@ int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char 
 static void add_outputs(struct asked *k, const struct waybill *w)
 {
     struct waybill_output **link = &k->answer.outputs;
-    while (*link)
-        link = &(*link)->next;
+    size_t n = 0;
+    for (; *link; link = &(*link)->next)
+        n++;
     for (const struct waybill_output *o = w->outputs; o; o = o->next) {
         if (o->run != w->run || !o->published.p)
             continue;
+        if (n++ >= LISTED_MAX) {
+            k->answer.more_outputs++;
+            continue;
+        }
         *link = arena_zero(&k->arena, sizeof **link);
         **link = *o;
         (*link)->outbox = arena_copy(&k->arena, o->outbox);
@@ -136,7 +154,7 @@ static void add_changed(struct asked *k, const struct waybill *w)
 {
     for (const struct waybill_file *f = w->files; f; f = f->next) {
         if (slice_is(f->kind, "stage") && f->name.n)
-            waybill_param(&k->answer.made, &k->arena, f->name, SLICE("changed"));
+            add_made(k, f->name, SLICE("changed"));
     }
 }
 
@@ -191,7 +209,7 @@ void asked_told(struct supervisor *s, struct trip *t, const char *what, struct s
     const struct waybill *w = t->b->w;
     if (strcmp(what, "done") == 0 && is_idle(w, t->op))
         what = "nothing to do";
-    waybill_param(&a->made, &k->arena, w->batch, slice_of(what));
+    add_made(k, w->batch, slice_of(what));
     a->batches++;
     a->delivered += strcmp(what, "done") == 0;
     a->rejected += strcmp(what, "refused") == 0;
@@ -319,7 +337,7 @@ static bool ran_to_its_end(struct supervisor *s, struct asked *k)
     for (const struct waybill_run *r = w->runs; r; r = r->next) {
         if (!slice_equal(r->by, by) || r->batch.n)
             continue;
-        waybill_param(&k->answer.made, &k->arena, w->batch, slice_is(r->outcome, "refused") ? r->outcome : SLICE("done"));
+        add_made(k, w->batch, slice_is(r->outcome, "refused") ? r->outcome : SLICE("done"));
         k->answer.batches = 1;
         k->answer.delivered = !slice_is(r->outcome, "refused");
         k->answer.rejected = !k->answer.delivered;
@@ -341,7 +359,7 @@ static int list_batches(struct supervisor *s, struct asked *k)
         if (named.n && !slice_is(named, o->id))
             continue;
         if (o->held)
-            waybill_param(&k->answer.made, &k->arena, slice_of(o->id), SLICE("held"));
+            add_made(k, slice_of(o->id), SLICE("held"));
         else
             waybill_param(&k->left, &k->arena, slice_of(o->id), SLICE(""));
     }
@@ -363,7 +381,7 @@ static int not_now(struct supervisor *s, struct asked *k, const struct open *run
         return rc <= WARN ? END : rc;
     }
     for (; k->left; k->left = k->left->next)
-        waybill_param(&k->answer.made, &k->arena, k->left->name, SLICE("not begun"));
+        add_made(k, k->left->name, SLICE("not begun"));
     return OK;
 }
 
@@ -389,7 +407,7 @@ static int run_batches(struct supervisor *s, struct asked *k)
         if (rc == TEMP)
             return rc;
         if (rc != OK)
-            waybill_param(&k->answer.made, &k->arena, k->left->name, rc == SKIP ? SLICE("done") : SLICE("not begun"));
+            add_made(k, k->left->name, rc == SKIP ? SLICE("done") : SLICE("not begun"));
         k->left = k->left->next;
     }
     if (k->left)
@@ -540,6 +558,8 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
     for (struct asked *k = s->asked, *next; k && rc <= WARN; k = next) {
         next = k->next;
         rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : asked_act(s, k);
+        if (rc == STOP || rc == SKIP)               /* a fault of one request is nothing to the site */
+            rc = k->trips ? TEMP : asked_answer_with(s, k, STOP, "");
     }
     if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)
         *wait = s->asked_due - now;
