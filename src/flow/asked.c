@@ -102,6 +102,7 @@ int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct
     k->answer.outcome = SLICE("refused");
     k->answer.code = slice_of(code);
     k->answer.text = arena_copy(&k->arena, text);
+    k->begun = true;
     return answer(s, k);
 }
 
@@ -120,6 +121,7 @@ int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char 
         return rc;
     add_made(k, k->request->batch, slice_of(what));
     k->answer.outcome = SLICE("done");
+    k->begun = true;                                /* an answer that cannot be written is tried again, no more */
     return answer(s, k);
 }
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <unistd.h>
 
 #include "batch/wave.h"
@@ -86,22 +87,31 @@ static const struct operation *refused_last(const struct supervisor *s, const st
     return op && op->take.kind == TAKE_BATCH ? op : NULL;
 }
 
-/* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
-static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
+/* The id of the batch to make is noted before it is made, so that a crash makes it once. */
+static int note_anew(struct supervisor *s, struct asked *k, struct batch *b, char id[BATCH_ID_SIZE])
 {
-    const struct flow *f = site_flow(s->site, b->w->flow);
-    const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
-    struct trip *t = trip_new(s);
-    int fd = -1, rc = OK;
-    if (!op || op->take.kind != TAKE_INBOX) {
-        problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
-                     "its operation is not in the site any more");
-        rc = STOP;
+    struct slice head = arena_printf(&k->arena, "%.*s -> ", SLICE_ARG(k->request->id));
+    for (const struct waybill_event *e = b->w->history; e; e = e->next) {
+        if (!slice_is(e->what, "asked") || !slice_starts(e->detail, head))
+            continue;
+        struct slice noted = { e->detail.p + head.n, e->detail.n - head.n };
+        snprintf(id, BATCH_ID_SIZE, "%.*s", noted.n < BATCH_ID_SIZE ? (int)noted.n : 0, noted.p);
+        if (spool_id_valid(id))
+            return OK;
     }
-    if (rc == OK)
-        rc = batch_input(b, &fd, s->ps);
+    batch_new_id(&s->places, id);
+    batch_note(b, "asked", arena_printf(b->arena, "%.*s%s", SLICE_ARG(head), id));
+    return batch_save(b, s->ps);
+}
+
+static int make_anew(struct supervisor *s, struct asked *k, const struct batch *b, const char *id,
+                     const struct operation *op)
+{
+    struct trip *t = trip_new(s);
+    int fd = -1, rc = batch_input(b, &fd, s->ps);
     if (rc == OK) {
         struct batch_accept how = accept_terms(s, op);
+        how.id = id;
         how.from = &fd;
         how.parent = b->w->batch;
         how.asked = arena_cstr(&k->arena, k->request->id);
@@ -119,6 +129,23 @@ static int anew(struct supervisor *s, struct asked *k, const struct batch *b)
     s->report->batches++;
     notice(s, "created", t);
     return OK;
+}
+
+/* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
+static int anew(struct supervisor *s, struct asked *k, struct batch *b)
+{
+    const struct flow *f = site_flow(s->site, b->w->flow);
+    const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
+    char id[BATCH_ID_SIZE];
+    if (!op || op->take.kind != TAKE_INBOX) {
+        problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                     "its operation is not in the site any more");
+        return STOP;
+    }
+    int rc = note_anew(s, k, b, id);
+    if (rc == OK)
+        rc = batch_known(&s->places, id, s->ps);
+    return rc == END ? make_anew(s, k, b, id, op) : rc;
 }
 
 /* An operation on the batch that is named. */
