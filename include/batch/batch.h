@@ -240,7 +240,8 @@ int batch_release(struct batch *b, struct slice by, struct problems *ps);
 /* From now on it is converted with the mappings of that manifest. */
 int batch_renew(struct batch *b, const char *config, struct slice by, struct problems *ps);
 /* Ends an open batch as "cancelled"; one that is not delivered goes to error/ as CANCELLED, and its content may come
-   again. BATCH_BUSY (STOP) when something of it is visible already. */
+   again. BATCH_BUSY (STOP) when something of it is visible already. When it cannot be saved nothing has changed; when
+   its folder cannot be moved the same `by` goes on. */
 int batch_cancel(struct batch *b, struct slice by, struct problems *ps);
 /* The next attempt of one that waits for its retry is due now. */
 int batch_retry_now(struct batch *b, struct slice by, struct problems *ps);
@@ -312,7 +313,8 @@ int batch_leave(struct batch *b, struct problems *ps);
 /* Waits for a person or an answer: recovery leaves it alone. slice_none() = goes on. */
 int batch_wait(struct batch *b, struct slice why, struct problems *ps);
 
-/* Place error: the folder moves to error/<id>/, the input under its own (cleaned) name; nothing is deleted. */
+/* Place error: the folder moves to error/<id>/, the input under its own (cleaned) name; nothing is deleted. When the
+   waybill cannot be saved nothing has changed; when a later step fails the place is error and a second call goes on. */
 int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps);
 
 struct retry_policy {

@@ -450,18 +450,28 @@ static int drop_strays(const struct batch *b, struct problems *ps)
     return rc == OK && err ? problem_system(ps, b->id, "cannot read the folder of the batch", err) : rc;
 }
 
+/* When it cannot be written down nothing has changed: its folder never goes to error/ with a waybill of before. */
+static int become_error(struct batch *b, const char *code, struct slice text, struct problems *ps)
+{
+    struct batch_memory before;
+    batch_remember(b, &before);
+    b->w->error_code = arena_copy(b->arena, slice_of(code));
+    b->w->error_text = arena_copy(b->arena, text);
+    int rc = batch_move(b, PLACE_ERROR, code, ps);
+    if (rc == OK)
+        rc = batch_save(b, ps);
+    if (rc != OK)
+        batch_recall(b, &before, ps);
+    batch_forget_memory(&before);
+    return rc;
+}
+
 int batch_set_aside(struct batch *b, const char *code, struct slice text, struct problems *ps)
 {
     bool again = b->w->place == PLACE_ERROR && b->w->error_code.p != NULL;
     char path[SPOOL_PATH];
     spool_path(b->site->spool, "work", b->id, path);
-    if (!again) {
-        b->w->error_code = arena_copy(b->arena, slice_of(code));
-        b->w->error_text = arena_copy(b->arena, text);
-    }
-    int rc = again ? batch_land(b, ps) : batch_move(b, PLACE_ERROR, code, ps);
-    if (rc == OK && !again)
-        rc = batch_save(b, ps);
+    int rc = again ? batch_land(b, ps) : become_error(b, code, text, ps);
     if (rc == OK)
         rc = drop_strays(b, ps);
     if (rc == OK)

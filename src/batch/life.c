@@ -234,28 +234,40 @@ static int forget_content(const struct batch *b, struct problems *ps)
     return seen_remove(b->site->store, SEEN_CONTENT, key, b->id, ps);
 }
 
-int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
+/* What had begun is not visible: it did not take place.  When that cannot be written down nothing has changed. */
+static int cancel_open(struct batch *b, struct slice by, struct problems *ps)
 {
     struct waybill *w = b->w;
-    if (w->place >= PLACE_ARCHIVED || slice_is(w->waits, "rest") || slice_is(w->waits, "end") || batch_visible(b))
-        return busy(b, "it cannot be cancelled any more", ps);
-    bool stays = batch_is_open(w);
-    if (stays && w->operation.p) {              /* what had begun is not visible: it did not take place */
+    struct batch_memory before;
+    batch_remember(b, &before);
+    if (w->operation.p) {
         batch_forget(b);
         w->place = PLACE_DELIVERED;
         w->calls = (struct waybill_calls){ .operation = slice_none() };
         forget_run(w);
     }
-    if (stays) {
-        w->waits = SLICE("open");
-        int ended = batch_end(b, "cancelled", by, ps);
-        if (ended == OK)
-            batch_sweep(b);
-        return ended;
-    }
+    w->waits = SLICE("open");
+    int rc = batch_end(b, "cancelled", by, ps);
+    if (rc == OK)
+        batch_sweep(b);
+    else
+        batch_recall(b, &before, ps);
+    batch_forget_memory(&before);
+    return rc;
+}
+
+int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
+{
+    struct waybill *w = b->w;
+    struct slice text = arena_printf(b->arena, "cancelled by %.*s", SLICE_ARG(by));
+    if (w->place == PLACE_ERROR && slice_is(w->error_code, "CANCELLED") && slice_equal(w->error_text, text))
+        return batch_set_aside(b, "CANCELLED", text, ps);       /* all but its folder was, at an earlier attempt */
+    if (w->place >= PLACE_ARCHIVED || slice_is(w->waits, "rest") || slice_is(w->waits, "end") || batch_visible(b))
+        return busy(b, "it cannot be cancelled any more", ps);
+    if (batch_is_open(w))
+        return cancel_open(b, by, ps);
     if (w->place == PLACE_DELIVERED)
         return busy(b, "it is delivered", ps);
-    struct slice text = arena_printf(b->arena, "cancelled by %.*s", SLICE_ARG(by));
     int rc = forget_content(b, ps);
     return rc == OK ? batch_set_aside(b, "CANCELLED", text, ps) : rc;
 }

@@ -12,6 +12,18 @@ static int64_t delay_ms(const struct retry_policy *p, const char *cause, uint32_
     return delay < LEAST && strcmp(cause, "WORKER_DIED") != 0 ? LEAST : delay;
 }
 
+/* The operation is given up, not the batch; when that cannot be written down, neither. */
+static int give_up_run(struct batch *b, struct slice text, struct problems *ps)
+{
+    struct batch_memory before;
+    batch_remember(b, &before);
+    int rc = batch_refuse(b, "GAVE_UP", text, ps);
+    if (rc != OK)
+        batch_recall(b, &before, ps);
+    batch_forget_memory(&before);
+    return rc;
+}
+
 static int give_up(struct batch *b, const char *cause, struct problems *ps)
 {
     struct slice text = arena_printf(b->arena, "%s came %u times since %.*s", cause, b->w->retry.attempts,
@@ -19,8 +31,7 @@ static int give_up(struct batch *b, const char *cause, struct problems *ps)
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "GAVE_UP",
                                        .place = { .file = b->id, .offset = PLACE_NO_OFFSET },
         .text = text, .hint = SLICE("mend the cause, then drop its file again") });
-    bool stays = batch_is_open(b->w);           /* the operation is given up, not the batch */
-    int rc = stays ? batch_refuse(b, "GAVE_UP", text, ps) : batch_set_aside(b, "GAVE_UP", text, ps);
+    int rc = batch_is_open(b->w) ? give_up_run(b, text, ps) : batch_set_aside(b, "GAVE_UP", text, ps);
     return rc == OK ? SKIP : rc;
 }
 

@@ -48,13 +48,16 @@ static int cancel(struct supervisor *s, struct trip *t, struct slice by)
     return OK;
 }
 
-/* Trip or not: what each request does to a batch that nobody has in hand. */
+/* Trip or not: what each request does to a batch that nobody has in hand.  When that cannot be written down nothing has
+   changed, and the request is carried out at a later turn. */
 static int touch(struct supervisor *s, struct asked *k, struct trip *t)
 {
     struct slice by = who(k);
+    struct batch_memory before;
     int rc;
     if (carried_out(k, t->b->w))
         return OK;
+    batch_remember(t->b, &before);
     switch (k->request->kind) {
     case REQUEST_HOLD:
         rc = batch_hold(t->b, by, s->ps);
@@ -71,6 +74,9 @@ static int touch(struct supervisor *s, struct asked *k, struct trip *t)
     }
     if (rc <= WARN)
         open_note(s, t->b->w);
+    else
+        batch_recall(t->b, &before, s->ps);
+    batch_forget_memory(&before);
     return rc;
 }
 
@@ -232,6 +238,17 @@ static int touch_on(struct supervisor *s, struct asked *k, struct trip *t)
     return rc;
 }
 
+/* What is set aside in its waybill alone is no trip any more: the next turn finds it on the disk. */
+static int cancel_trip(struct supervisor *s, struct asked *k, struct trip *t)
+{
+    int rc = carried_out(k, t->b->w) ? OK : cancel(s, t, who(k));
+    if (rc > WARN && t->b->w->place == PLACE_ERROR)
+        trip_free(s, t);
+    else if (rc > WARN)
+        trip_folder_close(t);
+    return rc;
+}
+
 /* What can be done to a batch while an operation of it waits; an operation of its own comes when that is over. */
 static bool acts_on_trip(enum request_kind kind)
 {
@@ -249,10 +266,12 @@ static int act_on_trip(struct supervisor *s, struct asked *k, struct trip *t)
         return asked_answer_with(s, k, rc, "");
     switch (k->request->kind) {
     case REQUEST_CANCEL:
-        return asked_answer_with(s, k, carried_out(k, t->b->w) ? OK : cancel(s, t, who(k)), "cancelled");
+        return asked_answer_with(s, k, cancel_trip(s, k, t), "cancelled");
     case REQUEST_HOLD:
         rc = touch(s, k, t);
-        if (rc <= WARN) {
+        if (rc > WARN)
+            trip_folder_close(t);
+        else {
             notice(s, "held", t);
             trip_free(s, t);
         }

@@ -1,12 +1,19 @@
 #!/bin/sh
-# t91-cancel.sh PROGRAM - what cannot be cancelled is left as it is, nothing in error/ is taken for something of ours by its name
+# t91-cancel.sh PROGRAM - what cannot be cancelled is left as it is, nothing in error/ is taken for something of ours by its name,
+# and what a request changed is on the disk before it is answered, also when the first save fails
 . "$(dirname "$0")/lib.sh"
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
+planted_watch() { LD_PRELOAD=$tools/libplant.so PLANT_FULL=$tmp/full PLANT_LATE=$tmp/late watch "$1"; }
 only() { ls site/.waybill/work | grep '^[0-9]'; }
 waybill() { cat "site/.waybill/work/$batch/$batch.waybill.json" > now.json && json "$1" < now.json; }    # PATH
-waits() { [ "$(waybill retry.cause 2> /dev/null)" = "$1" ]; }           # CODE
+waits() { waybill retry.cause 2> /dev/null | grep -q "${1:-.}"; }       # [CODE]: for its next attempt
+state() { echo "$(waybill place) $(waybill waits | grep . || echo -)"; }
+is_state() { [ "$(state 2> /dev/null)" = "$1" ]; }      # STATE
 all_archived() { [ "$(archived site)" = "$1" ]; }       # N
+struck() { [ ! -e full ]; }
 do_it() { "$prog" "$@" > do.out 2>&1; code=$?; }        # VERB OPTION…
+aside() { json error_code < "site/error/$batch/$batch.waybill.json"; }
 
 # --- a batch that is partly visible: its cancel is refused, and takes nothing away ---------------------------------------
 
@@ -64,4 +71,149 @@ originals
 check "after a kill, too" same want.txt originals.txt
 check "fsck finds them in order" sound site
 
+# --- the first save fails: the waybill says what the answer says -----------------------------------------------------------
+
+staged() {                              # rows are staged, and sent; files are copied
+    rm -rf site full late
+    small_site site << 'END'
+flow plain {
+    on yes
+    retry 1h
+    operation convert {
+        take inbox "inbox/plain" ready name
+        give outbox "outbox/plain" name "{file}" map copy
+    }
+}
+flow sync {
+    on yes
+    retry 1h
+    batch stage track Row {
+        state staged
+        state sent when Sent
+    }
+    operation create {
+        take inbox "inbox/rows" ready name
+        give batch new map create
+    }
+    operation send {
+        manual
+        take batch
+        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
+        done {
+            batch-time() => Row/Sent
+        }
+    }
+}
+END
+    cat > site/mappings/stage.format << 'END'
+syntax json lines
+encoding utf-8
+
+message Row key Id {
+    Id   text required
+    Qty  decimal
+    Sent datetime
+}
+END
+    printf 'mapping rows => stage\n\nRow => Row {\n    key Id => Id\n    Qty    => Qty\n}\n' > site/mappings/create.map
+    printf 'mapping stage => rows\n\nRow[not(Sent)] => Row {\n    Id  => Id\n    Qty => Qty\n}\n' > site/mappings/send.map
+    mkdir -p site/inbox/plain site/inbox/rows site/outbox
+}
+no_outbox() { : > "site/outbox/$1"; }                   # a file is where its folder should be
+waiting_file() {                        # one whose outbox cannot be
+    staged
+    no_outbox plain
+    planted_watch site
+    rows 1 2 > f.csv && drop f.csv site/inbox/plain
+    wait_for 60 has_work
+    batch=$(only)
+    wait_for 60 waits
+}
+waiting_send() {                        # a staged batch whose send cannot be
+    staged
+    no_outbox rows
+    planted_watch site
+    staged_batch f.csv 1 2
+    "$prog" send --dir site --batch "$batch" > send.out 2>&1 &
+    started="$started $!"
+    wait_for 60 is_state 'written -'
+    wait_for 60 waits
+}
+staged_batch() {                        # FILE FIRST LAST
+    rows "$2" "$3" > "$1" && drop "$1" site/inbox/rows
+    wait_for 60 has_work
+    batch=$(only)
+    wait_for 60 is_state 'delivered open'
+}
+has_work() { [ -n "$(only)" ] && [ -f "site/.waybill/work/$(only)/$(only).waybill.json" ]; }
+
+waiting_file
+echo in > full
+do_it hold --dir site "$batch"
+check "hold: the save failed once" struck
+check "it says that it is held" is 0 "$code"
+check "and so it is" is 'written person' "$(state)"
+rm site/outbox/plain
+do_it release --dir site "$batch"
+do_it retry --dir site "$batch"
+check "released, it goes on" wait_for 60 test -f site/outbox/plain/f.csv
+check "to its end" wait_for 60 all_archived 1
+stop
+check "hold: fsck finds it in order" sound site
+
+waiting_file
+echo in > full
+do_it cancel --dir site "$batch"
+check "cancel of a file: the save failed once" struck
+check "it says that it is cancelled" is 0 "$code"
+check "and so it is" is "CANCELLED" "$(aside)"
+check "with its original" same f.csv "site/error/$batch/f.csv"
+rm site/outbox/plain
+drop f.csv site/inbox/plain
+check "its content may come again" wait_for 60 test -f site/outbox/plain/f.csv
+stop
+check "cancel of a file: fsck finds it in order" sound site
+
+waiting_send
+echo stage.1 > full
+do_it cancel --dir site "$batch"
+check "cancel of a staged batch: the save failed once" struck
+check "it says that it is cancelled" is 0 "$code"
+check "and it is archived" wait_for 60 all_archived 1
+rm site/outbox/rows
+check "the flow goes on" staged_batch g.csv 3 4
+do_it send --dir site --batch "$batch"
+check "and gives what comes then" is 0 "$code"
+check "and nothing else" is 1 "$(outputs site/outbox/rows | wc -l)"
+stop
+check "cancel of a staged batch: fsck finds it in order" sound site
+
+# --- and so it is when the watcher gives up by itself ----------------------------------------------------------------------
+
+much_later() {                          # BESIDE: the first save beside that file fails
+    stop
+    : > watch.log
+    echo "$1" > full
+    WAYBILL_CLOCK=2099-01-01T00:00:00Z planted_watch site
+    wait_for 60 grep -q 'event=retry' watch.log
+    : > late
+    kill -HUP "$watcher"                # which wakes it
+}
+
+waiting_file
+much_later in
+check "a file whose waybill cannot be saved is set aside at the next attempt" wait_for 60 test -f "site/error/$batch/f.csv"
+check "as its waybill says" is "error GAVE_UP" "$(json place < "site/error/$batch/$batch.waybill.json") $(aside)"
+stop
+check "given up: fsck finds it in order" sound site
+
+waiting_send
+much_later stage.1
+check "of a staged batch the send is given up at the next attempt" wait_for 60 is_state 'delivered open'
+check "as is noted" said "site/.waybill/work/$batch/$batch.waybill.json" '"GAVE_UP"'
+rm site/outbox/rows
+do_it send --dir site --batch "$batch"
+check "and it can be sent" is "0 1" "$code $(outputs site/outbox/rows | wc -l)"
+stop
+check "the send given up: fsck finds it in order" sound site
 finish
