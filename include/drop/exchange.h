@@ -14,7 +14,12 @@
  * Once: .waybill/exchange/NAME/ holds a note per file that is under way, durable before the step that cannot be taken
  *          back, so that a crash in between neither loses a file nor sends it again – as long as the partner has not
  *          taken it away in that very moment, which nobody can know (RELIABILITY.md, P4).  A note is of one file, not
- *          of its name: of size, time and, for a push, inode.
+ *          of its name: of size, time and, for a push, inode; for a fetch, SHA-256 of what was downloaded, as the
+ *          time that is listed is too coarse.  When it is not known whether the server removed a file that was
+ *          fetched, the one that is there is downloaded once more: the same content is only removed, another one (or
+ *          after a note of a former version, without hash) comes in as a new file.
+ * Stays:   where the server refuses to remove what was fetched this is noted: it is neither removed nor downloaded
+ *          again while name, size and listed time are the same, but told in each round (EXCHANGE_STAYS, SKIP).
  * Names:   [A-Za-z0-9._-] only; temporary names (.x, x.part, x.tmp …) are left alone; others are told once per run.
  * Errors:  OK; SKIP (this file or folder could not be done, others go on: see the problems); TEMP (no connection).
  * Limits:  10,000 files a round.

@@ -131,5 +131,7 @@ const struct command command_exchange = {
     .help = "  -f, --forever          again and again, at the interval that site.conf gives\n\n"
             "Carries out what `exchange` in site.conf declares, by the system's sftp: never asks, needs the server's key in\n"
             "known-hosts. Files travel under a temporary name and are renamed when they are whole; only then the\n"
-            "other end loses its copy. Runs beside `watch`, which needs no network.\n",
+            "other end loses its copy. Runs beside `watch`, which needs no network.\n"
+            "A fetched file that the server refuses to remove is told in each round, and neither fetched nor removed\n"
+            "again while its name, size and listed time stay the same.\n",
 };

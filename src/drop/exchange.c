@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/map.h"
 
 enum { FILES_MAX = 10000, NOTE = 256, LOOK = 100 };
@@ -70,27 +71,30 @@ static void note_name(const char *kind, const char *file, char out[NOTE])
     snprintf(out, NOTE, "%s-%.180s", kind, file);
 }
 
-static int note(struct exchange *x, const char *kind, const char *file, uint64_t size, struct slice stamp,
-                struct problems *ps)
+/* A note is for one file: its size and what else tells it from others. */
+static struct slice note_text(struct exchange *x, uint64_t size, struct slice stamp)
+{
+    return arena_printf(x->arena, "%llu %.*s\n", (unsigned long long)size, SLICE_ARG(stamp));
+}
+
+static int note(struct exchange *x, const char *kind, const char *file, struct slice text, struct problems *ps)
 {
     char name[NOTE];
     note_name(kind, file, name);
-    struct slice text = arena_printf(x->arena, "%llu %.*s\n", (unsigned long long)size, SLICE_ARG(stamp));
     return file_replace(x->dir, name, text, 0600, x->spool->durable, ps);
 }
 
-/* Whether the note is there, and for this very file: its size and what else tells it from others. */
-static bool noted(const struct exchange *x, const char *kind, const char *file, uint64_t size, struct slice stamp)
+/* Empty: there is none. */
+static struct slice noted(struct exchange *x, const char *kind, const char *file)
 {
     char name[NOTE], text[NOTE];
     note_name(kind, file, name);
     int fd = openat(x->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return false;
+        return slice_none();
     ssize_t n = read(fd, text, sizeof text);
     close(fd);
-    struct slice want = arena_printf(x->arena, "%llu %.*s\n", (unsigned long long)size, SLICE_ARG(stamp));
-    return n > 0 && slice_equal(want, (struct slice){ text, (size_t)n });
+    return n > 0 ? arena_copy(x->arena, (struct slice){ text, (size_t)n }) : slice_none();
 }
 
 /* Whether there was one. */
@@ -262,10 +266,11 @@ static int name_taken(const char *path, const struct local *l, struct problems *
 static int send_once(struct exchange *x, int folder, const char *path, const char *remote, const struct local *l,
                      struct problems *ps)
 {
-    bool before = noted(x, "push", l->name, l->size, l->stamp);
+    struct slice text = note_text(x, l->size, l->stamp);
+    bool before = slice_equal(noted(x, "push", l->name), text);
     if (before && l->alike)
         return OK;
-    int rc = l->there ? name_taken(path, l, ps) : before ? OK : note(x, "push", l->name, l->size, l->stamp, ps);
+    int rc = l->there ? name_taken(path, l, ps) : before ? OK : note(x, "push", l->name, text, ps);
     if (rc == OK)
         rc = upload(x, folder, remote, l, ps);
     return rc == SKIP ? not_sent(x, l, ps) : rc;
@@ -338,7 +343,47 @@ static bool same_as_before(const struct remote_file *list, size_t n, const struc
     return false;
 }
 
-static int download(struct exchange *x, const char *remote, const char *name, uint64_t size, struct problems *ps)
+/* What the note of a fetched file says. */
+struct got {
+    bool any;                       /* there is one of that name … */
+    bool same;                      /* … and of that size and time */
+    bool stays;                     /* the server refused to remove it */
+    struct slice sha256;            /* of what was downloaded; none in a note of a former version */
+};
+
+static struct got recall(struct exchange *x, const struct remote_file *f, const char *name)
+{
+    struct slice text = noted(x, "got", name), file = note_text(x, f->size, f->stamp);
+    struct got g = { .any = text.n > 0, .same = slice_starts(text, file) };
+    if (!g.same || text.n - file.n < SHA256_HEX)
+        return g;
+    g.sha256 = (struct slice){ text.p + file.n, SHA256_HEX - 1 };
+    g.stays = slice_is(slice_range(slice_end(g.sha256), slice_end(text)), " stays\n");
+    return g;
+}
+
+static int note_got(struct exchange *x, const struct remote_file *f, const char *name, const char *sha256,
+                    const char *state, struct problems *ps)
+{
+    struct slice file = note_text(x, f->size, f->stamp);
+    return note(x, "got", name, arena_printf(x->arena, "%.*s%s %s\n", SLICE_ARG(file), sha256, state), ps);
+}
+
+/* 0 or -1 with errno. */
+static int digest(int fd, char out[SHA256_HEX])
+{
+    struct sha256 h;
+    char block[16384];
+    ssize_t n;
+    sha256_init(&h);
+    while ((n = file_read_full(fd, block, sizeof block)) > 0)
+        sha256_add(&h, (struct slice){ block, (size_t)n });
+    sha256_hex(&h, out);
+    return n < 0 ? -1 : 0;
+}
+
+static int download(struct exchange *x, const char *remote, const char *name, uint64_t size, char sha256[SHA256_HEX],
+                    struct problems *ps)
 {
     struct buf commands = { 0 }, out = { 0 };
     struct stat st;
@@ -351,22 +396,27 @@ static int download(struct exchange *x, const char *remote, const char *name, ui
     if (rc != OK)
         return rc;
     int fd = openat(x->dir, "part", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &st) != 0 || (x->spool->durable && fsync(fd) != 0))
+    if (fd < 0 || fstat(fd, &st) != 0 || (x->spool->durable && fsync(fd) != 0) || digest(fd, sha256) != 0)
         rc = problem_system(ps, name, "cannot be kept", errno);
     if (fd >= 0)
         close(fd);
     return rc == OK && (uint64_t)st.st_size != size ? SKIP : rc;    /* it grew: the next round */
 }
 
-/* The whole file stands ready under its own name before it is noted: the note says that it may go into the inbox. */
-static int keep(struct exchange *x, const struct remote_file *f, const char *name, struct problems *ps)
+/* The whole file stands ready under its own name before it is noted: the note says that it may go into the inbox. So
+   the note of another one goes before. */
+static int keep(struct exchange *x, const struct remote_file *f, const char *name, const char *sha256,
+                struct problems *ps)
 {
     char ready[NOTE];
     note_name("ready", name, ready);
+    int rc = forget(x, "got", name) ? sync_dir(x, x->dir, x->name, ps) : OK;
+    if (rc != OK)
+        return rc;
     if (renameat(x->dir, "part", x->dir, ready) != 0)
         return problem_system(ps, name, "cannot be kept", errno);
-    int rc = sync_dir(x, x->dir, x->name, ps);
-    return rc == OK ? note(x, "got", name, f->size, f->stamp, ps) : rc;
+    rc = sync_dir(x, x->dir, x->name, ps);
+    return rc == OK ? note_got(x, f, name, sha256, "fetched", ps) : rc;
 }
 
 /* Into the inbox; gone from here means that it was done before. */
@@ -396,26 +446,78 @@ static int remove_there(struct exchange *x, const char *remote, const char *name
     return rc;
 }
 
+static int still_there(struct exchange *x, const char *remote, const struct remote_file *f, bool *yes,
+                       struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    struct sftp_entry e;
+    enter(&commands, remote);
+    buf_printf(&commands, "-ls -ln %.*s\n", SLICE_ARG(f->name));
+    int rc = run(x, x->dir, &commands, &out, ps);
+    struct slice rest = buf_slice(&out);
+    *yes = false;
+    while (rc == OK && sftp_entry(&rest, &e))
+        *yes = *yes || (e.regular && slice_equal(e.name, f->name) && e.size == f->size &&
+                        slice_equal(e.stamp, f->stamp));
+    buf_release(&commands);
+    buf_release(&out);
+    return rc;
+}
+
+/* Without an answer the note stays as it is: next time the content tells whether this file is still there. */
+static int let_go(struct exchange *x, const char *remote, const struct remote_file *f, const char *name,
+                  const char *sha256, struct problems *ps)
+{
+    bool there = false;
+    int rc = remove_there(x, remote, name, ps), err = OK;
+    if (rc == OK && forget(x, "got", name))
+        return sync_dir(x, x->dir, x->name, ps);
+    if (rc == SKIP)
+        err = still_there(x, remote, f, &there, ps);
+    if (there)
+        err = note_got(x, f, name, sha256, "stays", ps);
+    return err > rc ? err : rc;
+}
+
+static int left_there(const char *remote, const char *name, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "EXCHANGE_STAYS", .place = at(remote),
+        .text = arena_printf(ps->arena, "%s was fetched and stays on the server, which refused to remove it", name),
+        .hint = SLICE("take it away there; it is fetched again when its size or time is another one") });
+    return SKIP;
+}
+
+/* Only bytes that were read are removed there: a name, a size and a time that `ls` rounds may be another file's. What
+   is noted and still stands ready was left by a killed process, and may be gone from the server: it comes in first. */
+static int take_in(struct exchange *x, const char *remote, int inbox, const char *path, const struct remote_file *f,
+                   const char *name, const struct got *g, char sha256[SHA256_HEX], struct problems *ps)
+{
+    int rc = g->any ? hand_in(x, inbox, path, name, ps) : OK;
+    if (rc == OK)
+        rc = download(x, remote, name, f->size, sha256, ps);
+    if (rc == OK && !(g->same && slice_is(g->sha256, sha256))) {
+        rc = keep(x, f, name, sha256, ps);
+        return rc == OK ? hand_in(x, inbox, path, name, ps) : rc;
+    }
+    unlinkat(x->dir, "part", 0);
+    return rc;
+}
+
 static int fetch_one(struct exchange *x, const char *remote, int inbox, const char *path, const struct remote_file *f,
                      struct problems *ps)
 {
     const char *name = arena_cstr(x->arena, f->name);
-    int rc = OK;
+    char sha256[SHA256_HEX];
     if (!sftp_plain(f->name)) {
         tell_name(remote, f->name, ps);
         return SKIP;
     }
-    if (!noted(x, "got", name, f->size, f->stamp)) {
-        rc = download(x, remote, name, f->size, ps);
-        if (rc == OK)
-            rc = keep(x, f, name, ps);
-    }
+    struct got g = recall(x, f, name);
+    if (g.stays)
+        return left_there(remote, name, ps);
+    int rc = take_in(x, remote, inbox, path, f, name, &g, sha256, ps);
     if (rc == OK)
-        rc = hand_in(x, inbox, path, name, ps);
-    if (rc == OK)
-        rc = remove_there(x, remote, name, ps);
-    if (rc == OK)
-        forget(x, "got", name);
+        rc = let_go(x, remote, f, name, sha256, ps);
     x->fetched += rc == OK;
     return rc;
 }

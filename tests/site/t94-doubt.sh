@@ -11,7 +11,7 @@ if [ ! -x $server ] || [ ! -x /usr/bin/sftp ]; then
 else
 
 # sftp's own client, speaking to a local server.  File `plant`: what comes there meanwhile; `crash`: waybill does not live to
-# see the end of the rename; notes/: what was noted then.
+# see the end of the rename; notes/: what was noted then.  At a `rm`, crash or `lost`: its result is not known; `refuse`: no.
 mkdir -p bin far/in site/outbox/far
 cat > bin/sftp << END
 #!/bin/sh
@@ -20,8 +20,15 @@ if grep -q '^rename' "$tmp/commands"; then
     cp -a "$tmp/site/.waybill/exchange/far/." "$tmp/notes"
     [ ! -f "$tmp/plant" ] || mv "$tmp/plant" "$tmp/far/in/stock.csv"
 fi
-/usr/bin/sftp -q -b - -D "$server -d $tmp/far" < "$tmp/commands"
+deny=
+[ ! -f "$tmp/refuse" ] || deny='-P remove'
+grep '^get \|^rm ' "$tmp/commands" >> "$tmp/asked"
+/usr/bin/sftp -q -b - -D "$server \$deny -d $tmp/far" < "$tmp/commands"
 code=\$?
+if grep -q '^rm' "$tmp/commands"; then
+    ! rm "$tmp/lost" 2> /dev/null || exit 255
+    ! rm "$tmp/crash" 2> /dev/null || kill -KILL \$PPID
+fi
 ! grep -q '^rename' "$tmp/commands" || ! rm "$tmp/crash" 2> /dev/null || kill -KILL \$PPID
 exit \$code
 END
@@ -73,6 +80,76 @@ rm -f far/in/stock.csv
 exchange
 check "until it is gone" is "0 none D" "$(both)"
 check "no note is left" is lock "$(ls site/.waybill/exchange/far)"
+
+# --- an exchange: which file it was that was fetched -----------------------------------------------------------------------
+
+rm -rf site
+mkdir -p far/out site/inbox/far
+small_site site << END
+exchange far "sftp://p@127.0.0.1:9" {
+    fetch "out" into "inbox/far"
+    stable 10ms
+    known-hosts "../known_hosts"
+}
+$(flow rows)
+END
+state=site/.waybill/exchange/far
+there() { printf '%s;222\n' "$1" > far/out/order.csv && touch -d "2025-01-05T10:00:${2:-05}" far/out/order.csv; }
+fetched() { cat site/inbox/far/* 2> /dev/null | cut -d ';' -f 1 | xargs; }
+of_it() {                                # the code, what came in, what is on the server, what was asked of it
+    printf '%s [%s] ' "$code" "$(fetched)"
+    cut -d ';' -f 1 far/out/order.csv 2> /dev/null || echo none
+}
+again() { : > asked; exchange; }
+asked() { cut -d ' ' -f 1 asked | xargs; }
+anew() { rm -f site/inbox/far/* far/out/*; }
+
+there A
+again
+check "a file is fetched" is "0 [A] none, get rm, lock" "$(of_it), $(asked), $(ls $state)"
+for how in crash lost; do
+    anew; there A; : > $how; again
+    ended=$code
+    hash=$(printf 'A;222\n' | sha256sum | cut -c1-64)
+    check "$how behind its removal: noted with what it held" grep -q "^$hash fetched\$" $state/got-order.csv
+    there B 45; again
+    check "$how ($ended): another one of its name, size and minute comes in" is "0 [B A] none, get rm, lock" \
+        "$(of_it | sed 's/A B/B A/'), $(asked), $(ls $state)"
+    anew; there A; : > $how; again
+    there A; again
+    check "$how: the same one does not come twice" is "0 [A] none, get rm, lock" "$(of_it), $(asked), $(ls $state)"
+    anew; there A; : > $how; again
+    there B 45; : > $how; again
+    there A; again
+    check "$how twice: each one's note is its own" is "0 [A A B] none lock" \
+        "$(of_it | sed 's/A B A\|B A A/A A B/') $(ls $state)"
+done
+
+anew; there A; : > lost; again
+cp $state/got-order.csv note
+mv site/inbox/far/order.csv $state/ready-order.csv && there B 45 && again
+check "what was noted and not yet in the inbox comes in, too" is "0 [A B] none lock" "$(of_it | sed 's/B A/A B/') $(ls $state)"
+anew; there A
+sed 1q note > $state/got-order.csv; again
+check "a note of a former version, without hash: it comes in" is "0 [A] none lock" "$(of_it) $(ls $state)"
+
+anew; there A; : > refuse; again
+check "the server refuses to remove it: fetched, told" is "1 [A] A, get rm, 1" "$(of_it), $(asked), $(grep -c EXCHANGE_REFUSED x.err)"
+for round in 2 3; do
+    again
+    check "neither fetched nor removed again, round $round" is "1 [A] A, " "$(of_it), $(asked)"
+    check "that is told" said x.err EXCHANGE_STAYS order.csv
+done
+rm refuse; again
+check "nor when it may be removed" is "1 [A] A, " "$(of_it), $(asked)"
+there B 45; touch -d 2025-01-06 far/out/order.csv; again
+check "another one of a later day is a new file" is "0 [B A] none, get rm, lock" "$(of_it | sed 's/A B/B A/'), $(asked), $(ls $state)"
+anew; there A; : > refuse; : > crash; again
+check "killed behind a refused removal" is "137 [A] A" "$(of_it)"
+again
+check "it does not come twice" is "1 [A] A, get rm" "$(of_it), $(asked)"
+again
+check "and is left there" is "1 [A] A, " "$(of_it), $(asked)"
 fi
 
 # --- an exchange without end: a round leaves nothing behind in memory --------------------------------------------------------
