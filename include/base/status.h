@@ -15,4 +15,10 @@ enum status {
     TEMP,           /* the environment: disk full, target missing; keep state, try again later */
 };
 
+/* Of several things that were tried, each whatever became of the others. */
+static inline int status_worse(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 #endif

@@ -16,8 +16,9 @@
  * it once.
  *
  * Written by our own writer, read by jansson, strictly: an unknown member, a wrong type, a name that cannot be one, a
- * link, somebody else's file are REQUEST_BAD; request_each answers such a one with "refused" and nothing is done.  What
- * is not called like a request is left alone.
+ * link, somebody else's file are REQUEST_BAD; request_each answers such a one with "refused" and nothing is done.  One
+ * that cannot be read does not hide the others: the worst status of all is what request_each returns.  What is not
+ * called like a request is left alone.
  *
  * Owner:   the arena that is given.
  * Errors:  OK, END, STOP (REQUEST_BAD), TEMP with SYS_….

@@ -413,8 +413,8 @@ int request_each(const struct spool *s, struct arena *a,
     if (rc != OK)
         return rc == END ? OK : rc;
     rc = list_ids(dir, a, &ids, ps);
-    for (size_t i = 0; i < ids.n && rc == OK; i++)
-        rc = one_request(s, dir, a, ids.list[i], each, owner, ps);
+    for (size_t i = rc == OK ? 0 : ids.n; i < ids.n; i++)
+        rc = status_worse(rc, one_request(s, dir, a, ids.list[i], each, owner, ps));
     close(dir);
     return rc;
 }

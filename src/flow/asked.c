@@ -41,7 +41,7 @@ static int add(void *owner, const struct request *r, struct problems *ps)
     return OK;
 }
 
-/* A folder that cannot be read is looked at again; files do not wait for it. */
+/* A folder that cannot be read is looked at again; files do not wait for it, nor do requests that could be read. */
 static int read_folder(struct supervisor *s)
 {
     struct arena a;
@@ -50,7 +50,7 @@ static int read_folder(struct supervisor *s)
     s->asked_due = s->o->watch ? clock_monotonic_ms() + LOOK_MS : INT64_MAX;
     int rc = request_each(&s->spool, &a, add, s, s->ps);
     arena_release(&a);
-    if (rc > WARN && !s->o->asked) {
+    if (rc > WARN && (!s->o->asked || s->asked)) {
         notice_problems(s, s->ps);
         return OK;
     }
@@ -387,6 +387,17 @@ static int not_now(struct supervisor *s, struct asked *k, const struct open *run
     return OK;
 }
 
+/* A batch that cannot be opened keeps neither the others nor what comes behind the request. */
+static void pass_over(struct asked *k, struct slice id)
+{
+    add_made(k, id, SLICE("not begun"));
+    k->answer.rejected++;
+    if (k->answer.code.n)
+        return;
+    k->answer.code = SLICE("SYS_IO");
+    k->answer.text = arena_printf(&k->arena, "batch %.*s cannot be opened now: the log says why", SLICE_ARG(id));
+}
+
 /* One after the other, each when its flow is free and nothing that was due before is left. */
 static int run_batches(struct supervisor *s, struct asked *k)
 {
@@ -403,12 +414,14 @@ static int run_batches(struct supervisor *s, struct asked *k)
     }
     while (k->left && !sched_busy(s, k->op->flow) && !calls_open(s, k->op->flow)) {
         struct open *o = open_find(s, arena_cstr(&k->arena, k->left->name));
-        if (o && o->noted && !o->held)              /* one that is held since is waited for by nobody */
+        if (o && o->noted && !o->held && !due_shut(o))      /* one that is held since is waited for by nobody */
             return OK;
-        rc = o && !o->held ? due_begin(s, o->id, k->op, k) : END;
-        if (rc == TEMP)
+        rc = !o || o->held ? END : due_shut(o) ? TEMP : due_begin(s, o->id, k->op, k);
+        if (rc == TEMP && !due_shut(o))
             return rc;
-        if (rc != OK)
+        if (rc == TEMP)
+            pass_over(k, k->left->name);
+        else if (rc != OK)
             add_made(k, k->left->name, rc == SKIP ? SLICE("done") : SLICE("not begun"));
         k->left = k->left->next;
     }
@@ -423,6 +436,8 @@ static int run_table(struct supervisor *s, struct asked *k)
     if (k->trips == 0 && sched_busy(s, k->op->flow))
         return OK;
     int rc = k->trips ? OK : due_table(s, k->op, k);
+    if (rc == STOP || rc == SKIP)
+        return asked_answer_with(s, k, rc, "");
     if (rc > WARN)
         return rc;
     k->begun = true;
@@ -552,16 +567,33 @@ bool asked_ready(const struct supervisor *s)
     return false;
 }
 
+/* What people do to one batch stays in order when something of it could not be done. */
+static bool first_of_batch(const struct supervisor *s, const struct asked *k)
+{
+    for (const struct asked *other = s->asked; other != k; other = other->next)
+        if (k->batch[0] && !other->begun && strcmp(other->batch, k->batch) == 0)
+            return false;
+    return true;
+}
+
+static int carry_on(struct supervisor *s, struct asked *k)
+{
+    int rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : asked_act(s, k);
+    if (rc != STOP && rc != SKIP)
+        return rc;
+    return k->trips ? TEMP : asked_answer_with(s, k, STOP, "");     /* its fault is nothing to the site */
+}
+
+/* One that cannot be carried out now does not keep the others waiting. */
 int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
     int rc = OK;
     if (s->asked_news || s->asked_due <= now)
         rc = read_folder(s);
-    for (struct asked *k = s->asked, *next; k && rc <= WARN; k = next) {
+    for (struct asked *k = rc <= WARN ? s->asked : NULL, *next; k; k = next) {
         next = k->next;
-        rc = k->begun && k->trips == 0 ? answer(s, k) : k->request->kind == REQUEST_RUN ? run(s, k) : asked_act(s, k);
-        if (rc == STOP || rc == SKIP)               /* a fault of one request is nothing to the site */
-            rc = k->trips ? TEMP : asked_answer_with(s, k, STOP, "");
+        if (rc <= WARN || first_of_batch(s, k))
+            rc = status_worse(rc, carry_on(s, k));
     }
     if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)
         *wait = s->asked_due - now;

@@ -205,10 +205,10 @@ int64_t calls_due(const struct supervisor *s)
 int calls_turn(struct supervisor *s)
 {
     int rc = OK;
-    for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
+    for (size_t i = 0; i < s->site->nflows; i++) {
         const struct open *o = limited(s, s->site->flows[i]);
         if (o && batch_until_ms(&s->places, slice_of(o->until)) == 0 && !comes(s, s->site->flows[i]))
-            rc = give_up_on(s, o);
+            rc = status_worse(rc, give_up_on(s, o));
     }
     return rc;
 }

@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "flow/super.h"
 
+#define SHUT_MS (15 * 1000)         /* until what could not be opened is tried again */
+
 const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name)
 {
     const struct operation *op = flow_operation(f, name);
@@ -16,6 +18,21 @@ const struct operation *due_operation(const struct supervisor *s, const struct f
 }
 
 /* --- beginning ---------------------------------------------------------------------------------------------------- */
+
+/* One that cannot be opened is passed over for a while. */
+static int open_due(struct supervisor *s, struct trip *t, const char *id)
+{
+    int rc = batch_open(&s->places, &t->arena, id, &t->b, s->ps);
+    struct open *o = rc == TEMP ? open_find(s, id) : NULL;
+    if (o)
+        o->shut = clock_monotonic_ms() + SHUT_MS;
+    return rc;
+}
+
+bool due_shut(const struct open *o)
+{
+    return o->shut && o->shut > clock_monotonic_ms();
+}
 
 /* The trip is in hand from here on; what goes wrong frees it. */
 static int take_on(struct supervisor *s, struct trip *t, const struct operation *op, int rc)
@@ -59,7 +76,7 @@ static void note_request(struct batch *b, const struct request *r, const struct 
 int due_begin(struct supervisor *s, const char *id, const struct operation *op, struct asked *k)
 {
     struct trip *t = trip_new(s);
-    int rc = batch_open(&s->places, &t->arena, id, &t->b, s->ps);
+    int rc = open_due(s, t, id);
     if (rc == OK && request_noted(t->b->w, arena_cstr(&t->arena, k->request->id)))
         rc = SKIP;
     if (rc == OK) {
@@ -77,7 +94,7 @@ int due_begin(struct supervisor *s, const char *id, const struct operation *op, 
 static int begin_quietly(struct supervisor *s, const struct open *o, const struct operation *op, const char *why)
 {
     struct trip *t = trip_new(s);
-    int rc = batch_open(&s->places, &t->arena, o->id, &t->b, s->ps);
+    int rc = open_due(s, t, o->id);
     if (rc == OK) {
         waybill_due(t->b->w, op->name, slice_of(why));
         t->b->lazy = t->quiet = true;
@@ -109,9 +126,8 @@ static int make_batch(struct supervisor *s, const struct operation *op, const ch
     if (fd >= 0)
         close(fd);
     if (rc > WARN) {
-        notice_problems(s, s->ps);
         trip_free(s, t);
-        return rc;
+        return fd < 0 && k ? STOP : rc;             /* whoever asked is told */
     }
     if (k) {
         t->asked = k;
@@ -450,7 +466,7 @@ const struct waybill_param *due_next(const struct waybill *w)
 static int start_noted(struct supervisor *s, const struct flow *f, const struct open *o)
 {
     struct trip *t = trip_new(s);
-    int rc = batch_open(&s->places, &t->arena, o->id, &t->b, s->ps);
+    int rc = open_due(s, t, o->id);
     const struct waybill_param *d = rc == OK ? due_next(t->b->w) : NULL;
     const struct operation *op = d ? due_operation(s, f, d->name) : NULL;
     if (op && op->take.kind == TAKE_BATCH)
@@ -474,7 +490,9 @@ static int start_quiet(struct supervisor *s, const struct flow *f, struct open *
             continue;
         o->due &= ~bit;
         const struct operation *op = f->operations[i];
-        return begin_quietly(s, o, op, o->waiting & bit ? "waiting" : "every");
+        int rc = begin_quietly(s, o, op, o->waiting & bit ? "waiting" : "every");
+        o->due |= rc == TEMP ? bit : 0;
+        return rc;
     }
     return OK;
 }
@@ -488,10 +506,10 @@ static bool runs(const struct flow *f)
 static int start_end(struct supervisor *s, const struct flow *f, struct open *o)
 {
     struct trip *t = trip_new(s);
-    int rc = batch_open(&s->places, &t->arena, o->id, &t->b, s->ps);
-    o->ends = false;
+    int rc = open_due(s, t, o->id);
     if (rc == OK)
         rc = batch_end(t->b, "ended", slice_none(), s->ps);
+    o->ends = rc == TEMP;
     rc = take_on(s, t, &s->by_hand[f->index].amend, rc);
     if (rc == OK)
         step_archive_soon(s, t);
@@ -503,8 +521,8 @@ struct open *due_of(const struct supervisor *s, const struct flow *f)
 {
     struct open *o = runs(f) ? s->opens[f->index].first : NULL, *calls = o ? calls_open(s, f) : NULL;
     if (calls)
-        return calls->noted && !calls->held && !trip_of(s, calls->id) ? calls : NULL;
-    while (o && (o->held || !(o->noted || o->due || o->ends) || trip_of(s, o->id)))
+        return calls->noted && !calls->held && !due_shut(calls) && !trip_of(s, calls->id) ? calls : NULL;
+    while (o && (o->held || !(o->noted || o->due || o->ends) || due_shut(o) || trip_of(s, o->id)))
         o = o->next;
     return o;
 }
@@ -579,6 +597,8 @@ static int beat(struct supervisor *s, struct beat *b, int64_t now)
         return OK;                                  /* a run is under way: this one is left out */
     if (op->take.kind == TAKE_TABLE) {
         int rc = due_table(s, op, NULL);
+        if (rc == TEMP && b->next < now + SHUT_MS)
+            b->next = now + SHUT_MS;
         return rc == END ? OK : rc;
     }
     for (struct open *o = s->opens[op->flow->index].first; o; o = o->next)
@@ -586,24 +606,36 @@ static int beat(struct supervisor *s, struct beat *b, int64_t now)
     return OK;
 }
 
+/* Those that were passed over come again. */
+static int64_t next_shut(const struct supervisor *s, int64_t now, int64_t wait)
+{
+    for (size_t i = 0; i < s->site->nflows; i++)
+        for (const struct open *o = s->opens[i].first; o; o = o->next)
+            if (o->shut > now && o->shut - now < wait)
+                wait = o->shut - now;
+    return wait;
+}
+
+/* What cannot begin now does not keep others from it. */
 int due_start(struct supervisor *s, int64_t now, int64_t *wait)
 {
     int rc = OK;
-    for (size_t i = 0; i < s->nbeats && rc <= WARN; i++) {
+    for (size_t i = 0; i < s->nbeats; i++) {
         struct beat *b = &s->beats[i];
         if (b->next <= now && !sched_busy(s, b->op->flow))
-            rc = beat(s, b, now);
+            rc = status_worse(rc, beat(s, b, now));
         if (b->next > now && b->next - now < *wait)
             *wait = b->next - now;
     }
-    if (rc <= WARN)
-        rc = calls_turn(s);
-    for (size_t i = 0; i < s->site->nflows && rc <= WARN; i++) {
+    rc = status_worse(rc, calls_turn(s));
+    for (size_t i = 0; i < s->site->nflows; i++) {
         const struct flow *f = s->site->flows[i];
         struct open *o = due_now(s, f);
         if (o)
-            rc = o->noted ? start_noted(s, f, o) : o->ends ? start_end(s, f, o) : start_quiet(s, f, o);
+            rc = status_worse(rc, o->noted ? start_noted(s, f, o)
+                                : o->ends ? start_end(s, f, o) : start_quiet(s, f, o));
     }
+    *wait = next_shut(s, now, *wait);
     notice_problems(s, s->ps);
     return rc;
 }

@@ -105,6 +105,7 @@ void open_note(struct supervisor *s, const struct waybill *w)
     snprintf(o->stage, sizeof o->stage, "%.*s", SLICE_ARG(w->stage));
     snprintf(o->config, sizeof o->config, "%s", waybill_pinned(w, "config"));
     o->held = slice_is(w->waits, "person");
+    o->shut = 0;
     o->noted = due_next(w) != NULL;
     note_calls(o, w);
     o->ends = slice_is(w->waits, "open") && open_ends(s, f, w);

@@ -126,6 +126,7 @@ struct open {
     char until[40];                 /* … by then; "" = for ever */
     uint64_t waiting;               /* operations (bits by index) that left messages waiting */
     uint64_t due;                   /* … that are to run: `every`, or a table changed */
+    int64_t shut;                   /* it could not be opened: passed over until then, monotonic ms; 0 = it could */
     struct open *next;
 };
 
@@ -453,9 +454,11 @@ int due_start(struct supervisor *s, int64_t now, int64_t *wait);
 bool due_any(const struct supervisor *s, int64_t now);
 /* The open batch of a flow that has something to do now; NULL = none. */
 struct open *due_of(const struct supervisor *s, const struct flow *f);
+/* Whether a batch is passed over, because it could not be opened a moment ago. */
+bool due_shut(const struct open *o);
 /* An operation on an open batch that no trip has: takes it in hand. END: it cannot begin now; SKIP: it did before. */
 int due_begin(struct supervisor *s, const char *id, const struct operation *op, struct asked *k);
-/* An operation on a table: a batch of its own. END: the table has no file. */
+/* An operation on a table: a batch of its own. END: the table has no file; STOP: whoever asked is told. */
 int due_table(struct supervisor *s, const struct operation *op, struct asked *k);
 /* What follows a delivery: other batches get what is theirs, `after` becomes due, the next operation begins, or the
    batch rests, or ends. */

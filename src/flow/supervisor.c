@@ -476,8 +476,7 @@ static int begin_more(struct supervisor *s, int64_t now, int64_t *wait)
         return OK;
     }
     int rc = asked_turn(s, now, wait);
-    if (rc <= WARN)
-        rc = due_start(s, now, wait);
+    rc = status_worse(rc, due_start(s, now, wait));
     if (rc == TEMP)
         s->pause = now + PAUSE_MS;
     return rc;

@@ -59,10 +59,12 @@ confirm() {
 END
 }
 orders() { printf 'No;Qty\n%s;1\n' "$1" > new.csv && drop new.csv "site/inbox/$2" "$1.csv"; }  # NO INBOX: a file of one order
+ours() { [ -z "$as" ] || chown -R 65534:65534 site; }   # of who works on it
+as=''
 two_batches() {                         # $a is the older one
     rm -rf site
     : > watch.log
-    stage_site site || return 1
+    stage_site site && ours || return 1
     "$prog" check site/site.conf > check.out || cat check.out
     orders 1 orders
     run site -q
@@ -107,4 +109,83 @@ go_on
 check "then it is carried out" wait_for 60 unasked
 check "and changed what it was to" said "site/.waybill/work/$a/$(state_of "$a" stage)" '"Qty":7'
 stop
+# A table that may not be opened: the answer says so, and all others have theirs.
+two_batches << 'END'
+}
+table rows "rows.csv" format orders
+flow feed {
+    on yes
+    operation out {
+        manual
+        take table rows
+        give outbox "outbox/feed" name "{batch}.csv" map copy
+    }
+END
+printf 'No;Qty\n1;1\n' > site/real.csv
+ln -s real.csv site/rows.csv
+"$prog" do --dir site feed out > do.out 2>&1
+check "an operation by hand on a table that may not be opened is answered" said do.out "the table cannot be read"
+watch site
+"$prog" do --dir site feed out > do.out 2>&1
+check "… and by a watcher" said do.out "the table cannot be read"
+check "nothing is left asked" unasked
+stop
+
+# From here on somebody else than root works on the site: what has no rights then cannot be opened.
+if [ "$(id -u)" = 0 ]; then
+    if ! command -v setpriv > /dev/null || ! chmod 711 "$tmp"; then
+        echo "ok what cannot be opened is left out: this needs setpriv"
+        finish
+    fi
+    as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$as" "$prog" > waybill && chmod 755 waybill
+    prog=$tmp/waybill
+fi
+
+# A request that cannot be carried out yet.
+two_batches < /dev/null
+watch site
+kill -STOP "$watcher"
+"$prog" hold --dir site --wait 0 "$a" > hold.out 2>&1
+chmod 000 "site/.waybill/work/$a"
+kill -CONT "$watcher"
+"$prog" send --dir site > send.out 2>&1
+check "while a request waits for its batch others are carried out" test -f "site/outbox/sent/${b}_1.csv"
+check "and their answer tells which could not be opened" said send.out "batch $a cannot be opened"
+chmod 700 "site/.waybill/work/$a"
+check "when the batch can be opened it is carried out" wait_for 60 unasked
+check "on that batch" is person "$(state_of "$a" waits)"
+stop
+
+# An operation that comes round: after the first time the folder of the older batch cannot be opened any more.
+reports() { ls site/outbox/report 2> /dev/null | grep -c "^$1"; }   # BATCH
+both_rest() { [ "$(grep event=rests watch.log | grep -c -e "$a" -e "$b")" = 2 ]; }
+two_batches << 'END'
+    operation report {
+        every 4s
+        take batch
+        give outbox "outbox/report" name "{batch}_{n}.csv" map list
+    }
+END
+: > watch.log
+watch site
+wait_for 60 both_rest
+chmod 000 "site/.waybill/work/$a"
+check "what comes round comes to the other batch" wait_for 60 eval '[ "$(reports "$b")" -gt 1 ]'
+orders 3 orders
+check "and files are taken" wait_for 60 eval '[ "$(open_ids site | wc -l)" = 3 ]'
+chmod 700 "site/.waybill/work/$a"
+check "to the older one it comes when it can be opened" wait_for 60 eval '[ "$(reports "$a")" -gt 1 ]'
+stop
+
+# A request that cannot be read.
+two_batches < /dev/null
+mkdir -p site/.waybill/requests
+echo '{}' > site/.waybill/requests/20260101-000000-000001-1.json
+ours
+chmod 000 site/.waybill/requests/*
+watch site
+check "a request that cannot be read does not hide others" "$prog" hold --dir site "$b"
+stop
+check "nor from a command that does its work itself" "$prog" release --dir site "$b"
 finish
