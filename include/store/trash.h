@@ -18,7 +18,6 @@
 #ifndef WAYBILL_STORE_TRASH_H
 #define WAYBILL_STORE_TRASH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -29,8 +28,9 @@ int trash_lock(const struct store *s, int *lock_out, struct problems *ps);
 void trash_unlock(int lock);
 /* `ids`: one per line; added to those of the day (yyyymmdd) that are noted already. */
 int trash_note(const struct store *s, const char *day, struct slice ids, struct problems *ps);
-/* Whether a batch existed and was purged; in doubt it was: what is taken for new may be done a second time. */
-bool trash_noted(const struct store *s, const char *batch);
+/* OK: the batch existed and was purged; END: it was not; TEMP: who knows – taken for new it may be done a second time,
+   taken for done it may be lost. */
+int trash_look(const struct store *s, const char *batch, struct problems *ps);
 /* `folder` below the site, `name` in it; OK also when it is gone already. */
 int trash_put(const struct store *s, const char *folder, const char *name, struct problems *ps);
 /* Unlinks at most `max` names. */

@@ -79,11 +79,18 @@ bool batch_there(int dirfd, const char *path)
 bool batch_taken(void *owner, const char *id)
 {
     const struct batch_site *s = owner;
+    struct problems unsaid;
+    struct arena a;
     if (!spool_id_valid(id))
         return false;
-    return batch_there(s->spool->work, id) || archived_exists(s->store, id) ||
-           (s->spool->group && batch_there(s->spool->tmp, id)) || batch_afloat(s, id) ||
-           trash_noted(s->store, id);
+    if (batch_there(s->spool->work, id) || archived_exists(s->store, id) ||
+        (s->spool->group && batch_there(s->spool->tmp, id)) || batch_afloat(s, id))
+        return true;
+    arena_init(&a, 0);
+    problems_init(&unsaid, &a, 1);
+    bool taken = trash_look(s->store, id, &unsaid) != END;      /* in doubt it is */
+    arena_release(&a);
+    return taken;
 }
 
 int batch_look(int dirfd, const char *id, struct problems *ps)
@@ -105,7 +112,7 @@ int batch_known(const struct batch_site *s, const char *id, struct problems *ps)
         rc = archived_look(s->store, id, ps);
     if (rc == END && s->spool->group)
         rc = batch_look(s->spool->tmp, id, ps);
-    return rc == END && trash_noted(s->store, id) ? OK : rc;
+    return rc == END ? trash_look(s->store, id, ps) : rc;
 }
 
 struct batch *batch_make(const struct batch_site *s, struct arena *a, struct waybill *w, const char *id, int dir)

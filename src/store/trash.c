@@ -77,21 +77,20 @@ int trash_note(const struct store *s, const char *day, struct slice ids, struct 
     return rc;
 }
 
-bool trash_noted(const struct store *s, const char *batch)
+int trash_look(const struct store *s, const char *batch, struct problems *ps)
 {
     struct arena a;
-    struct problems unused;
     struct slice ids;
     char line[80];
     int n = snprintf(line, sizeof line, "\n%s\n", batch);
     if (n < DAY + 2 || (size_t)n >= sizeof line)
-        return false;
+        return END;
     arena_init(&a, 0);
-    problems_init(&unused, &a, 1);
-    int rc = read_day(s, batch, &a, &ids, &unused);
-    bool found = rc == TEMP || (rc == OK && memmem(ids.p, ids.n, line, (size_t)n));
+    int rc = read_day(s, batch, &a, &ids, ps);
+    if (rc == OK && !memmem(ids.p, ids.n, line, (size_t)n))
+        rc = END;
     arena_release(&a);
-    return found;
+    return rc;
 }
 
 /* In the trash names need not be told apart by people: the first free one of NAME, NAME~1 … */

@@ -227,5 +227,11 @@ LD_PRELOAD=$tools/libplant.so PLANT_UNREAD=20250110 "$prog" run -q s > out 2> ru
 check "its content is refused as seen meanwhile" grep -rlq --include '*.waybill.json' DUP_CONTENT s/error
 purge_at 2025-01-10 "$2"
 check "then it goes" is "0 $1 $2" "$code $(xargs < s/.waybill/purged/20250110)"
+id=20250110-120000-1-7                  # of that day: taken from its inbox before a crash, and not accepted
+mkdir -p "s/.waybill/claim/$id" && ln -s inbox/rows "s/.waybill/claim/$id/.from" && echo "no heading c" > "s/.waybill/claim/$id/c.csv"
+LD_PRELOAD=$tools/libplant.so PLANT_UNREAD=20250110 "$prog" run -q s > out 2> run.log < /dev/null
+check "a claim of that day is not taken for one that is done" test -f "s/.waybill/claim/$id/c.csv"
+run s -q
+check "it comes later" is "c.csv 0" "$(ls "s/error/$id" | grep -v waybill) $(ls s/.waybill/claim | wc -l)"
 unset WAYBILL_CLOCK
 finish
