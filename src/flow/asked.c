@@ -567,11 +567,18 @@ bool asked_ready(const struct supervisor *s)
     return false;
 }
 
-/* What people do to one batch stays in order when something of it could not be done. */
-static bool first_of_batch(const struct supervisor *s, const struct asked *k)
+/* Of one batch, or operations of one flow. */
+static bool comes_behind(const struct asked *k, const struct asked *other)
+{
+    return (k->batch[0] && strcmp(other->batch, k->batch) == 0) ||
+           (k->op && other->op && k->op->flow == other->op->flow);
+}
+
+/* What people do to one batch, or with one flow, stays in order when something of it could not be done. */
+static bool is_next(const struct supervisor *s, const struct asked *k)
 {
     for (const struct asked *other = s->asked; other != k; other = other->next)
-        if (k->batch[0] && !other->begun && strcmp(other->batch, k->batch) == 0)
+        if (!other->begun && comes_behind(k, other))
             return false;
     return true;
 }
@@ -592,7 +599,7 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
         rc = read_folder(s);
     for (struct asked *k = rc <= WARN ? s->asked : NULL, *next; k; k = next) {
         next = k->next;
-        if (rc <= WARN || first_of_batch(s, k))
+        if (rc <= WARN || is_next(s, k))
             rc = status_worse(rc, carry_on(s, k));
     }
     if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)

@@ -308,6 +308,7 @@ edited() {                              # TEXT: writes all three with it, each b
 }
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat" 2> /dev/null || echo 0; }
 workers() { echo 0 0; for worker in $(cat /proc/"$watcher"/task/*/children); do echo "$worker $(ticks "$worker")"; done; }
+accepted() { [ -n "$(ls -d edit/.waybill/work/[0-9]* 2> /dev/null)" ]; }    # a long file is copied by a worker before that
 stop_at_work() {                        # stops the worker that has begun since `workers > before`; it is $worker
     worker=$(workers | awk 'NR == FNR { had[$1] = $2; next } $2 > had[$1] + 2 { print $1; exit }' before -)
     [ -n "$worker" ] && kill -STOP "$worker"
@@ -319,8 +320,9 @@ printf 'syntax csv delimiter ";" header yes\n\nmessage Row {\n    Id    text\n  
 edited 1
 rows 1 1200000 > .big
 watch edit --no-fsync --quiet
-workers > before
 cp .big .a && mv .a edit/inbox/f/a.csv
+wait_for 60 accepted
+workers > before
 check "edited: a batch is at work" wait_for 60 stop_at_work
 edited 2
 kill -HUP "$watcher"
@@ -330,8 +332,10 @@ kill -CONT "$worker"
 check "edited: it ends" wait_for 200 test -f edit/outbox/f/a.csv -a -f edit/outbox/f/b.csv
 check "edited while it runs: mapping, site.conf and table stay those that it began with" is "1200000 1;1;1 " "$(sed 1d edit/outbox/f/a.csv | wc -l) $(told_by a.csv)"
 check "edited: what comes later has the new ones" is "2;2;2 " "$(told_by b.csv)"
-workers > before
+wait_for 60 idle edit
 mv .big .c && echo '0;0' >> .c && mv .c edit/inbox/f/c.csv
+wait_for 60 accepted
+workers > before
 check "edited: another is at work" wait_for 60 stop_at_work
 edited 3
 kill -KILL "$watcher" "$worker"
