@@ -57,7 +57,7 @@ class Bench:
         """The limit programs, outside of the source tree."""
         os.makedirs(self.data, exist_ok=True)
         shutil.copytree(os.path.join(HERE, "limits"), self.limits, dirs_exist_ok=True)
-        subprocess.run(["make", "-s", "-C", self.limits, "meas", "lim_csv", "lim_sax", "conv_csv_xml_libcsv", "lim_waves", "drop"], check=True)
+        subprocess.run(["make", "-s", "-C", self.limits, "meas", "lim_csv", "lim_sax", "conv_csv_xml_libcsv", "lim_waves", "drop", "flush.so"], check=True)
 
     def generate(self, item, mb):
         """The input of about that size and the generator's own output for it; kept between runs."""

@@ -2,13 +2,17 @@
 
 What is the same is measured, not claimed: a run under strace counts syncfs, fdatasync, renames and new files per file.  The limit
 (limits/lim_waves) does that many, in as many rounds, on the same file system, in the same run, alternating.  Its second row also
-makes two new files of 1 KB for each dropped one, since nobody can give an output and keep an archive without making them; the third
-as many as waybill makes.  Without strace there is no limit.
+makes two new files of 1 KB for each dropped one, the least that anybody can: an output and the sidecar, were the archive the dropped
+file renamed; the third as many as waybill makes.  Without strace there is no limit.
+
+All that once more with FLUSH_MS added to each sync (limits/flush.c, the same for waybill and limits), to stand for a slower disk; how
+slow is a choice, and the ratio depends on it.
 """
 import os, re, shutil, signal, statistics, subprocess, time
 
 BYTES = 2000
 LATENCY_FILES = 1000
+FLUSH_MS = 5
 
 
 def make_files(bench, files):
@@ -54,9 +58,14 @@ def is_empty(folder):
         return next(entries, None) is None
 
 
+def environment(bench, flush):
+    """Of a process whose flushes take so many ms longer."""
+    return {**os.environ, "LD_PRELOAD": bench.limits + "/flush.so", "FLUSH_MS": str(flush)} if flush else None
+
+
 class Watched:
     """A site with its watcher, which waits for files; the files lie beside its inbox."""
-    def __init__(self, bench, inputs, durable, count, under=()):
+    def __init__(self, bench, inputs, durable, count, flush=0):
         self.site = bench.site("/nowhere")
         self.staged = self.site + "/staged"
         os.makedirs(self.staged)
@@ -65,7 +74,7 @@ class Watched:
         os.sync()
         self.log = open(self.site + "/log", "wb")
         command = [bench.program, "watch", "-q", *([] if durable else ["--no-fsync"]), self.site]
-        self.process = subprocess.Popen([*under, *command], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment(bench, flush))
         while not os.path.isdir(self.site + "/.waybill/work"):
             time.sleep(0.02)
         time.sleep(0.3)
@@ -109,7 +118,7 @@ def count_calls(bench, inputs, files):
     return {name: n / files for name, n in count.items()}
 
 
-def limit(bench, calls, files, creates):
+def limit(bench, calls, files, creates, flush):
     """Files per second of the limit, with so many new files for each."""
     folder = os.path.join(bench.work, "limit")
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,14 +128,14 @@ def limit(bench, calls, files, creates):
     per_round = lambda what: str(round(files * calls[what] / rounds))
     more = [str(round(files * creates / rounds)), "1000"] if creates else []
     run = subprocess.run([bench.limits + "/lim_waves", folder, str(rounds), per_round("renames"), per_round("syncs"), per_round("appends"),
-                          *more], stdout=subprocess.PIPE, text=True, check=True)
+                          *more], stdout=subprocess.PIPE, text=True, check=True, env=environment(bench, flush))
     shutil.rmtree(folder)
     return files / float(run.stdout)
 
 
-def once(bench, inputs, durable, files):
+def once(bench, inputs, durable, files, flush):
     """One run: files per second until all are archived, CPU ms per file of supervisor and workers."""
-    watched = Watched(bench, inputs, durable, files)
+    watched = Watched(bench, inputs, durable, files, flush)
     workers = lambda: sum(cpu_of(p) for p in children_of(watched.process.pid))
     before = cpu_of(watched.process.pid), workers()
     start = time.monotonic()
@@ -140,20 +149,29 @@ def once(bench, inputs, durable, files):
     return files / seconds, *((b - a) / files * 1000 for a, b in zip(before, after))
 
 
-def run(bench, files):
-    inputs = make_files(bench, files)
-    calls = count_calls(bench, inputs, min(files, 2000))
-    found = {"durable": [], "no fsync": []}
-    creates = {"limit": 0, "limit with output and archive": 2, "limit with new files": calls["creates"]} if calls else {}
+def rows(bench, inputs, files, calls, durables, flush):
+    """The median of three runs of each: what waybill does durably or not, and the limits."""
+    found = {how: [] for how in durables}
+    creates = {"limit": 0, "limit with output and sidecar": 2, "limit with new files": calls["creates"]} if calls else {}
     limits = {how: [] for how in creates}
     for turn in range(3):
         for how in found:
-            found[how].append(once(bench, inputs, how == "durable", files))
+            found[how].append(once(bench, inputs, how == "durable", files, flush))
         for how in limits:
-            limits[how].append(limit(bench, calls, files, creates[how]))
-    report(bench, files, calls, {how: [statistics.median(x) for x in zip(*runs)] for how, runs in found.items()},
+            limits[how].append(limit(bench, calls, files, creates[how], flush))
+    report(bench, files, flush, {how: [statistics.median(x) for x in zip(*runs)] for how, runs in found.items()},
            {how: statistics.median(runs) for how, runs in limits.items()})
-    for how in found:
+
+
+def run(bench, files):
+    inputs = make_files(bench, files)
+    calls = count_calls(bench, inputs, min(files, 2000))
+    rows(bench, inputs, files, calls, ("durable", "no fsync"), 0)
+    rows(bench, inputs, files, calls, ("durable",), FLUSH_MS)
+    if calls:
+        bench.more.append(("W6", "durable points", "per 1000 files %.0f syncfs, %.0f appends with fdatasync, %.0f renames, %.0f new files"
+                           % tuple(calls[what] * 1000 for what in ("syncs", "appends", "renames", "creates"))))
+    for how in ("durable", "no fsync"):
         watched = Watched(bench, inputs, how == "durable", min(files, LATENCY_FILES))
         _, median, p99 = watched.drop(bench, min(files, LATENCY_FILES), 100)
         watched.wait()
@@ -161,12 +179,10 @@ def run(bench, files):
         bench.more.append(("W6 latency", how, "100 files a second: median %.0f ms, p99 %.0f ms from rename-in to output" % (median, p99)))
 
 
-def report(bench, files, calls, found, limits):
+def report(bench, files, flush, found, limits):
+    disk = ", a flush of %d ms more" % flush if flush else ""
     for how, (rate, supervisor, workers) in found.items():
-        bench.more.append(("W6", "%d files of 2 KB, %s" % (files, how), "%.0f files/s; CPU per file: supervisor %.2f ms, workers %.2f ms"
-                           % (rate, supervisor, workers)))
+        bench.more.append(("W6", "%d files of 2 KB, %s%s" % (files, how, disk),
+                           "%.0f files/s; CPU per file: supervisor %.2f ms, workers %.2f ms" % (rate, supervisor, workers)))
     for how, rate in limits.items():
-        bench.more.append(("W6", how, "%.0f files/s; waybill, durable, takes %.1f x its time" % (rate, rate / found["durable"][0])))
-    if calls:
-        bench.more.append(("W6", "durable points", "per 1000 files %.0f syncfs, %.0f appends with fdatasync, %.0f renames, %.0f new files"
-                           % tuple(calls[what] * 1000 for what in ("syncs", "appends", "renames", "creates"))))
+        bench.more.append(("W6", how + disk, "%.0f files/s; waybill, durable, takes %.1f x its time" % (rate, rate / found["durable"][0])))
