@@ -65,6 +65,10 @@ size_t charset_guess(struct slice text, enum charset *out, size_t max);
 
 /* Decodes one character of valid UTF-8 at *p, moves on; 0 at the end. */
 uint32_t utf8_next(const char **p, const char *end);
+/* Of text that may be anything: moves over one character, or over one byte that is none. */
+struct slice utf8_take(const char **p, const char *end);
+/* How many of these there are: what a column counts. */
+size_t utf8_chars(struct slice text);
 
 /* Simple case folding and mapping of one character (Latin, Greek, Cyrillic, Armenian): for upper(), lower(), fold(). */
 uint32_t char_lower(uint32_t c);

@@ -24,6 +24,9 @@ ssize_t file_read_full(int fd, void *p, size_t n);
 /* NAME replaced by the bytes: temporary file .NAME.new beside it, fsync, rename, fsync of the folder (both fsyncs only
    if durable). What a killed process left of the temporary goes; one process at a time writes a name. */
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps);
+/* The same in the folder of that path, which every step goes by: when the folder is renamed nothing happens to it. */
+int file_replace_in(int dirfd, const char *below, const char *name, struct slice bytes, unsigned mode, bool durable,
+                    struct problems *ps);
 /* The same, not durable and in fewer calls: the mode as the umask leaves it. */
 int file_put(int dirfd, const char *name, struct slice bytes, unsigned mode, struct problems *ps);
 /* The next entry of a folder but . and ..; NULL at its end, or on a fault: *err is errno then, else 0. */

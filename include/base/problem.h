@@ -65,8 +65,9 @@ struct problem_groups;
 struct hidden {
     struct slice *names;
     size_t n;
+    bool made;                      /* of what a mapping makes: lines of the documents that it reads may be shown */
 };
-#define PROBLEMS_HIDE 8
+#define PROBLEMS_HIDE 32            /* of more than these every value is hidden */
 #define PROBLEM_MASK "***"
 
 struct problems {
@@ -83,14 +84,15 @@ struct problems {
     uint64_t ungrouped;             /* problems beyond the 1,000th group */
     const struct hidden *hidden[PROBLEMS_HIDE];
     size_t nhidden;
+    bool hide_all;                  /* there were more than PROBLEMS_HIDE */
 };
 
 void problems_init(struct problems *ps, struct arena *arena, size_t max);
 void problem_add(struct problems *ps, const struct problem *p);
 /*
- * From here on a problem of a field of such a name shows *** in place of its value and of what its text quotes, one
- * without a path no value, and none shows its source line.  `h` must live as long as the collection; an empty one is
- * fine.
+ * From here on a problem of a field of such a name shows *** in place of its value and of what its text quotes, no name
+ * that is meant instead and no source line; unless `made`, one without a path shows no value, and none its source line.
+ * `h` must live as long as the collection; an empty one is fine.
  */
 void problems_hide(struct problems *ps, const struct hidden *h);
 void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,

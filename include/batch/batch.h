@@ -107,6 +107,9 @@ struct batch_accept {
     struct slice by;                /* … who asked */
     struct waybill_param *sets;     /* … and its params */
     const char *config;             /* manifest of the mappings that convert it; NULL or "" = none is kept */
+    /* Called before one that is refused as it comes goes to error/; NULL = nobody wants to know. */
+    void (*aside)(void *owner, const struct waybill *w);
+    void *owner;
     const char *refuse;             /* it is not worked on but set aside at once, with this code; NULL = it is */
     struct slice refuse_text;
 };
@@ -174,6 +177,16 @@ struct slice batch_input_text(const struct batch *b);
 int batch_check_input(const struct batch *b, struct problems *ps);
 /* Saves the waybill as it is, without moving (leases, answers, stamps). */
 int batch_save(struct batch *b, struct problems *ps);
+/*
+ * Where files of a batch in work/ are made, replaced and removed: the returned folder, and the path below it.  That is
+ * the batch's own folder and "" – on a shared site the whole path, where a host that was cut off finds nothing: what it
+ * still writes would else stand in the batch as another host has it by now.  batch_open_file and batch_unlink as openat
+ * and unlinkat, batch_replace as file_replace with 0600.
+ */
+int batch_place(const struct batch *b, char below[SPOOL_PATH]);
+int batch_open_file(const struct batch *b, const char *name, int flags, unsigned mode);
+int batch_unlink(const struct batch *b, const char *name);
+int batch_replace(const struct batch *b, const char *name, struct slice bytes, bool sync, struct problems *ps);
 /* Adds an event to the history with the time of now. */
 void batch_note(struct batch *b, const char *what, struct slice detail);
 /* Groups the problems by code and path into the waybill (first 50) and counts. */

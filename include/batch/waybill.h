@@ -92,6 +92,7 @@ struct waybill_file {
 /* A correction by hand. */
 struct waybill_amend {
     struct slice message, path, value;      /* key as people write it, "Line[2]/Quantity", the new text */
+    uint32_t hidden;                        /* 1: of a sensitive field; the history does not tell the value */
     struct waybill_amend *next;
 };
 
@@ -206,6 +207,8 @@ void waybill_file_name(const char *batch, char out[WAYBILL_FILE_NAME]);
 int waybill_load(struct arena *a, int dirfd, const char *batch, struct waybill **out, struct problems *ps);
 /* Sets seq and prev and replaces the file atomically; `sync` = with both fsyncs. */
 int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps);
+/* In the folder of that path: file_replace_in. */
+int waybill_save_in(struct waybill *w, int dirfd, const char *below, bool sync, struct problems *ps);
 /* Sets seq, prev and check and appends the document: for whoever keeps it other than in a file of its own (wave.h). */
 void waybill_seal(struct waybill *w, struct buf *out);
 

@@ -18,9 +18,13 @@
  *          time that is listed is too coarse.  When it is not known whether the server removed a file that was
  *          fetched, the one that is there is downloaded once more: the same content is only removed, another one (or
  *          after a note of a former version, without hash) comes in as a new file.
+ *          What stood ready when a process was killed comes in also when it has gone from the server since.
  * Stays:   where the server refuses to remove what was fetched this is noted: it is neither removed nor downloaded
  *          again while name, size and listed time are the same, but told in each round (EXCHANGE_STAYS, SKIP).
- * Names:   [A-Za-z0-9._-] only; temporary names (.x, x.part, x.tmp …) are left alone; others are told once per run.
+ *          After half a year `ls` lists the year instead of the time: it is downloaded once more, to be compared.
+ * Names:   [A-Za-z0-9._-] only; temporary names (.x, x.part, x.tmp …; of a fetch, all that an inbox
+ *          passes over) are left alone, and told where an outbox has them without a dot in front; others are told once
+ *          per run.
  * Errors:  OK; SKIP (this file or folder could not be done, others go on: see the problems); TEMP (no connection).
  * Limits:  10,000 files a round.
  */
@@ -39,6 +43,8 @@ struct exchange {
     int dir;                        /* .waybill/exchange/NAME */
     int lock;
     uint64_t pushed, fetched;       /* files of this process */
+    unsigned fetches;               /* folders of the server that were fetched from */
+    char mark[12];                  /* in the names of notes: which of them; "" = the first */
 };
 
 int exchange_open(struct exchange *x, const struct spool *s, struct arena *a, struct problems *ps);

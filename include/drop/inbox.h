@@ -77,6 +77,8 @@ const char *inbox_path(const struct inbox *in);
 int inbox_fd(const struct inbox *in);
 void inbox_begin(struct inbox *in, int64_t now_ms);
 int inbox_next(struct inbox *in, struct drop *out, struct problems *ps);
+/* A name that is no candidate, whatever the ready terms are. */
+bool inbox_temporary(struct slice name);
 /* Files seen in this pass that wait for a ready term, and in how many milliseconds the first may become stable (-1 =
    none waits so). */
 size_t inbox_waiting(const struct inbox *in, int64_t *wake_ms_out);
@@ -142,8 +144,10 @@ int claim_companion(struct spool *s, const struct claim *c, size_t n, struct cla
 int claim_accept(struct spool *s, const char *batch, struct problems *ps);
 /*
  * Removes claim/<batch> of an accepted batch.  A file that changed since it was copied (another size or time than
- * these) is not thrown away: it moves to error/<batch>-late/ with the warning INBOX_LATE.
+ * these) is not thrown away: it moves to error/<batch>-late/ with the warning INBOX_LATE.  CLAIM_REFUSED: there is no
+ * such batch, the file and what came along with it move there.
  */
+#define CLAIM_REFUSED UINT64_MAX
 int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mtime_ns, struct problems *ps);
 /* The same where the file's name is known, without a look at the folder. */
 int claim_dispose_named(struct spool *s, const char *batch, struct slice name, uint64_t size, int64_t mtime_ns,

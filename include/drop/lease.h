@@ -12,10 +12,11 @@
  * dies.  A forked worker closes lease.fd at once, or it would hold the lease as well; one that changes what nobody else
  * may change meanwhile is given it for that time.  A taker waits up to ten seconds for such a worker of a dead holder.
  *
- * Between hosts (`shared`), where locks cannot be relied on: .waybill/lease.<epoch>, made exclusively, so that one of
- * several takers wins; its holder rewrites it (a beat) several times within expire_ms.  Another host may take the next
- * epoch when it has seen the same beat for expire_ms of its own monotonic time; no clocks are compared.  It then
- * renames .waybill/epoch-N (spool_enter), which cuts a holder off that was only paused.
+ * Between hosts (`shared`), where locks cannot be relied on: .waybill/lease.<epoch>, written beside and named
+ * exclusively, so that one of several takers wins; its holder rewrites it (a beat) several times within expire_ms.
+ * Another host may take the next epoch when it has seen the same beat for expire_ms of its own monotonic time; no
+ * clocks are compared.  It then renames .waybill/epoch-N (spool_enter), which cuts a holder off that was only paused:
+ * that one looks after each pause (lease_stands), also when its own clock stood still, and touches nothing any more.
  *
  * Each taking raises the epoch, durably; batch ids carry it.
  *
@@ -37,15 +38,22 @@ struct lease {
     int64_t next;                   /* monotonic ms of the next beat; not shared: of the next look at the folders */
     bool gone;                      /* spool_keep */
     char seen[LEASE_TEXT];          /* waiting: the holder's last beat, since when it stands */
+    uint64_t seen_epoch;
     int64_t seen_since;
 };
 
 int lease_take(struct lease *l, struct spool *s, struct problems *ps);
-/* Not shared: whether the folders are still there (spool_keep), every few seconds. */
+/* Not shared: whether the folders are still there (spool_keep), every few seconds.  WARN: a beat could not be written;
+   it is tried again. */
 int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps);
+/* Shared: whether nobody renamed the folders of our epoch. One call, for each time that something was waited for. */
+bool lease_stands(const struct lease *l, const struct spool *s);
 void lease_give(struct lease *l, const struct spool *s);
 /* The process id of the holder, 0 = nobody; for `status` and `health`. Needs no lease.  Of a shared site: whoever wrote
    the last beat, on whatever host. */
 int lease_holder(const struct spool *s, long *pid_out, struct problems *ps);
+/* Seconds since the last beat of a shared site's holder, both by the file system's clock (`now`: of a file just made);
+   0 of any other site. More than a few times expire_ms: nobody is there any more. */
+int64_t lease_silence(const struct spool *s, int64_t now, struct problems *ps);
 
 #endif

@@ -51,7 +51,8 @@ struct spool {
 /* Opens the folders and makes those that are missing (0700). */
 int spool_open(struct spool *s, struct arena *a, const char *site, bool durable, struct problems *ps);
 void spool_close(struct spool *s);
-/* Takes claim, tmp and work over into .waybill/epoch-<epoch>/; whoever had them before has them no more. */
+/* Takes claim, tmp and work over into .waybill/epoch-<epoch>/; whoever had them before has them no more.  END: a later
+   epoch has them. */
 int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps);
 /*
  * Whether the folders are still those that stand at their paths: people move and remove them under a running watcher.
@@ -70,6 +71,8 @@ int spool_sync(const struct spool *s, struct problems *ps);
 /* A new batch id; `local_seconds` = UTC seconds plus the zone's offset. */
 void spool_id(struct spool *s, int64_t local_seconds, char out[BATCH_ID_SIZE]);
 bool spool_id_valid(const char *id);
+/* The name of a folder in error/ for what came too late, as it came: <batch>-late. */
+bool spool_late(const char *name);
 /* The older first, by epoch and counter, which grow whatever the clock does: …-12-7 comes before …-12-10. */
 int spool_id_compare(const char *a, const char *b);
 

@@ -7,7 +7,7 @@
  *
  * Looked at: who has the lease; files that lie ready in inboxes and are not taken; batches at work that are tried
  * again, batches in error/ because somebody gave up; inboxes that cannot be read; room on the disk; the clock against
- * that of the file system and against the newest batch.
+ * that of the file system and against what was written last.
  *
  * Errors:  OK when all could be looked at (the problems tell what is wrong), TEMP when not.
  * Limits:  reads every waybill in work/ and error/; changes nothing but a file that it makes in .waybill/tmp and
@@ -26,7 +26,7 @@ struct health_options {
 };
 
 struct health_report {
-    long process;                   /* who has the lease; 0 = nobody */
+    long process;                   /* who has the lease; 0 = nobody, or one that is not heard of any more */
     bool down;                      /* nobody watches, and somebody should */
     uint64_t work, error, retrying, gave_up;        /* batches */
     uint64_t ready;                 /* files in inboxes that are on, under names that are no temporary ones */

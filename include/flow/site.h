@@ -347,7 +347,8 @@ struct slice site_setting(const struct operation *op, struct slice name);
 struct slice operation_param_missing(const struct operation *op, const struct settings *run);
 /* The name under which the ledger keeps whether a field of a staged message has a value. */
 struct slice kept_whether(struct arena *a, struct slice field);
-/* Whether that value comes from a `secret FILE`. */
+/* Whether site.conf takes that value from a `secret FILE`: another one that a command gives in its place is a secret
+   too. */
 bool site_setting_secret(const struct operation *op, struct slice name);
 /* Another text for a CODE in the site's language, or slice_none(). */
 struct slice site_text(const struct site *s, const char *code);

@@ -71,6 +71,7 @@ struct mapping {
     size_t ntables;
     struct conf *conf;
     size_t rows, two_way;           /* value rows, and how many of them are <=> */
+    struct hidden hidden;           /* names of fields that it makes of sensitive values, for problems_hide() */
     struct program *program;        /* private: mapping/program.h */
 };
 
@@ -89,6 +90,9 @@ int mapping_load(struct arena *a, const struct mapping_env *env, struct slice na
 /* The same from a parsed conf: for tests and for mappings made by the program. */
 int mapping_compile(struct arena *a, const struct mapping_env *env, struct slice name, struct conf *c,
                     struct mapping **out, struct problems *ps);
+
+/* Finds `hidden` anew: after a param was made FIELD_SENSITIVE, because its value is a secret. */
+void mapping_hide(struct arena *a, struct mapping *m);
 
 /* One row of a table as the mapping sees it: values by the table's own column order. */
 struct table_row {
@@ -160,8 +164,9 @@ void outcome_add(struct outcome *o, struct finding *f, const struct node *messag
 
 struct run;
 
-/* Receives each target message as soon as it is built; several message rows give several. */
-typedef int mapping_give(void *owner, struct node *target, struct problems *ps);
+/* Receives what was built of one message, all of it at once (several message rows give several), n > 0; sorted targets
+   at the end, one by one.  A message whose targets are refused (SKIP) does not count in totals. */
+typedef int mapping_give(void *owner, struct node *const *targets, size_t n, struct problems *ps);
 
 struct run *run_new(struct arena *a, const struct mapping *m, enum mapping_direction d, const struct outside *o,
                     struct problems *ps);

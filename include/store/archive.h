@@ -45,7 +45,7 @@ struct archived_member {
 bool archived_path(const char *batch, char out[ARCHIVED_PATH]);
 /* In doubt it is not there. */
 bool archived_exists(const struct store *s, const char *batch);
-/* OK; END: it is not there; TEMP: that cannot be told. */
+/* OK; END: it is not there; TEMP: that cannot be told, or what is there is no file. */
 int archived_look(const struct store *s, const char *batch, struct problems *ps);
 int archived_write(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
                    struct problems *ps);

@@ -10,8 +10,11 @@
  * archive: the caller throws away what it was given.  Only the formats named above are tried (libarchive would take
  * any text for an mtree).
  *
- * Errors:  OK; STOP with UNPACK_… (damaged, encrypted, a link or device, a name that leads away or comes twice, an
- *          archive within the archive, a limit); TEMP; what `take` and `done` return from STOP on.
+ * Several tars in a row are read as one; a zip behind or before another thing, a tar without the mark of its end are
+ * damaged.
+ *
+ * Errors:  OK; STOP with UNPACK_… (damaged, encrypted, no file in it, a link or device, a name that leads away or comes
+ *          twice, an archive within the archive, a limit); TEMP; what `take` and `done` return from STOP on.
  * Limits:  below; one compression, no nesting, names up to 255 bytes.
  * Source:  RELIABILITY.md 4.5.
  */

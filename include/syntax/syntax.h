@@ -38,6 +38,10 @@
 #include "syntax/sink.h"
 #include "syntax/source.h"
 
+struct span {
+    uint64_t at, end;
+};
+
 struct reader {
     struct source *source;
     const struct format *format;    /* NULL: read_raw, the tree of what is there (inspect, draft) */
@@ -52,7 +56,12 @@ struct reader {
     void *state; /* stays readable after reader_close: patching asks it for the dialect and the columns */
     struct companion_file *companions;   /* files of `group … file NAME join COLUMN`, set before reader_open */
     size_t ncompanions;
-    struct slice between;           /* what parts two messages of the file: json `,`; for syntax_excerpt_joined() */
+    struct slice between;           /* what parts two messages of the file: json `,`; for syntax_excerpt_framed() */
+    /* Of the message that was read last: what closes the place of the one before and opens its own
+       (`</Orders><Returns>`, `],"returns":[`; empty = both stand in the same), and is it no member of a list
+       (json: `"order": {…}`)? */
+    struct span gap;
+    bool alone;
 };
 
 /* A file that holds the rows of one group of another file. */
@@ -163,13 +172,11 @@ int syntax_problem(const struct format *f, const struct token *t, const char *co
                    const char *hint, const char *text);
 
 /* A file in the original syntax that holds only the given messages (rejected ones): head, their ranges, tail. */
-struct span {
-    uint64_t at, end;
-};
 int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
                    struct sink *out, struct problems *ps);
-/* The same with bytes between the messages: reader.between. */
-int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans,
-                          size_t n, struct slice between, struct sink *out, struct problems *ps);
+/* The same of a file whose messages a reader has read to the end; `frame` holds, in order, its gaps and, of messages
+ * that are left out, an empty range at each that is `alone`. */
+int syntax_excerpt_framed(struct source *original, const struct reader *r, const struct span *spans, size_t n,
+                          const struct span *frame, size_t nframe, struct sink *out, struct problems *ps);
 
 #endif

@@ -125,21 +125,29 @@ int file_put(int dirfd, const char *name, struct slice bytes, unsigned mode, str
 
 int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode, bool durable, struct problems *ps)
 {
-    char temporary[NAME_MAX + 1];
-    int n = snprintf(temporary, sizeof temporary, ".%.200s.new", name);
-    if (n < 0 || (size_t)n >= sizeof temporary || strchr(name, '/'))
+    return file_replace_in(dirfd, "", name, bytes, mode, durable, ps);
+}
+
+int file_replace_in(int dirfd, const char *below, const char *name, struct slice bytes, unsigned mode, bool durable,
+                    struct problems *ps)
+{
+    char temporary[2 * NAME_MAX], path[2 * NAME_MAX];
+    const char *slash = *below ? "/" : "";
+    int n = snprintf(temporary, sizeof temporary, "%s%s.%.200s.new", below, slash, name);
+    int m = snprintf(path, sizeof path, "%s%s%s", below, slash, name);
+    if (n < 0 || (size_t)n >= sizeof temporary || m < 0 || (size_t)m >= sizeof path || strchr(name, '/'))
         return problem_system(ps, name, "cannot write the file", EINVAL);
     unlinkat(dirfd, temporary, 0);                      /* left by one that was killed: so nothing ever piles up */
     int err = write_new(dirfd, temporary, bytes, mode, durable);
     if (err)
         return problem_system(ps, name, "cannot write the file", err);
-    if (renameat(dirfd, temporary, dirfd, name) != 0) {
+    if (renameat(dirfd, temporary, dirfd, path) != 0) {
         err = errno;
         unlinkat(dirfd, temporary, 0);
         return problem_system(ps, name, "cannot rename the new file into place", err);
     }
     /* A folder that was opened by path only (AT_FDCWD) is the working directory. */
-    int folder = durable ? openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int folder = durable ? openat(dirfd, *below ? below : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (durable && folder < 0)
         return problem_system(ps, name, "cannot open the folder of the file", errno);
     if (durable && fsync(folder) != 0)

@@ -41,7 +41,7 @@ static void cut_source(struct problem *p)
     if (p->source.n <= KEEP_SOURCE)
         return;
     for (uint32_t i = 0; i < skip && at < end; i++)
-        utf8_next(&at, end);
+        utf8_take(&at, end);
     p->source_skip += skip;
     p->source = cut(slice_range(at, end), KEEP_SOURCE);
 }
@@ -53,6 +53,8 @@ void problems_hide(struct problems *ps, const struct hidden *h)
             return;
     if (h->n && ps->nhidden < PROBLEMS_HIDE)
         ps->hidden[ps->nhidden++] = h;
+    else if (h->n)
+        ps->hide_all = true;
 }
 
 /* Line["4711"]/Pin[2]: the last step, without what is in brackets. */
@@ -80,33 +82,37 @@ static bool is_hidden(const struct problems *ps, struct slice path)
     return false;
 }
 
-/* What stands between quotation marks is the value, or was made of it. */
+/* What stands between quotation marks is the value, or was made of it; it may hold such marks itself. */
 static struct slice mask_quoted(struct arena *a, struct slice text)
 {
-    struct buf out = { 0 };
-    bool quoted = false;
-    for (size_t i = 0; i < text.n; i++) {
-        bool mark = text.p[i] == '"';
-        if (mark && !quoted)
-            buf_text(&out, "\"" PROBLEM_MASK);
-        if (mark)
-            quoted = !quoted;
-        if (!quoted)
-            buf_byte(&out, text.p[i]);
-    }
-    struct slice masked = arena_copy(a, buf_slice(&out));
-    buf_release(&out);
-    return masked;
+    const char *first = memchr(text.p, '"', text.n), *last = memrchr(text.p, '"', text.n);
+    if (!first)
+        return text;
+    struct slice head = slice_range(text.p, first);
+    struct slice tail = last > first ? slice_range(last + 1, slice_end(text)) : SLICE("");
+    return arena_printf(a, "%.*s\"" PROBLEM_MASK "\"%.*s", SLICE_ARG(head), SLICE_ARG(tail));
+}
+
+/* Lines of a document that has sensitive fields. */
+static bool hides_lines(const struct problems *ps)
+{
+    bool any = ps->hide_all;
+    for (size_t i = 0; i < ps->nhidden; i++)
+        any = any || !ps->hidden[i]->made;
+    return any;
 }
 
 static void hide(struct problems *ps, struct problem *p)
 {
-    bool named = p->path.n && is_hidden(ps, p->path);
-    p->source = slice_none();
-    if (p->value.n && (named || !p->path.n))
+    bool named = p->path.n && (ps->hide_all || is_hidden(ps, p->path)), lines = hides_lines(ps);
+    if (named || lines)
+        p->source = slice_none();
+    if (p->value.n && (named || (lines && !p->path.n)))
         p->value = SLICE(PROBLEM_MASK);
-    if (named)
+    if (named && p->text.n)
         p->text = mask_quoted(ps->arena, p->text);
+    if (named && slice_starts(p->hint, SLICE("did you mean")))
+        p->hint = slice_none();
 }
 
 static const char *keep_file(struct problems *ps, const char *file)

@@ -3,7 +3,7 @@
 #include "base/charset.h"
 #include "base/json.h"
 
-enum { SHOW_VALUE = 60, SHOW_INDENT = 4, SHOW_BEFORE = 60, SHOW_LINE = 110 };   /* characters */
+enum { SHOW_VALUE = 60, SHOW_INDENT = 4, SHOW_BEFORE = 60, SHOW_LINE = 110 };   /* characters as shown */
 
 static const char *severity_name(enum severity s)
 {
@@ -46,18 +46,6 @@ static void show_head(struct buf *out, const struct problem *p)
     buf_byte(out, '\n');
 }
 
-/* Moves over one character, or over one byte that is none. */
-static struct slice take_character(const char **p, const char *end)
-{
-    const char *from = *p;
-    size_t left = (size_t)(end - from);
-    if (utf8_valid((struct slice){ from, left < 4 ? left : 4 }) > 0)
-        utf8_next(p, end);
-    else
-        ++*p;
-    return slice_range(from, *p);
-}
-
 /* One character of the source line; a tab is one blank, so that the caret stays below its place. */
 static void show_character(struct buf *out, struct slice c)
 {
@@ -67,32 +55,69 @@ static void show_character(struct buf *out, struct slice c)
         buf_add_shown(out, c, 0);
 }
 
+/* How wide a character of the source line is shown: an escape is as wide as it is spelled. */
+static size_t shown_width(struct slice c, struct buf *room)
+{
+    room->n = 0;
+    show_character(room, c);
+    return slice_chars(buf_slice(room));
+}
+
+static size_t shown_since(const struct buf *out, size_t start)
+{
+    return slice_chars(slice_range(out->p + start, out->p + out->n));
+}
+
+/* The first character to show of a line: as many ahead of the column as fit, all when the whole line does. */
+static uint32_t first_shown(struct slice line, uint32_t column, struct buf *room)
+{
+    const char *at = line.p, *end = slice_end(line);
+    size_t all = 0, before = 0;
+    for (uint32_t i = 1; at < end; i++) {
+        size_t w = shown_width(utf8_take(&at, end), room);
+        all += w;
+        before += i < column ? w : 0;
+    }
+    uint32_t first = 1;
+    at = line.p;
+    for (; all > SHOW_LINE && before > SHOW_BEFORE; first++)
+        before -= shown_width(utf8_take(&at, end), room);
+    return first;
+}
+
 /* The source line around the column; returns where the caret stands and how wide it is, in characters shown. */
 static void show_source(struct buf *out, const struct problem *p, size_t *caret, size_t *width)
 {
     const char *at = p->source.p, *end = at + p->source.n;
     uint32_t column = p->place.column > p->source_skip ? p->place.column - p->source_skip : 1;
     uint32_t wanted = p->place.width ? p->place.width : 1, last = column + wanted;
-    uint32_t first = slice_chars(p->source) > SHOW_LINE && column > SHOW_BEFORE ? column - SHOW_BEFORE : 1;
-    size_t start = out->n;
+    struct buf room = { 0 };
+    uint32_t first = first_shown(p->source, column, &room);
+    size_t start = out->n, shown = 0;
     if (first > 1 || p->source_skip)
         buf_text(out, "…");
     *caret = *width = 0;
-    for (uint32_t i = 1; at < end && i < first + SHOW_LINE; i++) {
+    for (uint32_t i = 1; at < end; i++) {
         if (i == column)
-            *caret = slice_chars(slice_range(out->p + start, out->p + out->n)) + 1;
+            *caret = shown_since(out, start) + 1;
         if (i == last)
-            *width = slice_chars(slice_range(out->p + start, out->p + out->n)) + 1 - *caret;
-        struct slice c = take_character(&at, end);
+            *width = shown_since(out, start) + 1 - *caret;
+        const char *next = at;
+        struct slice c = utf8_take(&next, end);
+        shown += i < first ? 0 : shown_width(c, &room);
+        if (shown > SHOW_LINE)
+            break;
         if (i >= first)
             show_character(out, c);
+        at = next;
     }
-    size_t shown = slice_chars(slice_range(out->p + start, out->p + out->n));
+    shown = shown_since(out, start);
     if (*caret == 0)
         *caret = shown + 1;         /* just behind the last character */
     if (*width == 0)
         *width = shown + 1 > *caret ? shown + 1 - *caret : 1;
     buf_text(out, at < end ? "…\n" : "\n");
+    buf_release(&room);
 }
 
 static void indent(struct buf *out, size_t n)

@@ -82,3 +82,19 @@ uint32_t utf8_next(const char **p, const char *end)
     *p += length;
     return c;
 }
+
+struct slice utf8_take(const char **p, const char *end)
+{
+    const char *from = *p;
+    size_t length = character_length((const unsigned char *)from, (size_t)(end - from));
+    *p += length ? length : 1;
+    return slice_range(from, *p);
+}
+
+size_t utf8_chars(struct slice text)
+{
+    size_t n = 0;
+    for (const char *p = text.p, *end = slice_end(text); p < end; n++)
+        utf8_take(&p, end);
+    return n;
+}

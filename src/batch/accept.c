@@ -110,7 +110,7 @@ static int accepted_before(const struct batch_site *s, const struct claim *c, st
 /* Longer than allowed by now: the claim's file goes to error/<id>-late, nothing waits for it. */
 static int refuse_large(const struct batch_site *s, const struct claim *c, struct problems *ps)
 {
-    int rc = claim_dispose(s->spool, c->batch, UINT64_MAX, 0, ps);
+    int rc = claim_dispose(s->spool, c->batch, CLAIM_REFUSED, 0, ps);
     return rc == OK ? SKIP : rc;
 }
 
@@ -205,9 +205,12 @@ static int dispose_again(const struct batch_site *s, struct arena *a, const char
 }
 
 /* What is refused as it comes goes to error/ at once. */
-static int settle_accepted(struct batch *b, int rc, struct batch **out, struct problems *ps)
+static int settle_accepted(struct batch *b, const struct batch_accept *how, int rc, struct batch **out,
+                           struct problems *ps)
 {
     if (rc == OK && b->w->place == PLACE_ERROR) {
+        if (how->aside)
+            how->aside(how->owner, b->w);
         rc = batch_set_aside(b, "DUP_CONTENT", b->w->error_text, ps);
         rc = rc == OK ? SKIP : rc;
     }
@@ -231,7 +234,7 @@ int batch_accept(const struct batch_site *s, struct arena *a, struct claim *c, c
     rc = batch_commit(b, ps);
     if (rc == OK)
         rc = batch_dispose(b, ps);
-    return settle_accepted(b, rc, out, ps);
+    return settle_accepted(b, how, rc, out, ps);
 }
 
 /* tmp/<id>, empty; what an attempt left that failed goes. */
@@ -271,7 +274,7 @@ int batch_adopt(const struct batch *parent, const struct waybill_file *f, struct
         rc = batch_save(b, ps);
     if (rc == OK)
         rc = batch_commit(b, ps);
-    return settle_accepted(b, rc, out, ps);
+    return settle_accepted(b, how, rc, out, ps);
 }
 
 static int copy_bytes(int from, int to, uint64_t *size, char sha256[SHA256_HEX])

@@ -83,12 +83,11 @@ bool batch_taken(void *owner, const char *id)
     struct arena a;
     if (!spool_id_valid(id))
         return false;
-    if (batch_there(s->spool->work, id) || archived_exists(s->store, id) ||
-        (s->spool->group && batch_there(s->spool->tmp, id)) || batch_afloat(s, id))
+    if (batch_there(s->spool->work, id) || (s->spool->group && batch_there(s->spool->tmp, id)) || batch_afloat(s, id))
         return true;
     arena_init(&a, 0);
-    problems_init(&unsaid, &a, 1);
-    bool taken = trash_look(s->store, id, &unsaid) != END;      /* in doubt it is */
+    problems_init(&unsaid, &a, 1);                  /* in doubt it is */
+    bool taken = archived_look(s->store, id, &unsaid) != END || trash_look(s->store, id, &unsaid) != END;
     arena_release(&a);
     return taken;
 }
@@ -192,10 +191,13 @@ int batch_find(const struct batch_site *s, struct arena *a, const char *id, stru
     }
     if (rc != END || !spool_id_valid(id))
         return rc;
-    if (!archived_exists(s->store, id)) {
+    rc = archived_look(s->store, id, ps);
+    if (rc == END) {
         rc = batch_each_afloat(s, a, id, found, out, ps);
         return rc == OK && !*out ? END : rc;
     }
+    if (rc != OK)
+        return rc;
     waybill_file_name(id, file);
     rc = archived_read(s->store, id, slice_of(file), 0, a, &text, ps);
     if (rc != OK)
@@ -358,7 +360,51 @@ int batch_save(struct batch *b, struct problems *ps)
 {
     if (b->wave)
         return batch_land(b, ps);
-    return waybill_save(b->w, b->dir, batch_syncs(b), ps);
+    char below[SPOOL_PATH];
+    int dir = batch_place(b, below);
+    return waybill_save_in(b->w, dir, below, batch_syncs(b), ps);
+}
+
+int batch_place(const struct batch *b, char below[SPOOL_PATH])
+{
+    const struct spool *s = b->site->spool;
+    *below = '\0';
+    if (!s->below[0])
+        return b->dir;
+    spool_path(s, "work", b->id, below);
+    if (faccessat(s->top, below, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT ||
+        faccessat(s->top, s->below, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return s->top;
+    *below = '\0';                              /* it is in tmp/ yet, or in error/ */
+    return b->dir;
+}
+
+static void path_in(const char *below, const char *name, char out[SPOOL_PATH + NAME_MAX])
+{
+    snprintf(out, SPOOL_PATH + NAME_MAX, "%s%s%s", below, *below ? "/" : "", name);
+}
+
+int batch_open_file(const struct batch *b, const char *name, int flags, unsigned mode)
+{
+    char below[SPOOL_PATH], path[SPOOL_PATH + NAME_MAX];
+    int dir = batch_place(b, below);
+    path_in(below, name, path);
+    return openat(dir, path, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+}
+
+int batch_unlink(const struct batch *b, const char *name)
+{
+    char below[SPOOL_PATH], path[SPOOL_PATH + NAME_MAX];
+    int dir = batch_place(b, below);
+    path_in(below, name, path);
+    return unlinkat(dir, path, 0);
+}
+
+int batch_replace(const struct batch *b, const char *name, struct slice bytes, bool sync, struct problems *ps)
+{
+    char below[SPOOL_PATH];
+    int dir = batch_place(b, below);
+    return file_replace_in(dir, below, name, bytes, 0600, sync, ps);
 }
 
 void batch_remember(const struct batch *b, struct batch_memory *m)

@@ -53,9 +53,20 @@ static int sync_copy(const struct batch *b, int fd, struct problems *ps)
     return batch_syncs(b) ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : OK;
 }
 
-/* The batch has it for sure; gone for sure, so that after a power cut it is not there for another message. */
-static int leave_inbox(const struct batch *b, const struct batch_beside *of, struct problems *ps)
+static bool is_same(const struct stat *a, const struct stat *b)
 {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* The batch has it for sure; gone for sure, so that after a power cut it is not there for another message. A newer one
+   that came under its name meanwhile stays: nobody has a copy of that. */
+static int leave_inbox(const struct batch *b, const struct batch_beside *of, const struct stat *taken,
+                       struct problems *ps)
+{
+    struct stat st;
+    if (fstatat(of->from, of->entry, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_same(&st, taken))
+        return OK;
     if (unlinkat(of->from, of->entry, 0) == 0 || errno == ENOENT)
         return batch_syncs(b) ? spool_sync_dir(b->site->spool, of->from, of->entry, ps) : OK;
     if (errno != EACCES && errno != EPERM && errno != EROFS)
@@ -75,10 +86,35 @@ static const struct waybill_file *newest_of(const struct batch *b, const char *e
     return newest;
 }
 
-/* A private copy: whoever still has the file open cannot change what the batch has. */
-static int take_in(struct batch *b, const struct batch_beside *of, int from, int *fd_out, struct problems *ps)
+/* It could not be noted, so the batch does not have it: the next attempt makes it anew. */
+static void forget(struct waybill *w, const struct waybill_file *own)
+{
+    struct waybill_file **at = &w->files;
+    while (*at && *at != own)
+        at = &(*at)->next;
+    if (*at)
+        *at = own->next;
+}
+
+static int enter(struct batch *b, const char *name, const struct waybill_file *f, struct problems *ps)
+{
+    struct waybill_file *own = waybill_file(b->w, "companion", name);
+    own->name = arena_copy(b->arena, f->name);
+    own->size = f->size;
+    memcpy(own->sha256, f->sha256, sizeof own->sha256);
+    int rc = batch_save(b, ps);
+    if (rc != OK)
+        forget(b->w, own);
+    return rc;
+}
+
+/* A private copy: whoever still has the file open cannot change what the batch has. END: somebody changed it on the
+   way, so it is not there yet. */
+static int take_in(struct batch *b, const struct batch_beside *of, int from, const struct stat *taken, int *fd_out,
+                   struct problems *ps)
 {
     char name[32];
+    struct stat st;
     snprintf(name, sizeof name, "with.%u", next_number(b->w));
     unlinkat(b->dir, name, 0);                      /* left by a crash: the waybill does not name it */
     int fd = openat(b->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
@@ -88,22 +124,22 @@ static int take_in(struct batch *b, const struct batch_beside *of, int from, int
     int rc = copy_bytes(b, from, fd, &f, ps);
     if (rc == OK)
         rc = sync_copy(b, fd, ps);
+    if (rc == OK && fstat(from, &st) != 0)
+        rc = problem_system(ps, of->entry, "cannot look at a companion", errno);
+    else if (rc == OK && !is_same(&st, taken))
+        rc = END;
     if (rc != OK) {
         close(fd);
+        unlinkat(b->dir, name, 0);
         return rc;
     }
     const struct waybill_file *before = newest_of(b, of->entry);
     if (before && strcmp(before->sha256, f.sha256) == 0)    /* taken before, when it could not be removed */
         unlinkat(b->dir, name, 0);
-    else {
-        struct waybill_file *own = waybill_file(b->w, "companion", name);
-        own->name = arena_copy(b->arena, f.name);
-        own->size = f.size;
-        memcpy(own->sha256, f.sha256, sizeof own->sha256);
-        rc = batch_save(b, ps);
-    }
+    else
+        rc = enter(b, name, &f, ps);
     if (rc == OK)
-        rc = leave_inbox(b, of, ps);
+        rc = leave_inbox(b, of, taken, ps);
     *fd_out = rc == OK && lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
     if (*fd_out < 0)
         close(fd);
@@ -132,9 +168,9 @@ static int look_beside(struct batch *b, const struct batch_beside *of, int *fd_o
         *fd_out = fd;                               /* whoever reads it says what is wrong with it */
         return OK;
     }
-    int rc = age_ms(&st) >= 0 && age_ms(&st) < of->stable_ms ? OK : take_in(b, of, fd, fd_out, ps);
+    int rc = age_ms(&st) >= 0 && age_ms(&st) < of->stable_ms ? OK : take_in(b, of, fd, &st, fd_out, ps);
     close(fd);
-    return rc;
+    return rc == END ? OK : rc;
 }
 
 int batch_companion(struct batch *b, const struct batch_beside *of, int *fd_out, struct problems *ps)

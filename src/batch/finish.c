@@ -426,6 +426,8 @@ static bool is_output(const struct batch *b, const char *name)
 static bool is_stray(const struct batch *b, const char *name)
 {
     size_t n = strlen(b->id);
+    if (strcmp(name, "ledger.1") == 0 || strncmp(name, "table.", 6) == 0)
+        return true;                                /* they were never entered, or published */
     if (strncmp(name, "out.", 4) == 0)
         return name[4] && strspn(name + 4, "0123456789") == strlen(name + 4) && !is_output(b, name);
     return strncmp(name, b->id, n) == 0 && strncmp(name + n, ".lines.", 7) == 0 &&

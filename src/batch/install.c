@@ -44,9 +44,9 @@ static struct slice next_stage(struct arena *a, const struct waybill *w)
 static int make_file(struct batch *b, struct slice name, int *fd_out, struct problems *ps)
 {
     const char *file = arena_cstr(b->arena, name);
-    if (unlinkat(b->dir, file, 0) != 0 && errno != ENOENT)      /* unfinished; a link is not written into */
+    if (batch_unlink(b, file) != 0 && errno != ENOENT)          /* unfinished; a link is not written into */
         return problem_system(ps, file, "cannot remove an unfinished file", errno);
-    *fd_out = openat(b->dir, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    *fd_out = batch_open_file(b, file, O_RDWR | O_EXCL, 0600);
     return *fd_out >= 0 ? OK : problem_system(ps, file, "cannot be created in work/", errno);
 }
 

@@ -118,8 +118,9 @@ static void note_run(struct batch *b, const char *outcome, struct slice code, st
 static void note_amends(struct batch *b)
 {
     for (const struct waybill_amend *m = b->w->run_amends; m; m = m->next) {
+        struct slice value = m->hidden ? SLICE(PROBLEM_MASK) : m->value;
         batch_note(b, "amended", arena_printf(b->arena, "%.*s %.*s = %.*s (%.*s)", SLICE_ARG(m->message),
-                                              SLICE_ARG(m->path), SLICE_ARG(m->value), SLICE_ARG(b->w->run_by)));
+                                              SLICE_ARG(m->path), SLICE_ARG(value), SLICE_ARG(b->w->run_by)));
     }
 }
 

@@ -151,7 +151,7 @@ int recover_dispose(const struct batch_site *s, const char *batch, struct proble
     if (rc == OK)
         rc = claim_dispose(s->spool, batch, w->bytes, w->mtime_ns, ps);
     else if (rc == END || rc == STOP)           /* its waybill cannot be read: the file is kept, not thrown away */
-        rc = claim_dispose(s->spool, batch, UINT64_MAX, 0, ps);
+        rc = claim_dispose(s->spool, batch, CLAIM_REFUSED, 0, ps);
     arena_release(&a);
     return rc;
 }

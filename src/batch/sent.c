@@ -23,12 +23,12 @@ static int keep(struct batch *b, const struct waybill_output *o, const char *nam
 {
     char out[32];
     snprintf(out, sizeof out, "out.%u", o->n);
-    if (unlinkat(b->dir, name, 0) != 0 && errno != ENOENT)
+    if (batch_unlink(b, name) != 0 && errno != ENOENT)
         return problem_system(ps, name, "cannot remove an unfinished file", errno);
     int from = openat(b->dir, out, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (from < 0)
         return problem_system(ps, out, "cannot be read", errno);
-    int to = openat(b->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int to = batch_open_file(b, name, O_WRONLY | O_EXCL, 0600);
     int err = to < 0 ? errno : copy(from, to);
     if (err == 0 && batch_syncs(b) && fsync(to) != 0)
         err = errno;
@@ -104,7 +104,7 @@ int batch_keep_run(struct batch *b, struct waybill_param *open, struct problems 
     waybill_write(&then, &text);
     snprintf(name, sizeof name, "run.%u", b->w->run);
     sha256_of(buf_slice(&text), hash);
-    int rc = file_replace(b->dir, name, buf_slice(&text), 0600, batch_syncs(b), ps);
+    int rc = batch_replace(b, name, buf_slice(&text), batch_syncs(b), ps);
     if (rc == OK) {
         struct waybill_file *f = waybill_file(b->w, "run", name);
         f->size = text.n;

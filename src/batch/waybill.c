@@ -85,6 +85,7 @@ static const struct shape_member amend_members[] = {
     { "message", SHAPE_TEXT, AT(waybill_amend, message), NULL, true, NULL },
     { "path", SHAPE_TEXT, AT(waybill_amend, path), NULL, true, NULL },
     { "value", SHAPE_TEXT, AT(waybill_amend, value), NULL, true, NULL },
+    { "hidden", SHAPE_U32, AT(waybill_amend, hidden), NULL, false, NULL },
 };
 const struct shape waybill_amend_shape = { amend_members, COUNT(amend_members), sizeof(struct waybill_amend),
                                            AT(waybill_amend, next) };
@@ -263,14 +264,19 @@ void waybill_seal(struct waybill *w, struct buf *out)
 
 int waybill_save(struct waybill *w, int dirfd, bool sync, struct problems *ps)
 {
+    return waybill_save_in(w, dirfd, "", sync, ps);
+}
+
+int waybill_save_in(struct waybill *w, int dirfd, const char *below, bool sync, struct problems *ps)
+{
     struct buf b = { 0 };
     char file[WAYBILL_FILE_NAME], batch[80], old_prev[SHA256_HEX];
     snprintf(batch, sizeof batch, "%.*s", SLICE_ARG(w->batch));
     waybill_file_name(batch, file);
     memcpy(old_prev, w->prev, sizeof old_prev);
     waybill_seal(w, &b);
-    int rc = w->seq == 1 ? write_first(dirfd, file, buf_slice(&b), sync, ps)
-                         : file_replace(dirfd, file, buf_slice(&b), 0600, sync, ps);
+    int rc = w->seq == 1 && !*below ? write_first(dirfd, file, buf_slice(&b), sync, ps)
+                                    : file_replace_in(dirfd, below, file, buf_slice(&b), 0600, sync, ps);
     if (rc != OK) {
         memcpy(w->check, w->prev, sizeof w->check);
         memcpy(w->prev, old_prev, sizeof w->prev);

@@ -111,7 +111,7 @@ void waybill_amend(struct waybill_amend **list, struct arena *a, const struct wa
         list = &(*list)->next;
     *list = arena_zero(a, sizeof **list);
     **list = (struct waybill_amend){ .message = arena_copy(a, of->message), .path = arena_copy(a, of->path),
-                                     .value = arena_copy(a, of->value) };
+                                     .value = arena_copy(a, of->value), .hidden = of->hidden };
 }
 
 void waybill_ran(struct waybill *w, const struct waybill_run *of)

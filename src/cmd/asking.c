@@ -160,6 +160,17 @@ static int late(struct asking *k)
     return EXIT_SYSTEM;
 }
 
+/* The request is in other hands, or carried out here: to ask once more might do it twice. */
+static int unread(struct asking *k)
+{
+    problem_addf(k->cmd->problems, PROBLEM_ERROR, "REQUEST_WAITS", (struct place){ .file = k->running.dir,
+                 .offset = PLACE_NO_OFFSET },
+                 "the answer cannot be read; the request stays, or was carried out already: it is %.*s",
+                 SLICE_ARG(k->request.id));
+    cmd_flush(k->cmd);
+    return EXIT_SYSTEM;
+}
+
 static bool site_is_busy(const struct problems *ps)
 {
     for (const struct problem *p = ps->first; p; p = p->next) {
@@ -237,11 +248,7 @@ int asking_go(struct asking *k)
         return code;
     if (rc == END)
         return late(k);
-    if (rc > WARN) {
-        cmd_flush(c);
-        return EXIT_SYSTEM;
-    }
-    return answer_show(k, answer);
+    return rc > WARN ? unread(k) : answer_show(k, answer);
 }
 
 /* --- commands ----------------------------------------------------------------------------------------------------- */

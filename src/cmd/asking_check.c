@@ -222,7 +222,8 @@ static bool set(struct asking *k, struct slice name, struct slice text)
         good = type_read(p->field, arena_copy(k->cmd->arena, value), k->cmd->arena, &v, &fault) == OK;
     if (!good) {
         problem_add(k->cmd->problems, &(struct problem){
-            .severity = PROBLEM_ERROR, .code = "PARAM_BAD", .place = PLACE_NONE, .path = name, .value = text,
+            .severity = PROBLEM_ERROR, .code = "PARAM_BAD", .place = PLACE_NONE, .path = name,
+            .value = p->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : text,
             .text = value.n ? fault.text : SLICE("needs a value"),
             .hint = fault.hint.p ? fault.hint
                                  : arena_printf(k->cmd->arena, "its type is %s", type_names[p->field->type]) });
@@ -349,10 +350,12 @@ static bool amend(struct asking *k, struct slice message, const char *text)
     const struct field *f = find_field(k, m.path);
     if (!f)
         return false;
+    m.hidden = f->flags & FIELD_SENSITIVE ? 1 : 0;
     int rc = m.value.n ? type_read(f, arena_copy(k->cmd->arena, m.value), k->cmd->arena, &v, &fault) : OK;
     if (rc != OK || (v.form & VALUE_LAX)) {
         problem_add(k->cmd->problems, &(struct problem){
-            .severity = PROBLEM_ERROR, .code = "PARAM_BAD", .place = PLACE_NONE, .path = m.path, .value = m.value,
+            .severity = PROBLEM_ERROR, .code = "PARAM_BAD", .place = PLACE_NONE, .path = m.path,
+            .value = m.hidden ? SLICE(PROBLEM_MASK) : m.value,
             .text = fault.text.n ? fault.text : SLICE("does not fit the field"), .hint = fault.hint });
         return false;
     }

@@ -21,11 +21,8 @@ static void show_json(struct cmd *c, struct buf *out, const struct fsck_report *
     json_number(out, "errors", (int64_t)c->problems->errors);
     json_key(out, "problems");
     json_open(out, '[');
-    for (const struct problem *p = c->problems->first; p; p = p->next) {
-        if (p != c->problems->first)
-            buf_byte(out, ',');
+    for (const struct problem *p = c->problems->first; p; p = p->next)
         problem_json(out, p);
-    }
     json_close(out, ']');
     json_close(out, '}');
     buf_byte(out, '\n');

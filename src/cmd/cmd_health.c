@@ -33,11 +33,8 @@ static void show_json(struct buf *out, const struct healthy *h)
     json_number(out, "reserve_bytes", (int64_t)r->reserve);
     json_key(out, "problems");
     json_open(out, '[');
-    for (const struct problem *p = ps->first; p; p = p->next) {
-        if (p != ps->first)
-            buf_byte(out, ',');
+    for (const struct problem *p = ps->first; p; p = p->next)
         problem_json(out, p);
-    }
     json_close(out, ']');
     json_close(out, '}');
     buf_byte(out, '\n');

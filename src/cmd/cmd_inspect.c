@@ -49,11 +49,8 @@ static void add_problems(struct buf *out, const struct problems *ps)
 {
     json_key(out, "problems");
     json_open(out, '[');
-    for (const struct problem *p = ps->first; p; p = p->next) {
-        if (p != ps->first)
-            buf_byte(out, ',');
+    for (const struct problem *p = ps->first; p; p = p->next)
         problem_json(out, p);
-    }
     json_close(out, ']');
 }
 

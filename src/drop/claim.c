@@ -131,6 +131,25 @@ static int give_one_back(struct spool *s, const struct claim *c, int inbox, int 
     return err == EEXIST ? claim_late(s, c->batch, with, name, ps) : OK;
 }
 
+/* What came along with a file that is not accepted is kept with it. */
+static int keep_companions(struct spool *s, const struct claim *c, struct problems *ps)
+{
+    struct arena a;
+    struct slice *names;
+    size_t n;
+    arena_init(&a, 0);
+    int rc = names_in(c->dir, ".with", &a, &names, &n, ps);
+    int with = n ? openat(c->dir, ".with", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (rc == OK && n && with < 0)
+        rc = problem_system(ps, c->batch, "cannot open the companions of a claim", errno);
+    for (size_t i = 0; i < n && rc == OK; i++)
+        rc = claim_late(s, c->batch, with, names[i].p, ps);
+    if (with >= 0)
+        close(with);
+    arena_release(&a);
+    return rc;
+}
+
 /* Companions whose file was not taken after all lie in the inbox again, as if nobody had looked. */
 static int give_back(struct spool *s, const struct claim *c, struct problems *ps)
 {
@@ -488,6 +507,27 @@ static int copy_file(struct spool *s, struct copy *c, int dir, const char *to, c
     return rc;
 }
 
+/* Somebody still writes it. */
+static int changed(const char *name, struct problems *ps)
+{
+    problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, name).p),
+                 "the file changed while it was taken: it is taken again later");
+    return SKIP;
+}
+
+static int copy_same(struct spool *s, struct copy *c, int dir, const char *to, const char *name,
+                     const struct stat *before, struct problems *ps)
+{
+    struct stat st;
+    int rc = copy_file(s, c, dir, to, name, ps);
+    if (rc != OK)
+        return rc;
+    if (fstat(c->from, &st) != 0)
+        return problem_system(ps, shown(ps->arena, name).p, "cannot look at a companion", errno);
+    bool same = (uint64_t)st.st_size == c->bytes && claim_nanoseconds(st.st_mtim) == claim_nanoseconds(before->st_mtim);
+    return same ? OK : changed(name, ps);
+}
+
 static int copy_companion(struct spool *s, int with, struct slice name, int tmp, size_t n, uint64_t max,
                           struct problems *ps)
 {
@@ -502,7 +542,7 @@ static int copy_companion(struct spool *s, int with, struct slice name, int tmp,
     if (c.from >= 0 && fstat(c.from, &st) != 0)
         rc = problem_system(ps, shown(ps->arena, name.p).p, "cannot look at a companion", errno);
     else if (c.from >= 0 && S_ISREG(st.st_mode))
-        rc = copy_file(s, &c, tmp, to, name.p, ps);
+        rc = copy_same(s, &c, tmp, to, name.p, &st, ps);
     else
         problem_addf(ps, PROBLEM_WARNING, "INBOX_KIND", at(name.p), "a companion is no regular file and was left out");
     if (c.from >= 0)
@@ -539,11 +579,7 @@ static int check_same(struct claim *c, struct problems *ps)
     bool same = (uint64_t)st.st_size == c->size && claim_nanoseconds(st.st_mtim) == c->mtime_ns && c->bytes == c->size;
     c->size = (uint64_t)st.st_size;
     c->mtime_ns = claim_nanoseconds(st.st_mtim);
-    if (same)
-        return OK;
-    problem_addf(ps, PROBLEM_WARNING, "INBOX_CHANGED", at(shown(ps->arena, c->name).p),
-                 "the file changed while it was taken: it is taken again later");
-    return SKIP;
+    return same ? OK : changed(c->name, ps);
 }
 
 /* What another process copied ahead lies beside the folder. */
@@ -707,10 +743,14 @@ int claim_dispose(struct spool *s, const char *batch, uint64_t size, int64_t mti
     bool there = c.name[0] && fstatat(c.dir, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     if (c.name[0] && !there && errno != ENOENT)
         rc = problem_system(ps, batch, "cannot look at a claimed file", errno);
-    if (there &&
+    if (rc == OK && size == CLAIM_REFUSED)
+        rc = keep_companions(s, &c, ps);            /* before the file: without it they would be another one's */
+    if (rc == OK && there &&
         ((uint64_t)st.st_size != size || claim_nanoseconds(st.st_mtim) != mtime_ns)) {
-        problem_addf(ps, PROBLEM_WARNING, "INBOX_LATE", at(shown(ps->arena, c.name).p),
-                     "the file changed after it was accepted; what it is now was put into error/%s-late", batch);
+        problem_addf(ps, PROBLEM_WARNING, "INBOX_LATE", at(shown(ps->arena, c.name).p), "%s error/%s-late",
+                     size == CLAIM_REFUSED ? "the file could not be accepted: with what came along it was put into"
+                                           : "the file changed after it was accepted; what it is now was put into",
+                     batch);
         rc = claim_late(s, batch, c.dir, c.name, ps);
     }
     if (rc == OK && c.name[0])                  /* usually all there is */

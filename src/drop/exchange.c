@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "drop/inbox.h"
 
 enum { FILES_MAX = 10000, NOTE = 256, LOOK = 100 };
 
@@ -66,9 +67,20 @@ void exchange_close(struct exchange *x)
 
 /* --- notes: what is under way ------------------------------------------------------------------------------------ */
 
-static void note_name(const char *kind, const char *file, char out[NOTE])
+/* The files of several folders there may have one name; the first one's notes are named as ever. */
+static void set_mark(struct exchange *x, const char *remote)
 {
-    snprintf(out, NOTE, "%s-%.180s", kind, file);
+    char hash[SHA256_HEX];
+    x->mark[0] = '\0';
+    if (x->fetches++ == 0)
+        return;
+    sha256_of(slice_of(remote), hash);
+    snprintf(x->mark, sizeof x->mark, ".%.8s", hash);
+}
+
+static void note_name(const struct exchange *x, const char *kind, const char *file, char out[NOTE])
+{
+    snprintf(out, NOTE, "%s%s-%.180s", kind, x->mark, file);
 }
 
 /* A note is for one file: its size and what else tells it from others. */
@@ -80,7 +92,7 @@ static struct slice note_text(struct exchange *x, uint64_t size, struct slice st
 static int note(struct exchange *x, const char *kind, const char *file, struct slice text, struct problems *ps)
 {
     char name[NOTE];
-    note_name(kind, file, name);
+    note_name(x, kind, file, name);
     return file_replace(x->dir, name, text, 0600, x->spool->durable, ps);
 }
 
@@ -88,7 +100,7 @@ static int note(struct exchange *x, const char *kind, const char *file, struct s
 static struct slice noted(struct exchange *x, const char *kind, const char *file)
 {
     char name[NOTE], text[NOTE];
-    note_name(kind, file, name);
+    note_name(x, kind, file, name);
     int fd = openat(x->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return slice_none();
@@ -101,7 +113,7 @@ static struct slice noted(struct exchange *x, const char *kind, const char *file
 static bool forget(struct exchange *x, const char *kind, const char *file)
 {
     char name[NOTE];
-    note_name(kind, file, name);
+    note_name(x, kind, file, name);
     return unlinkat(x->dir, name, 0) == 0;
 }
 
@@ -118,14 +130,28 @@ static bool temporary(struct slice name)
     return name.n == 0 || name.p[0] == '.';
 }
 
-static void tell_name(const char *folder, struct slice name, struct problems *ps)
+static void tell_stays(const char *folder, struct slice name, const char *why, const char *hint, struct problems *ps)
 {
     struct buf shown = { 0 };
     buf_add_shown(&shown, name, 100);
     problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "EXCHANGE_NAME", .place = at(folder),
-        .text = arena_printf(ps->arena, "%.*s stays where it is: its name cannot travel", SLICE_ARG(buf_slice(&shown))),
-        .hint = SLICE("letters, digits, `.`, `_` and `-`, up to 180 of them, no dot or hyphen in front") });
+        .text = arena_printf(ps->arena, "%.*s stays where it is: %s", SLICE_ARG(buf_slice(&shown)), why),
+        .hint = slice_of(hint) });
     buf_release(&shown);
+}
+
+static void tell_name(const char *folder, struct slice name, struct problems *ps)
+{
+    tell_stays(folder, name, "its name cannot travel",
+               "letters, digits, `.`, `_` and `-`, up to 180 of them, no dot or hyphen in front", ps);
+}
+
+/* What waybill publishes is whole: one of its outputs that is named so would never go. */
+static void tell_unfinished(const char *folder, struct slice name, struct problems *ps)
+{
+    if (name.p[0] != '.')
+        tell_stays(folder, name, "it is named like a file that is still written",
+                   "`name` of `give outbox` with another end than .part .tmp .new .filepart .crdownload", ps);
 }
 
 /* A remote folder as an argument: quoted, with what sftp would take for a pattern escaped. */
@@ -187,9 +213,12 @@ static int list_local(struct exchange *x, int folder, const char *path, struct l
         return problem_system(ps, path, "cannot read the folder", errno);
     for (struct dirent *e; *n < FILES_MAX && (e = file_entry(dir, &err)) != NULL;) {
         struct stat st;
-        if (temporary(slice_of(e->d_name)) || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(st.st_mode))
+        if (fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
             continue;
+        if (temporary(slice_of(e->d_name))) {
+            tell_unfinished(path, slice_of(e->d_name), ps);
+            continue;
+        }
         if (!sftp_plain(slice_of(e->d_name))) {
             tell_name(path, slice_of(e->d_name), ps);
             continue;
@@ -296,6 +325,7 @@ int exchange_push(struct exchange *x, const char *outbox, const char *remote, st
     struct local *list;
     size_t n;
     int folder = open_folder(x->spool->root, outbox, ps), worst = OK;
+    x->mark[0] = '\0';
     if (folder < 0)
         return TEMP;
     int rc = list_local(x, folder, outbox, &list, &n, ps);
@@ -328,7 +358,7 @@ static int list_remote(struct exchange *x, const char *remote, struct remote_fil
     int rc = run(x, x->dir, &commands, &text, ps);
     struct slice rest = rc == OK ? arena_copy(x->arena, buf_slice(&text)) : slice_none();
     while (*n < FILES_MAX && sftp_entry(&rest, &e))
-        if (e.regular && !temporary(e.name))
+        if (e.regular && !temporary(e.name) && !inbox_temporary(e.name))
             ARENA_PUSH(x->arena, *out, *n, cap) = (struct remote_file){ e.name, e.stamp, e.size };
     buf_release(&commands);
     buf_release(&text);
@@ -351,14 +381,33 @@ struct got {
     struct slice sha256;            /* of what was downloaded; none in a note of a former version */
 };
 
+/* `ls` tells the day and the time of a file, after half a year the day and the year: the same file is another line. */
+static bool aged(struct exchange *x, struct slice text, const struct remote_file *f)
+{
+    struct slice size = note_text(x, f->size, SLICE(""));
+    struct slice day = { f->stamp.p, f->stamp.n < 7 ? 0 : 7 };          /* " Jan  5" */
+    size.n--;                                       /* without the line's end */
+    const char *end = text.n ? memchr(text.p, '\n', text.n) : NULL;
+    if (!end || !day.n || !slice_starts(text, size) || memchr(f->stamp.p, ':', f->stamp.n))
+        return false;
+    struct slice was = slice_range(text.p + size.n, end);
+    return slice_starts(was, day) && memchr(was.p, ':', was.n);
+}
+
+/* One that has aged is told by its content alone. */
 static struct got recall(struct exchange *x, const struct remote_file *f, const char *name)
 {
     struct slice text = noted(x, "got", name), file = note_text(x, f->size, f->stamp);
     struct got g = { .any = text.n > 0, .same = slice_starts(text, file) };
+    bool old = !g.same && aged(x, text, f);
+    if (old) {
+        g.same = true;
+        file.n = (size_t)((const char *)memchr(text.p, '\n', text.n) - text.p) + 1;
+    }
     if (!g.same || text.n - file.n < SHA256_HEX)
         return g;
     g.sha256 = (struct slice){ text.p + file.n, SHA256_HEX - 1 };
-    g.stays = slice_is(slice_range(slice_end(g.sha256), slice_end(text)), " stays\n");
+    g.stays = !old && slice_is(slice_range(slice_end(g.sha256), slice_end(text)), " stays\n");
     return g;
 }
 
@@ -409,7 +458,7 @@ static int keep(struct exchange *x, const struct remote_file *f, const char *nam
                 struct problems *ps)
 {
     char ready[NOTE];
-    note_name("ready", name, ready);
+    note_name(x, "ready", name, ready);
     int rc = forget(x, "got", name) ? sync_dir(x, x->dir, x->name, ps) : OK;
     if (rc != OK)
         return rc;
@@ -423,7 +472,7 @@ static int keep(struct exchange *x, const struct remote_file *f, const char *nam
 static int hand_in(struct exchange *x, int inbox, const char *path, const char *name, struct problems *ps)
 {
     char ready[NOTE], other[NOTE];
-    note_name("ready", name, ready);
+    note_name(x, "ready", name, ready);
     int err = renameat2(x->dir, ready, inbox, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
     for (int n = 2; err == EEXIST && n < 1000; n++) {
         snprintf(other, sizeof other, "%d-%.180s", n, name);
@@ -433,6 +482,50 @@ static int hand_in(struct exchange *x, int inbox, const char *path, const char *
         return problem_system(ps, path, "cannot be put into the inbox", err);
     int rc = sync_dir(x, inbox, path, ps);
     return rc == OK ? sync_dir(x, x->dir, x->name, ps) : rc;
+}
+
+static bool listed(const struct remote_file *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_is(list[i].name, name))
+            return true;
+    return n == FILES_MAX;                          /* it may be one of the others */
+}
+
+static int list_ready(struct exchange *x, struct slice **out, size_t *n, struct problems *ps)
+{
+    char prefix[NOTE];
+    size_t cap = 0;
+    int err, fd = openat(x->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    *out = NULL;
+    *n = 0;
+    if (!dir)
+        return problem_system(ps, x->name, "cannot read the folder", errno);
+    note_name(x, "ready", "", prefix);
+    for (struct dirent *e; *n < FILES_MAX && (e = file_entry(dir, &err)) != NULL;)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+            ARENA_PUSH(x->arena, *out, *n, cap) = arena_copy(x->arena, slice_of(e->d_name + strlen(prefix)));
+    closedir(dir);
+    return OK;
+}
+
+/* Left by a killed process, and perhaps gone from the server since.  One that is still there and not noted is
+   downloaded once more. */
+static int hand_in_left(struct exchange *x, const struct remote_file *list, size_t n, int inbox, const char *path,
+                        struct problems *ps)
+{
+    struct slice *names;
+    size_t count;
+    int rc = list_ready(x, &names, &count, ps);
+    for (size_t i = 0; i < count && rc == OK; i++) {
+        const char *name = names[i].p;
+        if (!sftp_plain(names[i]) || (listed(list, n, name) && !noted(x, "got", name).n))
+            continue;
+        rc = hand_in(x, inbox, path, name, ps);
+        x->fetched += rc == OK;
+    }
+    return rc;
 }
 
 static int remove_there(struct exchange *x, const char *remote, const char *name, struct problems *ps)
@@ -534,9 +627,12 @@ int exchange_fetch(struct exchange *x, const char *remote, const char *inbox, st
     struct remote_file *before, *now;
     size_t nbefore, n = 0;
     int folder = open_folder(x->spool->root, inbox, ps), worst = OK;
+    set_mark(x, remote);
     if (folder < 0)
         return TEMP;
     int rc = list_remote(x, remote, &before, &nbefore, ps);
+    if (rc == OK)
+        rc = hand_in_left(x, before, nbefore, folder, inbox, ps);
     if (rc == OK && nbefore) {
         wait_ms(x->stable_ms);
         rc = list_remote(x, remote, &now, &n, ps);

@@ -32,7 +32,8 @@ struct inbox {
     bool denied;                    /* some files could not be renamed */
     struct observations seen;
     struct manifests manifests;
-    char *entries;                  /* of getdents */
+    struct arena *arena;
+    char *entries;                  /* of getdents; NULL = none was read yet: it may be that it cannot be opened */
     size_t at, n;
 };
 
@@ -114,7 +115,7 @@ int inbox_open(struct arena *a, const struct spool *s, const char *path, const s
     struct inbox *in = arena_zero(a, sizeof *in);
     *in = (struct inbox){ .spool = s, .path = arena_cstr(a, slice_of(path)), .ready = *ready, .fd = -1,
                           .user = geteuid(),
-                          .over = true, .entries = arena_alloc(a, ENTRIES) };
+                          .over = true, .arena = a };
     observe_init(&in->seen);
     manifests_init(&in->manifests);
     *out = in;
@@ -167,10 +168,10 @@ static bool ends_in(struct slice name, const char *tail)
     return n > 0 && name.n > n && strncasecmp(name.p + name.n - n, tail, n) == 0;
 }
 
-static bool temporary(struct slice name)
+bool inbox_temporary(struct slice name)
 {
     static const char *const tails[] = { ".part", ".partial", ".tmp", ".filepart", ".crdownload" };
-    if (name.p[0] == '.' || slice_starts(name, SLICE("~$")) || slice_is(name, "Thumbs.db") ||
+    if (slice_starts(name, SLICE(".")) || slice_starts(name, SLICE("~$")) || slice_is(name, "Thumbs.db") ||
         slice_is(name, "desktop.ini"))
         return true;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
@@ -183,7 +184,7 @@ static bool temporary(struct slice name)
 /* Names that never are a drop of their own. */
 static bool passed_over(const struct inbox *in, const char *name)
 {
-    if (temporary(slice_of(name)))
+    if (inbox_temporary(slice_of(name)))
         return true;
     if (in->ready.terms & READY_DONE && ends_in(slice_of(name), in->ready.done))
         return true;
@@ -369,6 +370,8 @@ static int next_entry(struct inbox *in, struct entry **out, struct problems *ps)
     if (in->over)
         return END;
     if (in->at >= in->n) {
+        if (!in->entries)
+            in->entries = arena_alloc(in->arena, ENTRIES);
         long n = syscall(SYS_getdents64, in->fd, in->entries, ENTRIES);
         if (n < 0)
             return problem_system(ps, in->path, "cannot read the inbox", errno);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +134,14 @@ static void lease_name(uint64_t epoch, char out[NAME])
     snprintf(out, NAME, "lease.%llu", (unsigned long long)epoch);
 }
 
+/* One that is being written. The time tells apart those of hosts that have one name and one process id: containers. */
+static void fresh_name(uint64_t epoch, char out[NAME])
+{
+    struct timespec now = { 0 };
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(out, NAME, ".lease.%llu.%lx%lx", (unsigned long long)epoch, now.tv_nsec, (unsigned long)getpid());
+}
+
 /* The highest epoch that anybody took; 0 = none. Older leases are removed on the way when `clean`. */
 static int newest(const struct spool *s, bool clean, uint64_t *out, struct problems *ps)
 {
@@ -144,9 +153,10 @@ static int newest(const struct spool *s, bool clean, uint64_t *out, struct probl
     *out = 0;
     for (struct dirent *e; (e = file_entry(dir, &err)) != NULL;) {
         unsigned long long n = 0;
-        if (sscanf(e->d_name, "lease.%19llu", &n) != 1)
+        bool taken = sscanf(e->d_name, "lease.%19llu", &n) == 1;
+        if (!taken && sscanf(e->d_name, ".lease.%19llu.", &n) != 1)
             continue;
-        if (n > *out)
+        if (taken && n > *out)
             *out = n;
         if (clean && n < before)
             unlinkat(s->top, e->d_name, 0);
@@ -169,20 +179,48 @@ static int read_lease(const struct spool *s, uint64_t epoch, char text[LEASE_TEX
     return n < 0 ? problem_system(ps, name, "cannot read the lease", EIO) : OK;
 }
 
-/* "process host beat", "free" once it was given back. By name, never by an old descriptor: a take-over removes it. */
-static int write_beat(struct lease *l, const struct spool *s, int flags, struct problems *ps)
+static int write_text(struct lease *l, const struct spool *s, const char *name, int flags, struct problems *ps)
 {
-    char name[NAME], host[64] = "?", text[LEASE_TEXT];
-    lease_name(l->epoch, name);
+    char host[64] = "?", text[LEASE_TEXT];
     gethostname(host, sizeof host - 1);
     int n = snprintf(text, sizeof text, "%ld %.40s %llu\n", (long)getpid(), host, (unsigned long long)++l->beat);
     int fd = openat(s->top, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (fd < 0)
-        return errno == EEXIST || errno == ENOENT ? END : problem_system(ps, name, "cannot write the lease", errno);
+        return errno == ENOENT ? END : problem_system(ps, name, "cannot write the lease", errno);
     bool good = pwrite(fd, text, (size_t)n, 0) == n && (!s->durable || fsync(fd) == 0);
     int err = errno;
     close(fd);
     return good ? OK : problem_system(ps, name, "cannot write the lease", err);
+}
+
+/* "process host beat", "free" once it was given back. By name, never by an old descriptor: a take-over removes it. */
+static int write_beat(struct lease *l, const struct spool *s, struct problems *ps)
+{
+    char name[NAME];
+    lease_name(l->epoch, name);
+    return write_text(l, s, name, 0, ps);
+}
+
+/* Where renameat2 knows no flags: link refuses an existing name as well. 0 or errno. */
+static int name_lease(const struct spool *s, const char *fresh, const char *name)
+{
+    if (renameat2(s->top, fresh, s->top, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+    return linkat(s->top, fresh, s->top, name, 0) == 0 ? 0 : errno;
+}
+
+/* It gets its name when it is written: an empty one counts as given back, and the next taker would not wait. */
+static int make_lease(struct lease *l, const struct spool *s, struct problems *ps)
+{
+    char fresh[NAME], name[NAME];
+    fresh_name(l->epoch, fresh);
+    lease_name(l->epoch, name);
+    int rc = write_text(l, s, fresh, O_CREAT | O_EXCL, ps);
+    int err = rc == OK ? name_lease(s, fresh, name) : 0;
+    unlinkat(s->top, fresh, 0);
+    return err == 0 ? rc : err == EEXIST ? END : problem_system(ps, name, "cannot make the lease", err);
 }
 
 static int64_t expires(const struct lease *l)
@@ -191,11 +229,12 @@ static int64_t expires(const struct lease *l)
 }
 
 /* Whether the holder gave it back or has not been heard of for long enough. */
-static bool lapsed(struct lease *l, const char *text, int64_t now)
+static bool lapsed(struct lease *l, uint64_t epoch, const char *text, int64_t now)
 {
     if (text[0] == '\0' || strncmp(text, "free", 4) == 0)
         return true;
-    if (strcmp(text, l->seen) != 0) {
+    if (epoch != l->seen_epoch || strcmp(text, l->seen) != 0) {
+        l->seen_epoch = epoch;
         snprintf(l->seen, sizeof l->seen, "%s", text);
         l->seen_since = now;
     }
@@ -220,10 +259,18 @@ static int may_take(struct lease *l, const struct spool *s, int64_t now, struct 
         rc = newest(s, false, &top, ps);
     if (rc == OK && top)
         rc = read_lease(s, top, text, ps);
-    if (rc == OK && top && !lapsed(l, text, now))
+    if (rc == OK && top && !lapsed(l, top, text, now))
         return busy(s, holder_in(text), ps);
     l->epoch = (top > epoch ? top : epoch) + 1;
     return rc;
+}
+
+/* END: somebody took a later one. */
+static int still_newest(const struct lease *l, const struct spool *s, bool clean, struct problems *ps)
+{
+    uint64_t top = l->epoch;
+    int rc = newest(s, clean, &top, ps);
+    return rc == OK && top > l->epoch ? END : rc;
 }
 
 static int take_shared(struct lease *l, struct spool *s, struct problems *ps)
@@ -231,9 +278,11 @@ static int take_shared(struct lease *l, struct spool *s, struct problems *ps)
     int64_t now = clock_monotonic_ms();
     int rc = may_take(l, s, now, ps);
     if (rc == OK)
-        rc = write_beat(l, s, O_CREAT | O_EXCL, ps);
+        rc = make_lease(l, s, ps);
     if (rc == OK)
         rc = spool_sync_dir(s, s->top, ".waybill", ps);
+    if (rc == OK)
+        rc = still_newest(l, s, false, ps);
     if (rc == OK)
         rc = set_epoch(s, l->epoch, ps);
     if (rc == OK)
@@ -262,21 +311,35 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
     return l->shared ? take_shared(l, s, ps) : take_lock(l, s, ps);
 }
 
+/* A host that stood still with its clock – a machine that was suspended – learns by nothing else what happened. */
+bool lease_stands(const struct lease *l, const struct spool *s)
+{
+    return !l->shared || faccessat(s->top, s->below, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+/* One that cannot be written – a full disk – is tried again: whoever takes over for the lack of it is seen. */
+static int beat(struct lease *l, const struct spool *s, struct problems *ps)
+{
+    int rc = still_newest(l, s, true, ps);
+    if (rc != OK)
+        return rc;
+    rc = write_beat(l, s, ps);
+    return rc == TEMP ? WARN : rc;
+}
+
 int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps)
 {
-    uint64_t top = l->epoch;
-    if (now < l->next)
+    if (!l->shared && now < l->next)
         return OK;
     if (!l->shared) {
         l->next = now + LOOK_MS;
         return l->fd >= 0 ? spool_keep(s, &l->gone, ps) : OK;
     }
-    int rc = newest(s, true, &top, ps);
-    if (rc == OK && top > l->epoch)
-        rc = END;
-    if (rc == OK)
-        rc = write_beat(l, s, 0, ps);
-    l->next = now + expires(l) / BEATS;
+    int rc = lease_stands(l, s) ? OK : END;
+    if (rc == OK && now >= l->next) {
+        rc = beat(l, s, ps);
+        l->next = now + expires(l) / BEATS;
+    }
     if (rc != END)
         return rc;
     l->epoch = 0;
@@ -326,4 +389,15 @@ int lease_holder(const struct spool *s, long *pid_out, struct problems *ps)
         *pid_out = (long)read_number(fd);
     close(fd);
     return OK;
+}
+
+int64_t lease_silence(const struct spool *s, int64_t now, struct problems *ps)
+{
+    char name[NAME];
+    uint64_t top = 0;
+    struct stat st;
+    if (!s->below[0] || newest(s, false, &top, ps) != OK || !top)
+        return 0;
+    lease_name(top, name);
+    return fstatat(s->top, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > st.st_mtime ? now - st.st_mtime : 0;
 }

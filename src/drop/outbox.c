@@ -127,16 +127,18 @@ static void staged_path(char out[STAGED], const char *batch, unsigned n)
     snprintf(out, STAGED, "%s/out.%u", batch, n);
 }
 
+/* By the whole path: a host that was cut off makes and removes nothing in the folder of another. */
 int outbox_stage(const struct spool *s, const char *batch, unsigned n, int *fd_out, struct problems *ps)
 {
-    char path[STAGED];
+    char path[STAGED], whole[SPOOL_PATH];
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     staged_path(path, batch, n);
-    *fd_out = openat(s->work, path, flags, OUTBOX_MODE);
+    spool_path(s, "work", path, whole);
+    *fd_out = openat(s->top, whole, flags, OUTBOX_MODE);
     if (*fd_out < 0 && errno == EEXIST) {
-        if (unlinkat(s->work, path, 0) != 0 && errno != ENOENT)
+        if (unlinkat(s->top, whole, 0) != 0 && errno != ENOENT)
             return problem_system(ps, path, "cannot remove an unfinished output", errno);
-        *fd_out = openat(s->work, path, flags, OUTBOX_MODE);
+        *fd_out = openat(s->top, whole, flags, OUTBOX_MODE);
     }
     return *fd_out >= 0 ? OK : problem_system(ps, path, "cannot write", errno);
 }

@@ -123,6 +123,8 @@ int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps)
     int rc = find_epoch(s, &old, ps);
     snprintf(folder, sizeof folder, "epoch-%llu", (unsigned long long)epoch);
     snprintf(before, sizeof before, "epoch-%llu", (unsigned long long)old);
+    if (rc == OK && old > epoch)
+        return END;
     if (rc == OK && old && old != epoch && renameat(s->top, before, s->top, folder) != 0)
         rc = problem_system(ps, before, "cannot be taken over", errno);
     if (rc == OK)
@@ -272,6 +274,16 @@ bool spool_id_valid(const char *id)
             return false;
     }
     return isdigit((unsigned char)id[16]) && isdigit((unsigned char)id[n - 1]);
+}
+
+bool spool_late(const char *name)
+{
+    char id[BATCH_ID_SIZE];
+    size_t n = strlen(name);
+    if (n <= 5 || n - 5 >= sizeof id || strcmp(name + n - 5, "-late") != 0)
+        return false;
+    snprintf(id, sizeof id, "%.*s", (int)(n - 5), name);
+    return spool_id_valid(id);
 }
 
 /* --- what lies below ---------------------------------------------------------------------------------------------- */

@@ -3,9 +3,11 @@
 
 #include "base/file.h"
 #include "flow/left.h"
+#include "store/archive.h"
 
 #define CLEAN_MS (3600 * 1000LL)    /* old answers are removed so often */
 enum { LISTED_MAX = 1000 };         /* batches, and outputs, that an answer names; the others it counts */
+#define AGAIN_MS 5000               /* one that cannot be carried out now is tried again */
 #define LOOK_MS 30000               /* the folder of requests is read so often even when nothing tells of news */
 
 /* --- those that are carried out ----------------------------------------------------------------------------------- */
@@ -329,13 +331,15 @@ static int run_inbox(struct supervisor *s, struct asked *k)
     return k->trips ? OK : answer(s, k);
 }
 
-/* Its life ended with this run, and who did it died before it could say so. */
-static bool ran_to_its_end(struct supervisor *s, struct asked *k)
+/* Its life ended with this run, and who did it died before it could say so: OK; END: it did not; STOP: its zip cannot
+   be believed, so nobody knows. */
+static int ran_to_its_end(struct supervisor *s, struct asked *k)
 {
     struct slice by = arena_printf(&k->arena, "request %.*s", SLICE_ARG(k->request->id));
     struct waybill *w;
-    if (batch_find(&s->places, &k->arena, arena_cstr(&k->arena, k->request->batch), &w, s->ps) != OK)
-        return false;
+    int rc = batch_find(&s->places, &k->arena, k->batch, &w, s->ps);
+    if (rc != OK)
+        return rc == TEMP ? TEMP : archived_exists(&s->store, k->batch) ? STOP : END;
     for (const struct waybill_run *r = w->runs; r; r = r->next) {
         if (!slice_equal(r->by, by) || r->batch.n)
             continue;
@@ -347,9 +351,9 @@ static bool ran_to_its_end(struct supervisor *s, struct asked *k)
         k->answer.refused = r->rejected;
         k->answer.waiting = r->waiting;
         add_outputs(k, w);
-        return true;
+        return OK;
     }
-    return false;
+    return END;
 }
 
 /* The batches that are meant, once; those that come later are not. END: it is refused, and gone. */
@@ -365,10 +369,14 @@ static int list_batches(struct supervisor *s, struct asked *k)
         else
             waybill_param(&k->left, &k->arena, slice_of(o->id), SLICE(""));
     }
-    k->listed = true;
-    if (!named.n || k->left || k->trips || (!k->answer.made && ran_to_its_end(s, k)))
-        return OK;
-    int rc = asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
+    int rc = !named.n || k->left || k->trips ? OK : k->answer.made ? END : ran_to_its_end(s, k);
+    k->listed = rc != TEMP;
+    if (rc == OK || rc == TEMP)
+        return rc;
+    if (rc == STOP)
+        rc = asked_unknown(s, k);
+    else
+        rc = asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
                                                              SLICE_ARG(named), SLICE_ARG(f->name),
                                                              k->answer.made ? ": it is held" : ""));
     return rc <= WARN ? END : rc;
@@ -558,15 +566,6 @@ static bool ready(const struct supervisor *s, const struct asked *k)
     return asked_may_act(s, k);
 }
 
-/* One that can be carried on now, so that nobody goes to sleep over it. */
-bool asked_ready(const struct supervisor *s)
-{
-    for (const struct asked *k = s->asked; k; k = k->next)
-        if (ready(s, k))
-            return true;
-    return false;
-}
-
 /* Of one batch, or operations of one flow. */
 static bool comes_behind(const struct asked *k, const struct asked *other)
 {
@@ -574,13 +573,24 @@ static bool comes_behind(const struct asked *k, const struct asked *other)
            (k->op && other->op && k->op->flow == other->op->flow);
 }
 
-/* What people do to one batch, or with one flow, stays in order when something of it could not be done. */
-static bool is_next(const struct supervisor *s, const struct asked *k)
+/* It could not be done a moment ago; what people do to one batch, or with one flow, stays in order behind it. */
+static bool is_put_off(const struct supervisor *s, const struct asked *k, int64_t now)
 {
+    if (k->due > now)
+        return true;
     for (const struct asked *other = s->asked; other != k; other = other->next)
-        if (!other->begun && comes_behind(k, other))
-            return false;
-    return true;
+        if (other->due > now && !other->begun && comes_behind(k, other))
+            return true;
+    return false;
+}
+
+/* One that can be carried on now, so that nobody goes to sleep over it. */
+bool asked_ready(const struct supervisor *s, int64_t now)
+{
+    for (const struct asked *k = s->asked; k; k = k->next)
+        if (!is_put_off(s, k, now) && ready(s, k))
+            return true;
+    return false;
 }
 
 static int carry_on(struct supervisor *s, struct asked *k)
@@ -591,6 +601,15 @@ static int carry_on(struct supervisor *s, struct asked *k)
     return k->trips ? TEMP : asked_answer_with(s, k, STOP, "");     /* its fault is nothing to the site */
 }
 
+/* When nobody is there to try it again, that is the end. */
+static int put_off(struct supervisor *s, const struct asked *k, int64_t now)
+{
+    for (struct asked *other = s->asked; other; other = other->next)
+        if (other == k)
+            other->due = now + AGAIN_MS;
+    return s->o->watch ? OK : TEMP;
+}
+
 /* One that cannot be carried out now does not keep the others waiting. */
 int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
@@ -599,9 +618,12 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait)
         rc = read_folder(s);
     for (struct asked *k = rc <= WARN ? s->asked : NULL, *next; k; k = next) {
         next = k->next;
-        if (rc <= WARN || is_next(s, k))
-            rc = status_worse(rc, carry_on(s, k));
+        int one = is_put_off(s, k, now) ? OK : carry_on(s, k);
+        rc = status_worse(rc, one == TEMP ? put_off(s, k, now) : one);
     }
+    for (const struct asked *k = s->asked; k; k = k->next)
+        if (k->due > now && k->due - now < *wait)
+            *wait = k->due - now;
     if (s->asked_due != INT64_MAX && s->asked_due - now < *wait)
         *wait = s->asked_due - now;
     notice_problems(s, s->ps);

@@ -212,6 +212,33 @@ static int act_on(struct supervisor *s, struct asked *k, struct trip *t)
     return rc;
 }
 
+/* Its life ended with it, or soon after, before that could be said: what is to be answered.  OK: NULL when that was not
+   so; STOP: the zip cannot be believed, so nobody knows. */
+static int carried_out_before(struct supervisor *s, struct asked *k, const char **out)
+{
+    static const char *const what[] = {
+        [REQUEST_HOLD] = "held", [REQUEST_RELEASE] = "released", [REQUEST_CANCEL] = "cancelled",
+        [REQUEST_RETRY] = "retried", [REQUEST_RENEW] = "renewed",
+    };
+    struct waybill *w;
+    enum request_kind kind = k->request->kind;
+    const char *done = kind < sizeof what / sizeof *what ? what[kind] : NULL;
+    *out = NULL;
+    int rc = done ? batch_find(&s->places, &k->arena, k->batch, &w, s->ps) : END;
+    if (rc == OK && carried_out(k, w))
+        *out = done;
+    if (rc == TEMP)
+        return TEMP;
+    return done && rc != OK && archived_exists(&s->store, k->batch) ? STOP : OK;
+}
+
+int asked_unknown(struct supervisor *s, struct asked *k)
+{
+    return asked_refuse(s, k, "ARCHIVE_DAMAGED", arena_printf(&k->arena,
+                        "batch %s is archived and its zip cannot be read: nothing is done with it any more, and whether that "
+                        "was done before cannot be told (`waybill fsck`)", k->batch));
+}
+
 /* A batch that lies somewhere, in nobody's hands. */
 static int act_on_disk(struct supervisor *s, struct asked *k)
 {
@@ -222,6 +249,14 @@ static int act_on_disk(struct supervisor *s, struct asked *k)
     trip_free(s, t);
     if (rc == TEMP)
         return rc;
+    const char *done;
+    rc = carried_out_before(s, k, &done);
+    if (rc == TEMP)
+        return rc;
+    if (rc != OK)
+        return asked_unknown(s, k);
+    if (done)
+        return asked_answer_with(s, k, OK, done);
     if (archived_exists(&s->store, k->batch))
         return asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena,
                             "batch %s is archived, nothing is done with it any more: its file lies in the zip and can be "
@@ -242,7 +277,7 @@ static int touch_on(struct supervisor *s, struct asked *k, struct trip *t)
 static int cancel_trip(struct supervisor *s, struct asked *k, struct trip *t)
 {
     int rc = carried_out(k, t->b->w) ? OK : cancel(s, t, who(k));
-    if (rc > WARN && t->b->w->place == PLACE_ERROR)
+    if (rc == TEMP && t->b->w->place == PLACE_ERROR)
         trip_free(s, t);
     else if (rc > WARN)
         trip_folder_close(t);

@@ -79,6 +79,7 @@ void care_turn(struct supervisor *s, int64_t now, int64_t *wait)
         return;
     daily_turn(s, now, wait);
     metrics_turn(s, now, wait);
+    reply_turn(s, now, wait);
     service_turn(s, now, wait);
 }
 
@@ -102,12 +103,6 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
         return;                                     /* at the very end */
     metrics_event(s, event, t);
     bool duplicate = strcmp(event, "duplicate") == 0, error = duplicate || strcmp(event, "error") == 0;
-    if (duplicate) {
-        char code[80];
-        snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
-        if (reply_prepare(s, w, code, w->error_text) > WARN)
-            reply_later(s, w);
-    }
     if (error)
         tell(s, gave_up(w) ? NOTICE_GAVE_UP : NOTICE_REJECTED, w);
     else if (strcmp(event, "refused") == 0)
@@ -123,6 +118,21 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t)
 int care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text)
 {
     return s->care ? reply_prepare(s, t->b->w, code, text) : OK;
+}
+
+/* What cannot be written now is answered later; the refusal itself stands. */
+void care_refusing(struct supervisor *s, const struct waybill *w)
+{
+    char code[80];
+    snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
+    if (s->care && reply_prepare(s, w, code, w->error_text) > WARN)
+        reply_later(s, w);
+}
+
+void care_set_aside(struct supervisor *s, const struct waybill *w)
+{
+    if (s->care)
+        reply_publish(s, w);
 }
 
 void care_close(struct supervisor *s, int rc)

@@ -23,6 +23,7 @@
 struct supervisor;
 struct trip;
 struct care;
+struct waybill;
 
 int care_open(struct supervisor *s);
 void care_ready(struct supervisor *s);
@@ -33,6 +34,9 @@ void care_event(struct supervisor *s, const char *event, const struct trip *t);
 /* The file (code NULL: some messages of it) is about to be refused: what its sender is answered is made ready. TEMP: it
    could not be written, the refusal must wait. */
 int care_refused(struct supervisor *s, const struct trip *t, const char *code, struct slice text);
+/* One that was refused as it came is about to be set aside; it was, by a recovery that tells nobody else. */
+void care_refusing(struct supervisor *s, const struct waybill *w);
+void care_set_aside(struct supervisor *s, const struct waybill *w);
 /* Some write was answered with "disk full". */
 void care_full(struct supervisor *s);
 /* Whether there is room for a file of that size; false = it stays in the inbox for now, and has been told. */

@@ -78,6 +78,7 @@ struct care {
     bool metrics_failed;            /* told */
     struct waybill_param *unanswered;       /* name: batch */
     size_t nunanswered;
+    int64_t replies_due;            /* 0 = none waits in replies/ */
     struct purge purge;
     bool purging;
     int64_t purge_due;              /* of the next one */
@@ -113,6 +114,8 @@ int reply_prepare(struct supervisor *s, const struct waybill *w, const char *cod
 void reply_later(struct supervisor *s, const struct waybill *w);
 void reply_again(struct supervisor *s);
 void reply_publish(struct supervisor *s, const struct waybill *w);
+/* What could not be sent is tried again now and then. */
+void reply_turn(struct supervisor *s, int64_t now, int64_t *wait);
 /* daily.c: what is kept no longer goes, once a day. */
 void daily_turn(struct supervisor *s, int64_t now, int64_t *wait);
 

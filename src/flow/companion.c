@@ -71,9 +71,17 @@ static int open_named_by_message(struct supervisor *s, struct trip *t, struct sl
 
 /* ---- files that come along: `companion lines "invoice_lines*.csv"` ---------------------------------------------- */
 
-static bool matches(struct arena *a, const struct site_companion *c, const char *name)
+/* Of several patterns that a name fits the longest counts: "lines_tax*.csv" before "lines*.csv". NULL: none. */
+static const struct site_companion *companion_of(struct arena *a, const struct take *t, const char *name)
 {
-    return c->name.n && fnmatch(arena_cstr(a, c->pattern), name, FNM_PERIOD) == 0;
+    const struct site_companion *best = NULL;
+    for (size_t i = 0; i < t->ncompanions; i++) {
+        const struct site_companion *c = &t->companions[i];
+        if (c->name.n && (!best || c->pattern.n > best->pattern.n) &&
+            fnmatch(arena_cstr(a, c->pattern), name, FNM_PERIOD) == 0)
+            best = c;
+    }
+    return best;
 }
 
 static int open_that_came(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)
@@ -83,7 +91,7 @@ static int open_that_came(struct supervisor *s, struct trip *t, struct slice nam
     for (size_t i = 0; i < take->ncompanions; i++)
         for (const struct waybill_file *f = t->b->w->files; f; f = f->next) {
             if (!slice_equal(take->companions[i].name, name) || !slice_is(f->kind, "companion") || !f->name.p ||
-                !matches(a, &take->companions[i], arena_cstr(a, f->name)))
+                companion_of(a, take, arena_cstr(a, f->name)) != &take->companions[i])
                 continue;
             const char *file = arena_cstr(a, f->file);
             *fd_out = openat(t->b->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -103,10 +111,8 @@ int companion_open(struct supervisor *s, struct trip *t, bool named, struct slic
 bool companion_is(const struct operation *op, const char *name)
 {
     struct arena a;
-    bool is = false;
     arena_init(&a, 0);
-    for (size_t i = 0; i < op->take.ncompanions && !is; i++)
-        is = matches(&a, &op->take.companions[i], name);
+    bool is = companion_of(&a, &op->take, name) != NULL;
     arena_release(&a);
     return is;
 }
@@ -115,6 +121,7 @@ bool companion_is(const struct operation *op, const char *name)
 struct beside {
     char name[256];
     int64_t mtime_ns, wait_ms;
+    size_t n;                       /* how many lie there */
 };
 
 static int64_t stable_ms(const struct take *t)
@@ -133,6 +140,7 @@ static int consider(struct beside *best, const struct take *t, int dir, const ch
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? 0 : errno;
     int64_t at = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+    best->n += S_ISREG(st.st_mode);
     if (!S_ISREG(st.st_mode) ||
         (best->name[0] && (best->mtime_ns < at || (best->mtime_ns == at && strcmp(best->name, name) < 0))))
         return 0;
@@ -160,7 +168,7 @@ static int find(const struct intake *in, const struct site_companion *c, struct 
     }
     arena_init(&a, 0);
     while (err == 0 && (e = file_entry(dir, &err)) != NULL)
-        if (matches(&a, c, e->d_name))
+        if (!inbox_temporary(slice_of(e->d_name)) && companion_of(&a, &in->op->take, e->d_name) == c)
             err = consider(best, &in->op->take, fd, e->d_name);
     arena_release(&a);
     closedir(dir);
@@ -174,13 +182,14 @@ int companions_find(const struct intake *in, struct arena *a, struct companions 
     const struct take *t = &in->op->take;
     int rc = OK;
     size_t n = 0;
-    *out = (struct companions){ .names = arena_zero(a, (t->ncompanions + 1) * sizeof *out->names) };
+    *out = (struct companions){ .spare = true, .names = arena_zero(a, (t->ncompanions + 1) * sizeof *out->names) };
     for (size_t i = 0; i < t->ncompanions && rc == OK; i++) {
         struct beside b;
         if (!t->companions[i].name.n)
             continue;
         rc = find(in, &t->companions[i], &b, ps);
         out->names[n++] = arena_cstr(a, slice_of(b.name));
+        out->spare = out->spare && b.n > 1;
         out->wait_ms = b.wait_ms > out->wait_ms ? b.wait_ms : out->wait_ms;
     }
     return rc;

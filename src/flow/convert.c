@@ -5,6 +5,7 @@
 
 #include "flow/answers.h"
 #include "flow/merge.h"
+#include "flow/trial.h"
 
 /* One create run: what the steps below hand to each other. */
 struct creating {
@@ -18,6 +19,7 @@ struct creating {
     bool writing;
     struct merge merge;             /* a mapping that consolidates: what it writes is known at the end */
     bool merging;
+    struct trial *trial;            /* NULL: no message gave several targets yet */
 };
 
 const struct format *conversion_from(const struct conversion *c)
@@ -85,32 +87,56 @@ static void count_outcome(struct conversion *c, const struct outcome *o)
     c->warned += o->kind == OUTCOME_WARN;
 }
 
+static struct writer writer_as(const struct creating *k)
+{
+    const struct conversion *c = k->c;
+    return (struct writer){ .sink = c->output, .format = conversion_to(c), .limits = c->limits,
+                            .file = run_file(k->run), .companions = c->companions_out,
+                            .ncompanions = c->ncompanions_out };
+}
+
 /* The writer opens with the first message, when the file members that stand ahead of it are known. */
 static int open_writer(struct creating *k, struct problems *ps)
 {
     if (k->writing)
         return OK;
     k->writing = true;
-    k->writer = (struct writer){ .sink = k->c->output, .format = conversion_to(k->c), .limits = k->c->limits,
-                                 .file = run_file(k->run), .companions = k->c->companions_out,
-                                 .ncompanions = k->c->ncompanions_out };
+    k->writer = writer_as(k);
     return writer_open(&k->writer, &k->program, ps);
 }
 
-static int give_message(void *owner, struct node *target, struct problems *ps)
+/* Asked of several only: a single one is taken back by its writer. */
+static int try_targets(struct creating *k, struct node *const *targets, size_t n, struct problems *ps)
 {
-    struct creating *k = owner;
-    int rc = open_writer(k, ps);
-    if (rc > WARN)
-        return rc;
-    rc = writer_write(&k->writer, target, ps);
-    k->c->written += rc <= WARN;
+    const struct conversion *c = k->c;
+    struct writer as = writer_as(k);
+    int rc = OK;
+    if (!k->trial) {
+        k->trial = trial_new(&k->program, c->ncompanions_out);
+        for (size_t i = 0; i < c->ncompanions_out; i++)
+            trial_companion(k->trial, c->companions_out[i].name);
+    }
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        rc = trial_ask(k->trial, &as, targets[i], &k->message, ps);
     return rc;
 }
 
-static int give_nothing(void *owner, struct node *target, struct problems *ps)
+static int give_message(void *owner, struct node *const *targets, size_t n, struct problems *ps)
 {
-    (void)owner, (void)target, (void)ps;
+    struct creating *k = owner;
+    int rc = n > 1 ? try_targets(k, targets, n, ps) : OK;
+    if (rc <= WARN)
+        rc = open_writer(k, ps);
+    for (size_t i = 0; i < n && rc <= WARN; i++) {
+        rc = writer_write(&k->writer, targets[i], ps);
+        k->c->written += rc <= WARN;
+    }
+    return rc;
+}
+
+static int give_nothing(void *owner, struct node *const *targets, size_t n, struct problems *ps)
+{
+    (void)owner, (void)targets, (void)n, (void)ps;
     return OK;
 }
 
@@ -208,7 +234,7 @@ static int finish_writing(struct creating *k, struct problems *ps)
 {
     int rc = run_finish(k->run, &k->message, give_message, k, ps);
     if (rc > WARN)
-        return rc;
+        return rc == SKIP ? STOP : rc;              /* it belongs to no message that could be left out */
     rc = open_writer(k, ps);
     if (rc <= WARN && k->merging && !k->judge) {
         rc = merge_write(&k->merge, &k->writer, ps);
@@ -320,6 +346,7 @@ static int create(struct conversion *c, struct problems *ps)
         if (c->ending)
             c->ending(c->owner, k.run);
         writer_drop(&k.writer);             /* nothing is left of one that was closed */
+        trial_release(k.trial);
         if (k.merging)
             merge_close(&k.merge);
         reader_close(&k.reader);
@@ -500,6 +527,7 @@ static int update(struct conversion *c, struct problems *ps)
 int convert_run(struct conversion *c, struct problems *ps)
 {
     bool merges = mapping_consolidates(c->judge ? c->judge : c->mapping, c->direction);
+    problems_hide(ps, &c->mapping->hidden);
     int rc = c->original && !merges ? update(c, ps) : create(c, ps);
     ps->message = 0;
     ps->locate = NULL;

@@ -7,6 +7,7 @@
 #include "flow/super.h"
 
 #define SHUT_MS (15 * 1000)         /* until what could not be opened is tried again */
+#define PAUSE_MS 5000               /* until anything is tried again after a fault of the world: a full disk */
 
 const struct operation *due_operation(const struct supervisor *s, const struct flow *f, struct slice name)
 {
@@ -276,18 +277,18 @@ static int all_due_after(struct supervisor *s, const struct trip *t)
     int rc = OK;
     if (gives_batch(t->op) || !due_follows(t->op))
         return OK;
-    for (struct open *o = s->opens[t->op->flow->index].first; o && rc <= WARN; o = o->next) {
+    for (struct open *o = s->opens[t->op->flow->index].first; o; o = o->next) {
         struct arena a;
         struct batch *b;
         arena_init(&a, 0);
-        rc = batch_open(&s->places, &a, o->id, &b, s->ps);
-        if (rc == OK) {
+        int one = batch_open(&s->places, &a, o->id, &b, s->ps);
+        if (one == OK) {
             batch_due_after(b->w, t->op);
-            rc = batch_save(b, s->ps);
+            one = batch_save(b, s->ps);
             open_note(s, b->w);
             batch_close(b);
         }
-        rc = rc == END ? OK : rc;
+        rc = one == TEMP ? TEMP : rc;               /* one that is gone, or damaged, waits for nothing any more */
         arena_release(&a);
     }
     return rc;
@@ -303,10 +304,10 @@ static int install(struct supervisor *s, struct trip *t, const char *id)
     struct arena a;
     arena_init(&a, 0);
     int rc = into ? OK : batch_open(&s->places, &a, id, &into, s->ps);
-    if (rc == END) {
+    if (rc == END || rc == STOP) {                  /* the next start sets a damaged one aside */
         struct place place = { .file = t->b->id, .offset = PLACE_NO_OFFSET };
-        problem_addf(s->ps, PROBLEM_WARNING, "BATCH_GONE", place,
-                     "batch %s is gone: what this file says about it is left out", id);
+        problem_addf(s->ps, PROBLEM_WARNING, "BATCH_GONE", place, "batch %s %s: what this file says about it is left out",
+                     id, rc == END ? "is gone" : "cannot be believed any more");
         rc = OK;
     } else if (rc == OK) {
         if (!batch_answered(into, t->b)) {
@@ -548,11 +549,13 @@ bool due_any(const struct supervisor *s, int64_t now)
 /* --- `every` ------------------------------------------------------------------------------------------------------ */
 
 /* A restart does not make it come sooner: it counts from the last time that it did something. */
-static int64_t first_beat(struct supervisor *s, const struct operation *op)
+static struct beat first_beat(struct supervisor *s, const struct operation *op)
 {
     struct arena a;
     struct date_parts p;
     int64_t at = 0, now = clock_now(&s->o->clock), rest = 0;
+    if (!ran_known(s, op))
+        return (struct beat){ op, clock_monotonic_ms() + SHUT_MS, true };
     arena_init(&a, 0);
     struct slice last = ran_last(s, op, &a);
     if (last.n && date_parse(last, &p) && p.has_offset)
@@ -560,7 +563,7 @@ static int64_t first_beat(struct supervisor *s, const struct operation *op)
     if (at && at <= now && (now - at) * 1000 < op->every)
         rest = op->every - (now - at) * 1000;
     arena_release(&a);
-    return clock_monotonic_ms() + rest;
+    return (struct beat){ op, clock_monotonic_ms() + rest, false };
 }
 
 static bool beats(const struct operation *op)
@@ -585,7 +588,7 @@ void due_open(struct supervisor *s)
         for (size_t k = 0; k < site->flows[i]->noperations; k++) {
             const struct operation *op = site->flows[i]->operations[k];
             if (beats(op))
-                s->beats[s->nbeats++] = (struct beat){ op, first_beat(s, op) };
+                s->beats[s->nbeats++] = first_beat(s, op);
         }
 }
 
@@ -616,25 +619,40 @@ static int64_t next_shut(const struct supervisor *s, int64_t now, int64_t wait)
     return wait;
 }
 
+/* A fault of one batch, which is passed over for a while, keeps no others from it; one of the world does. */
+static int start(struct supervisor *s, const struct flow *f, struct open *o, bool *world)
+{
+    char id[BATCH_ID_SIZE];
+    snprintf(id, sizeof id, "%s", o->id);
+    int rc = o->noted ? start_noted(s, f, o) : o->ends ? start_end(s, f, o) : start_quiet(s, f, o);
+    o = rc == TEMP ? open_find(s, id) : NULL;
+    *world = *world || (rc == TEMP && !(o && due_shut(o)));
+    return rc;
+}
+
 /* What cannot begin now does not keep others from it. */
 int due_start(struct supervisor *s, int64_t now, int64_t *wait)
 {
     int rc = OK;
     for (size_t i = 0; i < s->nbeats; i++) {
         struct beat *b = &s->beats[i];
+        if (b->next <= now && b->unknown)
+            *b = first_beat(s, b->op);
         if (b->next <= now && !sched_busy(s, b->op->flow))
             rc = status_worse(rc, beat(s, b, now));
         if (b->next > now && b->next - now < *wait)
             *wait = b->next - now;
     }
     rc = status_worse(rc, calls_turn(s));
+    bool world = rc == TEMP;
     for (size_t i = 0; i < s->site->nflows; i++) {
         const struct flow *f = s->site->flows[i];
         struct open *o = due_now(s, f);
         if (o)
-            rc = status_worse(rc, o->noted ? start_noted(s, f, o)
-                                : o->ends ? start_end(s, f, o) : start_quiet(s, f, o));
+            rc = status_worse(rc, start(s, f, o, &world));
     }
+    if (world)
+        s->pause = now + PAUSE_MS;
     *wait = next_shut(s, now, *wait);
     notice_problems(s, s->ps);
     return rc;

@@ -47,8 +47,8 @@ int fsck_folder(struct fsck *f, int dirfd, const char *folder, int (*each)(struc
     return rc == TEMP ? TEMP : OK;
 }
 
-/* The SHA-256 of a file of any size: END when it is not there. */
-static int hash_file(struct fsck *f, int dirfd, const char *name, char out[SHA256_HEX])
+/* The SHA-256 of a file of any size; 0, or why it cannot be had. */
+static int hash_file(int dirfd, const char *name, char out[SHA256_HEX])
 {
     char chunk[CHUNK];
     struct sha256 h;
@@ -56,25 +56,36 @@ static int hash_file(struct fsck *f, int dirfd, const char *name, char out[SHA25
     ssize_t n = 0;
     int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOENT ? END : problem_system(f->ps, name, "cannot be opened", errno);
+        return errno;
     sha256_init(&h);
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         while ((n = file_read_full(fd, chunk, sizeof chunk)) > 0)
             sha256_add(&h, (struct slice){ chunk, (size_t)n });
-    int err = errno;
+    int err = n < 0 ? errno : 0;
     close(fd);
     sha256_hex(&h, out);
-    return n < 0 ? problem_system(f->ps, name, "cannot be read", err) : OK;
+    return err;
 }
 
-/* Looks at one file that a waybill names by hash; what its absence or change means is the caller's to say. */
-static int compare(struct fsck *f, int dirfd, const char *name, const char *sha256, bool *there, bool *same)
+/* Looks at one file that a waybill names by hash; what its absence or change means is the caller's to say.  One that
+   cannot be read is told here, and nothing else is said of it: the others are looked at all the same. */
+static void compare(struct fsck *f, int dirfd, const char *name, const char *sha256, const char *path, bool *there,
+                    bool *same)
 {
     char got[SHA256_HEX];
-    int rc = hash_file(f, dirfd, name, got);
-    *there = rc == OK;
-    *same = rc == OK && strcmp(got, sha256) == 0;
-    return rc == END ? OK : rc;
+    struct buf file = { 0 };
+    int err = hash_file(dirfd, name, got);
+    *there = err != ENOENT;
+    *same = err ? *there : strcmp(got, sha256) == 0;
+    if (!err || !*there)
+        return;
+    buf_printf(&file, "%s/", path);
+    buf_add_shown(&file, slice_of(name), 0);
+    buf_byte(&file, '\0');
+    struct slice why = arena_printf(f->ps->arena, "a file of the batch cannot be read: %s", strerror(err));
+    fsck_say(f, PROBLEM_ERROR, "FSCK_UNREAD", file.p, arena_cstr(f->ps->arena, why),
+             "put it right, or bring the batch's folder back from a backup");
+    buf_release(&file);
 }
 
 static bool is_kept(struct fsck *f, const char *hash)
@@ -123,16 +134,15 @@ void fsck_waybill(struct fsck *f, const struct waybill *w, const char *path)
 }
 
 /* The files in the batch's own folder. */
-static int check_files(struct fsck *f, int dir, const struct waybill *w, const char *path)
+static void check_files(struct fsck *f, int dir, const struct waybill *w, const char *path)
 {
     bool there, same;
-    int rc = OK;
-    for (const struct waybill_file *x = w->files; x && rc != TEMP; x = x->next) {
+    for (const struct waybill_file *x = w->files; x; x = x->next) {
         const char *name = arena_cstr(&f->arena, x->file), *base = strrchr(name, '/');
         bool aside = w->place != PLACE_ERROR && f->aside;
         if (x->sha256[0] == '\0' || (aside && !slice_is(x->kind, "rejects") && !slice_is(x->kind, "lines")))
             continue;
-        rc = compare(f, dir, aside && base ? base + 1 : name, x->sha256, &there, &same);
+        compare(f, dir, aside && base ? base + 1 : name, x->sha256, path, &there, &same);
         if (slice_is(x->kind, "rejects") && f->aside && !same)
             fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path,
                      there ? "the refused messages were edited" : "the refused messages were taken away",
@@ -144,17 +154,15 @@ static int check_files(struct fsck *f, int dir, const struct waybill *w, const c
                      there ? "a file of the batch is not what its waybill says" : "a file of the batch is missing",
                      "bring the batch's folder back from a backup");
     }
-    return rc;
 }
 
-static int check_outputs(struct fsck *f, int dir, const struct waybill *w, const char *path)
+static void check_outputs(struct fsck *f, int dir, const struct waybill *w, const char *path)
 {
     char name[32];
     bool there, same;
-    int rc = OK;
-    for (const struct waybill_output *o = w->outputs; o && rc != TEMP; o = o->next) {
+    for (const struct waybill_output *o = w->outputs; o; o = o->next) {
         snprintf(name, sizeof name, "out.%u", o->n);
-        rc = compare(f, dir, name, o->sha256, &there, &same);
+        compare(f, dir, name, o->sha256, path, &there, &same);
         if (there && w->place == PLACE_DELIVERED && o->published.n)
             fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch is delivered, but an output is still staged",
                      "look whether the receiver has it, then remove the staged one");
@@ -162,48 +170,47 @@ static int check_outputs(struct fsck *f, int dir, const struct waybill *w, const
             fsck_say(f, PROBLEM_ERROR, "FSCK_FILE", path, "a staged output is not what the waybill says",
                      "it will not be delivered: move the batch to error/ and drop its input again");
     }
-    return rc;
 }
 
-static int check_work(struct fsck *f, int dir, const struct waybill *w, const char *path)
+static void check_work(struct fsck *f, int dir, const struct waybill *w, const char *path)
 {
     bool there, same;
     if (archived_exists(f->s->store, f->batch)) {
         fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is archived, its folder not yet removed",
                  "`waybill run` removes it");
-        return OK;
+        return;
     }
     fsck_say(f, PROBLEM_NOTE, "FSCK_OPEN", path, "the batch is under way", "`waybill run` goes on with it");
-    int rc = compare(f, dir, "in", w->sha256, &there, &same);
-    if (rc != TEMP && !same && w->place != PLACE_ERROR)
+    compare(f, dir, "in", w->sha256, path, &there, &same);
+    if (!same && w->place != PLACE_ERROR)
         fsck_say(f, PROBLEM_ERROR, "FSCK_INPUT", path,
                  there ? "the input is not what its waybill says" : "the input is missing",
                  "bring the file `in` back from a backup, or ask the sender for it");
     if (w->stage.p && !waybill_file_named(w, w->stage))
         fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the waybill does not list its own staged document",
                  "please report it");
-    if (rc != TEMP)
-        rc = check_outputs(f, dir, w, path);
-    return rc == TEMP ? rc : check_files(f, dir, w, path);
+    check_outputs(f, dir, w, path);
+    check_files(f, dir, w, path);
 }
 
-static int check_aside(struct fsck *f, int dir, const struct waybill *w, const char *path)
+static void check_aside(struct fsck *f, int dir, const struct waybill *w, const char *path)
 {
     char name[OUTBOX_NAME_SIZE];
     bool there, same;
-    if (w->place != PLACE_ERROR)
-        return check_files(f, dir, w, path);
+    if (w->place != PLACE_ERROR) {
+        check_files(f, dir, w, path);
+        return;
+    }
     outbox_name(w->name, name);
-    int rc = compare(f, dir, name, w->sha256, &there, &same);
-    if (rc != TEMP && !same)
-        rc = compare(f, dir, "in", w->sha256, &there, &same);
-    if (rc != TEMP && !same)
+    compare(f, dir, name, w->sha256, path, &there, &same);
+    if (!same)
+        compare(f, dir, "in", w->sha256, path, &there, &same);
+    if (!same)
         fsck_say(f, PROBLEM_NOTE, "FSCK_TAKEN", path, "the file that was set aside was taken away or edited",
                  "nothing is to be done");
     if (w->error_code.n == 0)
         fsck_say(f, PROBLEM_ERROR, "FSCK_PLACE", path, "the batch was set aside without a reason",
                  "please report it");
-    return rc;
 }
 
 /* The batch whose waybill lies in the folder: a second one of a batch ends in -2. */
@@ -226,17 +233,6 @@ static bool find_waybill(int dir, char batch[BATCH_ID_SIZE])
     return batch[0] != '\0';
 }
 
-/* error/<batch>-late: what came too late, as it came. */
-static bool is_late(const char *name)
-{
-    char id[BATCH_ID_SIZE];
-    size_t n = strlen(name);
-    if (n <= 5 || n - 5 >= sizeof id || strcmp(name + n - 5, "-late") != 0)
-        return false;
-    snprintf(id, sizeof id, "%.*s", (int)(n - 5), name);
-    return spool_id_valid(id);
-}
-
 /* Of a folder of work/ or claim/, which on a shared site lie in one of the holder's; NULL = of error/. */
 static void place_of(const struct fsck *f, const char *folder, const char *name, char out[NAME_SIZE])
 {
@@ -252,7 +248,7 @@ static int check_folder(struct fsck *f, int parent, const char *name)
     char path[NAME_SIZE];
     struct waybill *w = NULL;
     place_of(f, f->aside ? NULL : "work", name, path);
-    if (f->aside && is_late(name))
+    if (f->aside && spool_late(name))
         return OK;
     int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), rc = END;
     if (dir < 0) {
@@ -267,16 +263,17 @@ static int check_folder(struct fsck *f, int parent, const char *name)
                  "`waybill run` removes it");
     else if (rc != OK)
         fsck_say(f, PROBLEM_ERROR, "FSCK_WAYBILL", path,
-                 rc == END ? "there is no waybill" : "the waybill cannot be believed",
-                 f->aside ? "bring it back from a backup, or drop the file again"
-                          : "`waybill run` moves the batch to error/ as it is");
+                 rc == END ? "there is no waybill" : rc == TEMP ? "the waybill cannot be read"
+                                                   : "the waybill cannot be believed",
+                 rc == TEMP ? "put right what is said before" : f->aside ? "bring it back from a backup, or drop the file again"
+                                         : "`waybill run` moves the batch to error/ as it is");
     if (rc == OK) {
         fsck_waybill(f, w, path);
-        rc = f->aside ? check_aside(f, dir, w, path) : check_work(f, dir, w, path);
+        (f->aside ? check_aside : check_work)(f, dir, w, path);
     }
     close(dir);
     arena_reset(&f->arena);
-    return rc;
+    return OK;                                      /* what is wrong with one is told: so are the others */
 }
 
 /* Files that were accepted together: what the log says of each. */
@@ -313,6 +310,12 @@ static int one_ledger(struct fsck *f, const char *name)
 {
     uint64_t records = 0;
     const char *dot = strrchr(name, '.');
+    if (dot && strcmp(dot, ".torn") == 0) {
+        char path[NAME_SIZE];
+        snprintf(path, sizeof path, ".waybill/ledger/%.300s", name);
+        fsck_say(f, PROBLEM_NOTE, "LEDGER_TORN", path, "here lies what a write that was broken off left of a ledger",
+                 "after a kill or a power cut its batches were entered anew: the file may be removed");
+    }
     if (!dot || strcmp(dot, ".ledger") != 0)
         return OK;
     f->out->ledgers++;

@@ -54,6 +54,8 @@ void groups_hide(struct work *w)
     if (w->op->format)
         problems_hide(&w->now, &w->op->format->hidden);
     for (size_t i = 0; i < w->op->ngives; i++) {
+        if (w->op->gives[i]->mapping)
+            problems_hide(&w->now, &w->op->gives[i]->mapping->hidden);
         if (w->op->gives[i]->from)
             problems_hide(&w->now, &w->op->gives[i]->from->hidden);
         if (w->op->gives[i]->to)

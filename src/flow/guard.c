@@ -12,15 +12,24 @@ static void say(struct problems *ps, const char *path, unsigned mode, const char
         .hint = arena_printf(ps->arena, "chmod %s %s", bits, path) });
 }
 
-/* Whether members of the group may write into an inbox: then they are partners. */
-static bool partners(const struct site *site, gid_t group)
+static bool of_group(const char *path, gid_t group, mode_t bit)
+{
+    struct stat st;
+    return path && stat(path, &st) == 0 && st.st_gid == group && st.st_mode & bit;
+}
+
+/* Whether members of the group are partners: they may write into an inbox, or read an outbox, which the group of the
+   site itself may for other reasons. */
+static bool partners(const struct site *site, gid_t own, gid_t group)
 {
     for (size_t i = 0; i < site->nflows; i++)
         for (size_t k = 0; k < site->flows[i]->noperations; k++) {
-            const struct take *t = &site->flows[i]->operations[k]->take;
-            struct stat st;
-            if (t->kind == TAKE_INBOX && stat(t->path, &st) == 0 && st.st_gid == group && st.st_mode & S_IWGRP)
+            const struct operation *op = site->flows[i]->operations[k];
+            if (op->take.kind == TAKE_INBOX && of_group(op->take.path, group, S_IWGRP))
                 return true;
+            for (size_t g = 0; g < op->ngives && group != own; g++)
+                if (op->gives[g]->kind == GIVE_OUTBOX && of_group(op->gives[g]->path, group, S_IRGRP))
+                    return true;
         }
     return false;
 }
@@ -37,7 +46,7 @@ void site_guard(const struct site *site, struct problems *ps)
             continue;
         if (st.st_mode & S_IRWXO && top.st_mode & S_IXOTH)      /* nobody gets past a closed site */
             say(ps, path, st.st_mode, "everybody", "o-rwx");
-        if (st.st_mode & S_IRWXG && partners(site, st.st_gid))
-            say(ps, path, st.st_mode, "the group that writes into an inbox", "g-rwx");
+        if (st.st_mode & S_IRWXG && partners(site, top.st_gid, st.st_gid))
+            say(ps, path, st.st_mode, "the group that writes into an inbox or reads an outbox", "g-rwx");
     }
 }

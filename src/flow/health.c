@@ -32,7 +32,7 @@ struct looking {
     struct health_report *out;
     struct problems *ps;
     struct arena arena;             /* of the batch that is looked at */
-    int64_t now;
+    int64_t now, ahead;             /* ahead: seconds from now to the newest word about a batch, when that lies ahead */
 };
 
 __attribute__((format(printf, 6, 7)))
@@ -178,6 +178,9 @@ static int look_work(void *owner, const char *id)
     struct waybill *w;
     k->out->work++;
     if (batch_find(k->places, &k->arena, id, &w, k->ps) == OK) {
+        int64_t since;
+        if (w->last_event && since_ms(k, w->last_event->time, &since) && -since / 1000 > k->ahead)
+            k->ahead = -since / 1000;
         const struct flow *f = site_flow(k->site, w->flow);
         struct flow_work *work = f && f->on && !f->off ? &k->flows[f->index] : NULL;
         if (w->retry.cause.n)
@@ -274,7 +277,23 @@ static void look_disk(struct looking *k, const struct site *site)
             (unsigned long long)(k->out->reserve >> 20));
 }
 
-static void look_clock(struct looking *k)
+/* What was written in .waybill before this look lies ahead when the clock was set back since: files that wait too long
+   are young again until it has caught up. */
+static void look_back(struct looking *k)
+{
+    const int dirs[] = { k->places->spool->work, k->places->spool->claim };
+    int64_t ahead = k->ahead;
+    struct stat st;
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+        if (fstat(dirs[i], &st) == 0 && st.st_mtime - k->now > ahead)
+            ahead = st.st_mtime - k->now;
+    if (ahead > CLOCK_APART)
+        say(k, PROBLEM_ERROR, "HEALTH_CLOCK", k->places->spool->path, "set the clock; use NTP",
+            "the clock is %lld s behind the time at which something was last written here", (long long)ahead);
+}
+
+/* The time of a file that is made now, by the clock of the file system. */
+static bool file_time(struct looking *k, int64_t *out)
 {
     char name[64];
     struct stat st;
@@ -284,13 +303,40 @@ static void look_clock(struct looking *k)
     if (fd < 0) {
         say(k, PROBLEM_ERROR, "HEALTH_DISK", k->places->spool->path, "correct owner and mode",
             "nothing can be written in .waybill/tmp: %s", strerror(errno));
-        return;
+        return false;
     }
-    if (fstat(fd, &st) == 0 && (st.st_mtime - k->now > CLOCK_APART || k->now - st.st_mtime > CLOCK_APART))
-        say(k, PROBLEM_ERROR, "HEALTH_CLOCK", k->places->spool->path, "set the clock; use NTP",
-            "the clock and that of the file system are %lld s apart", (long long)(st.st_mtime - k->now));
+    bool good = fstat(fd, &st) == 0;
+    *out = good ? st.st_mtime : 0;
     close(fd);
     unlinkat(top, name, 0);
+    return good;
+}
+
+static void look_clock(struct looking *k, int64_t made)
+{
+    if (made - k->now > CLOCK_APART || k->now - made > CLOCK_APART)
+        say(k, PROBLEM_ERROR, "HEALTH_CLOCK", k->places->spool->path, "set the clock; use NTP",
+            "the clock and that of the file system are %lld s apart", (long long)(made - k->now));
+    else
+        look_back(k);
+}
+
+/* A lock goes with its process; a lease stays where a host died, and is only not renewed. */
+static void look_watcher(struct looking *k, bool known, int64_t made)
+{
+    const struct health_options *o = k->o;
+    struct health_report *out = k->out;
+    int64_t silent = known && out->process ? lease_silence(k->places->spool, made, k->ps) : 0;
+    bool dead = silent * 1000 > 2 * (int64_t)k->site->limits.lease;
+    out->down = (!out->process || dead) && o->watched && expected(k->site);
+    if (out->down && dead)
+        say(k, PROBLEM_ERROR, "HEALTH_DOWN", k->site->dir, "start `waybill watch`, here or on another host",
+            "process %ld took this site and has not been heard of for %lld s", out->process, (long long)silent);
+    else if (out->down)
+        say(k, PROBLEM_ERROR, "HEALTH_DOWN", k->site->dir, "start `waybill watch`, or say --run when cron runs the site",
+            "nobody watches this site");
+    if (dead)
+        out->process = 0;
 }
 
 int health_look(const struct batch_site *places, const struct site *site, const struct health_options *o,
@@ -301,17 +347,18 @@ int health_look(const struct batch_site *places, const struct site *site, const 
                          .now = clock_now(places->clock) };
     *out = (struct health_report){ .oldest = -1 };
     arena_init(&k.arena, 0);
+    int64_t made = 0;
+    bool known = file_time(&k, &made);
     int rc = lease_holder(places->spool, &out->process, ps);
-    out->down = rc <= WARN && !out->process && o->watched && expected(site);
-    if (out->down)
-        say(&k, PROBLEM_ERROR, "HEALTH_DOWN", site->dir, "start `waybill watch`, or say --run when cron runs the site",
-            "nobody watches this site");
+    if (rc <= WARN)
+        look_watcher(&k, known, made);
     if (rc <= WARN)
         rc = look_batches(&k);
     look_inboxes(&k, site);
     site_guard(site, ps);
     look_disk(&k, site);
-    look_clock(&k);
+    if (known)
+        look_clock(&k, made);
     arena_release(&k.arena);
     return rc;
 }

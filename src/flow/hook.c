@@ -16,6 +16,7 @@
 
 #define LOOK_MS 100                 /* between two looks at a program that runs */
 #define ENVIRONMENT 10
+#define READS 16                    /* of one look: a program that never stops talking holds nobody up */
 
 /* The queue. */
 
@@ -190,7 +191,7 @@ static void listen_to(struct hook_run *r)
 {
     char bytes[4096];
     ssize_t n;
-    while ((n = read(r->out, bytes, sizeof bytes)) > 0) {
+    for (int i = 0; i < READS && (n = read(r->out, bytes, sizeof bytes)) > 0; i++) {
         size_t room = r->said.n < HOOK_OUTPUT ? HOOK_OUTPUT - r->said.n : 0;
         buf_add(&r->said, (struct slice){ bytes, (size_t)n < room ? (size_t)n : room });
     }

@@ -300,12 +300,18 @@ static int look(struct supervisor *s, struct intake *in, int64_t now)
     return OK;
 }
 
+static void before_aside(void *owner, const struct waybill *w)
+{
+    care_refusing(owner, w);
+}
+
 struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op)
 {
     return (struct batch_accept){ .flow = op->flow->name, .operation = op->name,
                                   .content = op->own_duplicates ? op->duplicates
                                                                  : op->flow->duplicates[DUPLICATE_CONTENT],
-                                  .max_size = s->site->limits.file, .config = s->config };
+                                  .max_size = s->site->limits.file, .config = s->config,
+                                  .aside = before_aside, .owner = (void *)s };
 }
 
 /* A newer file of the inbox is there: this one is set aside at once. */
@@ -435,6 +441,8 @@ static int claim_drop(struct supervisor *s, struct intake *in, const struct drop
     if (rc == OK && with.wait_ms > 0)
         rc = END;                                   /* another file took them: it waits for its own */
     if (rc == OK) {
+        if (newest && !with.spare)
+            with.names = NULL;                      /* the newest needs them */
         batch_new_id(&s->places, id);
         rc = claim_take(&s->spool, in->inbox, d, id, with.names, &c, s->ps);
     }

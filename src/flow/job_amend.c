@@ -109,20 +109,24 @@ static int read_value(struct work *w, const struct amend *a, const struct field 
     return OK;
 }
 
+static struct slice shown(const struct field *f, const struct value *v)
+{
+    return f->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : (struct slice){ v->p ? v->p : "", v->n };
+}
+
 static struct finding *tell(struct work *w, struct node *n, const struct field *f, const struct value *v,
                             struct outcome *o)
 {
-    const struct value *was = node_value(n, f);
     struct finding *found = arena_zero(&w->message, sizeof *found);
     struct buf b = { 0 };
     buf_add(&b, f->name);
     buf_text(&b, ": \"");
-    buf_add_shown(&b, (struct slice){ was->p ? was->p : "", was->n }, 60);
+    buf_add_shown(&b, shown(f, node_value(n, f)), 60);
     buf_text(&b, "\" became \"");
-    buf_add_shown(&b, value_text(v), 60);
+    buf_add_shown(&b, shown(f, v), 60);
     buf_byte(&b, '"');
     *found = (struct finding){ .kind = OUTCOME_NOTE, .code = SLICE("AMENDED"), .node = n, .field = f->name,
-                               .value = value_text(v), .text = arena_copy(&w->message, buf_slice(&b)) };
+                               .value = shown(f, v), .text = arena_copy(&w->message, buf_slice(&b)) };
     buf_release(&b);
     outcome_add(o, found, NULL);
     return found;

@@ -2,6 +2,17 @@
 
 /* A file through gives: converted, merged into tables, or staged as a batch of its own. */
 
+/* A message of a file has no batch in which it could stay: without being set aside it would never be tried again. */
+static void wait_in_error(struct outcome *o)
+{
+    if (o->kind != OUTCOME_WAIT)
+        return;
+    o->kind = OUTCOME_REJECT;
+    for (struct finding *f = o->first; f; f = f->next)
+        if (f->kind == OUTCOME_WAIT)
+            f->kind = OUTCOME_REJECT;
+}
+
 /* One message through check, map, report, note. */
 static int take_message(struct work *w, int read, struct node *msg)
 {
@@ -15,6 +26,8 @@ static int take_message(struct work *w, int read, struct node *msg)
             rc = step_map(w, msg, &outcome);
         if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
             work_refuse(w, &outcome);
+        if (w->op->take.kind == TAKE_INBOX)
+            wait_in_error(&outcome);
     }
     if (rc >= STOP)
         return rc;

@@ -144,7 +144,7 @@ void letter_text(const struct site *site, const struct waybill *w, const char *c
 /* RFC 2047: what is not plain goes as base64, in pieces that a line can hold and that end between characters. */
 static void subject(struct slice text, struct buf *out)
 {
-    bool plain = true;
+    bool plain = !memmem(text.p, text.n, "=?", 2);  /* else a name could look like an encoded one */
     for (size_t i = 0; i < text.n; i++)
         plain = plain && text.p[i] >= ' ' && text.p[i] < 127;
     buf_text(out, "Subject:");

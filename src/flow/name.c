@@ -65,6 +65,9 @@ static int field_part(struct naming *x, struct slice expr, struct name_part *out
     if (!g->each)
         return site_problem(l, &at, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
                             "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
+    if (out->field && out->field->flags & FIELD_SENSITIVE)
+        site_warning(l, &at, "SITE_SHOWN", "another field, {batch} or {n}",
+                     "%.*s is sensitive, and names of outputs stand in logs and waybills", SLICE_ARG(expr));
     return OK;
 }
 

@@ -51,6 +51,7 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
 {
     *l = (struct lane){ .give = g, .fd = -1 };
     arena_init(&l->arena, 0);
+    arena_init(&l->listed, 0);
     if (!g->mapping || g->original)
         return OK;
     l->run = run_new(w->arena, g->mapping, g->direction, &w->outside, &w->now);
@@ -174,9 +175,12 @@ static void release(struct work *w)
         if (w->lanes[i].give) {
             lane_abandon(&w->lanes[i]);
             lane_merge_release(&w->lanes[i]);
+            trial_release(w->lanes[i].trial);
+            w->lanes[i].trial = NULL;
             if (w->lanes[i].run)
                 run_free(w->lanes[i].run);
             arena_release(&w->lanes[i].arena);
+            arena_release(&w->lanes[i].listed);
         }
     latest_free(w);
     attached_drop(w);
@@ -256,6 +260,8 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
         rc = work_do(&w);
         out->messages = out->messages ? out->messages : w.reader.messages;
         reader_close(&w.reader);
+        int sure = lookups_sure(&w);
+        rc = sure > rc ? sure : rc;
     }
     work_fault(&w, rc);
     groups_fold(&w);

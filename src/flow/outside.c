@@ -451,34 +451,42 @@ struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept,
     return fields;
 }
 
-static void add_to_ledger(struct work *w, const struct ledger_field *fields, size_t n)
+static int add_to_ledger(struct work *w, const struct ledger_field *fields, size_t n)
 {
     struct ledger_record r = { .batch = w->job->batch, .part = w->op->name, .message = w->reader.messages,
                                .outcome = SLICE("done"), .code = slice_none(),
                                .fields = (struct ledger_field *)(uintptr_t)fields, .nfields = n };
-    ledger_add(w->own, &r);
+    return ledger_add(w->own, &r, &w->now);
 }
 
-void lookup_message(struct work *w, const struct node *message)
+int lookup_message(struct work *w, const struct node *message)
 {
     const struct operation *op = w->op;
     for (struct lookup *l = w->lookups; l; l = l->next)
         if (l->site && l->site->kind == TABLE_OF_BATCH)
             add_earlier(l, message);
-    if (w->own && message->group == op->message && (op->nkept || !op->flow->batch))
-        add_to_ledger(w, kept_fields(&w->message, op->kept, op->nkept, message, w->job->batch), op->nkept);
+    if (!w->own || message->group != op->message || (!op->nkept && op->flow->batch))
+        return OK;
+    return add_to_ledger(w, kept_fields(&w->message, op->kept, op->nkept, message, w->job->batch), op->nkept);
 }
 
-void lookup_staged(struct work *w, const struct node *message, struct slice batch)
+int lookup_staged(struct work *w, const struct node *message, struct slice batch)
 {
     const struct flow *f = w->op->flow;
-    if (w->own)
-        add_to_ledger(w, kept_fields(&w->message, f->kept, f->nkept, message, batch), f->nkept);
+    return w->own ? add_to_ledger(w, kept_fields(&w->message, f->kept, f->nkept, message, batch), f->nkept) : OK;
+}
+
+int lookups_sure(struct work *w)
+{
+    int rc = w->own ? ledger_fault(w->own, &w->now) : OK;
+    for (struct lookup *l = w->lookups; l && rc <= WARN; l = l->next)
+        rc = l->ledger ? ledger_fault(l->ledger, &w->now) : OK;
+    return rc;
 }
 
 /* The supervisor enters this job's records when they are delivered; until then nobody else may see them. */
 void lookup_end(struct work *w)
 {
     if (w->own)
-        ledger_drop(w->own);
+        ledger_forget(w->own);
 }

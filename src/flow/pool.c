@@ -111,7 +111,7 @@ static int open_memory(struct trip_file *f, struct problems *ps)
 
 static int open_plain(struct trip *t, struct trip_file *f, struct problems *ps)
 {
-    f->fd = openat(t->b->dir, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    f->fd = batch_open_file(t->b, f->name, O_RDWR | O_TRUNC, 0600);
     return f->fd < 0 ? problem_system(ps, f->name, "cannot be created in work/", errno) : OK;
 }
 
@@ -214,6 +214,10 @@ int pool_start(struct supervisor *s, struct trip *t)
         return END;
     if (!trip_folder_open(s, t))
         return OK;
+    if (t->op->last_run && !ran_known(s, t->op)) {  /* it would take what it took before */
+        trip_retry(s, t, "SYS_IO");
+        return OK;
+    }
     if (t->recovered || t->b->w->retry.attempts || t->b->w->run)
         trip_clear(s, t);
     batch_restart(t->b);
@@ -430,7 +434,7 @@ static int asked_companion(struct supervisor *s, struct helper *h, struct wire *
 static int keep_lines(struct supervisor *s, struct trip *t, const struct trip_file *f, struct slice bytes)
 {
     if (!t->b->wave)
-        return file_replace(t->b->dir, f->name, bytes, 0600, s->o->durable && !t->waved, s->ps);
+        return batch_replace(t->b, f->name, bytes, s->o->durable && !t->waved, s->ps);
     t->b->lines = bytes;
     return OK;
 }

@@ -49,14 +49,22 @@ void purge_day_path(int64_t day, char out[PATH])
 
 /* The archive: days in order. */
 
+static void not_read(const char *path, int err, char unread[PATH])
+{
+    if (unread && err && err != ENOENT)
+        snprintf(unread, PATH, "%s", path);
+}
+
 /* The smallest number among the names of a folder that is not below `least`; -1 = none. */
-static int next_number(const struct purge *p, const char *path, int least)
+static int next_number(const struct purge *p, const char *path, int least, char unread[PATH])
 {
     int fd = openat(p->places->store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), best = -1, err;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
-    if (!dir)
+    if (!dir) {
+        not_read(path, errno, unread);
         return -1;
+    }
     while ((e = file_entry(dir, &err))) {
         char *end;
         long n = strtol(e->d_name, &end, 10);
@@ -64,6 +72,7 @@ static int next_number(const struct purge *p, const char *path, int least)
             best = (int)n;
     }
     closedir(dir);
+    not_read(path, err, unread);
     return best;
 }
 
@@ -74,21 +83,24 @@ static void remove_empty(const struct purge *p, const char *path, int64_t after)
         unlinkat(p->places->store->root, path, AT_REMOVEDIR);
 }
 
-int64_t purge_next_day(const struct purge *p, int64_t from)
+int64_t purge_next_day(const struct purge *p, int64_t from, char unread[PATH])
 {
     char path[PATH];
     int32_t y0, m0, d0;
+    if (unread)
+        unread[0] = '\0';
     date_from_days(from, &y0, &m0, &d0);
-    for (int year = next_number(p, "archive", y0); year > 0; year = next_number(p, "archive", year + 1)) {
+    for (int year = next_number(p, "archive", y0, unread); year > 0;
+         year = next_number(p, "archive", year + 1, unread)) {
         snprintf(path, sizeof path, "archive/%04d", year);
-        for (int month = next_number(p, path, year > y0 ? 1 : m0); month > 0 && month <= 12; ) {
+        for (int month = next_number(p, path, year > y0 ? 1 : m0, unread); month > 0 && month <= 12; ) {
             char in_month[PATH];
             snprintf(in_month, sizeof in_month, "archive/%04d/%02d", year, month);
-            int date = next_number(p, in_month, year > y0 || month > m0 ? 1 : d0);
+            int date = next_number(p, in_month, year > y0 || month > m0 ? 1 : d0, unread);
             if (date > 0 && date <= 31)
                 return date_days(year, month, date);
             remove_empty(p, in_month, date_days(year, month, 31));
-            month = next_number(p, path, month + 1);
+            month = next_number(p, path, month + 1, unread);
         }
         remove_empty(p, path, date_days(year, 12, 31));
     }
@@ -160,10 +172,10 @@ static int purge_day(struct purge *p, int64_t day, struct problems *ps)
 /* Once more from the beginning at the end: months that are empty now. */
 static int step_archive_day(struct purge *p, struct problems *ps)
 {
-    int64_t day = p->terms.archive < 0 ? -1 : purge_next_day(p, p->day);
+    int64_t day = p->terms.archive < 0 ? -1 : purge_next_day(p, p->day, NULL);
     if (day < 0 || day >= first_kept(p, p->terms.archive)) {
         if (p->terms.archive >= 0)
-            purge_next_day(p, 0);
+            purge_next_day(p, 0, NULL);
         return END;
     }
     p->day = day + 1;
@@ -238,7 +250,7 @@ static int step_logs_day(struct purge *p, struct problems *ps)
     int64_t kept = first_kept(p, p->terms.log);
     if (p->day == 0)
         p->day = mark_read(p, LOGS_MARK);
-    int64_t day = purge_next_day(p, p->day);
+    int64_t day = purge_next_day(p, p->day, NULL);
     if (day < 0 || day >= kept)
         return logs_done(p, ps);
     p->day = day + 1;
@@ -248,10 +260,9 @@ static int step_logs_day(struct purge *p, struct problems *ps)
 /* Batches that were set aside. */
 
 struct aside {
-    struct purge *p;
-    struct problems *ps;
-    char ids[STEP_NAMES][BATCH_ID_SIZE];
-    size_t n;
+    struct arena arena;
+    const char **names;
+    size_t n, cap;
 };
 
 static int64_t id_day(const char *id)
@@ -263,45 +274,70 @@ static int64_t id_day(const char *id)
 }
 
 /* By its id, and by the last change of its folder: somebody may be at it. */
-static int gather(void *owner, const char *id)
+static bool is_over(const struct purge *p, int error, const char *name)
 {
-    struct aside *a = owner;
     struct stat st;
-    int64_t kept = first_kept(a->p, a->p->terms.error);
-    if (id_day(id) >= kept || fstatat(a->p->places->spool->error, id, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        st.st_mtime / 86400 >= kept)
-        return OK;
-    snprintf(a->ids[a->n++], BATCH_ID_SIZE, "%s", id);
-    return a->n == STEP_NAMES ? END : OK;
+    int64_t kept = first_kept(p, p->terms.error);
+    return (spool_id_valid(name) || spool_late(name)) && id_day(name) < kept &&
+           fstatat(error, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime / 86400 < kept;
 }
 
+static void tell_aside(struct purge *p, const char *name)
+{
+    char path[PATH];
+    snprintf(path, sizeof path, "error/%.80s", name);
+    purge_tell(p, path);
+    p->counts.errors++;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int gather(const struct purge *p, struct aside *a, struct problems *ps)
+{
+    int fd = openat(p->places->spool->error, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+    if (!dir)
+        return problem_system(ps, "error", "the folder cannot be read", errno);
+    while ((e = file_entry(dir, &err)))
+        if (is_over(p, fd, e->d_name))
+            ARENA_PUSH(&a->arena, a->names, a->n, a->cap) = arena_cstr(&a->arena, slice_of(e->d_name));
+    closedir(dir);
+    if (a->n)
+        qsort(a->names, a->n, sizeof *a->names, by_name);
+    return err ? problem_system(ps, "error", "the folder cannot be read", err) : OK;
+}
+
+/* What came too late is no batch of its own. */
+static int move_aside(struct purge *p, const char *name, struct problems *ps)
+{
+    char line[BATCH_ID_SIZE + 1];
+    int n = snprintf(line, sizeof line, "%s\n", name), rc = OK;
+    if (spool_id_valid(name))
+        rc = trash_note(p->places->store, name, (struct slice){ line, (size_t)n }, ps);
+    return rc == OK ? trash_put(p->places->store, "error", name, ps) : rc;
+}
+
+/* So many as a step moves; a dry run, after which they are there still, tells all at once. */
 static int step_errors(struct purge *p, struct problems *ps)
 {
-    struct arena memory;
-    int rc = OK;
+    struct aside a = { .n = 0 };
     if (p->terms.error < 0)
         return END;
-    arena_init(&memory, 0);
-    struct aside *a = arena_zero(&memory, sizeof *a);
-    a->p = p;
-    a->ps = ps;
-    rc = batch_each(p->places, true, gather, a, ps);
-    rc = rc > WARN ? rc : OK;
-    for (size_t i = 0; i < a->n && rc == OK; i++) {
-        char path[PATH], line[BATCH_ID_SIZE + 1];
-        snprintf(path, sizeof path, "error/%s", a->ids[i]);
-        purge_tell(p, path);
-        p->counts.errors++;
-        if (p->terms.dry)
-            continue;
-        int n = snprintf(line, sizeof line, "%s\n", a->ids[i]);
-        rc = trash_note(p->places->store, a->ids[i], (struct slice){ line, (size_t)n }, ps);
-        if (rc == OK)
-            rc = trash_put(p->places->store, "error", a->ids[i], ps);
+    arena_init(&a.arena, 0);
+    int rc = gather(p, &a, ps);
+    size_t n = p->terms.dry || a.n < STEP_NAMES ? a.n : STEP_NAMES;
+    for (size_t i = 0; i < n && rc == OK; i++) {
+        tell_aside(p, a.names[i]);
+        if (!p->terms.dry)
+            rc = move_aside(p, a.names[i], ps);
     }
-    if (rc == OK && (a->n < STEP_NAMES || p->terms.dry))
+    if (rc == OK && n == a.n)
         rc = END;
-    arena_release(&memory);
+    arena_release(&a.arena);
     return rc;
 }
 

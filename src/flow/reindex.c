@@ -40,8 +40,9 @@ static int look(void *owner, const char *id)
     struct waybill *w;
     int rc = batch_find(r->s, &r->arena, id, &w, r->ps);
     r->out->batches++;
-    if (rc == OK && owns(w))
-        rc = enter(r, w, id);
+    if (rc == TEMP)
+        r->rc = TEMP;                               /* all others are entered before it ends with that */
+    rc = rc == OK && owns(w) ? enter(r, w, id) : OK;
     arena_reset(&r->arena);
     if (rc == TEMP)
         r->rc = TEMP;

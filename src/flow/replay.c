@@ -257,7 +257,8 @@ static int fill_job(struct replaying *r, struct job *j, struct problems *ps)
 
 /* ---- one run ---------------------------------------------------------------------------------------------------- */
 
-static void run_job(struct replaying *r, const struct site *s, struct job *j)
+/* A fault of the world, say a full disk, is no difference: TEMP with it. */
+static int run_job(struct replaying *r, const struct site *s, struct job *j, struct problems *ps)
 {
     struct result *result = arena_zero(r->arena, sizeof *result);
     struct table_cache *tables = table_cache_new(s);
@@ -269,11 +270,14 @@ static void run_job(struct replaying *r, const struct site *s, struct job *j)
     table_cache_as_of(tables, r->then.pins);
     operation_run(j, &port, tables, r->arena, result);
     table_cache_free(tables);
+    if (result->status == TEMP)
+        return gone(r, TEMP, NULL, &result->problems, ps);
     if (result->status > SKIP) {
         r->run->code = result->code;
         r->run->text = result->text;
     }
     replay_compare(r);
+    return OK;
 }
 
 /* TEMP ends all; what cannot be done is told in the run. */
@@ -291,7 +295,7 @@ static int do_run(struct replaying *r, struct problems *ps)
     if (rc == OK)
         rc = fill_job(r, &job, ps);
     if (rc == OK)
-        run_job(r, site, &job);
+        rc = run_job(r, site, &job, ps);
     if (job.fd >= 0)
         close(job.fd);
     return rc == TEMP ? TEMP : OK;

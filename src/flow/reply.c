@@ -15,6 +15,7 @@
 #define FOLDER "replies"
 #define MODE 0640
 #define UNANSWERED_MAX 1000
+#define AGAIN_MS 300000
 
 static int open_folder(struct supervisor *s)
 {
@@ -26,7 +27,15 @@ static int open_folder(struct supervisor *s)
 /* What the world did to a file is not its sender's to mend. */
 static bool senders(const char *code)
 {
-    return !code || (strcmp(code, "GAVE_UP") != 0 && strcmp(code, "CANCELLED") != 0);
+    return !code || (strcmp(code, "GAVE_UP") != 0 && strcmp(code, "CANCELLED") != 0 && strcmp(code, "SUPERSEDED") != 0);
+}
+
+/* What was made ready for a refusal that a crash or a fault prevented is not true of a file that went through since. */
+static bool still_true(const struct waybill *w)
+{
+    char code[80];
+    snprintf(code, sizeof code, "%.*s", SLICE_ARG(w->error_code));
+    return w->error_code.n ? senders(code) : waybill_total_of(w->totals, "rejected") > 0;
 }
 
 int reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text)
@@ -77,9 +86,11 @@ void reply_again(struct supervisor *s)
 
 static int move(struct supervisor *s, int from, const char *id, const char *folder, const char *name)
 {
-    int rc = OK, to = -1;
-    if (file_make_dirs(folder, 0770, s->ps) <= WARN)
-        to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = file_make_dirs(folder, 0770, s->ps);
+    if (rc > WARN)
+        return rc;
+    rc = OK;
+    int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (to < 0)
         return problem_system(s->ps, folder, "the answer cannot be delivered", errno);
     if (renameat2(from, id, to, name, RENAME_NOREPLACE) != 0)
@@ -93,32 +104,55 @@ static int move(struct supervisor *s, int from, const char *id, const char *fold
     return rc;
 }
 
-void reply_publish(struct supervisor *s, const struct waybill *w)
+static int publish(struct supervisor *s, const struct flow *f, const struct waybill *w)
 {
-    const struct flow *f = site_flow(s->site, w->flow);
+    int rc = OK;
     char id[BATCH_ID_SIZE], name[OUTBOX_NAME_SIZE];
     struct stat st;
-    if (!f || !f->reply)
-        return;
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
     int from = open_folder(s);
-    if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && !still_true(w))
+        unlinkat(from, id, 0);
+    else if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         struct buf wanted = { 0 };
         buf_printf(&wanted, "%.*s.%s.txt", (int)(w->name.n < 120 ? w->name.n : 120), w->name.p, id);
         outbox_name(buf_slice(&wanted), name);
         buf_release(&wanted);
-        move(s, from, id, f->reply, name);
+        rc = move(s, from, id, f->reply, name);
     }
     if (from >= 0)
         close(from);
+    if (rc > WARN)
+        s->care->replies_due = clock_monotonic_ms() + AGAIN_MS;
+    return rc;
 }
 
-/* What a run that was killed made ready and did not send. */
+void reply_publish(struct supervisor *s, const struct waybill *w)
+{
+    const struct flow *f = site_flow(s->site, w->flow);
+    if (f && f->reply)
+        publish(s, f, w);
+}
+
+void reply_turn(struct supervisor *s, int64_t now, int64_t *wait)
+{
+    struct care *c = s->care;
+    if (c->replies_due && c->replies_due <= now) {
+        c->replies_due = 0;
+        reply_resume(s);
+        notice_problems(s, s->ps);
+    }
+    if (c->replies_due)
+        care_wait(wait, now, c->replies_due);
+}
+
+/* What a run that was killed made ready and did not send, or could not send; a folder that takes none is told once. */
 void reply_resume(struct supervisor *s)
 {
     int fd = openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
+    const struct flow *stuck = NULL;
     struct stat st;
     struct arena a;
     if (!dir)
@@ -128,8 +162,11 @@ void reply_resume(struct supervisor *s)
         struct waybill *w;
         if (!spool_id_valid(e->d_name) || fstatat(s->spool.work, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
-        if (batch_find(&s->places, &a, e->d_name, &w, s->ps) == OK)
-            reply_publish(s, w);
+        if (batch_find(&s->places, &a, e->d_name, &w, s->ps) == OK) {
+            const struct flow *f = site_flow(s->site, w->flow);
+            if (f && f->reply && f != stuck && publish(s, f, w) > WARN)
+                stuck = f;
+        }
         arena_reset(&a);
     }
     arena_release(&a);

@@ -81,8 +81,12 @@ static int set_aside_again(struct supervisor *s, const char *id)
 {
     struct trip *t = trip_new(s);
     int rc = batch_open(&s->places, &t->arena, id, &t->b, s->ps);
-    if (rc == OK)
+    if (rc == OK) {
+        care_refusing(s, t->b->w);
         rc = batch_set_aside(t->b, arena_cstr(&t->arena, t->b->w->error_code), t->b->w->error_text, s->ps);
+        if (rc <= WARN)
+            care_set_aside(s, t->b->w);
+    }
     trip_free(s, t);
     return rc == SKIP || rc == END ? OK : rc;
 }

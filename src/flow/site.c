@@ -368,25 +368,29 @@ static const struct setting *find_set(const struct settings *sets, struct slice 
     return NULL;
 }
 
-static const struct setting *setting_of(const struct operation *op, struct slice name)
+enum { LEVELS = 4 };
+
+/* The inner one counts. */
+static const struct setting *set_at(const struct operation *op, size_t level, struct slice name)
 {
     const struct site *s = op->flow->site;
-    const struct settings *levels[] = { &s->given, &op->sets, &op->flow->sets, &s->sets };
-    const struct setting *set = NULL;
-    for (size_t i = 0; i < sizeof levels / sizeof *levels && !set; i++)
-        set = find_set(levels[i], name);
-    return set;
+    const struct settings *levels[LEVELS] = { &s->given, &op->sets, &op->flow->sets, &s->sets };
+    return find_set(levels[level], name);
 }
 
 struct slice site_setting(const struct operation *op, struct slice name)
 {
-    const struct setting *set = setting_of(op, name);
+    const struct setting *set = NULL;
+    for (size_t i = 0; i < LEVELS && !set; i++)
+        set = set_at(op, i, name);
     return set ? set->value : slice_none();
 }
 
 bool site_setting_secret(const struct operation *op, struct slice name)
 {
-    const struct setting *set = setting_of(op, name);
+    const struct setting *set = NULL;
+    for (size_t i = 0; i < LEVELS && !(set && set->secret); i++)
+        set = set_at(op, i, name);
     return set && set->secret;
 }
 

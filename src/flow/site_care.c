@@ -62,6 +62,8 @@ int parse_secret(struct cursor *c, struct setting *out)
         return STOP;
     const char *end = bytes.n ? memchr(bytes.p, '\n', bytes.n) : NULL;
     out->value = end ? slice_range(bytes.p, end) : bytes.n ? bytes : SLICE("");
+    if (out->value.n && out->value.p[out->value.n - 1] == '\r')
+        out->value.n--;                             /* written with a Windows editor */
     out->secret = true;
     return OK;
 }

@@ -99,6 +99,27 @@ static void check_after(struct site_loading *l, const struct operation *op)
                      "operation %.*s follows itself, for ever", SLICE_ARG(op->name));
 }
 
+static const struct field *sensitive_key(const struct group *g)
+{
+    const struct field *found = NULL;
+    for (size_t i = 0; i < g->nkeys && !found; i++)
+        if (g->keys[i].field && g->keys[i].field->flags & FIELD_SENSITIVE)
+            found = g->keys[i].field;
+    for (size_t i = 0; i < g->ngroups && !found; i++)
+        found = sensitive_key(g->groups[i]);
+    return found;
+}
+
+/* A key is how a message or a line of it is called wherever something is said about it. */
+static void check_shown(struct site_loading *l, const struct operation *op)
+{
+    const struct field *f = op->message ? sensitive_key(op->message) : NULL;
+    if (f)
+        site_warning(l, &op->token, "SITE_SHOWN", "let another field be the key",
+                     "%.*s is sensitive, and a key: lines, ledgers and places of problems name it",
+                     SLICE_ARG(f->name));
+}
+
 static void check_flow(struct site_loading *l, struct flow *f)
 {
     bool known = !f->partner.n;
@@ -116,6 +137,7 @@ static void check_flow(struct site_loading *l, struct flow *f)
         check_after(l, f->operations[i]);
         check_answers(l, f->operations[i]);
         operation_compile(l, f->operations[i]);
+        check_shown(l, f->operations[i]);
     }
     check_originals(l, f);
 }

@@ -440,6 +440,7 @@ void operation_bind(struct site_loading *l, struct operation *op)
             if (g->on && op->on)
                 bind_param(l, op, &g->mapping->params[k]);
         }
+        mapping_hide(l->arena, g->mapping);         /* a param may be a secret */
         for (size_t k = 0; k < g->mapping->ntables; k++)
             if (!g->mapping->tables[k].local)
                 bind_table(l, op, g, &g->mapping->tables[k]);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/charset.h"
 #include "syntax/syntax.h"
 
 #define SNIFF 4096
@@ -28,11 +30,23 @@ static struct slice narrowed(struct slice s, char *out)
     return (struct slice){ out, n };
 }
 
+/* Where the comment or instruction at `i` ends; the end of the head when it does not. */
+static size_t skip_aside(struct slice head, size_t i)
+{
+    struct slice rest = slice_range(head.p + i, slice_end(head));
+    const char *end = slice_starts(rest, SLICE("<!--")) ? "-->" : slice_starts(rest, SLICE("<?")) ? "?>" : NULL;
+    if (!end)
+        return i;
+    const char *hit = rest.n > 2 ? memmem(rest.p + 2, rest.n - 2, end, strlen(end)) : NULL;
+    return hit ? (size_t)(hit - head.p) : head.n;
+}
+
 /* The name in the first start tag; n 0 when there is none in the head. */
 static struct slice root_name(struct slice head)
 {
     for (size_t i = 0; i + 1 < head.n; i++) {
-        if (head.p[i] != '<' || !name_byte(head.p[i + 1]))
+        i = skip_aside(head, i);
+        if (i + 1 >= head.n || head.p[i] != '<' || !name_byte(head.p[i + 1]))
             continue;
         size_t n = 1;
         while (i + n < head.n && name_byte(head.p[i + n]))
@@ -80,18 +94,39 @@ bool sniff_complete(int fd, uint64_t size, const struct format *f)
     return tail.n && (tail.p[tail.n - 1] == '\n' || tail.p[tail.n - 1] == '\r');
 }
 
+/* The text of the first cell, without `sep=` line and empty lines ahead of it. */
 static struct slice first_title(struct slice head, const struct format *f)
 {
     struct slice delimiter = format_option(f, "delimiter", SLICE(","));
     size_t n = 0;
-    if (slice_starts(head, SLICE("\xEF\xBB\xBF")))
-        head = (struct slice){ head.p + 3, head.n - 3 };
+    if (head.n > 5 && slice_starts(head, SLICE("sep=")) && (head.p[5] == '\n' || head.p[5] == '\r')) {
+        delimiter = (struct slice){ head.p + 4, 1 };
+        head = slice_range(head.p + 5, slice_end(head));
+    }
+    while (head.n && (*head.p == '\n' || *head.p == '\r'))
+        head.p++, head.n--;
     while (n < head.n && head.p[n] != '\n' && head.p[n] != '\r' && (!delimiter.n || head.p[n] != delimiter.p[0]))
         n++;
     struct slice title = slice_trim((struct slice){ head.p, n });
     if (title.n >= 2 && title.p[0] == '"' && title.p[title.n - 1] == '"')
         title = (struct slice){ title.p + 1, title.n - 2 };
     return title;
+}
+
+/* Titles are compared as characters: the file is of the format's charset, or of what its mark tells. */
+static bool is_titled(struct slice head, const struct format *f, struct slice type)
+{
+    char room[2 * SNIFF];
+    enum charset c = f->charset;
+    size_t bom = charset_bom(head, &c);
+    struct buf b = { 0 };
+    bool unfinished = false;
+    size_t most = head.n - bom < SNIFF / 2 ? head.n - bom : SNIFF / 2;
+    charset_decode(c, (struct slice){ head.p + bom, most }, &b, &unfinished);
+    b.n = b.n < sizeof room ? b.n : sizeof room;
+    bool is = slice_equal(first_title(narrowed(buf_slice(&b), room), f), type);
+    buf_release(&b);
+    return is;
 }
 
 static bool is_root(const struct format *f, struct slice name)
@@ -105,13 +140,13 @@ static bool is_root(const struct format *f, struct slice name)
 bool sniff_type(int fd, const struct format *f, struct slice type)
 {
     char a[SNIFF], x[SNIFF];
-    struct slice head = narrowed(read_at(fd, a, 0), x);
+    struct slice raw = read_at(fd, a, 0), head = narrowed(raw, x);
     const struct syntax *s = syntax_detect(head);
     if (slice_is(f->syntax, "xml")) {
         struct slice root = local_name(root_name(head));
         return type.n ? slice_equal(root, type) : is_root(f, root);
     }
     if (slice_is(f->syntax, "csv") || slice_is(f->syntax, "fixed"))
-        return type.n ? slice_equal(first_title(head, f), type) : !s || slice_is(slice_of(s->name), "csv");
+        return type.n ? is_titled(raw, f, type) : !s || slice_is(slice_of(s->name), "csv");
     return s && slice_is(f->syntax, s->name);
 }

@@ -146,7 +146,8 @@ static int enter(struct stage *s, const struct node *message)
     count(s, message);
     if (s->table || !f->nkept)
         return OK;
-    lookup_staged(w, message, s->target);
+    if (lookup_staged(w, message, s->target) > WARN)
+        return TEMP;
     struct ledger_field *fields = kept_fields(&w->message, f->kept, f->nkept, message, s->target);
     return note_record(w, s->messages, &done, fields, f->nkept);
 }

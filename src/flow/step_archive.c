@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "flow/super.h"
 #include "flow/wire.h"
 
-#define LEDGER_MAX (512ULL << 20)
-#define LEDGER_LATER_MS 5000
+enum { NOTED_BLOCK = 1 << 18, LEDGER_LATER_MS = 5000 };
+#define NOTED_MAX (LEDGER_RECORD_MAX + (1 << 20))      /* of one record: more is damage */
 
 /* NULL: it cannot be opened, or could not be a moment ago. Then whoever waits for it asks again and again, and each
    attempt reads the whole file. */
@@ -36,53 +37,80 @@ static const char *cause_of(const struct supervisor *s, const struct trip *t)
     return s->ps->last ? s->ps->last->code : *fault ? fault : "SYS_IO";
 }
 
-static void add_record(struct ledger *l, struct wire *w, const struct ledger_record *of)
+/* What the worker left in work/<batch>/ledger.1, a block at a time: there may be millions of records. */
+struct noted {
+    int fd;
+    struct buf bytes;
+    size_t next;                    /* byte of the next record */
+    struct arena arena;             /* of one record */
+};
+
+static bool get_record(struct noted *f, struct ledger_record *r)
 {
-    struct ledger_record r = *of;
-    r.message = wire_get_number(w);
-    r.outcome = wire_get_text(w);
-    r.code = wire_get_text(w);
-    uint64_t n = wire_get_number(w);
-    if (n > 64)
-        w->bad = true;
-    if (w->bad)
-        return;
-    r.fields = arena_zero(w->arena, (n + 1) * sizeof *r.fields);
-    r.nfields = (size_t)n;
-    for (size_t i = 0; i < n; i++) {
-        r.fields[i].name = wire_get_text(w);
-        r.fields[i].value = wire_get_text(w);
+    struct wire w = { .at = slice_range(f->bytes.p + f->next, f->bytes.p + f->bytes.n), .arena = &f->arena };
+    r->message = wire_get_number(&w);
+    r->outcome = wire_get_text(&w);
+    r->code = wire_get_text(&w);
+    uint64_t n = wire_get_number(&w);
+    if (w.bad || n > w.at.n / 16)                   /* each has two lengths */
+        return false;
+    r->fields = arena_zero(w.arena, (n + 1) * sizeof *r->fields);
+    r->nfields = (size_t)n;
+    for (size_t i = 0; i < n && !w.bad; i++) {
+        r->fields[i].name = wire_get_text(&w);
+        r->fields[i].value = wire_get_text(&w);
     }
-    if (!w->bad)
-        ledger_add(l, &r);
+    f->next = w.bad ? f->next : (size_t)(w.at.p - f->bytes.p);
+    return !w.bad;
 }
 
-/* What the worker left in work/<batch>/ledger.1; a file that does not add up is left out, which the ledger's own
-   line says. */
+/* OK with more bytes, twice as many each time that a record is not whole yet; END when there are none. */
+static int more_bytes(struct supervisor *s, struct noted *f)
+{
+    size_t left = f->bytes.n - f->next, want = left > NOTED_BLOCK ? left : NOTED_BLOCK;
+    if (left > NOTED_MAX)
+        return END;
+    if (f->next)
+        memmove(f->bytes.p, f->bytes.p + f->next, left);
+    f->bytes.n = left;
+    f->next = 0;
+    ssize_t n = file_read_full(f->fd, buf_room(&f->bytes, want), want);
+    f->bytes.n += n > 0 ? (size_t)n : 0;
+    return n > 0 ? OK : n == 0 ? END : problem_system(s->ps, "ledger.1", "cannot be read", errno);
+}
+
+/* It was synced before the batch was written, so this is damage; what it delivered stays delivered. */
+static void say_damaged(struct supervisor *s, const struct trip *t, size_t left)
+{
+    problem_addf(s->ps, PROBLEM_WARNING, "LEDGER_RECORDS",
+                 (struct place){ .file = t->b->id, .offset = PLACE_NO_OFFSET },
+                 "the last %zu bytes of what the ledger should keep of its messages cannot be read", left);
+}
+
+static int add_noted(struct supervisor *s, const struct trip *t, struct ledger *l, struct noted *f,
+                     const struct ledger_record *of)
+{
+    int rc = OK;
+    while (rc == OK) {
+        struct ledger_record r = *of;
+        arena_reset(&f->arena);
+        rc = get_record(f, &r) ? ledger_write(l, &r, s->ps) : more_bytes(s, f);
+    }
+    if (rc == END && f->bytes.n > f->next)
+        say_damaged(s, t, f->bytes.n - f->next);
+    return rc == END ? OK : rc;
+}
+
 static int add_messages(struct supervisor *s, struct trip *t, struct ledger *l, const struct ledger_record *of)
 {
-    struct slice bytes = slice_none();
-    struct arena a;
-    off_t end;
-    int fd = openat(t->b->dir, "ledger.1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = OK;
-    if (fd < 0)
+    struct noted f = { .fd = openat(t->b->dir, "ledger.1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
+    if (f.fd < 0)
         return errno == ENOENT ? OK : problem_system(s->ps, "ledger.1", "cannot be read", errno);
-    arena_init(&a, 0);
-    end = lseek(fd, 0, SEEK_END);
-    if (end < 0)
-        rc = problem_system(s->ps, "ledger.1", "cannot be read", errno);
-    if (end > 0 && (uint64_t)end <= LEDGER_MAX) {
-        char *p = arena_alloc(&a, (size_t)end);
-        ssize_t n = pread(fd, p, (size_t)end, 0);
-        bytes = (struct slice){ p, n > 0 ? (size_t)n : 0 };
-        if (n != end)
-            rc = problem_system(s->ps, "ledger.1", "cannot be read", n < 0 ? errno : EIO);
-    }
-    struct wire w = { .at = bytes, .arena = &a };
-    while (rc == OK && w.at.n && !w.bad)
-        add_record(l, &w, of);
-    close(fd);
-    arena_release(&a);
+    arena_init(&f.arena, 0);
+    int rc = add_noted(s, t, l, &f, of);
+    arena_release(&f.arena);
+    buf_release(&f.bytes);
+    close(f.fd);
     return rc;
 }
 
@@ -91,14 +119,28 @@ struct slice last_run(struct supervisor *s, const struct operation *op, struct a
     return op->last_run ? ran_last(s, op, a) : slice_none();
 }
 
-struct slice ran_last(struct supervisor *s, const struct operation *op, struct arena *a)
+static bool find_run(struct supervisor *s, const struct operation *op, struct arena *a, struct ledger_record *out)
 {
     struct ledger *l = ledger_of(s, op->flow);
     struct slice name = SLICE("$operation");
+    return l && ledger_find(l, &name, &op->name, 1, SLICE("delivered"), a, out) > 0;
+}
+
+bool ran_known(struct supervisor *s, const struct operation *op)
+{
+    struct ledger *l = ledger_of(s, op->flow);
     struct ledger_record r;
-    if (!l || ledger_find(l, &name, &op->name, 1, SLICE("delivered"), a, &r) == 0)
-        return slice_none();
-    return ledger_value(&r, SLICE("$batch-time"));
+    struct arena a;
+    arena_init(&a, 0);
+    bool known = l && (find_run(s, op, &a, &r) || ledger_fault(l, s->ps) == OK);
+    arena_release(&a);
+    return known;
+}
+
+struct slice ran_last(struct supervisor *s, const struct operation *op, struct arena *a)
+{
+    struct ledger_record r;
+    return find_run(s, op, a, &r) ? ledger_value(&r, SLICE("$batch-time")) : slice_none();
 }
 
 /* An operation of a batch that stays may run several times: each run is a group of its own in the ledger. */
@@ -108,11 +150,9 @@ static struct slice part_of(struct trip *t)
     return run ? arena_printf(&t->arena, "%.*s#%u", SLICE_ARG(t->op->name), run) : t->op->name;
 }
 
-int step_enter(struct supervisor *s, struct trip *t, bool commit)
+/* One group: the messages, then the batch as a whole.  OK too when it is there already. */
+static int write_group(struct supervisor *s, struct trip *t, struct ledger *l)
 {
-    struct ledger *l = ledger_of(s, t->op->flow);
-    if (!l)
-        return TEMP;
     struct ledger_field fields[] = { { SLICE("$operation"), t->op->name },
                                      { SLICE("$batch-time"), t->b->w->batch_time } };
     struct ledger_record batch = { .batch = t->b->w->batch, .part = part_of(t),
@@ -121,17 +161,23 @@ int step_enter(struct supervisor *s, struct trip *t, bool commit)
     struct ledger_record whole = batch;
     whole.fields = fields;
     whole.nfields = 2;
-    if (ledger_has(l, batch.batch, batch.part))
-        return OK;
-    int rc = t->no_records ? OK : add_messages(s, t, l, &batch);
-    if (rc > WARN) {
-        ledger_drop(l);
-        return rc;
-    }
-    ledger_add(l, &whole);
-    rc = commit ? ledger_commit(l, s->ps) : OK;
+    int rc = ledger_begin(l, batch.batch, batch.part, s->ps);
+    if (rc != OK)
+        return rc == END ? OK : rc;
+    rc = t->no_records ? OK : add_messages(s, t, l, &batch);
+    return rc <= WARN ? ledger_end(l, &whole, s->ps) : rc;
+}
+
+int step_enter(struct supervisor *s, struct trip *t, bool commit)
+{
+    struct ledger *l = ledger_of(s, t->op->flow);
+    if (!l)
+        return TEMP;
+    int rc = write_group(s, t, l);
+    if (rc <= WARN && commit)
+        rc = ledger_commit(l, s->ps);
     if (rc > WARN)
-        ledger_drop(l);                             /* the next attempt adds it once more */
+        ledger_drop(l, s->ps);                      /* the next attempt writes it once more */
     return rc;
 }
 
@@ -163,7 +209,7 @@ void step_archive_soon(struct supervisor *s, struct trip *t)
 int step_entered(struct supervisor *s, struct trip *t)
 {
     int rc = OK;
-    if (!t->no_records && unlinkat(t->b->dir, "ledger.1", 0) != 0 && errno != ENOENT)
+    if (!t->no_records && batch_unlink(t->b, "ledger.1") != 0 && errno != ENOENT)
         rc = problem_system(s->ps, "ledger.1", "cannot be removed", errno);
     if (rc <= WARN && !t->no_rejects && faccessat(t->b->dir, "rejects", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         rc = care_refused(s, t, NULL, slice_none());

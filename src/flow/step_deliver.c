@@ -237,6 +237,8 @@ int step_publish(struct supervisor *s, struct trip *t)
 
 int step_deliver(struct supervisor *s, struct trip *t)
 {
+    if (t->b->w->place == PLACE_ERROR)
+        return step_reject_again(s, t);
     return step_delivered(s, t, step_publish(s, t));
 }
 

@@ -1,18 +1,23 @@
 #include "flow/work.h"
 
-static int collect(void *owner, struct node *target, struct problems *ps)
+static void collect_one(struct lane *l, struct node *target)
 {
-    struct lane *l = owner;
-    (void)ps;
     if (l->ntargets == l->targets_cap) {
         size_t cap = l->targets_cap ? l->targets_cap * 2 : 4;
-        struct node **grown = arena_alloc(&l->arena, cap * sizeof *grown);
+        struct node **grown = arena_alloc(&l->listed, cap * sizeof *grown);
         if (l->ntargets)
             memcpy(grown, l->targets, l->ntargets * sizeof *grown);
         l->targets = grown;
         l->targets_cap = cap;
     }
     l->targets[l->ntargets++] = target;
+}
+
+static int collect(void *owner, struct node *const *targets, size_t n, struct problems *ps)
+{
+    (void)ps;
+    for (size_t i = 0; i < n; i++)
+        collect_one(owner, targets[i]);
     return OK;
 }
 
@@ -44,12 +49,55 @@ static void merge_tried(struct outcome *all, const struct outcome *one)
     all->ntried += one->ntried;
 }
 
-static int write_targets(struct work *w, struct lane *l, const struct node *message)
+/* A single target of an output that is open is taken back by its writer; what it gave back to the message is not. */
+static bool is_tried(const struct work *w, const struct lane *l)
+{
+    const struct give *g = l->give;
+    if (g->kind == GIVE_BATCH)
+        return l->ntargets > 1 || !w->stage || !w->stage->output;
+    return g->kind == GIVE_OUTBOX && (l->ntargets > 1 || l->fd < 0 || (g->mapping && mapping_gives_back(g->mapping)));
+}
+
+static struct trial *lane_trial(struct work *w, const struct give *g)
+{
+    size_t n = g->kind == GIVE_BATCH ? 0 : g->ncompanions;
+    struct trial *t = trial_new(w->arena, n);
+    for (size_t i = 0; i < n; i++)
+        trial_companion(t, g->companions[i].name);
+    return t;
+}
+
+static int lane_try(struct work *w, struct lane *l, const struct node *target)
+{
+    bool batch = l->give->kind == GIVE_BATCH;
+    struct writer as = { .format = batch ? w->op->flow->batch : l->give->to, .exact = batch,
+                         .limits = &w->site->limits, .file = l->run ? run_file(l->run) : w->reader.file };
+    if (!l->trial)
+        l->trial = lane_trial(w, l->give);
+    return trial_ask(l->trial, &as, target, &w->message, &w->now);
+}
+
+static int try_targets(struct work *w, struct lane *l)
+{
+    bool tried = is_tried(w, l);
+    int rc = OK;
+    for (size_t i = 0; i < l->ntargets && rc <= WARN && tried; i++)
+        rc = lane_try(w, l, l->targets[i]);
+    return rc;
+}
+
+static int put_targets(struct work *w, struct lane *l, const struct node *message)
 {
     int rc = OK;
     for (size_t i = 0; i < l->ntargets && rc <= WARN; i++)
         rc = lane_write(w, l, l->targets[i], message);
     return rc;
+}
+
+static int write_targets(struct work *w, struct lane *l, const struct node *message)
+{
+    int rc = try_targets(w, l);
+    return rc <= WARN ? put_targets(w, l, message) : rc;
 }
 
 /* ---- batches and tables: what is taken is changed as well -------------------------------------------------------- */
@@ -113,7 +161,8 @@ static int map_one(struct work *w, struct lane *l, struct node *message, struct 
         return lane_merge(w, l, message, one);
     if (l->run)
         return run_message(l->run, message, w->reader.messages, &w->message, one, collect, l, &w->now);
-    return collect(l, message, &w->now);
+    collect_one(l, message);
+    return OK;
 }
 
 /* Nothing of a message is written before its mapping has judged all of it. */
@@ -130,8 +179,11 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, struct
         return rc;
     if (is_staged(w) && note_taken(w, l) && l->give->judges)
         w->judged = true;
+    rc = try_targets(w, l);
+    if (rc > WARN)
+        return rc;
     give_back(w, l);
-    return write_targets(w, l, message);
+    return put_targets(w, l, message);
 }
 
 /* A file that changes batches has done so already (job_update.c); the original is written when all is known. */
@@ -223,5 +275,7 @@ int lane_finish(struct work *w, struct lane *l)
     l->ntargets = 0;
     if (l->run)
         rc = run_finish(l->run, &w->message, collect, l, &w->now);
-    return rc <= WARN ? write_targets(w, l, NULL) : rc;
+    if (rc <= WARN)
+        rc = write_targets(w, l, NULL);
+    return rc == SKIP ? STOP : rc;                  /* it belongs to no message that could be left out */
 }

@@ -169,9 +169,25 @@ static int open_ledger(struct work *w)
     return OK;
 }
 
+static bool too_long(const struct ledger_field *fields, size_t n)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += fields[i].name.n + fields[i].value.n;
+    return bytes > LEDGER_RECORD_MAX;
+}
+
 /* What the supervisor enters in the ledger once the batch is delivered. */
 int note_record(struct work *w, uint64_t number, const struct outcome *o, const struct ledger_field *fields, size_t n)
 {
+    if (too_long(fields, n)) {
+        problem_add(&w->now, &(struct problem){ .severity = PROBLEM_ERROR, .code = "LIMIT_LEDGER",
+            .place = { .file = w->source.name, .offset = PLACE_NO_OFFSET },
+            .text = arena_printf(w->arena, "what the ledger keeps of message %llu is longer than %llu bytes",
+                                 (unsigned long long)number, LEDGER_RECORD_MAX),
+            .hint = SLICE("the ledger keeps the keys, and what other messages look up: use shorter ones") });
+        return STOP;
+    }
     if (!w->ledger_open && open_ledger(w) > WARN)
         return TEMP;
     wire_number(&w->ledger.buf, number);
@@ -196,9 +212,15 @@ static int note_message(struct work *w, const struct node *message, const struct
     return note_record(w, w->reader.messages, o, fields, op->nkept);
 }
 
-static void keep_span(struct work *w, const struct node *message)
+static void keep_span(struct work *w, const struct node *message, bool rejected)
 {
-    if (message->at != VALUE_NO_PLACE && message->end > message->at)
+    struct reader *r = &w->reader;
+    if (r->gap.end > r->gap.at)
+        ARENA_PUSH(w->arena, w->frame, w->nframe, w->frame_cap) = r->gap;
+    r->gap = (struct span){ 0 };                    /* of this message: more than one outcome may be noted */
+    if (!rejected && r->alone)
+        ARENA_PUSH(w->arena, w->frame, w->nframe, w->frame_cap) = (struct span){ message->at, message->at };
+    if (rejected && message->at != VALUE_NO_PLACE && message->end > message->at)
         ARENA_PUSH(w->arena, w->rejected, w->nrejected, w->rejected_cap) = (struct span){ message->at, message->end };
 }
 
@@ -207,10 +229,10 @@ int step_note(struct work *w, const struct node *message, const struct outcome *
     if (!w->told_all)
         convert_findings(&w->now, o, message, w->reader.messages);
     note_count(w, o);
-    if (o->kind < OUTCOME_SKIP)
-        lookup_message(w, message);
-    if (o->kind == OUTCOME_REJECT && w->op->take.kind == TAKE_INBOX)
-        keep_span(w, message);
+    if (o->kind < OUTCOME_SKIP && lookup_message(w, message) > WARN)
+        return TEMP;
+    if (w->op->take.kind == TAKE_INBOX)
+        keep_span(w, message, o->kind == OUTCOME_REJECT);
     struct slice key = w->staged_key.n ? w->staged_key : note_key(&w->message, message);
     int rc = journal_add(w, &w->lines, message, w->reader.messages, key, o, w->now.first);
     return rc < STOP ? note_message(w, message, o) : rc;

@@ -16,6 +16,19 @@ static void drop_outputs(struct supervisor *s, struct trip *t)
     trip_close_files(t);
 }
 
+/* The file is in error/ with its papers, or its retry moves it there. */
+static void was_set_aside(struct supervisor *s, struct trip *t, int rc)
+{
+    notice_problems(s, s->ps);
+    if (rc > SKIP) {
+        trip_retry(s, t, "SYS_IO");
+        return;
+    }
+    s->report->rejected++;
+    notice(s, "error", t);
+    trip_free(s, t);
+}
+
 /* The whole file goes to error/, with the reason; of a batch that stays only the operation ends. */
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text)
 {
@@ -31,13 +44,16 @@ int step_reject(struct supervisor *s, struct trip *t, const char *code, struct s
         asked_told(s, t, "refused", slice_of(code), text);
         rc = batch_set_aside(t->b, code, text, s->ps);
     }
-    notice_problems(s, s->ps);
-    if (rc > SKIP) {
-        trip_retry(s, t, "SYS_IO");
-        return OK;
-    }
-    s->report->rejected++;
-    notice(s, "error", t);
-    trip_free(s, t);
+    was_set_aside(s, t, rc);
     return OK;
+}
+
+int step_reject_again(struct supervisor *s, struct trip *t)
+{
+    const struct waybill *w = t->b->w;
+    int rc = batch_folder_open(t->b, s->ps);
+    if (rc <= WARN)
+        rc = batch_set_aside(t->b, arena_cstr(&t->arena, w->error_code), w->error_text, s->ps);
+    was_set_aside(s, t, rc);
+    return END;
 }

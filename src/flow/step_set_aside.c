@@ -24,8 +24,7 @@ int step_set_aside(struct work *w)
     source_open_fd(&again, w->job->fd, w->source.name, &w->site->limits);
     sink_open_fd(&sink, fd, w->source.name);
     sink.hash = &hash;
-    rc = syntax_excerpt_joined(&again, w->reader.head_end, w->reader.tail_at, w->rejected, w->nrejected,
-                               w->reader.between, &sink, &w->now);
+    rc = syntax_excerpt_framed(&again, &w->reader, w->rejected, w->nrejected, w->frame, w->nframe, &sink, &w->now);
     int closed = sink_close(&sink, &w->now);
     o->bytes = sink_total(&sink);
     o->messages = w->nrejected;

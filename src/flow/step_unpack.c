@@ -56,6 +56,7 @@ static int adopt(struct supervisor *s, struct trip *t, const struct waybill_file
     if (rc == OK)
         later_add(s, t->op->flow->name, how.id);
     if (rc == SKIP) {
+        care_set_aside(s, child->w);
         s->report->batches++;
         s->report->rejected++;
     }

@@ -109,7 +109,6 @@ int lane_write(struct work *w, struct lane *l, struct node *target, const struct
     if (l->give->each && l->fd >= 0) {
         int end = close_output(w, l);
         arena_reset(&l->arena);
-        l->targets_cap = 0;                         /* the list lay in that arena */
         return end > rc ? end : rc;
     }
     sink_turn(&l->sink);

@@ -158,6 +158,7 @@ struct by_hand {
 struct beat {
     const struct operation *op;
     int64_t next;                   /* monotonic ms */
+    bool unknown;                   /* when it ran last could not be read: that is asked again at `next` */
 };
 
 /* A request that is being carried out (asked.c). */
@@ -169,6 +170,7 @@ struct asked {
     struct request_answer answer;
     struct waybill_param *left;     /* REQUEST_RUN: batches that are still to begin */
     size_t trips;                   /* under way for it */
+    int64_t due;                    /* it could not be carried out: not before, monotonic ms */
     bool waits;                     /* something of it is to be tried again later */
     bool listed;                    /* what is meant is known: `left`, or the inbox is being looked at */
     bool begun;                     /* nothing more will begin */
@@ -286,7 +288,7 @@ struct supervisor {
     int64_t asked_clean;            /* old answers are removed next, monotonic ms */
     struct watch *asked_watch;
     struct arena asked_arena;
-    int64_t pause;                  /* a fault of the world: nothing due or asked for begins until then, monotonic ms */
+    int64_t pause;                  /* a fault of the world: nothing that is due begins until then, monotonic ms */
     struct flow_ledger *ledgers;    /* by flow.index; opened when needed */
     bool *ties;                     /* [flow * nflows + other]: flow reads what the other fills, and stands behind it */
     struct helper helpers[WORKERS_MAX];
@@ -501,6 +503,7 @@ bool companion_is(const struct operation *op, const char *name);
 struct companions {
     const char **names;             /* NULL-terminated */
     int64_t wait_ms;                /* until each may be taken; 0 = now */
+    bool spare;                     /* of each another one lies there */
 };
 int companions_find(const struct intake *in, struct arena *a, struct companions *out, struct problems *ps);
 
@@ -520,7 +523,7 @@ void asked_again(struct supervisor *s);
 /* Tells of news; -1 = none. */
 int asked_fd(const struct supervisor *s);
 void asked_heard(struct supervisor *s);
-bool asked_ready(const struct supervisor *s);
+bool asked_ready(const struct supervisor *s, int64_t now);
 /* The end of a process that works for requests alone. */
 int asked_give_up(struct supervisor *s);
 /* Reads new ones, begins what can begin, answers what is over. */
@@ -528,6 +531,8 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait);
 /* Answers it: nothing was changed; with the status of a step of the batch layer. The request is gone. */
 int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text);
 int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char *what);
+/* The same of a batch whose zip cannot be believed: what was done to it is not known. */
+int asked_unknown(struct supervisor *s, struct asked *k);
 /* asked_act.c: what is asked of a batch as such: hold, release, cancel, retry, resend, amend. */
 int asked_act(struct supervisor *s, struct asked *k);
 bool asked_may_act(const struct supervisor *s, const struct asked *k);
@@ -608,9 +613,13 @@ void step_archive_soon(struct supervisor *s, struct trip *t);
 int step_archived(struct supervisor *s, struct trip *t, int status);
 /* Batch time of the newest batch that the operation delivered; n 0 = none. */
 struct slice last_run(struct supervisor *s, const struct operation *op, struct arena *a);
+/* Whether that can be told at all: the ledger can be read. */
+bool ran_known(struct supervisor *s, const struct operation *op);
 /* The same, whether or not a mapping asks for it. */
 struct slice ran_last(struct supervisor *s, const struct operation *op, struct arena *a);
 int step_reject(struct supervisor *s, struct trip *t, const char *code, struct slice text);
+/* One that was, and could not be moved to error/. */
+int step_reject_again(struct supervisor *s, struct trip *t);
 /* A fault of the world: later again; the trip goes when its time is up. */
 void trip_retry(struct supervisor *s, struct trip *t, const char *cause);
 

@@ -369,6 +369,8 @@ static void listen_for(struct supervisor *s, int64_t wait)
     }
     if (poll(fds, n, wait < 0 ? 0 : wait > FOR_EVER ? (int)FOR_EVER : (int)wait) <= 0)
         return;
+    if (!lease_stands(&s->lease, &s->spool))
+        return;                                     /* the next turn tells */
     if (fds[0].revents)
         read_signals(s);
     if (fds[1].revents)
@@ -384,7 +386,7 @@ static void listen_for(struct supervisor *s, int64_t wait)
 /* Something can begin now that no event will tell of. */
 static bool more_to_do(const struct supervisor *s, int64_t now)
 {
-    return s->pause <= now && !s->ending && !s->next_site && (asked_ready(s) || due_any(s, now));
+    return !s->ending && !s->next_site && (asked_ready(s, now) || (s->pause <= now && due_any(s, now)));
 }
 
 /*
@@ -468,18 +470,15 @@ static void take_up_claims(struct supervisor *s)
         claims_later(s, CLAIMS_AGAIN_MS);
 }
 
-/* What people asked for, then what is due. A fault of the world – a full disk – lets both wait a little. */
+/* What people asked for, then what is due. */
 static int begin_more(struct supervisor *s, int64_t now, int64_t *wait)
 {
+    int rc = asked_turn(s, now, wait);
     if (s->pause > now) {
         *wait = s->pause - now < *wait ? s->pause - now : *wait;
-        return OK;
+        return rc;
     }
-    int rc = asked_turn(s, now, wait);
-    rc = status_worse(rc, due_start(s, now, wait));
-    if (rc == TEMP)
-        s->pause = now + PAUSE_MS;
-    return rc;
+    return status_worse(rc, due_start(s, now, wait));
 }
 
 /* One round: what is due is taken up, what is free is started, what is written is delivered. */
@@ -548,6 +547,17 @@ static void count_waiting(struct supervisor *s)
     }
 }
 
+/* The site is another host's: whatever is cleaned up from here on finds nothing that it could touch. */
+static void cut_off(struct supervisor *s)
+{
+    for (size_t i = 0; s->flows && i < s->site->nflows; i++)
+        for (struct trip *t = s->flows[i].first; t; t = t->next)
+            batch_folder_close(t->b);
+    spool_close(&s->spool);
+    if (s->store.path)
+        store_close(&s->store);
+}
+
 static void close_all(struct supervisor *s, int rc)
 {
     pool_end(s);
@@ -588,6 +598,7 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
     struct supervisor s = { .site = site, .site_arena = site->arena, .o = o, .report = out, .signals = -1,
                             .claims_due = INT64_MAX, .trips_due = INT64_MAX, .syncs.root = -1, .syncs.own = -1,
                             .lease.fd = -1 };
+    struct problems unsaid;
     memset(out, 0, sizeof *out);
     arena_init(&s.later_arena, 0);
     arena_init(&s.said_arena, 0);
@@ -598,6 +609,13 @@ int supervisor_run(struct site *site, const struct supervisor_options *o, struct
     if (rc <= WARN && !s.ending) {
         care_ready(&s);
         rc = loop(&s);
+    }
+    if (s.lease.shared && s.lease.epoch)            /* it may have been lost since the last turn */
+        rc = status_worse(rc, lease_keep(&s.lease, &s.spool, clock_monotonic_ms(), s.ps));
+    problems_init(&unsaid, &s.said_arena, 1);
+    if (s.lease.shared && !s.lease.epoch) {
+        s.ps = &unsaid;
+        cut_off(&s);
     }
     care_close(&s, rc);
     close_all(&s, rc);

@@ -34,6 +34,7 @@ struct sweep {
     DIR *dir;                       /* that is being read */
     int64_t day;                    /* of the archive, looked at next */
     char path[PURGE_PATH];          /* of dir, for messages */
+    char unread[PURGE_PATH];        /* a folder of the archive that cannot be read, "" = none */
 };
 
 static bool old(int dir, const char *name, struct stat *st)
@@ -229,7 +230,7 @@ static int look_at_file(struct sweep *s, const char *name, struct arena *a)
     return use_batch(s, openat(dirfd(s->dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), a);
 }
 
-/* Opens what comes next; false: that was all. */
+/* Opens what comes next; false: that was all, or what comes next cannot be told (s->unread). */
 static bool next_folder(struct sweep *s, const struct purge *p)
 {
     int fd = -1;
@@ -238,8 +239,8 @@ static bool next_folder(struct sweep *s, const struct purge *p)
                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         snprintf(s->path, sizeof s->path, "%s", s->where == IN_WORK ? ".waybill/work" : "error");
     } else {
-        int64_t day = purge_next_day(p, s->day);
-        if (day < 0)
+        int64_t day = purge_next_day(p, s->day, s->unread);
+        if (day < 0 || s->unread[0])
             return false;
         s->day = day + 1;
         purge_day_path(day, s->path);
@@ -263,6 +264,8 @@ static int look_on(struct sweep *s, const struct purge *p, struct problems *ps)
     struct dirent *e;
     int err;
     if (!s->dir && !next_folder(s, p)) {
+        if (s->unread[0])
+            return unsure(s, s->unread, ps);
         s->where = REMOVE;
         return OK;
     }

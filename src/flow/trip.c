@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include "flow/super.h"
 
 #define FOLDER_MS (10 * 1000)       /* until a folder that could not be opened is tried again */
+#define SAVE_MS (60 * 1000)         /* until a waybill that could not be saved is, at the latest */
 
 struct trip *trip_new(struct supervisor *s)
 {
@@ -161,16 +163,52 @@ struct trip_file *trip_file(struct trip *t, enum output_kind kind, uint32_t numb
     return NULL;
 }
 
+static bool is_gone(const struct supervisor *s, const struct batch *b)
+{
+    if (b->wave || b->w->place == PLACE_ARCHIVED || b->w->place == PLACE_ERROR)
+        return false;                               /* they have none, or it went where it was to */
+    return faccessat(s->spool.work, b->id, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT &&
+           faccessat(s->spool.tmp, b->id, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+/* Somebody removed its folder: there is nothing to go on with, and what comes behind it does not wait for ever. */
+static bool trip_gone(struct supervisor *s, struct trip *t)
+{
+    struct slice text = SLICE("its folder in .waybill/work was removed: nothing more is done with it");
+    if (!is_gone(s, t->b))
+        return false;
+    notice_problems(s, s->ps);
+    problem_addf(s->ps, PROBLEM_ERROR, "BATCH_GONE", (struct place){ .file = t->b->id, .offset = PLACE_NO_OFFSET },
+                 "%.*s", SLICE_ARG(text));
+    notice_problems(s, s->ps);
+    asked_told(s, t, "refused", SLICE("BATCH_GONE"), text);
+    s->report->rejected++;
+    open_forget(s, t->b->id);
+    trip_free(s, t);
+    return true;
+}
+
 /* Nothing can be noted in its waybill then. */
 bool trip_folder_open(struct supervisor *s, struct trip *t)
 {
     if (batch_folder_open(t->b, s->ps) <= WARN)
         return true;
+    if (trip_gone(s, t))
+        return false;
     t->b->w->retry.cause = SLICE("SYS_IO");
     asked_told(s, t, "waits", t->b->w->retry.cause, slice_none());
     notice_problems(s, s->ps);
     trip_hold(s, t, clock_monotonic_ms() + FOLDER_MS);
     return false;
+}
+
+/* Until the next attempt; without a pause nothing is tried that cannot even be noted. */
+static int64_t wait_ms(const struct batch *b, int rc)
+{
+    int64_t wait = batch_due(b);
+    if (rc <= WARN)
+        return wait;
+    return wait < 1000 ? 1000 : wait > SAVE_MS ? SAVE_MS : wait;
 }
 
 /* Growing delays from the flow's `retry`; a worker's death is tried again at once, three times. */
@@ -192,8 +230,10 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
         return;
     }
     trip_close_files(t);
-    if (!trip_folder_open(s, t))
+    if (trip_gone(s, t) || !trip_folder_open(s, t))
         return;
+    if (t->b->w->place == PLACE_ERROR && t->state == TRIP_QUEUED)
+        trip_to(s, t, TRIP_WRITTEN);                /* no worker looks at it again: it only has to be moved */
     int rc = batch_retry(t->b, cause, &policy, s->ps);
     if (rc == SKIP) {
         bool stays = batch_is_open(t->b->w);
@@ -207,8 +247,7 @@ void trip_retry(struct supervisor *s, struct trip *t, const char *cause)
     }
     asked_told(s, t, "waits", slice_of(cause), slice_none());
     notice_problems(s, s->ps);
-    int64_t wait = rc > WARN ? 60 * 1000 : batch_due(t->b);
-    trip_hold(s, t, clock_monotonic_ms() + wait);
+    trip_hold(s, t, clock_monotonic_ms() + wait_ms(t->b, rc));
     trip_folder_close(t);
     notice(s, "retry", t);
 }

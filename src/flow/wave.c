@@ -201,7 +201,7 @@ static void delivered_all(struct supervisor *s, struct trip_set *g, int synced)
     }
 }
 
-/* Trips of one flow: one group of lines per batch, one write and one fdatasync.  When that fails, each is entered by
+/* Trips of one flow: one group of lines per batch, one commit.  When that fails, each is entered by
    itself later. */
 static int enter(struct supervisor *s, struct trip *const *t, size_t n)
 {
@@ -212,7 +212,7 @@ static int enter(struct supervisor *s, struct trip *const *t, size_t n)
     if (rc <= WARN)
         rc = ledger_commit(l->open, s->ps);
     if (rc > WARN && l->open)
-        ledger_drop(l->open);
+        ledger_drop(l->open, s->ps);
     return rc;
 }
 

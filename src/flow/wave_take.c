@@ -134,6 +134,7 @@ static int accept_one(struct supervisor *s, struct wave *w, size_t i)
     struct trip *t = w->trips[i];
     int rc = goes_on(w, i) ? OK : w->status[i] > WARN ? w->status[i] : w->fault;
     if (rc == OK && t->b->w->place == PLACE_ERROR) {
+        care_refusing(s, t->b->w);
         rc = batch_set_aside(t->b, "DUP_CONTENT", t->b->w->error_text, s->ps);
         rc = rc == OK ? SKIP : rc;
     }

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "base/wire.h"
 #include "flow/operation.h"
 
 #define WIRE_MAX (192 * 1024)
@@ -41,18 +41,6 @@ enum wire_kind {
     WIRE_SYNC,                      /* to the worker, with a folder of the file system that is to be synced */
     WIRE_SYNCED,                    /* to the supervisor: 0 or errno */
 };
-
-/* Reads a packet from the front; `bad` stays set once something does not fit. */
-struct wire {
-    struct slice at;
-    bool bad;
-    struct arena *arena;            /* texts are copied into it */
-};
-
-void wire_number(struct buf *b, uint64_t n);
-void wire_text(struct buf *b, struct slice text);
-uint64_t wire_get_number(struct wire *w);
-struct slice wire_get_text(struct wire *w);
 
 /* 0 or errno. fd -1 = none goes along. */
 int wire_send(int socket, const struct buf *b, int fd);

@@ -11,6 +11,7 @@
 #include "batch/lines.h"
 #include "flow/merge.h"
 #include "flow/operation.h"
+#include "flow/trial.h"
 #include "store/ledger.h"
 #include "store/sequence.h"
 #include "store/table.h"
@@ -69,6 +70,8 @@ struct lane {
     struct companion_file *companions;
     struct node **targets;          /* what the mapping gave for the message at hand */
     size_t ntargets, targets_cap;
+    struct arena listed;            /* of that list */
+    struct trial *trial;            /* NULL: nothing was tried yet */
     struct rows *rows;              /* of a table that is replaced, or whose rows are merged field by field */
     struct merge *merge;            /* of a table, or what consolidates: the documents that the mapping updates */
     uint64_t messages;
@@ -121,6 +124,8 @@ struct work {
     struct numbers *numbers;
     struct span *rejected;          /* byte ranges of refused messages */
     size_t nrejected, rejected_cap;
+    struct span *frame;             /* what stays between them: syntax_excerpt_framed */
+    size_t nframe, frame_cap;
     struct journal lines;
     struct stage *stage;            /* of its own batch, or the table that is taken; NULL = none */
     struct formula_run *formulas;   /* of the states, and of `done` */
@@ -157,12 +162,14 @@ int original_write(struct work *w, struct lane *l);
 int with_open(struct work *w);
 void with_close(struct work *w);
 /* A message that gave output is an earlier one from now on: tables `of batch`, and `of flow` over this flow. */
-void lookup_message(struct work *w, const struct node *message);
+int lookup_message(struct work *w, const struct node *message);
+/* TEMP when a ledger could not be read in between: what was looked up may have been there. */
+int lookups_sure(struct work *w);
 void lookup_end(struct work *w);
 /* The numbers that are left of each lease, for the result. */
 void numbers_end(struct work *w);
 /* The same for a message that was staged in a batch. */
-void lookup_staged(struct work *w, const struct node *message, struct slice batch);
+int lookup_staged(struct work *w, const struct node *message, struct slice batch);
 /* The ledger fields of a message (staged in that batch), in the arena. */
 struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept, size_t n, const struct node *message,
                                  struct slice batch);

@@ -244,7 +244,7 @@ static void tell_value(void *owner, struct expr *e)
         buf_text(&t->text, ", ");
     buf_add(&t->text, expr_source(t->item->conf, e));
     buf_text(&t->text, " \"");
-    buf_add_shown(&t->text, val_slice(&v), 60);
+    buf_add_shown(&t->text, expr_sensitive(t->r->mapping, e) ? SLICE(PROBLEM_MASK) : val_slice(&v), 60);
     buf_byte(&t->text, '"');
 }
 

@@ -15,6 +15,8 @@ void run_fault_set(struct run *r, const struct expr *at, const char *code, struc
         return;
     va_list ap;
     va_start(ap, format);
+    if (value.n && at && expr_names_sensitive(r->mapping, at))
+        value = SLICE(PROBLEM_MASK);
     r->fault = (struct run_fault){ .code = code, .at = at, .field = field, .value = arena_copy(r->a, value),
                                    .text = arena_vprintf(r->a, format, ap) };
     va_end(ap);
@@ -495,22 +497,6 @@ bool eval_true(struct run *r, const struct expr *e, const struct node *here)
     return any;
 }
 
-/* Values that nobody may see are in no text. */
-static bool is_sensitive(const struct run *r, const struct expr *e)
-{
-    if (e->field && e->field->flags & FIELD_SENSITIVE)
-        return true;
-    if (e->kind == EXPR_PATH && e->root == ROOT_PARAM &&
-        r->mapping->params[e->param].field->flags & FIELD_SENSITIVE)
-        return true;
-    if (e->kind == EXPR_PATH && e->let && e->let->value && is_sensitive(r, e->let->value))
-        return true;
-    for (size_t i = 0; i < e->nargs; i++)
-        if (is_sensitive(r, e->args[i]))
-            return true;
-    return false;
-}
-
 struct slice template_run(struct run *r, const struct template *t, const struct node *here)
 {
     struct buf b = { 0 };
@@ -519,7 +505,7 @@ struct slice template_run(struct run *r, const struct template *t, const struct 
     for (size_t i = 0; i < t->n && b.n < TEMPLATE_MOST; i++) {
         struct slice part = t->parts[i].text;
         struct val v;
-        if (t->parts[i].expr && is_sensitive(r, t->parts[i].expr)) {
+        if (t->parts[i].expr && expr_sensitive(r->mapping, t->parts[i].expr)) {
             part = SLICE(PROBLEM_MASK);
         } else if (t->parts[i].expr) {
             eval_guarded(r, t->parts[i].expr, here, &v);

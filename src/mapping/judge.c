@@ -34,7 +34,7 @@ static struct slice plain_value(const struct node *n, struct slice path)
         const struct field *f = slash ? NULL : group_field(n->group, step);
         const struct group *g = f || !slash ? NULL : group_child(n->group, step);
         if (f)
-            return value_text(node_value(n, f));
+            return f->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : value_text(node_value(n, f));
         n = g ? node_list(n, g)->first : NULL;
     }
     return SLICE("");
@@ -90,7 +90,7 @@ static void about_field(struct run *r, const struct expr *about, const struct no
     const struct value *v = path_value(r, first, n);
     f->field = first->field->name;
     if (v && (v->state == VALUE_PRESENT || (v->form & VALUE_LAX)))
-        f->value = (struct slice){ v->p, v->n };
+        f->value = first->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : (struct slice){ v->p, v->n };
 }
 
 struct finding *finding_add(struct run *r, const struct verdict *v, const struct node *n, const struct expr *about,
@@ -136,16 +136,28 @@ void finding_fault(struct run *r, const struct item *item, const struct node *n)
     found->value = f.value;
 }
 
+/* Rows that write one field read the same thing. */
+static bool names_sensitive(const struct mapping *m, const struct item *item)
+{
+    return (item->e[0] && expr_names_sensitive(m, item->e[0])) || (item->e[1] && expr_names_sensitive(m, item->e[1]));
+}
+
+static struct slice shown(bool sensitive, const struct value *v)
+{
+    return sensitive ? SLICE(PROBLEM_MASK) : value_text(v);
+}
+
 void finding_disagree(struct run *r, const struct item *item, const struct node *n, const struct field *f,
                       const struct value *before,
                       const struct value *after)
 {
     struct buf b = { 0 };
+    bool hide = f->flags & FIELD_SENSITIVE || names_sensitive(r->mapping, item);
     buf_add(&b, f->name);
     buf_add(&b, SLICE(" gets \""));
-    buf_add_shown(&b, value_text(before), 60);
+    buf_add_shown(&b, shown(hide, before), 60);
     buf_add(&b, SLICE("\" and \""));
-    buf_add_shown(&b, value_text(after), 60);
+    buf_add_shown(&b, shown(hide, after), 60);
     buf_printf(&b, "\" from two rows; the later row wins (%s:%u)", file_base(item->conf->file),
                item->st->tokens[0].line);
     struct slice text = arena_copy(r->a, buf_slice(&b));

@@ -68,6 +68,7 @@ static int load_conf(struct arena *a, const struct mapping_env *env, struct slic
     if (ps->errors > before || c->faulty)
         return STOP;
     compile_mapping(a, m);
+    mapping_hide(a, m);
     return OK;
 }
 

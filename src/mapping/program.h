@@ -26,6 +26,7 @@ struct let {
     uint32_t index;                 /* its slot at run time */
     int side;                       /* whose instance its names start from */
     bool used, file_total;          /* of the file, with totals over messages: known at the end */
+    bool sensitive, names_sensitive;            /* as expr_sensitive and expr_names_sensitive: mapping_hide */
     bool uses_old;                  /* another candidate of consolidate gives it another value */
     const struct conf *conf;
     struct token token;

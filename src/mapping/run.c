@@ -468,15 +468,11 @@ bool step_takes(struct run *r, const struct pstep *s, const struct node *n)
 
 static int give_results(struct run *r, mapping_give *give, void *owner)
 {
-    for (size_t i = 0; i < r->nresults; i++) {
-        if (r->program->buffers && r->direction == MAPPING_FORWARD) {
-            keep_sorted(r, r->results[i]);
-            continue;
-        }
-        int rc = give(owner, r->results[i], r->ps);
-        if (rc >= SKIP)
-            return rc;
-    }
+    bool later = r->program->buffers && r->direction == MAPPING_FORWARD;
+    if (!later)
+        return r->nresults ? give(owner, r->results, r->nresults, r->ps) : OK;
+    for (size_t i = 0; i < r->nresults; i++)
+        keep_sorted(r, r->results[i]);
     return OK;
 }
 
@@ -613,8 +609,7 @@ int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, 
     if (rc >= SKIP)
         return rc;
     rc = finish_pairs(r);
-    for (size_t i = 0; rc == OK && i < r->nresults; i++)
-        if (give(owner, r->results[i], ps) >= SKIP)
-            rc = STOP;
+    if (rc == OK && r->nresults)
+        rc = give(owner, r->results, r->nresults, ps) >= SKIP ? STOP : OK;
     return rc;
 }

@@ -73,7 +73,7 @@ int give_sorted(struct run *r, mapping_give *give, void *owner)
 {
     sort_buffered(r->kept, r->nkept, r->program->file->sorts, r->program->file->nsorts);
     for (size_t i = 0; i < r->nkept; i++) {
-        int rc = give(owner, r->kept[i].target, r->ps);
+        int rc = give(owner, &r->kept[i].target, 1, r->ps);
         if (rc >= SKIP)
             return rc;
     }

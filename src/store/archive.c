@@ -55,7 +55,9 @@ int archived_look(const struct store *s, const char *batch, struct problems *ps)
     if (!archived_path(batch, path))
         return END;
     if (fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return S_ISREG(st.st_mode) ? OK : END;
+        return S_ISREG(st.st_mode) ? OK
+            : problem_system_hint(ps, path, "the archive of a batch is no file", S_ISLNK(st.st_mode) ? ELOOP : EINVAL,
+                                  "put the zip itself there: a link is not followed");
     return errno == ENOENT ? END : problem_system(ps, path, "cannot look for the archive of a batch", errno);
 }
 
@@ -244,10 +246,12 @@ static int make_folders(const struct store *s, const char *path, struct problems
     return OK;
 }
 
-/* The temporary file; the day's folders are made when they are missing. -1 with a problem. */
+/* The temporary file, never one that somebody else – a host that was cut off – still writes into; the day's folders are
+   made when they are missing. -1 with a problem. */
 static int open_new(const struct store *s, const char *path, struct problems *ps)
 {
-    const int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    unlinkat(s->root, path, 0);
     int fd = openat(s->root, path, flags, 0600);
     if (fd < 0 && errno == ENOENT) {
         if (make_folders(s, path, ps) != OK)

@@ -1,5 +1,6 @@
 #include "store/ledger_line.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include <zlib.h>
 
 #include "base/json.h"
+#include "store/ledger_index.h"
 
 /* A name counts once: the first value stands. */
 static bool first_of_name(const struct ledger_record *r, size_t at)
@@ -18,7 +20,7 @@ static bool first_of_name(const struct ledger_record *r, size_t at)
     return true;
 }
 
-static void write_json(struct buf *out, const struct ledger_record *r, bool end)
+static void write_json(struct buf *out, const struct ledger_record *r, const uint64_t *commit)
 {
     struct buf b = { 0 };
     json_open(&b, '{');
@@ -41,8 +43,10 @@ static void write_json(struct buf *out, const struct ledger_record *r, bool end)
             json_raw(&b, NULL, SLICE("null"));
     }
     json_close(&b, '}');
-    if (end)
+    if (commit) {
+        json_number(&b, "commit", (int64_t)*commit);
         json_bool(&b, "end", true);
+    }
     json_close(&b, '}');
     buf_add(out, buf_slice(&b));
     buf_release(&b);
@@ -57,18 +61,55 @@ static void next_chain(char chain[SHA256_HEX], struct slice json)
     sha256_hex(&h, chain);
 }
 
-void ledger_line_write(struct buf *out, const struct ledger_record *r, bool end, char chain[SHA256_HEX])
+void ledger_line_write(struct buf *out, const struct ledger_record *r, const uint64_t *commit, char chain[SHA256_HEX])
 {
     size_t at = out->n;
     memset(buf_room(out, LEDGER_HEAD), ' ', LEDGER_HEAD);
     out->n += LEDGER_HEAD;
-    write_json(out, r, end);
+    write_json(out, r, commit);
     struct slice json = { out->p + at + LEDGER_HEAD, out->n - at - LEDGER_HEAD };
     next_chain(chain, json);
     char head[LEDGER_HEAD + 1];
     snprintf(head, sizeof head, "%08lx %s ", crc32(0, (const unsigned char *)json.p, (unsigned)json.n), chain);
     memcpy(out->p + at, head, LEDGER_HEAD);
     buf_byte(out, '\n');
+}
+
+static const char end_mark[] = ",\"end\":true}", commit_mark[] = ",\"commit\":";
+
+static bool ends_with(struct slice a, const char *tail)
+{
+    size_t n = strlen(tail);
+    return a.n >= n && memcmp(a.p + a.n - n, tail, n) == 0;
+}
+
+bool ledger_line_is_end(struct slice line)
+{
+    return line.n > LEDGER_HEAD + sizeof end_mark && ends_with(line, end_mark);
+}
+
+bool ledger_line_is_old_end(struct slice line)
+{
+    return ledger_line_is_end(line) && line.p[line.n - sizeof end_mark] == '}';     /* of the fields */
+}
+
+bool ledger_line_commit(struct slice line, uint64_t *out)
+{
+    if (!ledger_line_is_end(line))
+        return false;
+    const char *end = line.p + line.n - (sizeof end_mark - 1), *digit = end;
+    while (digit > line.p + LEDGER_HEAD && isdigit((unsigned char)digit[-1]))
+        digit--;
+    struct slice before = slice_range(line.p + LEDGER_HEAD, digit);
+    if (digit == end || end - digit > 18 || !ends_with(before, commit_mark))
+        return false;
+    *out = strtoull(digit, NULL, 10);
+    return true;
+}
+
+uint64_t ledger_group_hash(struct slice batch, struct slice part)
+{
+    return ledger_index_hash((struct slice[]){ batch, part }, 2);
 }
 
 bool ledger_line_check(struct slice line, char chain[SHA256_HEX])

@@ -16,13 +16,13 @@
 #include "base/late.h"
 
 #define LIBARCHIVE_FUNCTIONS(F) \
-    F(archive_errno) F(archive_error_string) F(archive_filter_count) F(archive_format) \
+    F(archive_errno) F(archive_error_string) F(archive_filter_bytes) F(archive_filter_count) F(archive_format) \
     F(archive_entry_new) F(archive_entry_clear) F(archive_entry_free) F(archive_entry_filetype) F(archive_entry_hardlink) \
     F(archive_entry_is_encrypted) F(archive_entry_pathname) \
     F(archive_entry_set_filetype) F(archive_entry_set_mtime) F(archive_entry_set_pathname) F(archive_entry_set_perm) \
     F(archive_entry_set_size) \
     F(archive_read_new) F(archive_read_free) F(archive_read_open_fd) F(archive_read_open1) \
-    F(archive_read_set_callback_data) \
+    F(archive_read_header_position) F(archive_read_set_callback_data) F(archive_read_set_format_option) \
     F(archive_read_set_read_callback) F(archive_read_set_seek_callback) F(archive_read_set_skip_callback) \
     F(archive_read_support_filter_gzip) F(archive_read_support_filter_xz) F(archive_read_support_filter_zstd) \
     F(archive_read_support_format_raw) F(archive_read_support_format_tar) F(archive_read_support_format_zip_seekable) \

@@ -9,7 +9,7 @@
 #include "store/libarchive.h"
 #include "unpack_check.h"
 
-enum { BLOCK = 65536, NAME_LIMIT = 255, RATIO_FROM = 1 << 20 };
+enum { BLOCK = 65536, NAME_LIMIT = 255, RATIO_FROM = 1 << 20, AROUND = 8192 };
 
 const struct unpack_limits unpack_limits_default = { .members = 10000, .bytes = 1ULL << 30, .ratio = 200 };
 
@@ -24,6 +24,7 @@ struct unpacking {
     struct map names;               /* of the members so far */
     size_t number;
     int fd, err;                    /* err: of a read that failed, which libarchive takes for the archive's end */
+    bool endless;                   /* it unpacks to more than members and what stands around them can be */
     char *block;
     uint64_t packed, bytes, entries;
     struct problems *ps;
@@ -54,6 +55,8 @@ static int damaged(struct unpacking *u, const char *what)
 {
     if (u->err)                                     /* the disk's fault, not the sender's: it is tried again */
         return problem_system(u->ps, u->shown, "cannot be read", u->err);
+    if (u->endless)
+        return refuse(u, "LIMIT_UNPACK", "the archive unpacks to more than is allowed", "send several smaller ones");
     struct buf shown = { 0 };
     const char *why = u->lib.archive_error_string(u->in);
     buf_text(&shown, what);
@@ -95,18 +98,31 @@ static struct slice without_ending(struct slice name)
     return n > 1 && name.n - n < 5 ? (struct slice){ name.p, n - 1 } : name;
 }
 
+/* The number alone is hard to find in a long archive. */
+static int refuse_name(struct unpacking *u, const char *code, const char *before, struct slice name, const char *after,
+                       const char *hint)
+{
+    struct buf text = { 0 };
+    buf_text(&text, before);
+    buf_add_shown(&text, name, 200);
+    buf_text(&text, after);
+    int rc = refuse(u, code, arena_cstr(u->ps->arena, buf_slice(&text)), hint);
+    buf_release(&text);
+    return rc;
+}
+
 static int member_name(struct unpacking *u, struct archive_entry *e, struct slice *out)
 {
     const char *text = u->lib.archive_entry_pathname(e);
     bool lone = u->lib.archive_format(u->in) == ARCHIVE_FORMAT_RAW;
     struct slice name = lone ? without_ending(u->name) : slice_of(text ? text : "");
     if (!lone && leads_away(name))
-        return refuse(u, "UNPACK_NAME", "its name is no plain name below the archive",
-                      "names without `..`, a leading `/`, backslashes or control characters, up to 255 bytes");
+        return refuse_name(u, "UNPACK_NAME", "its name \"", name, "\" is no plain name below the archive",
+                           "names without `..`, a leading `/`, backslashes or control characters, up to 255 bytes");
     name = arena_copy(&u->arena, name);
     struct map_entry *known = map_at(&u->names, name);
     if (known->value)
-        return refuse(u, "UNPACK_TWICE", "its name came before in this archive", "each file once");
+        return refuse_name(u, "UNPACK_TWICE", "its name \"", name, "\" came before in this archive", "each file once");
     known->value = u;
     for (size_t i = name.n; i > 0; i--)
         if (name.p[i - 1] == '/') {                     /* what people see is the file's own name */
@@ -185,15 +201,33 @@ static bool warns_of_names(const struct unpacking *u)
     return why && strstr(why, " be converted from ");
 }
 
-/* Entries that lie over one another are one for libarchive. */
+/* Entries that lie over one another are one for libarchive; a zip before this one is none. */
 static int check_directory(struct unpacking *u)
 {
-    uint64_t listed;
-    if ((u->lib.archive_format(u->in) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP ||
-        !unpack_zip_entries(u->fd, &u->arena, &listed) || listed == u->entries)
+    struct zip_directory d;
+    if (!unpack_zip_directory(u->fd, &u->arena, &d))
+        return OK;
+    if (d.goes_on)
+        return refuse(u, "UNPACK_DAMAGED", "there is something behind its end", "one archive per file, and nothing else in it");
+    if (d.begins != 0)
+        return refuse(u, "UNPACK_DAMAGED", "there is something before it, which its directory does not list",
+                      "one archive per file");
+    if (d.entries == u->entries)
         return OK;
     return refuse(u, "UNPACK_DAMAGED", "its directory lists other members than are there",
                   "ask the sender for it again");
+}
+
+/* Nothing was read behind the last member: for libarchive that is an end, too. */
+static int check_end(struct unpacking *u)
+{
+    int format = u->lib.archive_format(u->in) & ARCHIVE_FORMAT_BASE_MASK;
+    if (format == ARCHIVE_FORMAT_ZIP)
+        return check_directory(u);
+    if (format != ARCHIVE_FORMAT_TAR ||
+        u->lib.archive_filter_bytes(u->in, 0) > u->lib.archive_read_header_position(u->in))
+        return OK;
+    return refuse(u, "UNPACK_DAMAGED", "it is cut off: the mark of its end is missing", "ask the sender for it again");
 }
 
 static int all_members(struct unpacking *u)
@@ -211,11 +245,14 @@ static int all_members(struct unpacking *u)
         if (u->lib.archive_entry_filetype(e) != AE_IFDIR)
             rc = one_member(u, e);
     }
+    bool any = u->number > 0;
     u->number = 0;
     if (rc <= WARN)
-        rc = check_directory(u);
-    return rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0
-        ? refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password") : rc;
+        rc = check_end(u);
+    if (rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0)
+        return refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password");
+    return rc <= WARN && !any ? refuse(u, "UNPACK_EMPTY", "there is no file in the archive", "ask the sender for it again")
+                              : rc;
 }
 
 static int check_gzip(struct unpacking *u)
@@ -233,11 +270,22 @@ static int check_gzip(struct unpacking *u)
                   "ask the sender for it again");
 }
 
+/* Zeros behind a tar's end, heads without members: they are no member's bytes, and cost time. */
+static bool goes_on(struct unpacking *u)
+{
+    la_int64_t passed = u->lib.archive_filter_count(u->in) > 1 ? u->lib.archive_filter_bytes(u->in, 0) : 0;
+    uint64_t quarter = passed > RATIO_FROM ? (uint64_t)passed / 4 : 0;
+    return quarter > u->limits->bytes && quarter / AROUND > u->limits->members;
+}
+
 static la_ssize_t read_block(struct archive *in, void *owner, const void **out)
 {
     struct unpacking *u = owner;
     ssize_t n;
     (void)in;
+    u->endless = goes_on(u);
+    if (u->endless)
+        return ARCHIVE_FATAL;
     while ((n = read(u->fd, u->block, BLOCK)) < 0 && errno == EINTR)
         continue;
     *out = u->block;
@@ -296,6 +344,7 @@ static int open_archive(struct unpacking *u)
     u->lib.archive_read_support_format_zip_seekable(u->in);
     u->lib.archive_read_support_format_tar(u->in);
     u->lib.archive_read_support_format_raw(u->in);
+    u->lib.archive_read_set_format_option(u->in, "tar", "read_concatenated_archives", "1");  /* none is left out */
     return open_reader(u);
 }
 

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 enum { STEP = 65536, GZIP = 15 + 16, RATIO_FROM = 1 << 20 };
-enum { END_SIZE = 22, COMMENT_MAX = 65535 };
+enum { END_SIZE = 22, COMMENT_MAX = 65535, LOCATOR = 20 };
 
 struct gunzip {
     z_stream z;
@@ -65,9 +65,30 @@ static unsigned two_bytes(const char *p)
     return (unsigned char)p[0] | (unsigned)(unsigned char)p[1] << 8;
 }
 
-bool unpack_zip_entries(int fd, struct arena *a, uint64_t *out)
+static uint64_t four_bytes(const char *p)
+{
+    return two_bytes(p) | (uint64_t)two_bytes(p + 2) << 16;
+}
+
+/* The same end in another form, between the directory and the one that was found. */
+static bool has_zip64(const char *bytes, size_t before)
+{
+    return before >= LOCATOR && memcmp(bytes + before - LOCATOR, "PK\6\7", 4) == 0;
+}
+
+/* The directory stands right before its end; where it says that it stands counts from the archive's first byte. */
+static bool read_end(const char *p, uint64_t at, struct zip_directory *out)
+{
+    uint64_t from = four_bytes(p + 12) + four_bytes(p + 16);
+    out->entries = two_bytes(p + 10);
+    out->begins = from < at ? at - from : 0;
+    return out->entries != 0xffff && four_bytes(p + 16) != 0xffffffff;
+}
+
+bool unpack_zip_directory(int fd, struct arena *a, struct zip_directory *out)
 {
     struct stat st;
+    out->goes_on = false;
     if (fstat(fd, &st) != 0 || st.st_size < END_SIZE)
         return false;
     size_t n = st.st_size < END_SIZE + COMMENT_MAX ? (size_t)st.st_size : END_SIZE + COMMENT_MAX;
@@ -76,10 +97,9 @@ bool unpack_zip_entries(int fd, struct arena *a, uint64_t *out)
         return false;
     for (size_t i = n - END_SIZE + 1; i > 0; i--) {
         const char *p = end + i - 1;
-        if (memcmp(p, "PK\5\6", 4) == 0 && two_bytes(p + 20) == n - (i - 1) - END_SIZE) {
-            *out = two_bytes(p + 10);
-            return *out != 0xffff;
-        }
+        if (memcmp(p, "PK\5\6", 4) == 0 && two_bytes(p + 20) == n - (i - 1) - END_SIZE)
+            return read_end(p, (uint64_t)st.st_size - n + (i - 1), out) && !has_zip64(end, i - 1);
     }
-    return false;
+    out->goes_on = true;
+    return true;
 }

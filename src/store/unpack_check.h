@@ -2,7 +2,8 @@
  * unpack_check - what libarchive does not look at when it reads gzip and zip
  *
  *     why = unpack_check_gzip(fd, &limits);                a text for people, NULL: all of it is good
- *     if (unpack_zip_entries(fd, &n) && n != seen) …       the members that the directory of a zip lists
+ *     if (unpack_zip_directory(fd, &a, &d) && …)           the members that the directory of a zip lists, and where
+ *                                                          its archive begins: what stands before belongs to none
  *
  * Limits:  unpack_check_gzip stops where the limits would refuse the archive in any case.
  * Source:  RFC 1952; APPNOTE.TXT 4.3.16.
@@ -13,7 +14,11 @@
 #include "store/unpack.h"
 
 const char *unpack_check_gzip(int fd, const struct unpack_limits *limits);
-/* False: there is no end of a directory, or it counts in another way (zip64). */
-bool unpack_zip_entries(int fd, struct arena *a, uint64_t *out);
+struct zip_directory {
+    uint64_t entries, begins;
+    bool goes_on;                   /* there is no end that the file ends with */
+};
+/* False: it cannot be told; it counts in another way (zip64). */
+bool unpack_zip_directory(int fd, struct arena *a, struct zip_directory *out);
 
 #endif

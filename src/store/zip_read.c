@@ -187,7 +187,7 @@ bool zip_good(const struct store *s, const char *path)
 static int open_archived(const struct store *s, const char *batch, char path[ARCHIVED_PATH], int *fd,
                          struct problems *ps)
 {
-    *fd = archived_path(batch, path) ? openat(s->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    *fd = archived_path(batch, path) ? openat(s->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
     if (*fd >= 0)
         return OK;
     if (errno != ENOENT && archived_path(batch, path))
@@ -336,6 +336,13 @@ static int by_name(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+/* A plain file is no folder of ours; a link, say to where a year lies now, is one that cannot be looked into. */
+static bool is_file(const struct store *s, const char *path)
+{
+    struct stat st;
+    return fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 /* The names in a folder, sorted; a missing folder has none. */
 static int sorted_names(const struct store *s, const char *path, struct arena *a, struct slice **out, size_t *n_out,
                         struct problems *ps)
@@ -344,8 +351,11 @@ static int sorted_names(const struct store *s, const char *path, struct arena *a
     *out = NULL;
     *n_out = 0;
     int fd = openat(s->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? OK : problem_system(ps, path, "cannot open the folder", errno);
+    if (fd < 0) {
+        int err = errno;
+        return err == ENOENT || (err == ENOTDIR && is_file(s, path))
+                   ? OK : problem_system(ps, path, "cannot open the folder", err);
+    }
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {
         close(fd);
@@ -362,15 +372,17 @@ static int sorted_names(const struct store *s, const char *path, struct arena *a
     return err ? problem_system(ps, path, "cannot read the folder", err) : OK;
 }
 
-/* 034431_<batch>.zip */
+/* 034431_<batch>.zip; one that is a link, say to where it lies now, is there as well: whoever opens it tells. */
 static int each_zip(const struct store *s, struct slice name, int (*each)(void *owner, const char *batch), void *owner)
 {
-    char batch[64];
+    char batch[64], path[ARCHIVED_PATH];
+    struct stat st;
     if (name.n < 12 || name.n - 11 >= sizeof batch || name.p[6] != '_' || memcmp(name.p + name.n - 4, ".zip", 4) != 0)
         return OK;
     memcpy(batch, name.p + 7, name.n - 11);
     batch[name.n - 11] = '\0';
-    return archived_exists(s, batch) ? each(owner, batch) : OK;
+    bool there = archived_path(batch, path) && fstatat(s->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return there ? each(owner, batch) : OK;
 }
 
 static int walk(const struct store *s, const char *path, int depth, int (*each)(void *owner, const char *batch),

@@ -51,8 +51,10 @@ struct row_fault {
     const char *code;
     int rc;                         /* SKIP, STOP or TEMP */
     uint64_t at;                    /* offset in the file */
-    const char *text, *hint;
+    const char *text, *hint;        /* text NULL: rows_problem spells it */
     size_t expected, found;         /* of ROW_SHORT and ROW_LONG */
+    unsigned char byte;             /* of ENCODING_BAD: what is no character … */
+    enum charset charset, likely;   /* … of this set, and what the row seems to be instead */
     uint32_t line, column;          /* where it was looked up before its window went */
     struct slice source;
 };

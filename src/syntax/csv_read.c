@@ -242,35 +242,48 @@ static int next_row(struct reader *r, struct problems *ps)
     }
 }
 
+/* Where the fault is: what is read next may come from a pipe.  Its source line lies in `a`. */
+static void find_fault(struct row_fault *fault, struct arena *a, struct problems *ps)
+{
+    struct problem here = { .place = { .offset = fault->at } };
+    if (ps->locate)
+        ps->locate(ps->locate_owner, &here, a);
+    fault->line = here.place.line;
+    fault->column = here.place.column;
+    fault->source = here.source;
+}
+
+static void keep_orphan(struct flat_reader *st, const struct row_fault *fault, uint64_t at, uint64_t end)
+{
+    st->orphan = *fault;
+    st->orphan_source.n = 0;
+    buf_add(&st->orphan_source, fault->source);
+    if (fault->source.p)
+        st->orphan.source = buf_slice(&st->orphan_source);
+    st->orphan_at = at;
+    st->orphan_end = end;
+}
+
 /* A bad row behind the message, whose key cannot be seen: the row behind it tells whether it stood inside. */
 static int orphan_row(struct reader *r, bool *inside, struct problems *ps)
 {
     struct flat_reader *st = r->state;
     struct row_fault fault = st->rows.fault;
     uint64_t at = st->rows.at, end = st->rows.end;
-    struct problem here = { .place = { .offset = fault.at } };
-    if (ps->locate)                 /* the input may be a pipe */
-        ps->locate(ps->locate_owner, &here, ps->arena);
-    fault.line = here.place.line;
-    fault.column = here.place.column;
-    fault.source = here.source;
+    struct arena a;
+    arena_init(&a, 0);
+    find_fault(&fault, &a, ps);
     int rc = next_row(r, ps);
-    if (rc >= STOP)
-        return rc;
-    st->pending = rc == OK;
-    *inside = rc == OK && st->rows.n >= st->live.key_width && same_key(st, 0);
-    if (*inside) {
-        worse(st, rows_problem(&fault, 0, ps));
-        return OK;
+    if (rc < STOP) {
+        st->pending = rc == OK;
+        *inside = rc == OK && st->rows.n >= st->live.key_width && same_key(st, 0);
+        if (*inside)
+            worse(st, rows_problem(&fault, 0, ps));
+        else
+            keep_orphan(st, &fault, at, end);
     }
-    st->orphan = fault;
-    st->orphan_source.n = 0;
-    buf_add(&st->orphan_source, fault.source);
-    if (fault.source.p)
-        st->orphan.source = buf_slice(&st->orphan_source);
-    st->orphan_at = at;
-    st->orphan_end = end;
-    return OK;
+    arena_release(&a);
+    return rc < STOP ? OK : rc;
 }
 
 static int give_orphan(struct reader *r, struct node **msg_out, struct problems *ps)

@@ -282,16 +282,9 @@ static void check_charset(struct rows *w, size_t from)
     size_t good = utf8 ? utf8_valid(part) : decodes(w, w->d.charset, part);
     if (good == part.n)
         return;
-    const char *hint = NULL;
-    if (likely_charset(w, part) != CHARSET_UNKNOWN)
-        hint = arena_cstr(w->arena,
-                          arena_printf(w->arena, "%s would decode this row: is `encoding` in the format right?",
-                                       charset_name(w->likely)));
-    const char *text = arena_cstr(w->arena, arena_printf(w->arena, "byte 0x%02X is not valid %s here",
-                                                         (unsigned char)part.p[good], charset_name(w->d.charset)));
-    w->fault = (struct row_fault){
-        .code = "ENCODING_BAD", .rc = SKIP, .at = rows_place(w, part.p + good), .text = text, .hint = hint
-    };
+    w->fault = (struct row_fault){ .code = "ENCODING_BAD", .rc = SKIP, .at = rows_place(w, part.p + good),
+                                   .byte = (unsigned char)part.p[good], .charset = w->d.charset,
+                                   .likely = likely_charset(w, part) };
 }
 
 static void check_fields(struct rows *w)
@@ -467,7 +460,7 @@ int rows_next(struct rows *w, size_t prefix, size_t cells)
     while (found && attempt(w, row, w->before ? prefix : 0, cells) != ROW_DONE)
         if (hopeless(w, row) || (!more(w, &row) && !w->text->eof))
             return out_of_data(w, row);
-    if (w->broken.code && w->text->at == w->text->end) {
+    if (w->broken.code && (!found || w->text->at == w->text->end)) {
         w->fault = w->broken;
         return STOP;
     }
@@ -527,20 +520,35 @@ struct slice rows_text(struct rows *w, size_t i, struct arena *a)
     return arena_copy(a, buf_slice(&w->decoding));
 }
 
+/* What the row itself does not say as it is: a file may have millions of them. */
+static void spell_fault(const struct row_fault *f, struct buf *text, struct buf *hint)
+{
+    if (f->expected)
+        buf_printf(text, "the row has %zu column%s, %zu are expected", f->found, f->found == 1 ? "" : "s", f->expected);
+    else if (!f->text)
+        buf_printf(text, "byte 0x%02X is not valid %s here", f->byte, charset_name(f->charset));
+    else
+        buf_text(text, f->text);
+    if (f->likely != CHARSET_UNKNOWN)
+        buf_printf(hint, "%s would decode this row: is `encoding` in the format right?", charset_name(f->likely));
+    else
+        buf_text(hint, f->hint ? f->hint : "");
+}
+
 int rows_problem(const struct row_fault *f, uint64_t message, struct problems *ps)
 {
-    struct slice text = slice_of(f->text);
-    if (f->expected)
-        text = arena_printf(ps->arena, "the row has %zu column%s, %zu are expected", f->found, f->found == 1 ? "" : "s",
-                            f->expected);
+    struct buf text = { 0 }, hint = { 0 };
+    spell_fault(f, &text, &hint);
     struct place place = { .offset = f->line ? PLACE_NO_OFFSET : f->at, .line = f->line, .column = f->column };
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
                                        .code = f->code,
                                        .place = place,
                                        .message = message,
-                                       .text = text,
-                                       .hint = slice_of(f->hint),
+                                       .text = buf_slice(&text),
+                                       .hint = buf_slice(&hint),
                                        .source = f->source });
+    buf_release(&text);
+    buf_release(&hint);
     return f->rc;
 }
 
@@ -570,7 +578,7 @@ static ssize_t decode_more(struct source *s, char *p, size_t n)
     if (got)
         memcpy(p, b.p, got);
     buf_release(&b);
-    bool last = f->eof && f->at + take == f->end;
+    bool last = f->eof && (size_t)(f->end - f->at) - take < 2;     /* half a unit may stand behind */
     if (good < take && (!unfinished || last))
         w->broken = (struct row_fault){ .code = "ENCODING_BAD", .rc = STOP, .at = source_offset(f, f->at + good),
                                         .text = "this is not valid UTF-16", .hint = "the file is damaged or cut off" };

@@ -41,6 +41,23 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* Looks the text like a byte order mark?  At the head of a file a reader would pass over it; in quotes it is text.  The
+ * last is U+FFFE, which is the mark FE FF once it is written as UTF-16LE. */
+static bool has_mark(const char *p, size_t n)
+{
+    static const char *const marks[] = { "\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF", "\xEF\xBF\xBE" };
+    for (size_t i = 0; n >= 2 && (unsigned char)*p >= 0xEF && i < sizeof marks / sizeof *marks; i++)
+        if (slice_starts((struct slice){ p, n }, slice_of(marks[i])))
+            return true;
+    return false;
+}
+
+/* The line with which Excel is told the delimiter; a reader passes over it, too. */
+static bool is_sep(const char *p, size_t n)
+{
+    return n == 5 && memcmp(p, "sep=", 4) == 0;
+}
+
 static bool has_high(const char *p, size_t n)
 {
     unsigned char all = 0;
@@ -174,16 +191,19 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
     buf_room(out, SLACK);
     const char *p = out->p + start;
     size_t len = out->n - start;
-    bool special = has_special(p, len, d->split ? d->delimiter : '\n', d->quoting ? d->quote : '\n');
+    bool mark = has_mark(p, len) && !d->bom,
+         special = mark || has_special(p, len, d->split ? d->delimiter : '\n', d->quoting ? d->quote : '\n');
     if (!d->quoting && special) {
         struct fault fault = { .code = "CSV_CANNOT_SPELL",
-                               .text = SLICE("holds a delimiter or line end, and this file has no quotes"),
+                               .text = mark ? SLICE("begins like a byte order mark, and this file has no quotes")
+                                            : SLICE("holds a delimiter or line end, and this file has no quotes"),
                                .hint = SLICE("write `replace \";\" \",\"` or `quote \"\\\"\"` in the format") };
         return live_problem(n, f, arena_copy(a, (struct slice){ p, len }), PLACE_NO_OFFSET, &fault, a, ps);
     }
     if (len == 0 && f->type != TYPE_TEXT && !quote)
         return OK;                  /* 0 in letters */
-    if (d->quoting && (special || quote || len == 0 || is_blank(p[0]) || is_blank(p[len - 1]) || d->quote_all))
+    if (d->quoting
+        && (special || quote || d->quote_all || len == 0 || is_blank(p[0]) || is_blank(p[len - 1]) || is_sep(p, len)))
         quote_from(out, start, (char)d->quote);
     return OK;
 }
@@ -204,7 +224,7 @@ static inline unsigned needs_care(__m128i v, const void *dialect)
 static inline bool write_plain(const struct dialect *d, const struct field *f, const struct value *v, struct buf *out)
 {
     if (v->state != VALUE_PRESENT || f->write_fast != TYPE_FAST_TEXT || v->n > f->fast_max || v->n == 0
-        || is_blank(v->p[0]) || is_blank(v->p[v->n - 1]))
+        || is_blank(v->p[0]) || is_blank(v->p[v->n - 1]) || has_mark(v->p, v->n) || is_sep(v->p, v->n))
         return false;
     char *end = short_put(buf_room(out, SHORT_MAX), (struct slice){ v->p, v->n }, needs_care, d);
     if (end)
@@ -251,6 +271,7 @@ struct flat_writer {
     struct write_plan plan;
     struct write_plan *records;     /* of tagged files */
     struct write_plan *companions;
+    size_t *marks;                  /* by companion: where the rows of this message begin */
     struct dialect d;
     struct arena scratch;           /* of one message */
     struct buf prefix, wide;
@@ -415,29 +436,72 @@ static struct sink *companion_sink(struct writer *w, struct slice name)
     return NULL;
 }
 
-static int write_companion(struct writer *w, size_t i, const struct node *msg, struct problems *ps)
+/* The rows below one instance of the group above them. */
+static int companion_rows(struct flat_writer *st, size_t i, const struct node *above, struct sink *sink,
+                          struct problems *ps)
 {
-    struct flat_writer *st = w->state;
     const struct flat_companion *c = &st->plan.flat->companions[i];
     const struct write_plan *p = &st->companions[i];
-    struct sink *sink = companion_sink(w, c->name);
     const struct flat_column *key = &st->plan.flat->cols[c->key];
     int rc = OK;
-    if (c->level != 0 || !sink)
-        return OK;
-    for (const struct node *n = node_list(msg, c->group)->first; n; n = n->next) {
+    for (const struct node *n = node_list(above, c->group)->first; n; n = n->next) {
         struct buf *row = row_buf(st, &sink->buf);
-        const struct value *v = column_value(st->plan.flat, key, msg);
+        const struct value *v = column_value(st->plan.flat, key, above);
         st->node[0] = n;
         if (p->join.n && v) {
-            rc = cell_write(&st->d, msg, key->field, v, false, row, &st->scratch, ps) > rc ? SKIP : rc;
+            rc = cell_write(&st->d, above, key->field, v, false, row, &st->scratch, ps) > rc ? SKIP : rc;
             buf_byte(row, (char)st->d.delimiter);
         }
         rc = write_cells(st, p, 0, p->width, row, ps) > rc ? SKIP : rc;
         end_row(st, row, &sink->buf);
     }
-    sink_turn(sink);
     return rc;
+}
+
+static int write_companion(struct flat_writer *st, size_t i, size_t level, const struct node *n, struct sink *sink,
+                           struct problems *ps)
+{
+    const struct flat *flat = st->plan.flat;
+    if (level == flat->companions[i].level)
+        return companion_rows(st, i, n, sink, ps);
+    int rc = OK;
+    for (const struct node *below = node_list(n, flat->levels[level + 1].group)->first; below; below = below->next) {
+        int one = write_companion(st, i, level + 1, below, sink, ps);
+        rc = one > rc ? one : rc;
+    }
+    return rc;
+}
+
+static int write_companions(struct writer *w, const struct node *msg, struct problems *ps)
+{
+    struct flat_writer *st = w->state;
+    const struct flat *flat = st->plan.flat;
+    int rc = OK;
+    for (size_t i = 0; i < flat->ncompanions && rc < SKIP; i++) {
+        struct sink *sink = companion_sink(w, flat->companions[i].name);
+        rc = sink ? write_companion(st, i, 0, msg, sink, ps) : OK;
+    }
+    return rc;
+}
+
+static void mark_companions(struct writer *w)
+{
+    struct flat_writer *st = w->state;
+    for (size_t i = 0; i < w->ncompanions; i++)
+        st->marks[i] = w->companions[i].sink ? w->companions[i].sink->buf.n : 0;
+}
+
+/* A refused message leaves no rows in any file. */
+static void end_companions(struct writer *w, bool refused)
+{
+    struct flat_writer *st = w->state;
+    for (size_t i = 0; i < w->ncompanions; i++) {
+        struct sink *sink = w->companions[i].sink;
+        if (sink && refused)
+            sink->buf.n = st->marks[i];
+        if (sink)
+            sink_turn(sink);
+    }
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -456,7 +520,10 @@ static int write_title(struct flat_writer *st, struct slice title, struct buf *r
         return STOP;
     }
     buf_room(row, SLACK);
-    if (st->d.quoting && (st->d.quote_all || has_special(row->p + start, row->n - start, st->d.delimiter, st->d.quote)))
+    const char *text = row->p + start;
+    size_t n = row->n - start;
+    if (st->d.quoting && (st->d.quote_all || has_mark(text, n) || is_sep(text, n)
+                          || has_special(text, n, st->d.delimiter, st->d.quote)))
         quote_from(row, start, (char)st->d.quote);
     return OK;
 }
@@ -491,6 +558,7 @@ static int open_companions(struct writer *w, struct problems *ps)
     const struct flat *flat = st->plan.flat;
     int rc = OK;
     st->companions = arena_zero(w->arena, (flat->ncompanions + 1) * sizeof *st->companions);
+    st->marks = arena_zero(w->arena, (w->ncompanions + 1) * sizeof *st->marks);
     for (size_t i = 0; i < flat->ncompanions && rc == OK; i++) {
         const struct flat_companion *c = &flat->companions[i];
         struct sink *sink = companion_sink(w, c->name);
@@ -528,15 +596,16 @@ int flat_write(struct writer *w, const struct node *msg, struct problems *ps)
     size_t start = w->sink->buf.n;
     arena_reset(&st->scratch);
     w->messages++;
-    ps->message = w->messages;
+    mark_companions(w);
     int rc = node_check(msg, &st->scratch, ps);
     st->stale = true;
     int written = st->d.tag ? write_record(st, msg, &w->sink->buf, ps) : write_level(st, 0, msg, &w->sink->buf, ps);
     rc = written > rc ? written : rc;
-    for (size_t i = 0; i < st->plan.flat->ncompanions && rc < SKIP; i++)
-        rc = write_companion(w, i, msg, ps);
+    int beside = rc < SKIP ? write_companions(w, msg, ps) : OK;
+    rc = beside > rc ? beside : rc;
     if (rc >= SKIP)
         w->sink->buf.n = start;
+    end_companions(w, rc >= SKIP);
     return rc;
 }
 

@@ -26,7 +26,7 @@ static void writer_init(struct jpatch *x, struct jwrite *w, struct buf *out, str
     const struct jpiece *p = x->piece;
     bool lines = memchr(line.p, '\n', line.n) || memchr(line.p, '\r', line.n);
 
-    jwrite_init(w, out, line, lines ? p->step : slice_none(), x->arena, x->problems);
+    jwrite_init(w, out, line, lines ? p->step : slice_none(), x->problems);
     w->blank = p->blank;
 }
 
@@ -38,7 +38,7 @@ static struct slice spell(struct jpatch *x, const struct node *n, const struct f
     struct jwrite w;
     bool bare = old && !(old->form & (VALUE_QUOTED | VALUE_NIL)), quoted = old && (old->form & VALUE_QUOTED);
 
-    jwrite_init(&w, &b, (struct slice){ "", 0 }, slice_none(), x->arena, x->problems);
+    jwrite_init(&w, &b, (struct slice){ "", 0 }, slice_none(), x->problems);
     if (bare && f->type == TYPE_BOOLEAN && v->state == VALUE_PRESENT && (first == 't' || first == 'f'))
         buf_add(&b, value_text(v));
     else

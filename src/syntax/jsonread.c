@@ -43,7 +43,8 @@ static void problem(struct reader *r, const struct node *n, const struct field *
                                                   .width = value.n && value.n < 200 ? (uint32_t)slice_chars(value)
                                                           : 1 },
                                        .message = x->message ? r->messages : 0,
-                                       .path = node_path(ps->arena, n, f) });
+                                       .path = node_path(&x->scratch, n, f) });
+    arena_reset(&x->scratch);
     if (x->message)
         x->status = SKIP;
     else
@@ -190,6 +191,10 @@ static struct node *begin_group(struct reader *r, struct arena *a, const struct 
         n = node_add(outside(g) ? r->arena : x->message_arena, around, g);
     }
     bool named = !element && spot->parent && spot == spot->parent->star;
+    if (g->is_message) {
+        x->house = x->frames[x->depth].spot;
+        r->alone = !element && !named && x->depth > 0;
+    }
     n->at = named ? x->key_at : x->scan.at;
     n->inner = x->scan.at;
     n->tail = x->scan.end - 1;
@@ -218,9 +223,9 @@ static void wrong_kind(struct reader *r, const struct jspot *spot, struct node *
             ? "expected a single value here" : "expected an object here";
     const struct field *f = spot->value && !spot->group ? spot->value : NULL;
     struct slice text = spot->parent && spot != spot->parent->star
-                            ? arena_printf(ps->arena, "\"%.*s\" is %s", SLICE_ARG(spot->name),
+                            ? arena_printf(&x->scratch, "\"%.*s\" is %s", SLICE_ARG(spot->name),
                                     event_name(x->scan.event))
-                            : arena_printf(ps->arena, "%s stands here", event_name(x->scan.event));
+                            : arena_printf(&x->scratch, "%s stands here", event_name(x->scan.event));
 
     problem(r, f && of_file(r, f->group) ? r->file : around, f, "JSON_KIND", x->scan.at, slice_none(), text,
             slice_of(want), ps);
@@ -237,7 +242,7 @@ static bool arena_is_over(struct reader *r, struct problems *ps)
     return true;
 }
 
-/* END = a message is complete; OK also for members of the file on a line of their own. */
+/* END = a message is complete; OK also for members of the file on a line of their own; STOP: more is on its line. */
 static int end_group(struct reader *r, struct node *n, struct problems *ps)
 {
     struct jread *x = r->state;
@@ -250,7 +255,8 @@ static int end_group(struct reader *r, struct node *n, struct problems *ps)
         return OK;
     if (!x->plan->lines)
         return END;
-    n->end = jscan_line_end(&x->scan);
+    if (jscan_line_end(&x->scan, &n->end) != OK)
+        return STOP;
     if (!x->file_seen || x->message_seen)
         return END;
     x->message = NULL;
@@ -357,6 +363,12 @@ static void name(struct reader *r)
 
 /* ---- the loop ---- */
 
+/* May this value stand on a line of its own?  An array would be several messages that are refused as one. */
+static bool is_line(const struct jspot *spot, enum jevent e)
+{
+    return e == JEVENT_OBJECT || e == JEVENT_NULL || (e != JEVENT_ARRAY && spot && spot->value);
+}
+
 static int event(struct reader *r, struct arena *a, struct problems *ps)
 {
     struct jread *x = r->state;
@@ -380,6 +392,9 @@ static int event(struct reader *r, struct arena *a, struct problems *ps)
     if (x->depth == 0) {
         x->file_seen = x->message_seen = false;
         x->key_at = x->scan.at;
+        if (x->plan->lines && !is_line(spot, e))
+            return jscan_refuse(&x->scan, x->scan.at, "JSON_KIND", "this line is no object",
+                                "with `syntax json lines` each line is the object of one message");
     }
     if (!spot || x->drop) {
         x->skip = e == JEVENT_OBJECT || e == JEVENT_ARRAY;
@@ -401,6 +416,9 @@ static int finish_message(struct reader *r, struct node **msg_out, struct proble
     *msg_out = x->message;
     if (r->messages == 1)
         r->head_end = x->message->at;
+    bool same = (x->house == x->house_before && !r->alone) || r->messages == 1;
+    r->gap = (struct span){ r->tail_at, same ? r->tail_at : x->message->at };
+    x->house_before = x->house;
     r->tail_at = x->message->end;
     if (!x->drop) {
         int rc = node_check(x->message, x->message_arena, ps);
@@ -464,6 +482,8 @@ static int read_events(struct reader *r, struct arena *a, struct node **msg_out,
         rc = event(r, a, ps);
         if (rc == END)
             return finish_message(r, msg_out, ps);
+        if (rc != OK)
+            break;
     }
     if (rc == END)
         return finish_file(r, ps);
@@ -512,6 +532,7 @@ void jread_close(struct reader *r)
         return;
     jscan_close(&x->scan);
     buf_release(&x->key);
+    arena_release(&x->scratch);
 }
 
 int jread_inspect(struct source *source, struct buf *json, struct problems *ps)

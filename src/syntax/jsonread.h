@@ -29,9 +29,11 @@ struct jread {
     const struct jspot *next;       /* of the member whose name was read */
     uint64_t key_at, key_end;
     struct buf key;                 /* its name, where a field wants it */
+    struct arena scratch;           /* what a problem is told with, until it is told */
     char *room, *room_end;          /* free bytes of the message arena */
     struct arena *message_arena;    /* where values go at the moment */
     struct node *message;
+    const struct jspot *house, *house_before;       /* around the message, around the one before */
     int status;                     /* of the message at hand: OK, WARN or SKIP */
     bool file_bad;
     bool drop;                      /* the message is too large: nothing more of it is kept */

@@ -473,6 +473,14 @@ static int broken_line(struct jscan *s)
                         "leave out `lines` for one document over many");
 }
 
+/* Behind the end of a document stands more, at hand. */
+static int more_on_line(struct jscan *s)
+{
+    return jscan_refuse(s, here(s), "JSON_AFTER", "something follows the end of the document",
+                        s->lines ? "each document on a line of its own"
+                                : "for one document per line say `syntax json lines`");
+}
+
 /* Between documents: END, or the first byte of the next one in *c. */
 static int next_document(struct jscan *s, int *c)
 {
@@ -484,9 +492,7 @@ static int next_document(struct jscan *s, int *c)
         if (*c == -1)
             return at_end(s);
         if (*c != -2 || !(lines || s->either))
-            return jscan_refuse(s, here(s), "JSON_AFTER", "something follows the end of the document",
-                                s->lines ? "each document on a line of its own"
-                                        : "for one document per line say `syntax json lines`");
+            return more_on_line(s);
     }
     s->want = WANT_DOCUMENT;
     s->recoverable = false;
@@ -530,15 +536,19 @@ int jscan_next(struct jscan *s)
     return rc == -2 ? broken_line(s) : rc;
 }
 
-uint64_t jscan_line_end(struct jscan *s)
+int jscan_line_end(struct jscan *s, uint64_t *end)
 {
     int c = blanks(s);
 
+    *end = here(s);
+    if (c >= 0)
+        return more_on_line(s);
     if (c == -2) {
         s->source->at++;
         s->want = WANT_DOCUMENT;
+        *end = here(s);
     }
-    return c < 0 ? here(s) : s->end;
+    return OK;
 }
 
 bool jscan_resync(struct jscan *s)

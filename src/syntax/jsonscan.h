@@ -68,9 +68,9 @@ void jscan_close(struct jscan *s);
 /* Skips to behind the end of the line; false at the end of the file. */
 bool jscan_resync(struct jscan *s);
 
-/* After the end of a document of `lines`: goes to behind the end of its line, if nothing else is there; where that
-   is. */
-uint64_t jscan_line_end(struct jscan *s);
+/* After the end of a document of `lines`: goes to behind the end of its line and tells where that is; STOP after a
+   problem when something else stands there. */
+int jscan_line_end(struct jscan *s, uint64_t *end);
 
 /* A problem at an offset of the file; returns STOP. */
 int jscan_refuse(struct jscan *s, uint64_t at, const char *code, const char *text, const char *hint);

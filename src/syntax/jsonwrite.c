@@ -2,10 +2,10 @@
 
 #include "jsontext.h"
 
-void jwrite_init(struct jwrite *w, struct buf *out, struct slice eol, struct slice indent, struct arena *a,
+void jwrite_init(struct jwrite *w, struct buf *out, struct slice eol, struct slice indent,
                  struct problems *ps)
 {
-    *w = (struct jwrite){ .out = out, .arena = a, .problems = ps };
+    *w = (struct jwrite){ .out = out, .problems = ps };
     if (!indent.p)
         return;
     buf_add(&w->line, eol);
@@ -58,6 +58,28 @@ static bool is_bare(const struct field *f, struct slice text)
     }
 }
 
+/* Spells the value into w->value; what a problem is told with goes at once: a file may have millions of them. */
+static bool spell(struct jwrite *w, const struct node *n, const struct field *f, const struct value *v)
+{
+    struct fault fault = { 0 };
+    struct arena a;
+    arena_init(&a, 0);
+    w->value.n = 0;
+    int rc = type_write(f, v, &w->value, &a, &fault);
+    if (rc != OK) {
+        problem_add(w->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                    .code = fault.code,
+                                                    .value = value_text(v),
+                                                    .text = fault.text,
+                                                    .hint = fault.hint,
+                                                    .place = { .offset = PLACE_NO_OFFSET },
+                                                    .path = node_path(&a, n, f) });
+        w->status = SKIP;
+    }
+    arena_release(&a);
+    return rc == OK;
+}
+
 void jwrite_value(struct jwrite *w, const struct node *n, const struct field *f, const struct value *v, bool quoted)
 {
     struct slice text = { v->p, v->n };
@@ -67,19 +89,8 @@ void jwrite_value(struct jwrite *w, const struct node *n, const struct field *f,
         return;
     }
     if (f->write_fast != TYPE_FAST_TEXT || v->state != VALUE_PRESENT || v->n > f->fast_max) {
-        struct fault fault = { 0 };
-        w->value.n = 0;
-        if (type_write(f, v, &w->value, w->arena, &fault) != OK) {
-            problem_add(w->problems, &(struct problem){ .severity = PROBLEM_ERROR,
-                                                        .code = fault.code,
-                                                        .value = value_text(v),
-                                                        .text = fault.text,
-                                                        .hint = fault.hint,
-                                                        .place = { .offset = PLACE_NO_OFFSET },
-                                                        .path = node_path(w->problems->arena, n, f) });
-            w->status = SKIP;
+        if (!spell(w, n, f, v))
             return;
-        }
         text = buf_slice(&w->value);
     }
     if (text.n == 0)
@@ -259,7 +270,7 @@ int jwrite_open(struct writer *w, struct problems *ps)
     d->levels = arena_zero(w->arena, (deepest + 3) * sizeof *d->levels);
     d->closed = arena_zero(w->arena, plan->nspots * sizeof *d->closed);
     w->state = d;
-    jwrite_init(&d->write, &w->sink->buf, SLICE("\n"), plan->indent, w->arena, ps);
+    jwrite_init(&d->write, &w->sink->buf, SLICE("\n"), plan->indent, ps);
     d->write.exact = w->exact;
     return OK;
 }

@@ -19,13 +19,12 @@ struct jwrite {
     bool blank;                     /* behind each colon */
     bool exact;                     /* as struct writer */
     struct buf value;
-    struct arena *arena;
     struct problems *problems;
     int status;                     /* SKIP after a problem */
 };
 
 /* indent p NULL: all on one line. `eol` is the line end with the indentation of depth 0. */
-void jwrite_init(struct jwrite *w, struct buf *out, struct slice eol, struct slice indent, struct arena *a,
+void jwrite_init(struct jwrite *w, struct buf *out, struct slice eol, struct slice indent,
                  struct problems *ps);
 void jwrite_release(struct jwrite *w);
 /* The line end and indentation of a depth. */

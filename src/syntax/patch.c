@@ -124,21 +124,36 @@ int patch_run(struct patcher *p, struct source *original, struct sink *out, stru
 int syntax_excerpt(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans, size_t n,
                    struct sink *out, struct problems *ps)
 {
-    return syntax_excerpt_joined(original, head_end, tail_at, spans, n, slice_none(), out, ps);
+    struct reader r = { .head_end = head_end, .tail_at = tail_at };
+    return syntax_excerpt_framed(original, &r, spans, n, spans, 0, out, ps);
 }
 
-int syntax_excerpt_joined(struct source *original, uint64_t head_end, uint64_t tail_at, const struct span *spans,
-                          size_t n, struct slice between, struct sink *out, struct problems *ps)
+static int one_span(struct source *original, const struct span *s, struct sink *out, struct problems *ps)
 {
-    int rc = pass_on(original, head_end, out, ps);
-    for (size_t i = 0; rc == OK && i < n; i++) {
-        rc = pass_on(original, spans[i].at, NULL, ps);
-        if (rc == OK && i)
-            buf_add(&out->buf, between);
-        if (rc == OK)
-            rc = pass_on(original, spans[i].end, out, ps);
+    int rc = pass_on(original, s->at, NULL, ps);
+    return rc == OK ? pass_on(original, s->end, out, ps) : rc;
+}
+
+int syntax_excerpt_framed(struct source *original, const struct reader *r, const struct span *spans, size_t n,
+                          const struct span *frame, size_t nframe, struct sink *out, struct problems *ps)
+{
+    size_t i = 0, k = 0;
+    bool first = true;
+    int rc = pass_on(original, r->head_end, out, ps);
+    while (rc == OK && (i < n || k < nframe)) {
+        if (k < nframe && (i == n || frame[k].at < spans[i].at)) {
+            if (frame[k].at == frame[k].end)
+                buf_text(&out->buf, "null");        /* as if it were not there */
+            rc = one_span(original, &frame[k++], out, ps);
+            first = true;
+            continue;
+        }
+        if (!first)
+            buf_add(&out->buf, r->between);
+        first = false;
+        rc = one_span(original, &spans[i++], out, ps);
     }
     if (rc == OK)
-        rc = pass_on(original, tail_at, NULL, ps);
+        rc = pass_on(original, r->tail_at, NULL, ps);
     return rc == OK ? pass_on(original, UINT64_MAX, out, ps) : rc;
 }

@@ -279,7 +279,7 @@ static void locate_column(struct source *s, struct problem *p, uint64_t ahead, c
         memmove(chunk, chunk + bom, len);
     }
     struct slice head = line_text(s, (struct slice){ chunk, ahead < len ? ahead : len }, a);
-    p->place.column = (uint32_t)slice_chars(head) + 1;
+    p->place.column = (uint32_t)utf8_chars(head) + 1;
     if (!p->source.p)
         p->source = line_text(s, (struct slice){ chunk, len }, a);
 }
@@ -299,7 +299,7 @@ static void locate_far(struct source *s, struct problem *p, uint64_t ahead, char
         to++;
     struct slice head = line_text(s, slice_range(chunk + from, chunk + LOCATE_AROUND), a);
     p->source = line_text(s, slice_range(chunk + from, chunk + to), a);
-    p->source_skip = p->place.column - 1 - (uint32_t)slice_chars(head);
+    p->source_skip = p->place.column - 1 - (uint32_t)utf8_chars(head);
 }
 
 static void locate(void *owner, struct problem *p, struct arena *a)

@@ -226,7 +226,7 @@ static bool spell_fresh(struct xpatch *x, const struct xspot *s, const struct fr
 {
     if (f->node) {
         struct xwrite w;
-        xwrite_init(&w, out, x->read->plan, pre, has_line(pre) ? step : slice_none(), x->arena, x->problems);
+        xwrite_init(&w, out, x->read->plan, pre, has_line(pre) ? step : slice_none(), x->problems);
         w.name = document_name;
         w.owner = x;
         xwrite_spot(&w, s, f->node, 0);

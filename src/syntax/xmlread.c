@@ -65,20 +65,32 @@ static struct slice keep(struct xread *x, struct slice text)
     return own;
 }
 
+/* What libxml2 reads has no offsets: there the line is all that is known. */
+static struct place place_at(const struct reader *r, uint64_t at)
+{
+    const struct xread *x = r->state;
+
+    if (!x->sax)
+        return (struct place){ .file = r->source->name, .offset = at };
+    return (struct place){ .file = r->source->name, .offset = PLACE_NO_OFFSET, .line = xsax_line(x->sax) };
+}
+
 static void problem(struct reader *r, struct node *n, const struct field *f, const char *code, uint64_t at,
                     struct slice value, struct slice text, struct slice hint, struct problems *ps)
 {
     struct xread *x = r->state;
+    struct place place = place_at(r, at);
 
+    place.width = value.n < 200 ? (uint32_t)slice_chars(value) : 1;
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR,
                                        .code = code,
                                        .value = value,
                                        .text = text,
                                        .hint = hint,
-                                       .place = { .file = r->source->name, .offset = at,
-                                                  .width = value.n < 200 ? (uint32_t)slice_chars(value) : 1 },
+                                       .place = place,
                                        .message = x->message ? r->messages : 0,
-                                       .path = node_path(ps->arena, n, f) });
+                                       .path = node_path(&x->scratch, n, f) });
+    arena_reset(&x->scratch);
     if (x->message)
         x->status = SKIP;
     else
@@ -188,6 +200,12 @@ static void begin_message(struct reader *r, struct arena *a, const struct group 
     x->message->position = (uint32_t)r->messages;
 }
 
+/* The field has stood here before, good or bad: the text of another is not kept. */
+static bool is_there(const struct value *v)
+{
+    return v->state != VALUE_ABSENT || (v->form & VALUE_LAX);
+}
+
 /* An instance begins with the element at hand; NULL when it is one too many (then the element is skipped). */
 static struct node *begin_group(struct reader *r, struct arena *a, const struct xspot *spot, struct node *around,
                                 struct problems *ps)
@@ -197,6 +215,7 @@ static struct node *begin_group(struct reader *r, struct arena *a, const struct 
 
     if (spot->group->is_message) {
         begin_message(r, a, spot->group);
+        x->house = x->frames[x->depth].spot;
         n = x->message;
     } else if (node_list(around, spot->group)->n >= spot->group->max_occurs && spot->group->max_occurs == 1) {
         problem(r, around, NULL, "OCCURS", x->scan.at, spot->local, SLICE("stands more than once"),
@@ -227,7 +246,7 @@ static bool is_root_wrong(struct reader *r, const struct xspot *spot, struct pro
     struct slice local = xscan_local(x->scan.name, x->scan.prefix);
     struct slice text = arena_printf(ps->arena, "the root element is <%.*s>%s%.*s", SLICE_ARG(local), uri.n ? " of " : "", (int)uri.n, uri.n ? uri.p : "");
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "XML_ROOT", .text = text,
-                                       .place = { .file = r->source->name, .offset = x->scan.at },
+                                       .place = place_at(r, x->scan.at),
                                        .hint = arena_printf(ps->arena, "expected %.*s", SLICE_ARG(buf_slice(&want))) });
     buf_release(&want);
     return true;
@@ -259,7 +278,8 @@ static int start(struct reader *r, struct arena *a, struct problems *ps)
                           .at = x->scan.at,
                           .inner = x->scan.end,
                           .empty = x->scan.empty,
-                          .text_at = x->pieces.n };
+                          .text_at = x->pieces.n,
+                          .twice = spot->text && is_there(node_value(node, spot->text)) };
     up->mixed = true;
     if (x->scan.nattrs)
         read_attributes(r, f, ps);
@@ -274,7 +294,7 @@ static int text(struct reader *r, struct problems *ps)
     struct xread *x = r->state;
     struct xframe *f = &x->frames[x->depth];
 
-    if (x->skip || !f->spot->text)
+    if (x->skip || !f->spot->text || f->twice)
         return OK;
     if (!f->text.p && x->pieces.n == f->text_at) {
         f->text = keep(x, x->scan.text);
@@ -320,7 +340,7 @@ static void end_field(struct reader *r, struct xframe *f, bool cdata_only, struc
     if (!raw.p && x->pieces.n > f->text_at)
         raw = keep(x, (struct slice){ x->pieces.p + f->text_at, x->pieces.n - f->text_at });
     x->pieces.n = f->text_at;
-    if (v->state != VALUE_ABSENT) {
+    if (f->twice) {
         twice(r, f->node, field, f->at, ps);
         return;
     }
@@ -385,6 +405,9 @@ static int finish_message(struct reader *r, struct node **msg_out, struct proble
     struct xread *x = r->state;
 
     *msg_out = x->message;
+    bool same = x->house == x->house_before || r->messages == 1;
+    r->gap = (struct span){ r->tail_at, same ? r->tail_at : x->message->at };
+    x->house_before = x->house;
     r->tail_at = x->message->end;
     if (!x->drop) {
         int rc = node_check(x->message, x->message_arena, ps);
@@ -494,4 +517,5 @@ void xread_close(struct reader *r)
         xsax_close(x->sax);
     xscan_close(&x->scan);
     buf_release(&x->pieces);
+    arena_release(&x->scratch);
 }

@@ -48,9 +48,11 @@ struct xread {
     struct xmemo *memo;             /* by spot id */
     struct xhouse *houses;          /* by spot id, of spots that lead to messages */
     struct buf pieces;
+    struct arena scratch;           /* what a problem is told with, until it is told */
     char *room, *room_end;          /* free bytes of the message arena */
     struct arena *message_arena;    /* where values go at the moment */
     struct node *message;
+    const struct xspot *house, *house_before;       /* around the message, around the one before */
     int status;                     /* of the message at hand: OK, WARN or SKIP */
     bool file_bad;
     bool drop;                      /* the message is too large: nothing more of it is kept */

@@ -2,6 +2,7 @@
 
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
+#include <libxml/tree.h>
 #include <libxml/xmlerror.h>
 
 #include "base/late.h"
@@ -24,7 +25,7 @@ LATE_NOTE(SONAME);
 
 #define SAX_FUNCTIONS(F) \
     F(xmlInitParser) F(xmlSetExternalEntityLoader) F(xmlSetGenericErrorFunc) F(xmlCreatePushParserCtxt) \
-    F(xmlCtxtUseOptions) F(xmlDictSetLimit) F(xmlParseChunk) F(xmlStopParser) F(xmlFreeParserCtxt)
+    F(xmlCtxtUseOptions) F(xmlDictSetLimit) F(xmlParseChunk) F(xmlStopParser) F(xmlFreeParserCtxt) F(xmlBufUse)
 
 /* Loaded with the first document that we do not read ourselves. */
 struct sax_lib {
@@ -32,6 +33,7 @@ struct sax_lib {
 };
 
 enum { CHUNK = 4096 };                  /* bytes given to libxml2 at a time: bounds the events that wait */
+enum { UNDECODED_MAX = 16 };            /* bytes that may wait for the rest of their character */
 enum { UNIT_MAX = 4 };                  /* bytes of a character of ASCII in the widest charset */
 
 /* An event that waits in `queue`, followed by its texts. */
@@ -56,7 +58,8 @@ struct xsax {
     size_t depth, deepest;
     const char *from;                   /* what libxml2 gets next */
     size_t silent;                      /* bytes given since libxml2 told of something */
-    bool subset, saw_error, root_done, ended, too_deep, too_long, after_cr;
+    uint64_t undecoded;                 /* from here on libxml2 could not decode what it has got; PLACE_NO_OFFSET */
+    bool subset, saw_error, root_done, ended, too_deep, too_long, after_cr, undecodable;
     char message[300];
     int line, column, code;             /* of the error */
     int event_line;
@@ -258,6 +261,7 @@ struct xsax *xsax_open(struct xscan *s)
     x->lib.xmlCtxtUseOptions(x->parser, XML_PARSE_NONET | XML_PARSE_BIG_LINES);
     x->lib.xmlDictSetLimit(x->parser->dict, 1 << 20);
     s->at = s->end = UINT64_MAX;
+    x->undecoded = PLACE_NO_OFFSET;
     return x;
 }
 
@@ -283,6 +287,17 @@ static int report(struct xsax *x, const char *code, const char *text)
     return s->failed = STOP;
 }
 
+static int bad_bytes(struct xsax *x)
+{
+    struct xscan *s = x->scan;
+
+    problem_add(s->problems, &(struct problem){ .severity = PROBLEM_ERROR,
+                                                .code = "XML_ENCODING",
+                                                .text = SLICE("the bytes here are not of the encoding that the document declares"),
+                                                .place = { .file = s->view.source->name, .offset = x->undecoded } });
+    return s->failed = STOP;
+}
+
 /* The document is over for libxml2: END when all that it demands of a good one holds (LIBS: the success predicate). */
 static int verdict(struct xsax *x)
 {
@@ -290,6 +305,8 @@ static int verdict(struct xsax *x)
 
     if (s->view.source->error)
         return s->failed = problem_system(s->problems, s->view.source->name, "reading", s->view.source->error);
+    if (x->undecodable)
+        return bad_bytes(x);
     if (x->too_deep)
         return report(x, "LIMIT_DEPTH", "elements are nested too deep");
     if (x->too_long)
@@ -309,18 +326,33 @@ static int verdict(struct xsax *x)
     return report(x, "XML_SYNTAX", x->message[0] ? x->message : "the document is not well-formed");
 }
 
+/* It tells nobody when a charset has no character for some bytes: they and all behind them stay undecoded. */
+static void note_undecoded(struct xsax *x)
+{
+    const xmlParserInput *in = x->parser->input;
+
+    if (!in || !in->buf)
+        return;
+    size_t left = in->buf->encoder && in->buf->raw ? x->lib.xmlBufUse(in->buf->raw) : 0;
+    x->undecoded = left ? source_offset(x->scan->view.source, x->from) - left : PLACE_NO_OFFSET;
+    x->undecodable = left > UNDECODED_MAX && !x->saw_error;
+}
+
 /* Gives libxml2 the next piece; END when there is none or it wants no more. */
 static int feed(struct xsax *x)
 {
     struct source *src = x->scan->view.source;
 
-    if (x->ended || x->saw_error || x->subset || x->too_deep || x->too_long)
+    if (x->ended || x->saw_error || x->subset || x->too_deep || x->too_long || x->undecodable)
         return END;
     if (x->from == src->end) {
         src->at = src->end;
         char *keep = src->at;
         x->ended = !source_fill(src, &keep);
         x->from = src->at;
+        x->undecodable = x->ended && x->undecoded != PLACE_NO_OFFSET;
+        if (x->undecodable)
+            return END;
         if (x->ended) {
             x->lib.xmlParseChunk(x->parser, NULL, 0, 1);
             return OK;
@@ -330,6 +362,7 @@ static int feed(struct xsax *x)
     n = n < CHUNK ? n : CHUNK;
     x->lib.xmlParseChunk(x->parser, x->from, (int)n, 0);
     x->from += n;
+    note_undecoded(x);
     /* libxml2 compares each attribute with all others once a tag ends: it never gets the end of a long one. */
     x->silent = x->queue.n ? 0 : x->silent + n;
     if (x->silent > UNIT_MAX * x->scan->limits->tag) {
@@ -337,6 +370,11 @@ static int feed(struct xsax *x)
         x->event_line = line_now(x);
     }
     return OK;
+}
+
+uint32_t xsax_line(const struct xsax *x)
+{
+    return x->event_line > 0 ? (uint32_t)x->event_line : 0;
 }
 
 static struct slice take(struct xsax *x, size_t n)

@@ -20,6 +20,8 @@ struct xsax;
 
 struct xsax *xsax_open(struct xscan *s);
 int xsax_next(struct xsax *x);
+/* Where the start tag of the event, or the last one before it, ends; 0 = not known. */
+uint32_t xsax_line(const struct xsax *x);
 void xsax_close(struct xsax *x);
 
 #endif

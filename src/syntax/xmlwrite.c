@@ -3,9 +3,9 @@
 #include "xmlquick.h"
 
 void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent,
-                 struct arena *a, struct problems *ps)
+                 struct problems *ps)
 {
-    *w = (struct xwrite){ .out = out, .plan = plan, .arena = a, .problems = ps };
+    *w = (struct xwrite){ .out = out, .plan = plan, .problems = ps };
     if (!indent.p)
         return;
     buf_add(&w->line, eol);
@@ -33,13 +33,16 @@ void xwrite_line(struct xwrite *w, size_t depth)
 static void complain(struct xwrite *w, const struct node *n, const struct field *f, const char *code,
                      struct slice value, struct slice text, struct slice hint)
 {
+    struct arena a;                             /* a file may have millions of them */
+    arena_init(&a, 0);
     problem_add(w->problems, &(struct problem){ .severity = PROBLEM_ERROR,
                                                 .code = code,
                                                 .value = value,
                                                 .text = text,
                                                 .hint = hint,
                                                 .place = { .offset = PLACE_NO_OFFSET },
-                                                .path = node_path(w->problems->arena, n, f) });
+                                                .path = node_path(&a, n, f) });
+    arena_release(&a);
     w->status = SKIP;
 }
 
@@ -51,11 +54,15 @@ static bool put_value(struct xwrite *w, const struct node *n, const struct field
 
     if (f->write_fast == TYPE_SLOW || v->state != VALUE_PRESENT || v->n > f->fast_max) {
         struct fault fault = { 0 };
+        struct arena a;
+        arena_init(&a, 0);
         w->value.n = 0;
-        if (type_write(f, v, &w->value, w->arena, &fault) != OK) {
+        int rc = type_write(f, v, &w->value, &a, &fault);
+        if (rc != OK)
             complain(w, n, f, fault.code, value_text(v), fault.text, fault.hint);
+        arena_release(&a);
+        if (rc != OK)
             return false;
-        }
         text = buf_slice(&w->value);
     }
     if (text.n == 0)
@@ -320,7 +327,7 @@ int xwrite_open(struct writer *w, struct problems *ps)
     d->before = arena_zero(w->arena, (deepest + 2) * sizeof *d->levels);
     w->state = d;
     xwrite_init(&d->write, w->format->charset == CHARSET_UTF_8 ? &w->sink->buf : &d->utf8, plan, SLICE("\n"),
-                plan->indent, w->arena, ps);
+                plan->indent, ps);
     d->write.planned = true;
     return OK;
 }

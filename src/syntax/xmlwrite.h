@@ -16,7 +16,6 @@
 struct xwrite {
     struct buf *out;                /* UTF-8 */
     const struct xplan *plan;
-    struct arena *arena;            /* for the spelling of values */
     struct problems *problems;
     struct buf line;                /* line end and indentation of the deepest level met so far */
     size_t line_end;                /* bytes of it before the indentation of depth 0: "\n" and the base */
@@ -33,7 +32,7 @@ struct xwrite {
 
 /* Line ends are `eol`, each level deeper is `indent` (p NULL: all on one line). */
 void xwrite_init(struct xwrite *w, struct buf *out, const struct xplan *plan, struct slice eol, struct slice indent,
-                 struct arena *a, struct problems *ps);
+                 struct problems *ps);
 void xwrite_release(struct xwrite *w);
 /* The line end and indentation of that depth. */
 void xwrite_line(struct xwrite *w, size_t depth);

@@ -69,10 +69,10 @@ static struct node *left_message(struct fuzz *f)
     return n;
 }
 
-static int give(void *owner, struct node *target, struct problems *ps)
+static int give(void *owner, struct node *const *targets, size_t n, struct problems *ps)
 {
     (void)ps;
-    *(struct node **)owner = target;
+    *(struct node **)owner = targets[n - 1];
     return OK;
 }
 

@@ -82,12 +82,18 @@ static struct node *message(struct fuzz *f, const struct format *format)
     return n;
 }
 
-static int give(void *owner, struct node *target, struct problems *ps)
+static void look_at(const struct node *target)
 {
     struct buf b = { 0 };
-    (void)owner, (void)ps;
     node_dump(&b, target);
     buf_release(&b);
+}
+
+static int give(void *owner, struct node *const *targets, size_t n, struct problems *ps)
+{
+    (void)owner, (void)ps;
+    for (size_t i = 0; i < n; i++)
+        look_at(targets[i]);
     return OK;
 }
 
@@ -118,7 +124,7 @@ static void merge(struct fuzz *f, struct run *r, struct node *n, const struct fo
         outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome);
     }
     for (size_t i = 0; i < pool_count(p); i++)
-        give(NULL, pool_at(p, i), NULL);
+        look_at(pool_at(p, i));
     pool_release(p);
 }
 

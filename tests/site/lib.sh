@@ -71,6 +71,21 @@ wait_for() {                            # SECONDS COMMAND...
     done
 }
 
+planted_watch() {                       # SITE OPTION...: each fault of libplant strikes when its file is there
+    rm -f "$tmp/late"
+    LD_PRELOAD=$tools/libplant.so PLANT_FULL=$tmp/full PLANT_HOLD=$tmp/hold PLANT_LATE=$tmp/late \
+        ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" watch "$@"
+}
+in_time() {                             # COMMAND...: waits for it; the clock of planted_watch goes two minutes on now and then
+    wait_for 60 jumping "$@"
+}
+jumping() {
+    "$@" && return 0
+    printf . >> "$tmp/late"
+    sleep 0.3
+    return 1
+}
+
 # Sites.
 
 archived() { find "$1/archive" -name '*.zip' 2> /dev/null | wc -l; }
@@ -79,6 +94,7 @@ ended() { echo $(($(archived "$1") + $(in_error "$1"))); }       # a batch with 
 has() { [ "$(find "$1" -type f 2> /dev/null | wc -l)" -ge "$2" ]; }          # FOLDER N: so many files, or more
 outputs() { find "$1" -type f ! -name '.*' 2> /dev/null | sort; }
 by_age() { sort -t- -k3,3n -k4,4n; }    # ids of batches, the oldest first: …-2-9 comes before …-2-10
+all_archived() { [ "$(archived site)" = "$1" ]; }       # N
 open_ids() { ls "$1/.waybill/work" 2> /dev/null | by_age; }                 # SITE
 one() {                                 # FOLDER PATTERN: the name of the only such file
     set -- "$2" "$(find "$1" -type f -name "$2" 2> /dev/null)"
@@ -107,7 +123,18 @@ come_up() {                             # SITE FLOW: what the watcher's start sy
     wait_for 60 test -f "$1/outbox/$2/come-up$ups.csv"
     wait_for 60 idle "$1"
 }
+together() {                            # INBOX: what lies in new/ is found by one look
+    kill -STOP "$watcher" 2> /dev/null
+    mv new/* "site/inbox/$1/"
+    kill -CONT "$watcher" 2> /dev/null
+}
 idle() { [ "$(ls "$1/.waybill/work" "$1/.waybill/claim" | grep -c '^[0-9w]')" = 0 ]; }
+cmd() {                                 # SITE VERB OPTION...: the code is $code, what was said cmd.out and cmd.log
+    s=$1 verb=$2
+    shift 2
+    "$prog" "$verb" --dir "$s" "$@" > cmd.out 2> cmd.log < /dev/null
+    code=$?
+}
 watching() { "$prog" status --json "$1" 2> /dev/null | "$tools/json" process | grep -qx "$watcher"; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
 stop() {                                # [SIGNAL]: ends the watcher; its code is $code
@@ -158,6 +185,58 @@ retry() { sed "s/^    on yes/&\n    retry $1/"; }       # TIME: of the flows tha
 rows() {                                # FIRST LAST: a file of rows
     echo 'Id;Qty'
     seq -f '%.0f;1' "$1" "$2"
+}
+
+# Staged batches.  `sync_flow | sync_site DIR`: rows of inbox/rows are staged, with the FIELDs that are named as well, and
+# sent by hand; `manual`: staged by hand, too.
+sync_site() {                           # DIR [FIELD...] < flows
+    small_site "$1" && staged_format Row Id "$@" > "$1/mappings/stage.format" &&
+        printf 'mapping rows => stage\n\nRow => Row {\n    key Id => Id\n    Qty    => Qty\n}\n' > "$1/mappings/create.map" &&
+        printf 'mapping stage => rows\n\nRow[not(Sent)] => Row {\n    Id  => Id\n    Qty => Qty\n}\n' > "$1/mappings/send.map"
+}
+staged_format() {                       # MESSAGE KEY SITE [FIELD...]
+    printf 'syntax json lines\nencoding utf-8\n\nmessage %s key %s {\n    %s text required\n    Qty decimal "Quantity"\n' "$1" "$2" "$2"
+    shift 3
+    for f; do echo "    $f"; done
+    printf '    Sent datetime\n}\n'
+}
+sync_flow() {                           # [manual]
+    cat << END
+flow sync {
+    on yes
+    batch stage track Row {
+        state staged
+        state sent when Sent
+    }
+    operation create {
+        ${1:-}
+        take inbox "inbox/rows" ready name
+        give batch new map create
+    }
+    operation send {
+        manual
+        take batch
+        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
+        done {
+            batch-time() => Row/Sent
+        }
+    }
+}
+END
+}
+# The same for orders, without their site.conf: formats orders and staged, mapping create.
+orders_site() {                         # DIR [FIELD...]
+    mkdir -p "$1/mappings" "$1/inbox/orders" && cat > "$1/mappings/orders.format" << 'END' || return 1
+syntax csv delimiter ";" header yes
+encoding utf-8
+
+message Order key No {
+    No  text required
+    Qty decimal
+}
+END
+    staged_format Order No "$@" > "$1/mappings/staged.format"
+    printf 'mapping orders => staged\n\nOrder => Order {\n    key No => No\n    Qty    => Qty\n}\n' > "$1/mappings/create.map"
 }
 
 sound() {                               # SITE: fsck finds it good, or what it says is shown

@@ -93,6 +93,65 @@ run killed -q
 check "killed again and again, each document has its lines" is "6 6" \
     "$(cat killed/.waybill/work/*/stage.1 | wc -l) $(cat killed/.waybill/work/*/stage.1 | grep -c '"Sum":7')"
 
+lines_site long
+echo 'limit file 200' >> long/site.conf
+printf 'No;File\n1;a\n' | put long/inbox/docs mainA.csv
+{ echo 'No;Qty'; for n in 0 1 2 3 4 5 6 7 8 9; do printf '1;%s000000000000000000\n' $n; done; } > lines
+put long/inbox/docs linesA.csv < lines
+run long -q
+check "one that is too long is kept, with the file that it came with" is "linesA.csv mainA.csv" "$(echo $(ls long/error/*-late))"
+check "whole" same lines "$(find long/error -name linesA.csv)"
+
+lines_site under
+sed -i 's/stable 0s companion lines "lines.*"/name companion lines "lines*"/' under/site.conf
+printf 'No;File\n1;a\n' | put under/inbox/docs mainA.csv
+printf 'No;Qty\n1;' > under/inbox/docs/lines.csv.filepart
+run under -q
+check "what is still under way to the inbox is no companion" is "0 3" "$code $(ls under/inbox/docs | wc -l)"
+
+new_site both << 'END'
+    operation create {
+        take inbox "inbox/docs" ready name companion lines "lines*" companion taxes "lines_tax*"
+        give batch new map stage
+    }
+    operation view {
+        manual
+        take batch
+        give outbox "outbox/calls" name "c_{batch}_{n}.jsonl" map call
+    }
+END
+sed -i '$d' both/mappings/rows.format
+printf '    group Tax 0..* file taxes join No {\n        Rate decimal\n    }\n}\n' >> both/mappings/rows.format
+printf 'No;File\n1;a\n' | put both/inbox/docs mainA.csv
+printf 'No;Rate\n1;9\n' | put both/inbox/docs lines_tax.csv
+touch -d '3 minutes ago' both/inbox/docs/lines_tax.csv
+printf 'No;Qty\n1;7\n' | put both/inbox/docs linesA.csv
+run both -q
+check "a file that fits two patterns is of the longer one" is '0 files {"No":"1","Sum":7,"File":"a"}' \
+    "$code $(ls both/inbox/docs) $(staged both stage.1 | head -1)"
+
+lines_site newest
+sed -i 's/stable 0s companion/stable 0s newest companion/' newest/site.conf
+printf 'No;File\n1;a\n' | put newest/inbox/docs mainA.csv
+touch -d '3 minutes ago' newest/inbox/docs/mainA.csv
+printf 'No;File\n2;a\n' | put newest/inbox/docs mainB.csv
+printf 'No;Qty\n2;7\n' | put newest/inbox/docs linesB.csv
+run newest -q
+check "an older file leaves the newest its companion" is 'mainA.csv {"No":"2","Sum":7,"File":"a"}' \
+    "$(ls newest/error/* | grep csv) $(staged newest stage.1 | head -1)"
+
+# --- files that go along ----------------------------------------------------------------------------------------------
+
+mkdir -p beside/mappings beside/inbox
+printf 'syntax json lines\nmessage Doc key No {\n    No text required\n    group Line 0..* {\n        Text text\n    }\n}\n' > beside/mappings/docs.format
+printf 'syntax csv delimiter ";" header yes\nencoding latin1\nmessage Doc key No {\n    No text required\n    group Line 0..* file lines join No {\n        Text text\n    }\n}\n' > beside/mappings/rows.format
+printf 'mapping docs => rows\nDoc => Doc {\n    key No => No\n    Line => Line {\n        Text => Text\n    }\n}\n' > beside/mappings/rows.map
+printf 'site "Docs"\nzone "UTC"\nflow docs {\n    on yes\n    operation give {\n        take inbox "inbox" ready name\n        give outbox "outbox" name "main.csv" companion lines "lines.csv" map rows\n    }\n}\n' > beside/site.conf
+printf '{"No":"1","Line":[{"Text":"a"},{"Text":"b"}]}\n{"No":"2","Line":[{"Text":"c"},{"Text":"\346\227\245"},{"Text":"d"}]}\n{"No":"3","Line":[{"Text":"e"}]}\n' > beside/inbox/docs.jsonl
+run beside -q
+check "of a message that cannot be written nothing is in any file" is "No 1 3 No;Text 1;a 1;b 3;e" \
+    "$(echo $(cat beside/outbox/main.csv beside/outbox/lines.csv | tr -d '\r'))"
+
 # --- files that messages name -----------------------------------------------------------------------------------------
 
 sent() { cat named/outbox/calls/* | sed -n "s/^{\"No\":\"$1\"\(,\"Bytes\":\"\([^\"]*\)\"\)\{0,1\}}/\2/p" | base64 -d; }

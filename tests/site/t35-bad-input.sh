@@ -252,4 +252,62 @@ printf 'Id;Name\n1;one\n' > table/tables/names.csv
 sleep 0.1
 run table --no-fsync
 check "with the table it goes on or can be dropped again" sh -c 'rm -f table/inbox/lookup/a.csv; printf "Id;Qty\n1;5\n" > table/inbox/lookup/c.csv; "$1" run -n table 2> run.log; grep -q "^one;5" table/outbox/lookup/c.csv' - "$prog"
+# Refused messages of several lists: each stands in its own again, in a file that is read as it is once they are mended.
+{ flow xml; flow json; } | small_site lists
+for kind in xml json; do
+    { printf 'syntax %s\nencoding utf-8\n\n' $kind
+      for m in Order:/Doc/orders/order Return:/Doc/returns/return Credit:/Doc/credit; do
+          at=${m#*:}
+          [ $kind = xml ] || at=${at#/Doc} at=/${at#/} at=${at%/order} at=${at%/return}
+          printf 'message %s at %s {\n    Id  text    required\n    Qty integer required\n}\n\n' "${m%%:*}" "$at"
+      done; } > lists/mappings/$kind.format
+    { printf 'mapping %s => rows\n\n' $kind
+      for m in Order:o Return:r Credit:c; do
+          printf '%s => Row {\n    concat("%s", Id) => Id\n    Qty => Qty\n}\n\n' "${m%%:*}" "${m#*:}"
+      done; } > lists/mappings/$kind.map
+    sed -i "/outbox\/$kind\"/s/map copy/map $kind/" lists/site.conf
+    mkdir -p lists/inbox/$kind
+done
+xml() {                                 # NAME ID QTY
+    printf '<%s><Id>%s</Id><Qty>%s</Qty></%s>' "$1" "$2" "$3" "$1"
+}
+json() { printf '{"Id":"%s","Qty":"%s"}' "$2" "$3"; }           # the same
+document() {                            # KIND QTY…: of orders 1 and 2, return 3, credit 4 and return 5
+    a=$($1 order 1 "$2") b=$($1 order 2 "$3") c=$($1 return 3 "$4") d=$($1 credit 4 "$5") e=$($1 return 5 "$6")
+    if [ $1 = xml ]; then
+        printf '<Doc><orders>%s%s</orders><n>1</n><returns>%s</returns>%s<returns>%s</returns></Doc>\n' "$a" "$b" "$c" "$d" "$e"
+    else
+        printf '{"orders":[%s,%s],"n":1,"credit":%s,"returns":[%s,%s]}\n' "$a" "$b" "$d" "$c" "$e"
+    fi
+}
+ids() { cat lists/outbox/*/* 2> /dev/null | sed '/^Id;/d;s/;.*//' | sort | xargs; }
+for kind in xml json; do
+    for bad in 1 3 4 13 24 35 45 1234 12345; do
+        set --
+        want='' rest=''
+        for m in o1 o2 r3 c4 r5; do
+            case $bad in *${m#?}*) set -- "$@" x7; rest="$rest$m " ;; *) set -- "$@" 7; want="$want$m " ;; esac
+        done
+        rm -rf lists/error lists/outbox/*
+        document $kind "$@" > lists/inbox/$kind/doc
+        run lists --no-fsync
+        ok=0
+        is "$(printf '%s\n' $want | sort | xargs)" "$(ids)" || ok=1
+        refused=$(one lists/error doc) || ok=1
+        rm -rf lists/outbox/*
+        sed 's/x7/7/g' "$refused" > lists/inbox/$kind/doc
+        run lists --no-fsync
+        is "$(printf '%s\n' $rest | sort | xargs)" "$(ids)" || { cat "$refused"; tail -3 run.log; ok=1; }
+        result $ok "$kind: refused are $bad of several lists"
+    done
+done
+# A message of a file has no batch in which it could wait: it is set aside, and goes on when it is dropped again.
+flow names | small_site waits
+sed -i 's/^    Id /    require Qty < 5 else wait LATER "not yet"\n&/' waits/mappings/copy.map
+mkdir -p waits/inbox/names
+{ rows 1 2; echo '3;9'; rows 4 4 | sed 1d; } > waits/inbox/names/a.csv
+run waits --no-fsync
+check "one that is to wait is set aside, the others go on" is "1 Id;Qty 1;1 2;1 4;1 Id;Qty 3;9" \
+    "$code $(xargs < waits/outbox/names/a.csv) $(xargs < "$(one waits/error a.csv)")"
+check "with its reason" said "$(one waits/error '*.waybill.json')" '"code":"LATER"'
 finish

@@ -109,10 +109,24 @@ mkdir -p typed/inbox/shared
 echo '<Items><Item id="1"><Qty>1</Qty></Item></Items>' > typed/inbox/shared/i.xml
 echo '<Others><Other id="2"><Qty>2</Qty></Other></Others>' > typed/inbox/shared/o.xml
 echo '<Neither><Other id="2"/></Neither>' > typed/inbox/shared/n.xml
+echo '<!-- not <Others> but --><?and <Others>?><Items><Item id="1"><Qty>3</Qty></Item></Items>' > typed/inbox/shared/j.xml
 touch -d '2 minutes ago' typed/inbox/shared/*
 run typed
-check "with type each takes its own" is "typed/outbox/items/i.xml.csv typed/outbox/others/o.xml.csv" "$(outputs typed/outbox | xargs)"
+check "with type each takes its own" is "typed/outbox/items/i.xml.csv typed/outbox/items/j.xml.csv typed/outbox/others/o.xml.csv" "$(outputs typed/outbox | xargs)"
 check "what no flow takes stays and is told" sh -c 'test -f typed/inbox/shared/n.xml && grep -q UNROUTED run.log'
+
+# A title is compared as what it says, whatever the bytes of the file.
+{ flow polish 'name type "Ilość"' polish; flow rows 'name type "Id"'; } | sed 's,inbox/[a-z]*,inbox/in,' | small_site titled
+sed 's/utf-8/windows-1250/; s/Qty decimal/& at "Ilość"/; s/^    Id .*//; s/^}/    Id text required\n}/' titled/mappings/rows.format > titled/mappings/polish.format
+sed 's/mapping rows/mapping polish/' titled/mappings/copy.map > titled/mappings/polish.map
+mkdir -p titled/inbox/in
+printf 'Ilo\234\346;Id\n5;p\n' > titled/inbox/in/p.csv
+printf '\377\376I\0d\0;\0Q\0t\0y\0\n\0u\0;\0001\0\n\0' > titled/inbox/in/u.csv
+printf 'sep=;\r\n\r\nId;Qty\r\ns;1\r\n' > titled/inbox/in/s.csv
+touch -d '2 minutes ago' titled/inbox/in/*
+run titled
+check "titles in other charsets, behind marks and sep= lines" is "titled/outbox/polish/p.csv titled/outbox/rows/s.csv titled/outbox/rows/u.csv" \
+    "$(outputs titled/outbox | xargs)"
 
 # Texts per language in the log of messages, and the same outputs.
 for language in '' 'language de'; do
@@ -180,4 +194,89 @@ rows 1 1200 > many/inbox/rows/all.csv
 run many -q -n
 check "1,200 outputs of one batch: all there, archived" is "0 1200 1" "$code $(ls many/outbox/rows | wc -l) $(archived many)"
 check "and the archive is in order" sound many
+
+# Several targets of one message: of one that is refused none goes out, and no file without any.
+mkdir -p split/mappings split/inbox split/outbox/rows split/outbox/each split/outbox/skip
+printf 'syntax json lines\nmessage Doc key No {\n    No text required\n    group Line 0..* {\n        Text text\n    }\n}\n' > split/mappings/docs.format
+printf 'syntax csv delimiter ";" header yes\nencoding latin1\nmessage Row {\n    No text required\n    Text text\n}\n' > split/mappings/rows.format
+printf 'mapping docs => rows\nDoc/Line => Row {\n    ../No => No\n    Text => Text\n}\n' > split/mappings/rows.map
+for n in rows each skip; do
+    name=rows.csv more=
+    case $n in each) name='{n}.csv' more=each ;; skip) more='empty skip' ;; esac
+    printf 'flow %s {\n    on yes\n    operation give {\n        take inbox "inbox/%s" ready name\n        give outbox "outbox/%s" name "%s" map rows %s\n    }\n}\n' $n $n $n "$name" "$more"
+    mkdir -p split/inbox/$n
+done > split.flows
+{ printf 'site "Split"\nzone "UTC"\n'; cat split.flows; } > split/site.conf
+bad='{"No":"2","Line":[{"Text":"c"},{"Text":"\346\227\245"},{"Text":"d"}]}\n'
+printf '{"No":"1","Line":[{"Text":"a"},{"Text":"b"}]}\n'"$bad"'{"No":"3","Line":[{"Text":"e"},{"Text":"f"},{"Text":"g"},{"Text":"h"}]}\n' |
+    tee split/inbox/rows/docs.jsonl split/inbox.jsonl > split/inbox/each/docs.jsonl
+printf "$bad" > split/inbox/skip/docs.jsonl
+run split -q -n
+check "of a refused message no row goes out" is "1;a 1;b 3;e 3;f 3;g 3;h" "$(tail -n +2 split/outbox/rows/rows.csv | tr -d '\r' | xargs)"
+check "in files of their own: no file without a row" is "1;a 1;b 3;e 3;f 3;g 3;h" \
+    "$(for n in 1 2 3 4 5 6 7; do tail -n +2 split/outbox/each/$n.csv; done 2> /dev/null | tr -d '\r' | xargs)"
+check "and no file without a message" is "6 0" "$(ls split/outbox/each | wc -l) $(ls split/outbox/skip | wc -l)"
+check "its problems are with it" is 3 "$(cat split/error/*/*.lines.1.jsonl | grep -c '"message":[12],"key":"2".*"problems":.*CHARSET_CANNOT')"
+
+# The same where there is no site; and what was refused counts in no total.
+"$prog" convert -m split/mappings/rows.map split/inbox.jsonl > plain.csv 2> plain.err
+check "convert: of a refused message no row goes out" is "1 1;a 1;b 3;e 3;f 3;g 3;h" "$? $(tail -n +2 plain.csv | tr -d '\r' | xargs)"
+check "convert: and it is told once" is 1 "$(grep -c 'message 2.*CHARSET_CANNOT' plain.err)"
+sed '/^}/i\    Count integer' split/mappings/rows.format > split/mappings/sums.format
+printf 'mapping docs => sums\nDoc/Line => Row {\n    ../No => No\n    Text => Text\n}\n/. => Row {\n    "sum" => No\n    count(Doc) => Count\n}\n' > split/mappings/sums.map
+"$prog" convert -m split/mappings/sums.map split/inbox.jsonl 2> plain.err | tail -n 1 | tr -d '\r' > plain.csv
+check "convert: nor is it counted" is "sum;;2" "$(cat plain.csv)"
+
+# A row that the end of the file makes belongs to no message: refused, the file is, and not what it gave without its end.
+mkdir -p last/mappings last/inbox last/outbox
+cp split/mappings/docs.format split/mappings/rows.format last/mappings
+printf 'mapping docs => rows\nDoc => Row {\n    No => No\n}\n/. => Row {\n    "sum" => No\n    "\346\227\245" => Text\n}\n' > last/mappings/last.map
+printf 'mapping docs => rows\nsort No\nDoc/Line => Row {\n    ../No => No\n    Text => Text\n}\n' > last/mappings/sorted.map
+{ printf 'site "Last"\nzone "UTC"\n'
+    for n in last sorted; do
+        mkdir -p last/inbox/$n last/outbox/$n
+        printf 'flow %s {\n    on yes\n    operation give {\n        take inbox "inbox/%s" ready name\n        give outbox "outbox/%s" name "rows.csv" map %s\n    }\n}\n' $n $n $n $n
+        cp split/inbox.jsonl last/inbox/$n/docs.jsonl
+    done
+} > last/site.conf
+run last -q -n
+check "nothing is delivered when a row at the end is refused" is "0 2" \
+    "$(find last/outbox -type f | wc -l) $(find last/error -name docs.jsonl | wc -l)"
+"$prog" convert -m last/mappings/last.map -o last.csv split/inbox.jsonl 2> plain.err
+check "convert: nor is there an output" is "4 no" "$? $([ -e last.csv ] && echo yes || echo no)"
+"$prog" convert -m last/mappings/sorted.map -o last.csv split/inbox.jsonl 2> plain.err
+check "convert: nor one that ends at a sorted row" is "4 no" "$? $([ -e last.csv ] && echo yes || echo no)"
+
+# What a target that cannot be written would give back, is not given back.
+mkdir -p back/mappings back/inbox back/outbox
+printf 'syntax json lines\nmessage Doc key No {\n    No text required\n    Text text\n    Sent text\n}\n' > back/mappings/st.format
+cp split/mappings/rows.format back/mappings
+printf 'mapping st => st\nDoc => Doc {\n    key No => No\n    Text => Text\n}\n' > back/mappings/stage.map
+printf 'mapping st => rows\nDoc => Row {\n    No => No\n    Text => Text\n    Sent <= No\n}\n' > back/mappings/send.map
+cat > back/site.conf << 'END'
+site "Back"
+zone "UTC"
+flow docs {
+    on yes
+    batch st track Doc {
+        state open
+        state done when Sent
+    }
+    operation create {
+        take inbox "inbox" ready name
+        give batch new map stage
+    }
+    operation send {
+        manual
+        take batch
+        give outbox "outbox" name "sent.csv" map send
+    }
+}
+END
+printf '{"No":"1","Text":"a"}\n{"No":"2","Text":"\346\227\245"}\n{"No":"3","Text":"c"}\n' > back/inbox/docs.jsonl
+run back -q -n
+"$prog" do --dir back docs send > send.out 2>&1
+check "the others are sent" is "1;a 3;c" "$(tail -n +2 back/outbox/sent.csv | tr -d '\r' | xargs)"
+check "one that is refused has nothing that says it went" is "1 3" \
+    "$(cat back/.waybill/work/*/stage.2 | sed -n 's/.*"Sent":"\([^"]*\)".*/\1/p' | xargs)"
 finish

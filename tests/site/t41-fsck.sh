@@ -78,6 +78,29 @@ fresh
 mkdir "$tmp/s/.waybill/work/20261122-034431-1-9" && echo x > "$tmp/s/.waybill/work/20261122-034431-1-9/in"
 finds "a folder in work/ without waybill" FSCK_WAYBILL 1
 
+fresh
+ln -sf /etc/passwd "$(aside)"
+echo >> "$tmp/s/archive/config/$(ls "$tmp/s/archive/config" | head -1)"
+finds "a link in a file's place is told with its place, and nothing of it read" FSCK_UNREAD 1
+check "and the rest is looked at all the same" said "$tmp/err" /bad.csv: ARCHIVE_DAMAGED
+"$prog" fsck --json "$tmp/s" > "$tmp/out" 2> "$tmp/err"
+check "several problems are JSON" eval '[ "$(json errors < "$tmp/out")" -ge 2 ]'
+fresh
+year=$(ls "$tmp/s/archive" | grep '^2')
+mv "$tmp/s/archive/$year" "$tmp/year" && ln -s "$tmp/year" "$tmp/s/archive/$year"
+finds "a year of the archive that is a link is not passed over" SYS_MISSING 5
+rm "$tmp/s/archive/$year" && mv "$tmp/year" "$tmp/s/archive/$year"
+zip=$(find "$tmp/s/archive" -name '*.zip')
+mv "$zip" "$tmp/moved.zip" && ln -s "$tmp/moved.zip" "$zip"
+finds "nor is a single zip" SYS_IO 1
+check "which is named" said "$tmp/err" "$(basename "$zip")"
+"$prog" fsck --reindex "$tmp/s" > "$tmp/out" 2> "$tmp/err"
+code=$?
+check "--reindex tells it" eval 'is 5 $code && said "$tmp/err" "$(basename "$zip")"'
+id=$(basename "$zip" .zip)
+check "and what was seen of it stays" is 1 "$(find "$tmp/s/.waybill/seen" -type l -lname "${id#*_}" | wc -l)"
+rm "$zip" && mv "$tmp/moved.zip" "$zip"
+
 # A batch that cannot be delivered yet.
 fresh
 rm -rf "$tmp/s/outbox/warehouse" && : > "$tmp/s/outbox/warehouse"

@@ -2,28 +2,7 @@
 # t42-commands.sh PROGRAM - commands that act on batches: what they check, who carries them out, what they print and return
 . "$(dirname "$0")/lib.sh"
 
-small_site site << 'END'
-sequence numbers
-flow sync {
-    on yes
-    batch stage track Row {
-        state staged
-        state sent when Sent
-    }
-    operation create {
-        manual
-        take inbox "inbox/rows" ready name
-        give batch new map create
-    }
-    operation send {
-        manual
-        take batch
-        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
-        done {
-            batch-time() => Row/Sent
-        }
-    }
-}
+{ echo 'sequence numbers'; sync_flow manual; cat; } << 'END' | sync_site site 'Note text sensitive' 'From datetime'
 flow other {
     on yes
     operation send {
@@ -42,18 +21,6 @@ flow idle {
         take inbox "inbox/idle" ready name
         give outbox "outbox/idle" name "{batch}.csv" map copy
     }
-}
-END
-cat > site/mappings/stage.format << 'END'
-syntax json lines
-encoding utf-8
-
-message Row key Id {
-    Id   text required
-    Qty  decimal "Quantity"
-    Note text sensitive
-    From datetime
-    Sent datetime
 }
 END
 cat > site/mappings/create.map << 'END'

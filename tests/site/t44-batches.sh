@@ -4,30 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 stage_site() {                          # DIR: orders are staged, sent by hand, answered by XML; standard input: more operations
-    mkdir -p "$1/mappings" "$1/inbox/orders" "$1/inbox/answers" "$1/tables" || return 1
-    cat > "$1/mappings/orders.format" << 'END'
-syntax csv delimiter ";" header yes
-encoding utf-8
-
-message Order key No {
-    No  text    required
-    Qty decimal
-}
-END
-    cat > "$1/mappings/staged.format" << 'END'
-syntax json lines
-encoding utf-8
-
-Batch text
-
-message Order key No {
-    No   text required
-    Qty  decimal
-    Sent datetime
-    Got  decimal
-    Day  datetime
-}
-END
+    orders_site "$1" 'Got decimal' 'Day datetime' && mkdir -p "$1/inbox/answers" "$1/tables" || return 1
+    sed -i 's/^message/Batch text\n\n&/' "$1/mappings/staged.format"
     cat > "$1/mappings/answers.format" << 'END'
 syntax xml
 encoding utf-8
@@ -132,12 +110,6 @@ answer() {                              # BATCH NO=GOT...
     for o; do echo "<Order no=\"${o%=*}\" got=\"${o#*=}\"/>"; done
     echo '</Answers>'
 }
-cmd() {                                 # SITE COMMAND ARG...
-    s=$1 verb=$2
-    shift 2
-    "$prog" "$verb" --dir "$s" "$@" > cmd.out 2> cmd.log < /dev/null
-    code=$?
-}
 put() { cat > "$tmp/.file" && drop "$tmp/.file" "$1" "$2"; }    # INBOX NAME < FILE
 waybill_of() { json "$3" < "$1/.waybill/work/$2/$2.waybill.json"; }     # SITE BATCH PATH
 
@@ -181,6 +153,21 @@ answer "$a" 1=11 | put two/inbox/answers late.xml
 run two -q
 check "an answer that comes later finds no batch" is '1' "$code"
 check "fsck finds nothing" sound two
+
+# --- an answer for a batch whose waybill was damaged meanwhile ---------------------------------------------------------
+
+stage_site broken < /dev/null
+orders 1 2 | put broken/inbox/orders a.csv
+orders 3 4 | put broken/inbox/orders b.csv
+run broken -q
+a=$(open_ids broken | head -1) b=$(open_ids broken | tail -1)
+watch broken
+echo '{' > "broken/.waybill/work/$b/$b.waybill.json"
+answer "$b" 3=30 | put broken/inbox/answers b.xml
+check "an answer for a batch whose waybill is damaged is left out, which is told" wait_for 60 grep -q "code=BATCH_GONE.*$b" watch.log
+answer "$a" 1=10 | put broken/inbox/answers a.xml
+check "and keeps no other from its batch" wait_for 60 eval 'staged broken "$a" | grep -q "Got.:10"'
+stop
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,36 @@ check "a lease that was given back is free at once" is 0 $?
 check "status reads a shared site" is 0 $?
 check "fsck finds a shared site in order" sound shared
 
+# Paused with a job under way: what it would clean up is another host's by then.
+mkdir -p cut/inbox/one cut/outbox
+small_site cut << END
+shared yes
+limit lease 1000
+$(flow one | retry 1h)
+END
+echo plain > cut/outbox/one                             # the batch is written, and waits
+waits() { cat cut/.waybill/epoch-*/work/2*/*.waybill.json 2> /dev/null | grep -q '"attempts"'; }
+watch cut
+stand_by cut cut.log
+wait_for 60 grep -q event=standby cut.log
+: > watch.log
+rows 1 300000 > cut/.part && mv cut/.part cut/inbox/one/a.csv
+wait_for 60 grep -q event=accepted watch.log
+kill -STOP "$watcher"
+check "paused with a job: the other host goes on with the batch" wait_for 60 grep -q event=retry cut.log
+kill -CONT "$watcher"
+wait "$watcher"
+check "the paused one ends, and says no more than that it lost the site" is "5 1" "$? $(grep -c error watch.log)"
+check "fsck finds what the other host has under way in order" sound cut
+watcher=$second
+rm cut/outbox/one
+batch=$(ls cut/.waybill/epoch-*/work | head -n 1)
+"$prog" retry "$batch" --dir cut > retry.out 2>&1 < /dev/null
+check "it is delivered, whole" wait_for 60 out cut/outbox/one/a.csv
+check "once it is asked for" is 300001 "$(wc -l < cut/outbox/one/a.csv)"
+wait_for 60 eval '[ "$(archived cut)" = 1 ]'
+stop
+
 # Many watchers, killed and paused at random: nothing lost, doubled or half seen.
 race="$top/tests/torture/race.py"
 check "four watchers, killed at random" python3 "$race" "$prog" --files 150 --seconds 5 --watchers 4

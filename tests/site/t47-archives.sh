@@ -17,7 +17,8 @@ rows 1 3 > members/a.csv
 rows 4 9 > members/b.csv
 printf 'Id;Qty\nx;12x\ny;2\n' > members/c.csv
 cat > pack.py << 'END'
-import gzip, io, lzma, sys, tarfile, zipfile
+import gzip, io, lzma, sys, tarfile, warnings, zipfile
+warnings.simplefilter("ignore")
 names = ["a.csv", "b.csv", "c.csv"]
 def data(n): return open("members/" + n, "rb").read()
 with zipfile.ZipFile("three.zip", "w", zipfile.ZIP_DEFLATED) as z:
@@ -33,8 +34,12 @@ with tarfile.open("link.tar", "w") as t:
 open("bomb.gz", "wb").write(gzip.compress(b"0" * (300 << 20), 9))
 open("nested.gz", "wb").write(gzip.compress(gzip.compress(b"Id;Qty\n")))
 open("cut.zip", "wb").write(open("three.zip", "rb").read()[:200])
+open("cut.tar", "wb").write(open("t.tar", "rb").read()[:1024])
 with zipfile.ZipFile("many.zip", "w") as z:
     for i in range(60): z.writestr("m%d.csv" % i, "Id;Qty\n%d;1\n" % i)
+with zipfile.ZipFile("folders.zip", "w") as z: z.writestr("orders/", ""); z.writestr("orders/late/", "")
+with zipfile.ZipFile("twice.zip", "w") as z: z.writestr("d/a.csv", data("a.csv")); z.writestr("d/a.csv", data("b.csv"))
+open("behind.zip", "wb").write(open("three.zip", "rb").read() + b"Id;Qty\n77;1\n")
 END
 python3 pack.py || exit 2
 parent_of() { "$prog" show --json --dir site "$1" 2> /dev/null | json parent; }
@@ -72,8 +77,13 @@ check "a link" refused link.tar UNPACK_KIND
 check "a bomb" refused bomb.gz LIMIT_UNPACK
 check "compressed twice" refused nested.gz UNPACK_NESTED
 check "cut off" refused cut.zip UNPACK_DAMAGED
+check "a tar without the mark of its end" refused cut.tar UNPACK_DAMAGED
 check "more members than allowed" refused many.zip LIMIT_UNPACK
-check "all of them lie in error/" is 6 "$(in_error site)"
+check "folders only" refused folders.zip UNPACK_EMPTY
+check "something behind the end of a zip" refused behind.zip UNPACK_DAMAGED
+check "a member twice" refused twice.zip UNPACK_TWICE
+check "which is named" said run.log 'member 2: its name "d/a.csv" came before'
+check "all of them lie in error/" is 10 "$(in_error site)"
 check "the site is in order" sound site
 
 # Killed at any moment: each member once.

@@ -68,6 +68,10 @@ stop
 check "down, and a file in the inbox: 5 goes before 1" health 5 --late 0s
 WAYBILL_CLOCK=2030-01-02T03:04:05Z "$prog" run -q site 2> run.log
 rm site/outbox/rows
+health 1 --run
+check "a batch of a time to come: the clock was set back" said h.json HEALTH_CLOCK "behind the time"
+check "two things that are wrong are JSON still" is "false" "$(value good)"
+WAYBILL_CLOCK=2030-01-03T03:04:05Z "$prog" run -q site 2> run.log
 check "given up: 1 until somebody takes it away" health 1 --run
 check "which is told" said h.json HEALTH_GAVE_UP
 check "and counted" is "1 1" "$(value error) $(value gave_up)"
@@ -82,6 +86,11 @@ export WAYBILL_CLOCK
 check "the clock is wrong" health 1 --run
 unset WAYBILL_CLOCK
 check "by so much" said h.json HEALTH_CLOCK "s apart"
+touch -d '+ 1 hour' site/.waybill/work
+check "the clock was set back" health 1 --run
+check "which is told" said h.json HEALTH_CLOCK "behind the time"
+touch site/.waybill/work
+check "until it has caught up" health 0 --run
 rm -r site/inbox/rows && : > site/inbox/rows
 check "an inbox that is none" health 1 --run
 check "is named" said h.json HEALTH_INBOX
@@ -92,6 +101,18 @@ check "how much, and what to do" said h.json HEALTH_DISK "waybill purge"
 sed -i 's/map copy/map none/' site/site.conf
 check "a wrong site.conf" health 1 --run
 check "is shown" said h.json SITE_NO_MAP
+
+# A lease stays where its holder dies.
+mkdir -p shared/inbox/rows
+{ echo 'shared yes'; flow rows; } | small_site shared
+watch shared
+check "shared, and watched: 0" eval '"$prog" health shared > h.out 2> h.err'
+stop KILL
+touch -d '3 minutes ago' shared/.waybill/lease.*
+"$prog" health shared > h.out 2> h.err
+check "its holder is not heard of any more: 5" is 5 $?
+check "how long" eval 'said h.err HEALTH_DOWN "has not been heard of for" && said h.out "not watched"'
+
 "$prog" health "$tmp/none" > h.out 2>&1
 check "no site: 3" is 3 $?
 tells --late soon

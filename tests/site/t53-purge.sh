@@ -54,9 +54,18 @@ run s -q -n
 check "what was seen before the purge stays seen" eval 'is 1 $code && grep -rl DUP_CONTENT s/error --include "*.waybill.json" | grep -q .'
 
 fresh 'keep error 1y'
+for day in 20240110 20260110; do
+    mkdir -p s/error/$day-100000-9-9-late && echo x > s/error/$day-100000-9-9-late/x.csv
+    touch -d "$day 12:00" s/error/$day-100000-9-9-late
+done
+for n in $(seq 1001 1600); do mkdir "s/error/20240110-100000-8-$n" && touch -d '2024-01-10 12:00' "s/error/20240110-100000-8-$n"; done
+purge --dry-run
+check "a dry run tells all of error/" eval 'is 601 "$(grep -c "^error/20240110-100000-[89]-" out)" && [ -d s/error/20240110-100000-8-1600 ]'
 bad=$(grep -rl 'bad-2024-01-10' s/error --include '*.waybill.json' | head -1)
 purge
 check "error/ only where the site says so" eval '[ -n "$bad" ] && [ ! -e "$bad" ] && ls s/error | grep -q ^2026'
+check "what came too late goes like batches" is 20260110-100000-9-9-late "$(ls s/error | grep late)"
+check "all that were told are gone" is 0 "$(ls s/error | grep -c ^20240110)"
 check "its content stays seen, too" eval 'echo "bad 2024-01-10" > s/inbox/rows/b.csv; run s -q -n; grep -rl DUP_CONTENT s/error --include "*.waybill.json" | grep -q .'
 
 # Kept versions of mappings and tables.
@@ -99,6 +108,17 @@ mv aside.json "$bad"
 echo damaged > "s/error/$(ls s/error | head -1)/$(ls s/error | head -1).waybill.json"
 purge
 check "one that is damaged: neither" eval 'kept nobody && said err PURGE_UNSURE'
+
+# A year that cannot be looked into: who knows what its batches name.
+fresh
+version moved && work 70 71 2025-01-10
+version of-now && old
+mv s/archive/2025 year && ln -s ../../year s/archive/2025
+purge
+check "a folder of the archive that cannot be read: nothing goes, and that is told" eval 'is 0 $code && kept moved && said err PURGE_UNSURE archive/2025'
+rm s/archive/2025 && mv year s/archive/2025
+purge
+check "with it back all is as before" eval 'kept moved && not_said err PURGE_UNSURE'
 
 # A batch that came to the archive late keeps its day.
 fresh 'keep archive 1y'

@@ -23,28 +23,28 @@ for how in file link; do
     run site
     check "$how, run: the other inboxes are served, the exit code tells" is "5 a.csv" "$code $(ls site/outbox/one)"
     check "$how, run: it is told with what would be right" said run.log "inbox/two" "${is#site/}" 'or name another folder in `take inbox`'
-    watch site
+    planted_watch site
     put site/inbox/one/b.csv 4 6
-    check "$how, watch: they are served, too" wait_for 30 came one/b.csv
+    check "$how, watch: they are served, too" wait_for 60 came one/b.csv
     gone
     mkdir site/inbox/two
     put site/inbox/two/c.csv 7 9
-    check "$how: mended, it is found again" wait_for 30 came two/c.csv
+    check "$how: mended, it is found again" in_time came two/c.csv
     stop
     check "$how: the watcher ends well" is 0 "$code"
 done
 
 made
-watch site
+planted_watch site
 file_put
 kill -HUP "$watcher"
-wait_for 30 grep -q event=reloaded watch.log
+wait_for 60 grep -q event=reloaded watch.log
 put site/inbox/one/d.csv 1 3
-check "after a reload: the others are served" wait_for 30 came one/d.csv
+check "after a reload: the others are served" wait_for 60 came one/d.csv
 gone
 mkdir site/inbox/two
 put site/inbox/two/e.csv 4 6
-check "and it, when it is mended" wait_for 30 came two/e.csv
+check "and it, when it is mended" in_time came two/e.csv
 stop
 check "the watcher goes on until it is told to end" is 0 "$code"
 check "fsck finds it in order" sound site

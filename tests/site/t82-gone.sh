@@ -7,10 +7,10 @@ made() {
     rm -rf site kept watch.log
     mkdir -p site/inbox/one
     flow one | retry 1s | small_site site
-    watch site
+    planted_watch site
     put a.csv 1 3
-    wait_for 30 came a.csv
-    wait_for 30 eval '[ "$(archived site)" = 1 ]'
+    wait_for 60 came a.csv
+    wait_for 60 eval '[ "$(archived site)" = 1 ]'
 }
 put() { rows "$2" "$3" > .part && mv .part "site/inbox/one/$1"; }       # FILE FIRST LAST
 came() { [ -f "site/outbox/one/$1" ]; }
@@ -20,11 +20,11 @@ for d in .waybill/work .waybill/claim .waybill/tmp error; do
     made
     mv "site/$d" kept && mkdir "site/$d"
     put b.csv 4 6
-    check "$d is replaced: it is told" wait_for 40 told "SPOOL_GONE file=site/$d "
+    check "$d is replaced: it is told" in_time told "SPOOL_GONE file=site/$d "
     put c.csv 7 9
     printf 'Id;Qty\nx;y\n' > .part && mv .part site/inbox/one/bad.csv
-    check "$d is replaced: what comes then is delivered without a restart" wait_for 30 came c.csv
-    check "and what is refused is set aside" wait_for 30 eval '[ -n "$(find site/error -name "bad*.csv" 2> /dev/null)" ]'
+    check "$d is replaced: what comes then is delivered without a restart" wait_for 60 came c.csv
+    check "and what is refused is set aside" wait_for 60 eval '[ -n "$(find site/error -name "bad*.csv" 2> /dev/null)" ]'
     stop
     run site
     check "$d: nothing is lost or doubled" is "0 a.csv b.csv bad.csv c.csv 4" "$code $(ls site/outbox/one | xargs) $(archived site)"
@@ -34,7 +34,7 @@ done
 made
 mv site/.waybill/work kept
 put b.csv 4 6
-check "a folder that is missing is told, with what to do" wait_for 40 told 'SPOOL_GONE file=site/.waybill/work .*removed.*put it back'
+check "a folder that is missing is told, with what to do" in_time told 'SPOOL_GONE file=site/.waybill/work .*removed.*put it back'
 mv kept site/.waybill/work
 stop
 run site
@@ -43,7 +43,7 @@ check "put back, all goes on" is "0 a.csv b.csv" "$code $(ls site/outbox/one | x
 made
 mv site/.waybill kept && mkdir site/.waybill
 put b.csv 4 6
-check "with .waybill goes the lock: the watcher ends" wait_for 40 gone "$watcher"
+check "with .waybill goes the lock: the watcher ends" in_time gone "$watcher"
 stop
 check "and says so" is 5 "$code"
 check "with what to do" told 'SPOOL_GONE'
@@ -59,7 +59,7 @@ check "a file in the place of .waybill/requests stops no files" wait_for 60 came
 stop
 watch site
 put c.csv 7 9
-check "not at a start either" wait_for 30 came c.csv
+check "not at a start either" wait_for 60 came c.csv
 stop
 
 # A folder that cannot be used is named by its whole place, with what to do.
@@ -73,7 +73,7 @@ done
 watch site
 rm -rf site/.waybill/seen && echo plain > site/.waybill/seen
 put d.csv 10 12
-check "what was seen cannot be looked up: the place is told" wait_for 30 told 'file=site/.waybill/seen/content/.. '
+check "what was seen cannot be looked up: the place is told" wait_for 60 told 'file=site/.waybill/seen/content/.. '
 check "and the file waits" is 0 "$(ls site/outbox/one | grep -c d.csv)"
 rm site/.waybill/seen
 stop

@@ -5,7 +5,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
 n=0                                     # files so far
 start() {
-    LD_PRELOAD=$tools/libplant.so PLANT_HOLD=$tmp/hold watch site
+    planted_watch site
     come_up site c
 }
 wave_held() {                           # SYNCS: files for inbox/a that one look finds; their wave waits after so many syncs
@@ -15,8 +15,7 @@ wave_held() {                           # SYNCS: files for inbox/a that one look
     n=$((n + 20))
     kill -STOP "$watcher"
     echo "$1" > hold
-    mv new/* site/inbox/a/
-    kill -CONT "$watcher"
+    together a
     wait_for 60 test -e hold.held
 }
 go_on() { rm hold; }

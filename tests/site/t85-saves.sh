@@ -3,54 +3,16 @@
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
-planted_watch() {                       # SITE: every fault strikes when its file is there
-    LD_PRELOAD=$tools/libplant.so PLANT_FULL=$tmp/full PLANT_HOLD=$tmp/hold PLANT_LATE=$tmp/late watch "$1"
-}
 hup() { kill -HUP "$watcher"; }
 work() { ls site/.waybill/work | grep '^[0-9]'; }
 waybill() { cat "site/.waybill/work/$batch/$batch.waybill.json" > now.json && json "$1" < now.json; }    # PATH
 is_open() { [ "$(waybill waits 2> /dev/null)" = open ]; }
 told() { grep -q "$1" watch.log; }
 gone_file() { [ ! -e "$1" ]; }
-all_archived() { [ "$(archived site)" = "$1" ]; }      # N
 
 # --- an operation whose waybill cannot be saved: its staged document is not current before it can be ----------------------
 
-small_site site << 'END'
-sequence numbers
-flow sync {
-    on yes
-    retry 1h
-    batch stage track Row {
-        state staged
-        state sent when Sent
-    }
-    operation create {
-        manual
-        take inbox "inbox/rows" ready name
-        give batch new map create
-    }
-    operation send {
-        manual
-        take batch
-        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
-        done {
-            batch-time() => Row/Sent
-        }
-    }
-}
-END
-cat > site/mappings/stage.format << 'END'
-syntax json lines
-encoding utf-8
-
-message Row key Id {
-    Id   text required
-    Qty  decimal "Quantity"
-    Sent datetime
-}
-END
-printf 'mapping rows => stage\n\nRow => Row {\n    key Id => Id\n    Qty    => Qty\n}\n' > site/mappings/create.map
+{ echo 'sequence numbers'; sync_flow manual | retry 1h; } | sync_site site
 printf 'mapping stage => rows\n\nRow => Row {\n    require not(Sent) else skip SENT\n    Id  => Id\n    Qty => Qty\n}\n' \
     > site/mappings/send.map
 mkdir -p site/inbox/rows
@@ -98,11 +60,6 @@ made() {                                # RETRY FLOW…
 empties() {                             # FOLDER: three files without rows
     mkdir -p "$1"
     for i in 1 2 3; do { rows 1 0; yes '' | head -$i; } > "$1/$i.csv"; done
-}
-together() {                            # INBOX: what is new is found by one look
-    kill -STOP "$watcher"
-    mv new/* "site/inbox/$1/"
-    kill -CONT "$watcher"
 }
 go_on() {                               # or it has ended; what could not be claimed is claimed again
     problems=$(grep -c SYS_ watch.log)

@@ -15,7 +15,6 @@ put() {                                 # FLOW FIRST LAST: files that one look f
     for i in $(seq -f %03.0f "$2" "$3"); do rows "$i" "$i" > "new/f$i.csv" && touch -d "2026-01-01 00:00:00 UTC +${i#0} seconds" "new/f$i.csv"; done
     together "$1"
 }
-together() { kill -STOP "$watcher" 2> /dev/null; mv new/* "site/inbox/$1/"; kill -CONT "$watcher" 2> /dev/null; }       # FLOW
 came() { [ "$(grep -c 'event=delivered' watch.log)" -ge "$1" ]; }           # N
 order() { grep -o 'event=delivered.*file=[a-z]*[0-9]*' watch.log | grep -o '[0-9]*$' | sed 's/^0*//' | xargs; }
 none_left() { [ -z "$(ls "site/inbox/$1")" ]; }                             # FLOW
@@ -85,7 +84,7 @@ check "readable again it comes" is "0 30" "$code $(ls site/outbox/a | wc -l)"
 # --- a wave is given up because of the disk -------------------------------------------------------------------------------
 
 made a c
-LD_PRELOAD=$tools/libplant.so PLANT_HOLD=$tmp/hold watch site
+planted_watch site
 come_up site c
 : > watch.log
 echo 0 > hold
@@ -102,7 +101,7 @@ stop
 
 made a
 echo foreign > site/outbox/a/f001.csv
-watch site
+planted_watch site
 rm -rf site/error && echo plain > site/error
 mkdir -p new
 for i in 1 2; do rows "$i" "$i" > "new/f00$i.csv" && touch -d "2026-01-01 00:00:0$i UTC" "new/f00$i.csv"; done
@@ -116,9 +115,9 @@ sleep 0.5
 rm site/error site/outbox/a/f001.csv && mkdir site/error
 wait_for 60 came 2
 wait_for 60 eval '[ "$(archived site)" = 2 ]'
-wait_for 60 grep -q SPOOL_GONE watch.log
+in_time grep -q SPOOL_GONE watch.log
 kill -HUP "$watcher"
-check "a duplicate that could not be set aside is set aside without a restart" wait_for 60 eval '[ "$(in_error site)" = 1 ]'
+check "a duplicate that could not be set aside is set aside without a restart" in_time eval '[ "$(in_error site)" = 1 ]'
 stop
 check "nothing is left" is "0 1" "$(ls site/.waybill/work site/.waybill/claim | grep -vc ':\|^$') $(in_error site)"
 check "fsck finds it in order" sound site

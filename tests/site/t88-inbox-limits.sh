@@ -50,7 +50,7 @@ retries() { grep -c event=retry watch.log; }
 tried() { [ "$(retries)" -ge "$1" ]; }
 check "a damaged ledger: its batches are tried again" wait_for 60 tried 400
 check "it is told, and in what the retry says" said watch.log LEDGER_DAMAGED
-check "the outputs are there" is 800 "$(ls site/outbox/a | wc -l)"
+check "the outputs are there" wait_for 60 has site/outbox/a 800
 before=$(memory VmRSS)
 wait_for 60 tried 1000
 check "no attempt takes memory that stays" less $(($(memory VmRSS) - before)) 4000

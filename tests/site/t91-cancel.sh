@@ -4,13 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 
-planted_watch() { LD_PRELOAD=$tools/libplant.so PLANT_FULL=$tmp/full PLANT_LATE=$tmp/late watch "$1"; }
 only() { ls site/.waybill/work | grep '^[0-9]'; }
 waybill() { cat "site/.waybill/work/$batch/$batch.waybill.json" > now.json && json "$1" < now.json; }    # PATH
 waits() { waybill retry.cause 2> /dev/null | grep -q "${1:-.}"; }       # [CODE]: for its next attempt
 state() { echo "$(waybill place) $(waybill waits | grep . || echo -)"; }
 is_state() { [ "$(state 2> /dev/null)" = "$1" ]; }      # STATE
-all_archived() { [ "$(archived site)" = "$1" ]; }       # N
 struck() { [ ! -e full ]; }
 do_it() { "$prog" "$@" > do.out 2>&1; code=$?; }        # VERB OPTION…
 aside() { json error_code < "site/error/$batch/$batch.waybill.json"; }
@@ -39,6 +37,18 @@ do_it retry --dir site "$batch"
 check "it goes on" wait_for 60 all_archived 1
 check "with the message that was refused" said "$(one site/error a.csv)" '2;0'
 check "and the records of the ledger" is 2 "$(grep -c "$batch.*\"done\"" site/.waybill/ledger/plain.ledger)"
+stop
+
+rm -r site/outbox/one && : > site/outbox/one
+watch site -q
+printf 'Id;Qty\n4;1\n5;0\n6;3\n' > b.csv && drop b.csv site/inbox/plain
+wait_for 60 eval '[ -n "$(only)" ]'
+batch=$(only)
+wait_for 60 waits SYS_MISSING
+check "its records lie in its folder" [ -f "site/.waybill/work/$batch/ledger.1" ]
+do_it cancel --dir site "$batch"
+check "a file that is cancelled lies in error/" same b.csv "site/error/$batch/b.csv"
+check "without records that were not entered" [ ! -e "site/error/$batch/ledger.1" ]
 stop
 check "fsck finds it in order" sound site
 
@@ -73,50 +83,10 @@ check "fsck finds them in order" sound site
 
 # --- the first save fails: the waybill says what the answer says -----------------------------------------------------------
 
+every=1h
 staged() {                              # rows are staged, and sent; files are copied
     rm -rf site full late
-    small_site site << 'END'
-flow plain {
-    on yes
-    retry 1h
-    operation convert {
-        take inbox "inbox/plain" ready name
-        give outbox "outbox/plain" name "{file}" map copy
-    }
-}
-flow sync {
-    on yes
-    retry 1h
-    batch stage track Row {
-        state staged
-        state sent when Sent
-    }
-    operation create {
-        take inbox "inbox/rows" ready name
-        give batch new map create
-    }
-    operation send {
-        manual
-        take batch
-        give outbox "outbox/rows" name "{batch}_{n}.csv" map send empty skip
-        done {
-            batch-time() => Row/Sent
-        }
-    }
-}
-END
-    cat > site/mappings/stage.format << 'END'
-syntax json lines
-encoding utf-8
-
-message Row key Id {
-    Id   text required
-    Qty  decimal
-    Sent datetime
-}
-END
-    printf 'mapping rows => stage\n\nRow => Row {\n    key Id => Id\n    Qty    => Qty\n}\n' > site/mappings/create.map
-    printf 'mapping stage => rows\n\nRow[not(Sent)] => Row {\n    Id  => Id\n    Qty => Qty\n}\n' > site/mappings/send.map
+    { flow plain; sync_flow; } | retry "$every" | sync_site site
     mkdir -p site/inbox/plain site/inbox/rows site/outbox
 }
 no_outbox() { : > "site/outbox/$1"; }                   # a file is where its folder should be
@@ -216,4 +186,75 @@ do_it send --dir site --batch "$batch"
 check "and it can be sent" is "0 1" "$code $(outputs site/outbox/rows | wc -l)"
 stop
 check "the send given up: fsck finds it in order" sound site
+# --- what is set aside and cannot be moved is moved when it can be -------------------------------------------------------
+
+crowd() { mkdir -p site/error && mkdir "site/error/$batch" $(seq -f "site/error/$batch-%g" 2 99); }
+scatter() { rmdir "site/error/$batch" "site/error/$batch"-*; }
+again() { "$prog" retry --dir site --wait 0 "$batch" > retry.out 2>&1; }
+given_up() {                            # its waybill says so, but its folder has no place to go
+    waiting_file
+    crowd
+    stop
+    : > watch.log
+    WAYBILL_CLOCK=2099-01-01T00:00:00Z watch site
+    wait_for 60 is_state 'error -'
+    wait_for 60 grep -q event=retry watch.log
+}
+
+given_up
+do_it cancel --dir site "$batch"
+check "what was given up is not cancelled" said do.out BATCH_BUSY
+scatter
+again
+check "it is moved at its next attempt" wait_for 60 test -f "site/error/$batch/f.csv"
+check "and has waited for that alone" not_said watch.log BATCH_MOVE
+rm site/outbox/plain
+rows 3 4 > g.csv && drop g.csv site/inbox/plain
+check "what comes behind it goes on" wait_for 60 test -f site/outbox/plain/g.csv
+stop
+check "set aside later: fsck finds it in order" sound site
+
+waiting_file
+crowd
+do_it cancel --dir site --wait 0 "$batch"
+wait_for 60 is_state 'error -'
+scatter
+check "and so is what was cancelled" wait_for 60 test -f "site/error/$batch/f.csv"
+stop
+
+# --- a folder that somebody removed --------------------------------------------------------------------------------------
+
+every=1m
+waiting_file
+rm -r "site/.waybill/work/$batch"
+rm site/outbox/plain
+rows 3 4 > g.csv && drop g.csv site/inbox/plain
+: > late
+kill -HUP "$watcher"
+check "a batch whose folder was removed keeps nothing" wait_for 60 test -f site/outbox/plain/g.csv
+check "and is told of" said watch.log BATCH_GONE
+stop
+check "removed: fsck finds it in order" sound site
+
+waiting_send
+rm -r "site/.waybill/work/$batch"
+rm site/outbox/rows
+: > late
+kill -HUP "$watcher"
+wait_for 60 grep -q BATCH_GONE watch.log
+check "so does a staged one" staged_batch g.csv 3 4
+wait_for 60 test -f send.out
+check "whoever asked for its operation is told" wait_for 60 grep -q 'waits\|BATCH_GONE' send.out
+stop
+check "removed while it was sent: fsck finds it in order" sound site
+
+# --- when the next attempt cannot be noted -------------------------------------------------------------------------------
+
+every=2s
+waiting_file
+echo in > full
+wait_for 60 struck
+rm site/outbox/plain
+check "an attempt that cannot be noted puts off the next one no more than any" wait_for 45 test -f site/outbox/plain/f.csv
+stop
 finish

@@ -4,27 +4,7 @@
 
 # Orders are staged; what comes into inbox/tick makes `confirm` due on each open batch.  Standard input: more operations.
 stage_site() {                          # DIR
-    mkdir -p "$1/mappings" "$1/inbox/orders" "$1/inbox/tick" || return 1
-    cat > "$1/mappings/orders.format" << 'END'
-syntax csv delimiter ";" header yes
-encoding utf-8
-
-message Order key No {
-    No  text required
-    Qty decimal
-}
-END
-    cat > "$1/mappings/staged.format" << 'END'
-syntax json lines
-encoding utf-8
-
-message Order key No {
-    No   text required
-    Qty  decimal
-    Sent datetime
-}
-END
-    printf 'mapping %s => %s\n\nOrder => Order {\n    key No => No\n    Qty    => Qty\n}\n' orders staged > "$1/mappings/create.map"
+    orders_site "$1" && mkdir -p "$1/inbox/tick" || return 1
     printf 'mapping %s => %s\n\nOrder => Order {\n    key No => No\n    Qty    => Qty\n}\n' staged orders > "$1/mappings/list.map"
     printf 'mapping %s => %s\n\nOrder => Order {\n    No  => No\n    Qty => Qty\n}\n' orders orders > "$1/mappings/copy.map"
     { cat << 'END' && cat && echo '}'; } > "$1/site.conf" || return 1
@@ -76,6 +56,7 @@ two_batches() {                         # $a is the older one
 state_of() { json "$2" < "site/.waybill/work/$1/$1.waybill.json" 2> /dev/null; }   # BATCH PATH
 is_due() { state_of "$1" due | grep -q confirm; }
 a_waits() { [ -n "$(state_of "$a" retry.cause)" ]; }
+up() { "$prog" hold --dir site "$b" > up.out 2>&1 && "$prog" release --dir site "$b" > up.out 2>&1; }   # it knows its batches
 unasked() { [ -z "$(ls site/.waybill/requests 2> /dev/null)" ]; }
 blocked_watch() {                       # `confirm` of the first batch waits an hour, that of the second one stands behind it
     confirm > operations
@@ -145,6 +126,7 @@ fi
 # A request that cannot be carried out yet.
 two_batches < /dev/null
 watch site
+up
 kill -STOP "$watcher"
 "$prog" hold --dir site --wait 0 "$a" > hold.out 2>&1
 chmod 000 "site/.waybill/work/$a"
@@ -176,6 +158,12 @@ orders 3 orders
 check "and files are taken" wait_for 60 eval '[ "$(open_ids site | wc -l)" = 3 ]'
 chmod 700 "site/.waybill/work/$a"
 check "to the older one it comes when it can be opened" wait_for 60 eval '[ "$(reports "$a")" -gt 1 ]'
+for n in 4 5 6; do orders $n orders; done
+wait_for 60 eval '[ "$(open_ids site | wc -l)" = 6 ] && [ "$(ls site/outbox/report | cut -d_ -f1 | sort -u | wc -l)" = 6 ]'
+last=$(open_ids site | tail -1)
+for id in $(open_ids site | head -5); do chmod 000 "site/.waybill/work/$id"; done
+before=$(reports "$last")
+check "several that cannot be opened do not keep it from the newest" wait_for 60 eval '[ "$(reports "$last")" -gt $((before + 1)) ]'
 stop
 
 # A request that cannot be read.
@@ -188,4 +176,91 @@ watch site
 check "a request that cannot be read does not hide others" "$prog" hold --dir site "$b"
 stop
 check "nor from a command that does its work itself" "$prog" release --dir site "$b"
+# An operation that comes round, when the ledger that says when it ran last cannot be read.
+two_batches << 'END'
+    operation report {
+        every 1h
+        take batch
+        give outbox "outbox/report" name "{batch}_{n}.csv" map list
+    }
+END
+before="$(reports "$a") $(reports "$b")"
+chmod 000 site/.waybill/ledger/orders.ledger
+watch site
+orders 9 tick
+check "while its ledger cannot be read a flow gives what needs none" wait_for 60 has site/outbox/tick 1
+check "but nothing that may have been given before" is "$before" "$(reports "$a") $(reports "$b")"
+stop
+
+# One batch whose waybill cannot be believed, and one that cannot be opened.
+confirm > operations
+two_batches < operations
+orders 3 orders
+run site -q
+c=$(open_ids site | tail -1)
+watch site
+up
+echo '{' > "site/.waybill/work/$b/$b.waybill.json"
+chmod 000 "site/.waybill/work/$a"
+orders 9 tick
+check "what is due on all batches becomes due on one behind such as cannot be read" wait_for 60 is_due "$c"
+chmod 700 "site/.waybill/work/$a"
+"$prog" retry --dir site "$(ls site/.waybill/work | by_age | tail -1)" > retry.out 2>&1
+check "and on the others when they can be" wait_for 60 test -f "site/outbox/confirm/${a}_1.csv"
+check "which is all" wait_for 60 test -f "site/outbox/confirm/${c}_1.csv"
+stop
+
+# A request that is tried again and again lets others be carried out, in their order.
+two_batches < /dev/null
+watch site
+up
+chmod 000 "site/.waybill/work/$a"
+"$prog" hold --dir site --wait 0 "$a" > hold.out 2>&1
+for verb in hold release hold release hold release; do
+    "$prog" $verb --dir site --wait 30 "$b" > do.out 2>&1 || { echo "$verb: $(cat do.out)"; break; }
+done
+check "while a request is tried again others are carried out" is open "$(state_of "$b" waits)"
+"$prog" release --dir site --wait 0 "$a" > release.out 2>&1
+chmod 700 "site/.waybill/work/$a"
+check "then it is, and what was asked behind it" wait_for 60 unasked
+check "one after the other" is open "$(state_of "$a" waits)"
+
+# Killed after a cancelled batch went to the archive, before that could be answered: the request is there still.
+kill -STOP "$watcher"
+"$prog" cancel --dir site --wait 0 "$b" > cancel.out 2>&1
+asked=$(ls site/.waybill/requests)
+cp "site/.waybill/requests/$asked" asked.json
+again() {                               # the answer is lost, the request is there once more
+    rm -f "site/.waybill/answers/$asked"
+    cp asked.json "site/.waybill/requests/.$asked" && ours && mv "site/.waybill/requests/.$asked" "site/.waybill/requests/$asked"
+}
+kill -CONT "$watcher"
+wait_for 60 unasked
+wait_for 60 eval '[ "$(archived site)" = 1 ]'
+again
+wait_for 60 unasked
+check "what was cancelled is answered so, also when its batch is archived" is done "$(json outcome < "site/.waybill/answers/$asked")"
+zip=$(find site/archive -name '*.zip') && cp -p "$zip" kept.zip
+head -c 100 kept.zip > "$zip"
+again
+wait_for 60 unasked
+check "when its zip is damaged nobody knows, which is the answer" said "site/.waybill/answers/$asked" ARCHIVE_DAMAGED 'cannot be told'
+cat kept.zip > "$zip" && chmod 000 "$zip" && : > watch.log
+again
+wait_for 60 grep -q "code=SYS_.*_$b.zip" watch.log
+check "when it cannot be read now the request waits" test ! -e "site/.waybill/answers/$asked"
+stop
+
+# The folder of answers cannot be read: what was asked is carried out all the same, which is said.
+two_batches < /dev/null
+watch site
+"$prog" hold --dir site "$a" > do.out 2>&1
+chmod 000 site/.waybill/answers
+"$prog" hold --dir site "$b" > do.out 2>&1
+check "an answer that cannot be read is a fault of the system" is 5 $?
+check "and nothing is to be asked once more" said do.out 'REQUEST_WAITS' 'carried out already'
+check "which it is" wait_for 60 eval '[ "$(state_of "$b" waits)" = person ]'
+chmod 700 site/.waybill/answers
+check "and answered when that can be" wait_for 60 unasked
+stop
 finish

@@ -81,13 +81,13 @@ set_aside b.csv
 mv site/.waybill/answers answers && : > site/.waybill/answers
 : > watch.log
 failures() { grep -c 'code=SYS_.*answers' watch.log; }
-watch site --no-fsync
+planted_watch site --no-fsync
 "$prog" retry --dir site -n "$batch" > retry.out 2> retry.err < /dev/null
 wait_for 60 eval '[ "$(files rows)" = 2 ]'
 failed_before=$(failures)
-check "an answer that cannot be written is tried again" wait_for 60 eval '[ "$(failures)" -gt $failed_before ]'
+check "an answer that cannot be written is tried again" in_time eval '[ "$(failures)" -gt $failed_before ]'
 rm site/.waybill/answers && mv answers site/.waybill/answers
-check "it comes when it can be" wait_for 60 nothing_asked
+check "it comes when it can be" in_time nothing_asked
 stop
 check "and what was asked was done once" is "1 2" "$(grep -c event=created watch.log) $(files rows)"
 check "fsck finds it in order" sound site

@@ -133,6 +133,16 @@ anew; there A
 sed 1q note > $state/got-order.csv; again
 check "a note of a former version, without hash: it comes in" is "0 [A] none lock" "$(of_it) $(ls $state)"
 
+anew; there A; : > lost; again
+mv site/inbox/far/order.csv $state/ready-order.csv && rm -f far/out/order.csv $state/got-order.csv && again
+check "what stood ready when it went from the server comes in all the same" is "0 [A] none lock" "$(of_it) $(ls $state)"
+anew; there A; : > lost; again
+mv site/inbox/far/order.csv $state/ready-order.csv && rm -f far/out/order.csv && again
+check "noted or not" is "0 [A] none" "$(of_it)"
+rm -f $state/got-order.csv
+anew; there A; printf 'A;222\n' > $state/ready-order.csv; again
+check "what stands ready and is still there does not come twice" is "0 [A] none lock" "$(of_it) $(ls $state)"
+
 anew; there A; : > refuse; again
 check "the server refuses to remove it: fetched, told" is "1 [A] A, get rm, 1" "$(of_it), $(asked), $(grep -c EXCHANGE_REFUSED x.err)"
 for round in 2 3; do
@@ -144,12 +154,49 @@ rm refuse; again
 check "nor when it may be removed" is "1 [A] A, " "$(of_it), $(asked)"
 there B 45; touch -d 2025-01-06 far/out/order.csv; again
 check "another one of a later day is a new file" is "0 [B A] none, get rm, lock" "$(of_it | sed 's/A B/B A/'), $(asked), $(ls $state)"
+hash=$(printf 'B;222\n' | sha256sum | cut -c1-64)
+for content in B C; do
+    anew; there $content
+    size=$(stat -c %s far/out/order.csv)
+    printf '%s  Jan  5 10:00\n%s stays\n' "$size" "$hash" > $state/got-order.csv; again
+    case $content in B) want='0 [] none lock' ;; *) want='0 [C] none lock' ;; esac
+    check "after half a year its time is listed as a year: $content comes in unless it did" is "$want" "$(of_it) $(ls $state)"
+done
+anew; rm -f $state/got-order.csv
+for f in order.csv.partial ORDER.PART order.Tmp '~$order.csv' Thumbs.db desktop.ini; do echo half > "far/out/$f"; done
+again
+check "what an inbox takes for unfinished stays on the server" is "0 [] 6" "$code [$(fetched)] $(ls -A far/out | wc -l)"
+rm -f far/out/*
 anew; there A; : > refuse; : > crash; again
 check "killed behind a refused removal" is "137 [A] A" "$(of_it)"
 again
 check "it does not come twice" is "1 [A] A, get rm" "$(of_it), $(asked)"
 again
 check "and is left there" is "1 [A] A, " "$(of_it), $(asked)"
+
+# Two folders there may have files of one name.
+rm -rf refuse $state/got-order.csv
+anew
+mkdir -p far/out2 site/inbox/far2
+sed -i 's|^    fetch .*|&\n    fetch "out2" into "inbox/far2"|' site/site.conf
+there A; : > lost; again
+check "two ways: the first one's answer is lost" is "[A]" "[$(fetched)]"
+there A && cp -p far/out/order.csv far/out2/ && rm -f far/out/order.csv && again
+check "the other's file of that name, time and content is another one" is "0 [A] [A]" "$code [$(fetched)] [$(cut -d ';' -f 1 site/inbox/far2/* | xargs)]"
+rm -f site/inbox/far2/*
+anew; there B && mv far/out/order.csv far/out2/ && : > crash && again
+mv site/inbox/far2/order.csv "$(ls $state/got.*-order.csv | sed 's|/got|/ready|')"
+there C 45 && rm -f far/out2/order.csv && again
+check "each comes into its own inbox" is "0 [C] [B]" "$code [$(fetched)] [$(cut -d ';' -f 1 site/inbox/far2/* | xargs)]"
+
+# An output whose name looks unfinished.
+rm -rf far/in && mkdir -p far/in site/outbox/far && rm -f site/inbox/far/* site/inbox/far2/*
+sed -i 's|^    stable.*|&\n    push "outbox/far" to "in"|' site/site.conf
+echo whole > site/outbox/far/stock.new
+again
+check "an output that is named like an unfinished file stays" is "stock.new 0" "$(ls site/outbox/far) $(ls far/in | wc -l)"
+check "and that is told" said x.err EXCHANGE_NAME stock.new
+rm site/outbox/far/stock.new
 fi
 
 # --- an exchange without end: a round leaves nothing behind in memory --------------------------------------------------------

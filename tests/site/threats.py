@@ -154,7 +154,7 @@ def csv():
     bad('text behind a quote', 'CSV_STRAY_QUOTE', HEAD + b'"a"x;1;\n', (2, 4), end='part')
     bad('NUL', 'CSV_NUL', HEAD + b'a\0b;1;\n', (2, 2), end='part')
     good('BOM at the front goes', b'\xef\xbb\xbf' + HEAD + b'bom;1;\n', HEAD + b'bom;1;\n')
-    good('BOM within stays', HEAD + b'x;1;\xef\xbb\xbfy\n')
+    good('BOM within stays, in quotes', HEAD + b'x;1;\xef\xbb\xbfy\n', HEAD + b'x;1;"\xef\xbb\xbfy"\n')
     good('blanks stay', HEAD + b'"  a  ";1;\t b \n', HEAD + b'"  a  ";1;"\t b "\n')
     good('mixed line ends', b'Id;Qty;Note\r\na;1;x\nb;2;"y\rz"\r\nc;3;last', None if False else b'Id;Qty;Note\na;1;x\nb;2;"y\rz"\nc;3;last\n')
     bad('a row of 20 MB', 'LIMIT_FIELD', HEAD + b'x' * (20 << 20))

@@ -9,6 +9,7 @@
  *                         opening of such a file by its next fsync.
  *     FAULT_CHANGED=N     files named changed* have another time, the first N times that they are read by pread
  *     FAULT_UNREAD=1      files named unread* cannot be read by pread: EIO
+ *     FAULT_UNFOUND=N     the first N lines of plain.ledger that a worker looks up cannot be read: EIO
  *     FAULT_UNSENT=N      the first N packets with descriptors cannot be sent: ENOBUFS
  *     FAULT_UNANSWERED=N  the same with each second one, N times: an answer, where each job asks once
  *     FAULT_UNSYNCED=N    the first N fsyncs of outputs fail: EIO
@@ -34,13 +35,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES = 4096, LOOK_US = 1000, LOOKS = 100, OUTPUT_US = 60000, TOLD = 1, GONE = S_ISVTX };
+enum { FILES = 4096, LOOK_US = 1000, LOOKS = 100, HOLD_MS = 5000, OUTPUT_US = 60000, TOLD = 1, GONE = S_ISVTX, LINE = 4096 };
 
 /* All processes see one. */
 static struct world {
     pid_t first;
-    atomic_uint syncs, changed, packets, unsynced, unsettled, nsafe, writers;
+    atomic_uint syncs, changed, unfound, packets, unsynced, unsettled, nsafe, writers;
     atomic_bool lost, told;
+    atomic_bool held;               /* what is lost is lost before a sync or after it, not in its midst */
     _Atomic int64_t synced;         /* begin of the latest syncfs that ended well */
     ino_t safe[FILES];              /* synced by themselves */
 } *world;
@@ -82,6 +84,18 @@ static bool is_named(int fd, const char *begin)
     path[n > 0 ? n : 0] = '\0';
     const char *name = strrchr(path, '/');
     return name && strncmp(name + 1, begin, strlen(begin)) == 0;
+}
+
+/* Who was killed while it held the world holds it no longer than that. */
+static void hold(void)
+{
+    for (int i = 0; i < HOLD_MS && atomic_exchange(&world->held, true); i++)
+        usleep(LOOK_US);
+}
+
+static void let_go(void)
+{
+    world->held = false;
 }
 
 /* --- what is lost ------------------------------------------------------------------------------------------------- */
@@ -132,8 +146,10 @@ static void lose(unsigned n)
         usleep(LOOK_US);
         files = look();
     }
+    hold();
     world->lost = true;
     files = look();
+    let_go();
     tell("lost", n, files ? "some" : "nothing");
 }
 
@@ -151,21 +167,23 @@ int syncfs(int fd)
     world->writers += worker;
     if (n == number("FAULT_LOST"))
         lose(n);
-    while (n > number("FAULT_LOST") && number("FAULT_LOST") && !world->lost)
-        usleep(LOOK_US);            /* after what is lost now */
+    for (int i = 0; i < HOLD_MS && n > number("FAULT_LOST") && number("FAULT_LOST") && !world->lost; i++)
+        usleep(LOOK_US);            /* after what is lost now, unless who loses it was killed */
+    hold();
     clock_gettime(CLOCK_REALTIME, &now);
     bool bad = hears(fd);
     world->told |= bad;
     int rc = (int)syscall(SYS_syncfs, fd);
     if (!bad && rc == 0)
         world->synced = nanoseconds(now);
+    let_go();
     tell("syncfs", n, bad ? "EIO" : "ok");
     world->writers -= worker;
     errno = bad ? EIO : errno;
     return bad ? -1 : rc;
 }
 
-static int sync_file(long call, int fd)
+static int sync_held(long call, int fd)
 {
     struct stat st;
     bool file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -186,6 +204,15 @@ static int sync_file(long call, int fd)
     }
     if (file && rc == 0)
         world->safe[world->nsafe++ % FILES] = st.st_ino;
+    return rc;
+}
+
+static int sync_file(long call, int fd)
+{
+    hold();
+    int rc = sync_held(call, fd), err = errno;
+    let_go();
+    errno = err;
     return rc;
 }
 
@@ -229,6 +256,12 @@ ssize_t pread(int fd, void *to, size_t n, off_t at)
     }
     if (number("FAULT_UNREAD") && is_named(fd, "unread")) {
         tell("unread", 1, "");
+        errno = EIO;
+        return -1;
+    }
+    bool looks_up = n < LINE && number("FAULT_UNFOUND") && getpid() != world->first && is_named(fd, "plain.ledger");
+    if (looks_up && world->unfound < number("FAULT_UNFOUND")) {
+        tell("unfound", ++world->unfound, "");
         errno = EIO;
         return -1;
     }

@@ -12,6 +12,7 @@ from look import Look
 from share import share
 
 SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
+NEW_MOUNTS, PRIVATE = 0x20000, 1 << 18 | 1 << 14    # CLONE_NEWNS; MS_PRIVATE, MS_REC
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,13 +61,23 @@ class Disk:
         os.unlink(self.image)
 
 
+def alone():
+    """Others who begin a mount namespace of their own meanwhile get no copy of a disk here, which would hold it beyond its cut."""
+    if LIBC.unshare(NEW_MOUNTS) == 0 and LIBC.mount(None, b'/', None, PRIVATE, None) == 0:
+        return ''
+    return f'a power cut needs mounts of its own: {os.strerror(ctypes.get_errno())}'
+
+
 def why_not(base):
-    """What this machine lacks."""
+    """What this machine lacks; otherwise this process is ready for it."""
     if os.geteuid() != 0:
         return 'a power cut needs root'
     for tool in ('mkfs.ext4', 'losetup'):
         if not shutil.which(tool):
             return f'a power cut needs {tool}'
+    lacks = alone()
+    if lacks:
+        return lacks
     disk = Disk(base)
     try:
         return disk.make()

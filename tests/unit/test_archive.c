@@ -62,6 +62,21 @@ static void the_same_batch_gives_the_same_bytes(void **state)
     assert_memory_equal(a, b, n);
 }
 
+/* A host that was cut off may still hold its unfinished zip open, and write into it. */
+static void an_unfinished_zip_of_another_is_not_written_on(void **state)
+{
+    (void)state;
+    int late, fd;
+    struct archived_member in = { .name = "in", .bytes = SLICE("a;b\n") };
+    assert_int_equal(archived_begin(&store, batch, &in, 1, &late, &problems), OK);
+    assert_int_equal(archived_begin(&store, batch, &in, 1, &fd, &problems), OK);
+    assert_int_equal(archived_end(&store, batch, fd, archived_fill(fd, batch, &in, 1, &problems), &problems), OK);
+    assert_int_equal(pwrite(late, "late", 4, 0), 4);
+    assert_int_equal(archived_verify(&store, batch, &problems), OK);
+    assert_int_not_equal(archived_end(&store, batch, late, OK, &problems), OK);
+    assert_int_equal(archived_verify(&store, batch, &problems), OK);
+}
+
 static void every_changed_byte_is_noticed(void **state)
 {
     (void)state;
@@ -157,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_batch_is_archived_and_read_back, store_begin, store_end),
         cmocka_unit_test_setup_teardown(the_same_batch_gives_the_same_bytes, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(an_unfinished_zip_of_another_is_not_written_on, store_begin, store_end),
         cmocka_unit_test_setup_teardown(every_changed_byte_is_noticed, store_begin, store_end),
         cmocka_unit_test_setup_teardown(a_member_that_changed_is_refused, store_begin, store_end),
         cmocka_unit_test_setup_teardown(batches_are_walked_in_order, store_begin, store_end),

@@ -54,10 +54,10 @@ static void begin(struct back *b, const char *map)
     run_note_taken(b->run);
 }
 
-static int give(void *owner, struct node *target, struct problems *ps)
+static int give(void *owner, struct node *const *targets, size_t n, struct problems *ps)
 {
     struct back *b = owner;
-    return tree_give(&b->t, target, ps);
+    return tree_give(&b->t, targets, n, ps);
 }
 
 static struct node *message(struct back *b, const char *text)

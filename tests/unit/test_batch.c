@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
+
 #include "batch/bundle.h"
 #include "batch/lines.h"
 #include "base/file.h"
@@ -338,6 +341,29 @@ static const char *beside_of(struct batch *b, const char *entry, int64_t stable_
     return out;
 }
 
+/* What others do while something is made durable, once. */
+static void (*meanwhile)(void);
+
+int fsync(int fd)
+{
+    void (*act)(void) = meanwhile;
+    meanwhile = NULL;
+    if (act)
+        act();
+    return fdatasync(fd);
+}
+
+/* A look that fails, once. */
+static bool blind;
+
+int fstat(int fd, struct stat *st)
+{
+    bool fails = blind;
+    blind = false;
+    errno = EIO;
+    return fails ? -1 : fstatat(fd, "", st, AT_EMPTY_PATH);
+}
+
 static size_t companions_of(const struct batch *b)
 {
     size_t n = 0;
@@ -425,6 +451,82 @@ static void a_companion_that_is_half_taken_is_taken_again(void **state)
     tempdir_write(dir, file, "torn", 4);
     kit_drop("a.pdf", "whole");
     assert_string_equal(beside_of(b, "a.pdf", 0, text), "whole");
+    assert_int_equal(companions_of(b), 1);
+    batch_close(b);
+}
+
+static void somebody_writes_on(void)
+{
+    kit_drop("a.pdf", "changed");
+}
+
+static void somebody_sends_another(void)
+{
+    char from[300], to[300];
+    kit_drop("new", "another");
+    snprintf(from, sizeof from, "%s/inbox/new", dir);
+    snprintf(to, sizeof to, "%s/inbox/a.pdf", dir);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void a_companion_that_changes_is_not_lost(void **state)
+{
+    char text[64], path[300];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    snprintf(path, sizeof path, "%s/inbox/a.pdf", dir);
+    kit_drop("a.pdf", "half");
+    meanwhile = somebody_writes_on;
+    assert_null(beside_of(b, "a.pdf", 0, text));
+    assert_true(file_exists(path));
+    assert_int_equal(companions_of(b), 0);
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "changed");
+    kit_drop("a.pdf", "whole");
+    meanwhile = somebody_sends_another;
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "whole");
+    assert_true(file_exists(path));
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "another");
+    assert_false(file_exists(path));
+    batch_close(b);
+}
+
+/* A waybill that cannot be saved: the file stays until one names it. */
+static void a_companion_that_is_not_noted_stays(void **state)
+{
+    char in_the_way[600], text[64];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n"), *again;
+    struct batch_beside of = { .from = inbox_fd(inbox), .entry = "a.pdf", .max = 20 };
+    int fd;
+    snprintf(in_the_way, sizeof in_the_way, "%s/.waybill/work/%s/.%s.waybill.json.new", dir, b->id, b->id);
+    kit_drop("a.pdf", "text");
+    assert_int_equal(mkdir(in_the_way, 0700), 0);
+    assert_int_equal(batch_companion(b, &of, &fd, &problems), TEMP);
+    assert_int_equal(rmdir(in_the_way), 0);
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "text");
+    assert_int_equal(batch_open(&site, &arena, b->id, &again, &problems), OK);
+    assert_int_equal(companions_of(again), 1);
+    batch_close(again);
+    batch_close(b);
+}
+
+static void nobody_can_look(void)
+{
+    blind = true;
+}
+
+/* A fault of the disk is not "there is none": the document would go out without it. */
+static void a_companion_that_cannot_be_looked_at_is_waited_for(void **state)
+{
+    char text[64];
+    (void)state;
+    struct batch *b = accept("orders.csv", "a;b\n");
+    struct batch_beside of = { .from = inbox_fd(inbox), .entry = "a.pdf", .max = 20 };
+    int fd;
+    kit_drop("a.pdf", "text");
+    meanwhile = nobody_can_look;
+    assert_int_equal(batch_companion(b, &of, &fd, &problems), TEMP);
+    assert_string_equal(beside_of(b, "a.pdf", 0, text), "text");
     assert_int_equal(companions_of(b), 1);
     batch_close(b);
 }
@@ -651,6 +753,8 @@ int main(void)
         TEST(a_damaged_waybill_is_set_aside_with_its_bytes), TEST(late_bytes_are_kept),
             TEST(a_second_watcher_is_answered), TEST(a_companion_becomes_the_batchs_own),
         TEST(a_companion_that_is_half_taken_is_taken_again), TEST(what_is_no_companion_is_left_alone),
+        TEST(a_companion_that_changes_is_not_lost), TEST(a_companion_that_is_not_noted_stays),
+        TEST(a_companion_that_cannot_be_looked_at_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

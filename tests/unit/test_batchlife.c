@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "batch/lines.h"
 #include "store/archive.h"
@@ -128,6 +131,36 @@ static void a_staged_document_stays(void **state)
     assert_true(slice_is(b->w->runs->operation, "create"));
     assert_int_equal(batch_archive(b, &problems), STOP);
     batch_close(b);
+}
+
+/* On a shared site: a host that was paused has an older state in its hands than what another one made of the batch. */
+static void who_lost_the_site_changes_nothing(void **state)
+{
+    (void)state;
+    struct spool other;
+    struct waybill *w;
+    struct slice name;
+    int fd;
+    assert_int_equal(spool_enter(&spool, 1, &problems), OK);
+    struct batch *b = create();
+    waybill_due(b->w, SLICE("send"), SLICE("request 7"));
+    assert_int_equal(batch_save(b, &problems), OK);
+    uint64_t seq = b->w->seq;
+    assert_int_equal(spool_open(&other, &arena, dir, true, &problems), OK);
+    assert_int_equal(spool_enter(&other, 2, &problems), OK);
+    b->w->due = NULL;
+    assert_int_equal(batch_save(b, &problems), TEMP);
+    assert_int_equal(batch_stage_file(b, slice_none(), &name, &fd, &problems), TEMP);
+    assert_int_equal(batch_open_file(b, "stage.1", O_RDWR | O_TRUNC, 0600), -1);
+    assert_int_equal(batch_unlink(b, "stage.1"), -1);
+    int folder = openat(other.work, b->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(waybill_load(&arena, folder, b->id, &w, &problems), OK);
+    assert_int_equal(w->seq, seq);
+    assert_non_null(w->due);
+    assert_int_equal(faccessat(folder, "stage.1", F_OK, 0), 0);
+    close(folder);
+    batch_close(b);
+    spool_close(&other);
 }
 
 static void what_is_due_comes_next(void **state)
@@ -313,7 +346,7 @@ static void by_hand(void **state)
     assert_int_equal(batch_release(b, SLICE("anna (uid 1000)"), &problems), OK);
     assert_int_equal(batch_release(b, SLICE("anna (uid 1000)"), &problems), STOP);
     assert_int_equal(next(b), NEXT_OPERATION);
-    struct waybill_amend m = { SLICE("4711 1"), SLICE("Line[2]/Quantity"), SLICE("5"), NULL };
+    struct waybill_amend m = { SLICE("4711 1"), SLICE("Line[2]/Quantity"), SLICE("5"), 0, NULL };
     b->w->due = NULL;
     waybill_amend(&b->w->run_amends, &arena, &m);
     assert_int_equal(batch_begin(b, SLICE("amend"), &problems), OK);
@@ -424,6 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_staged_document_stays, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(who_lost_the_site_changes_nothing, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(what_is_due_comes_next, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_run_that_died_leaves_nothing, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_refused_run_leaves_the_batch_as_it_was, kit_begin, kit_end),

@@ -111,6 +111,25 @@ static void utf16(void **state)
     kit_close(&k);
 }
 
+/* Half a unit, half a pair or both at the end, also behind empty lines: never the end of a good file. */
+static void utf16_that_is_cut(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nencoding utf-16\nmessage M {\n A text\n}\n";
+    static const struct { const char *end; size_t n; } cut[] = {
+        { "\x34\xD8\x1E", 3 }, { "\x34\xD8", 2 }, { "\x34", 1 }, { "\r\0\x34", 3 }, { "\r\0\r\0\x34", 5 }, { "\n\0\n\0\x34\xD8\x1E", 7 },
+    };
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        struct kit k;
+        char text[40] = "\xFF\xFE" "A\0\n\0x\0";
+        memcpy(text + 8, cut[i].end, cut[i].n);
+        kit_open(&k, f, text, 8 + cut[i].n);
+        kit_dump(&k);
+        assert_non_null(strstr(k.out.p, "[4]\n[ENCODING_BAD "));
+        kit_close(&k);
+    }
+}
+
 static void wrong_rows(void **state)
 {
     (void)state;
@@ -273,6 +292,35 @@ static void writes(void **state)
     round_trip("syntax csv\nmessage M {\n A text\n}\n", "A\n\"\"\nx\n", "A\n\"\"\nx\n");
 }
 
+/* A text that looks like a byte order mark stays text: bare at the head of a file it would be passed over. */
+static void marks_in_texts(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv header no\nmessage M {\n A text\n B text\n}\n";
+    round_trip(f, "\xEF\xBB\xBF\xEF\xBB\xBF" "a,b\n", "\"\xEF\xBB\xBF" "a\",b\n");
+    static const char titles[] = "syntax csv\nmessage M {\n A text at \"\\u{FEFF}A\"\n}\n";
+    round_trip(titles, "\"\xEF\xBB\xBF" "A\"\n1\n", "\"\xEF\xBB\xBF" "A\"\n1\n");
+    static const char latin[] = "syntax csv header no\nencoding iso-8859-1\nmessage M {\n A text\n B text\n}\n";
+    round_trip(latin, "\"\xEF\xBB\xBF" "a\",b\n\"\xFE\xFF\",c\n", "\"\xEF\xBB\xBF" "a\",b\n\"\xFE\xFF\",c\n");
+    static const char wide[] = "syntax csv header no\nencoding utf-16le\nmessage M {\n A text\n}\n";
+    static const char sep[] = "syntax csv\nmessage M {\n A text at \"sep=,\"\n}\n";
+    round_trip(sep, "\"sep=,\"\n1\n", "\"sep=,\"\n1\n");
+    static const char row[] = "syntax csv delimiter none header no\nmessage M {\n A text\n}\n";
+    round_trip(row, "\"sep=;\"\na;b\n", "\"sep=;\"\na;b\n");
+    struct kit k;
+    kit_open(&k, wide, "\"\0\xFE\xFF\"\0\n", 8);
+    kit_rewrite(&k);
+    assert_int_equal(k.out.n, 8);
+    kit_close(&k);
+    static const char none[] = "syntax csv quote none header no\nmessage M {\n A text\n}\n";
+    kit_open(&k, none, "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n", 8);
+    kit_rewrite(&k);
+    assert_string_equal(k.problems.first->code, "CSV_CANNOT_SPELL");
+    kit_close(&k);
+    static const char headed[] = "syntax csv quote none header no bom yes\nmessage M {\n A text\n}\n";
+    round_trip(headed, "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n", "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n");
+}
+
 static void never_quotes(void **state)
 {
     (void)state;
@@ -362,6 +410,41 @@ static void companions(void **state)
     reads(invoices, "No,Who\n7,X\n", "[4]\n[CSV_COMPANION 0:0]\n");
 }
 
+/* Those of an inner group: below each of its instances, in the order of the rows above. */
+static void inner_companions(void **state)
+{
+    (void)state;
+    static const char parts[] = "Id,Name\na,p1\na,p2\nc,p3\n";
+    struct kit k;
+    struct source s;
+    struct sink main_sink, parts_sink;
+    struct companion_file in = { .name = SLICE("parts"), .source = &s },
+                          out = { .name = SLICE("parts"), .sink = &parts_sink };
+    kit_start(&k, "syntax csv\nmessage I key No {\n No integer\n group L 0..* key Id {\n Id text\n"
+                  " group P 0..* file parts join Id {\n Name text\n }\n }\n}\n");
+    source_open_text(&k.source, SLICE("No,Id\n7,a\n7,b\n8,c\n"), "test.csv", NULL);
+    source_open_text(&s, slice_of(parts), "parts.csv", NULL);
+    source_locate(&k.source, &k.problems);
+    k.reader = (struct reader){ .source = &k.source, .format = k.format, .companions = &in, .ncompanions = 1 };
+    k.rc = reader_open(&k.reader, &k.arena, &k.problems);
+    sink_open_memory(&main_sink, "main");
+    sink_open_memory(&parts_sink, "parts");
+    struct writer w = { .sink = &main_sink, .format = k.format, .companions = &out, .ncompanions = 1 };
+    assert_int_equal(writer_open(&w, &k.arena, &k.problems), OK);
+    struct node *m = NULL;
+    while ((k.rc = reader_read(&k.reader, &k.message, &m, &k.problems)) == OK) {
+        assert_int_equal(writer_write(&w, m, &k.problems), OK);
+        arena_reset(&k.message);
+    }
+    assert_int_equal(k.rc, END);
+    writer_close(&w, &k.problems);
+    assert_true(slice_is(buf_slice(&main_sink.buf), "No,Id\n7,a\n7,b\n8,c\n"));
+    assert_true(slice_is(buf_slice(&parts_sink.buf), parts));
+    sink_release(&main_sink);
+    sink_release(&parts_sink);
+    kit_close(&k);
+}
+
 /* Groups that occur once lie in the same row. */
 static void single_groups(void **state)
 {
@@ -421,7 +504,7 @@ int main(void)
         cmocka_unit_test(mixed_columns),
         cmocka_unit_test(tags),
         cmocka_unit_test(charsets),
-        cmocka_unit_test(utf16),
+        cmocka_unit_test(utf16), cmocka_unit_test(utf16_that_is_cut),
         cmocka_unit_test(wrong_rows),
         cmocka_unit_test(nul_bytes),
         cmocka_unit_test(keys_split),
@@ -429,11 +512,12 @@ int main(void)
         cmocka_unit_test(limits),
         cmocka_unit_test(windows),
         cmocka_unit_test(writes),
-        cmocka_unit_test(never_quotes), cmocka_unit_test(sheet_safe),
+        cmocka_unit_test(marks_in_texts), cmocka_unit_test(never_quotes), cmocka_unit_test(sheet_safe),
         cmocka_unit_test(wrong_formats),
         cmocka_unit_test(inspects),
         cmocka_unit_test(many_keys), cmocka_unit_test(large_messages),
         cmocka_unit_test(companions),
+        cmocka_unit_test(inner_companions),
         cmocka_unit_test(single_groups),
         cmocka_unit_test(tagged_files_are_written),
     };

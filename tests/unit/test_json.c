@@ -59,6 +59,11 @@ static void lines_are_rejected_alone(void **state)
           "{\"Batch\":\"b\"}\n{\"A\":\"1\"}\n{\"A\":\"1\",}\n\n{\"A\":tru}\nx\n{\"B\":1}\n{\"A\":\"2\"}",
           "M {\n  A = \"1\"\n}\nrefused\nrefused\nrefused\nrefused\nM {\n  A = \"2\"\n}\nBatch = \"b\"\n"
           "JSON_SYNTAX 3:9\nJSON_SYNTAX 5:6\nJSON_SYNTAX 6:1\nREQUIRED 7:1\n");
+    /* a line is one message, good or bad as a whole: never given and refused as well */
+    dumps("syntax json lines\nBatch text\nmessage M {\n A text required\n}\n",
+          "{\"A\":\"1\"}{\"A\":\"2\"}\n{\"A\":\"3\"} x\n{}\"\n[{\"A\":\"4\"},{\"A\":\"5\"}]\n7\n{\"A\":\"6\"}\n{\"A\":\"7\"}\xEF\xBB\xBF",
+          "refused\nrefused\nrefused\nrefused\nrefused\nM {\n  A = \"6\"\n}\nrefused\n"
+          "JSON_AFTER 1:10\nJSON_AFTER 2:11\nJSON_AFTER 3:3\nJSON_KIND 4:1\nJSON_KIND 5:1\nJSON_AFTER 7:10\n");
 }
 
 static void other_kinds_are_told(void **state)

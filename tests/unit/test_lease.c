@@ -5,8 +5,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,7 +90,12 @@ static void a_silent_host_is_taken_over_and_cut_off(void **state)
     assert_int_equal(lease_take(&b, &two, &problems), OK);
     assert_int_equal(two.epoch, 2);
     assert_true(there(".waybill/epoch-2/work/20261122-034431-1-1/out.1"));
-    /* what the paused host does now has no effect outside */
+    /* what the paused host does now has no effect outside, nor on what the other one has under way */
+    struct stat before, now;
+    assert_int_equal(fstatat(two.work, "20261122-034431-1-1/out.1", &before, 0), 0);
+    assert_int_not_equal(outbox_stage(&one, "20261122-034431-1-1", 1, &fd, &problems), OK);
+    assert_int_equal(fstatat(two.work, "20261122-034431-1-1/out.1", &now, 0), 0);
+    assert_int_equal(before.st_ino, now.st_ino);
     assert_int_not_equal(outbox_publish(&one, &box, "20261122-034431-1-1", 1, "late.csv", NULL, &problems), OK);
     assert_false(there("outbox/late.csv"));
     a.next = 0;
@@ -111,19 +118,80 @@ static void a_lease_given_back_is_free_at_once(void **state)
     assert_true(b.epoch > 1);
 }
 
+/* A machine that was suspended: its clock says that the next look is not due. */
+static void a_host_whose_clock_stood_still_is_cut_off(void **state)
+{
+    (void)state;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    assert_true(lease_stands(&a, &one));
+    sleep_ms(80);
+    assert_int_equal(lease_take(&b, &two, &problems), OK);
+    a.next = INT64_MAX;
+    assert_false(lease_stands(&a, &one));
+    assert_int_equal(lease_keep(&a, &one, clock_monotonic_ms(), &problems), STOP);
+    assert_string_equal(problems.last->code, "SITE_LOST");
+}
+
+static void write_lease(const char *name, const char *text)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/.waybill/%s", dir, name);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+/* Containers may have one name, and one process id: 1. */
+static void a_new_holder_is_not_taken_for_the_silent_one(void **state)
+{
+    (void)state;
+    write_lease("lease.1", "1 box 1\n");
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    sleep_ms(80);
+    write_lease("lease.2", "1 box 1\n");
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    assert_string_equal(problems.last->code, "SITE_BUSY");
+}
+
+/* Paused between its lease and the folders, which somebody has taken over since. */
+static void who_comes_late_takes_nothing_away(void **state)
+{
+    (void)state;
+    assert_int_equal(spool_enter(&two, 3, &problems), OK);
+    assert_int_equal(spool_enter(&one, 2, &problems), END);
+    assert_true(there(".waybill/epoch-3/work"));
+    assert_false(there(".waybill/epoch-2"));
+}
+
+/* A full disk. */
+static void a_beat_that_cannot_be_written_is_tried_again(void **state)
+{
+    (void)state;
+    struct rlimit was, none;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    none = was;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    a.next = 0;
+    int rc = lease_keep(&a, &one, clock_monotonic_ms(), &problems);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(rc, WARN);
+    a.next = 0;
+    assert_int_equal(lease_keep(&a, &one, clock_monotonic_ms(), &problems), OK);
+}
+
 /* Two that find the same dead lease: the file of the next epoch can be made once. */
 static void one_of_two_takers_wins(void **state)
 {
     (void)state;
-    char path[400];
     assert_int_equal(lease_take(&a, &one, &problems), OK);
     assert_int_equal(lease_take(&b, &two, &problems), STOP);
     sleep_ms(80);
-    snprintf(path, sizeof path, "%s/.waybill/lease.2", dir);
-    int fd = open(path, O_CREAT | O_WRONLY, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "77 other 1\n", 11), 11);
-    close(fd);
+    write_lease("lease.2", "77 other 1\n");
     assert_int_equal(lease_take(&b, &two, &problems), STOP);
     assert_string_equal(problems.last->code, "SITE_BUSY");
 }
@@ -175,6 +243,10 @@ int main(void)
         TEST(the_second_host_waits_while_the_first_beats),
         TEST(a_silent_host_is_taken_over_and_cut_off),
         TEST(a_lease_given_back_is_free_at_once),
+        TEST(a_host_whose_clock_stood_still_is_cut_off),
+        TEST(a_new_holder_is_not_taken_for_the_silent_one),
+        TEST(who_comes_late_takes_nothing_away),
+        TEST(a_beat_that_cannot_be_written_is_tried_again),
         TEST(one_of_two_takers_wins),
         TEST(what_a_site_had_comes_along),
         TEST(a_dead_holder_is_waited_for),

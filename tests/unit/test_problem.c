@@ -108,6 +108,33 @@ static void long_lines_are_cut(void **state)
     buf_release(&end);
 }
 
+/* A line of control bytes: each is shown as four characters. */
+static void lines_are_cut_by_what_is_shown(void **state)
+{
+    (void)state;
+    static const uint32_t columns[] = { 1, 2, 15, 16, 17, 40, 200, 401 };
+    static char line[400];
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        uint32_t column = columns[i];
+        memset(line, 0, sizeof line);
+        if (column <= sizeof line)
+            memset(line + column - 1, '\x01', 1);
+        struct problem p = { .code = "X", .text = SLICE("t"), .source = { line, sizeof line },
+            .place = { .file = "f", .offset = PLACE_NO_OFFSET, .line = 1, .column = column } };
+        struct buf out = { 0 };
+        problem_show(&out, &p);
+        buf_byte(&out, '\0');
+        char *shown = strchr(out.p, '\n') + 1, *carets = strchr(shown, '\n') + 1, *one = strstr(shown, "\\x01");
+        size_t wide = slice_chars(slice_range(shown, carets - 1)), caret = strcspn(carets, "^");
+        assert_true(wide > 60 && wide <= 4 + 110 + 2);
+        assert_true(column > sizeof line ? caret == wide : one != NULL);
+        if (one)
+            assert_int_equal(caret, slice_chars(slice_range(shown, one)));
+        assert_int_equal(strspn(carets + caret, "^"), one ? 4 : 1);
+        buf_release(&out);
+    }
+}
+
 static void long_values_are_cut(void **state)
 {
     (void)state;
@@ -266,7 +293,7 @@ static void hidden_values_are_shown_nowhere(void **state)
 {
     (void)state;
     struct slice names[] = { SLICE("Pin"), SLICE("Iban") };
-    struct hidden h = { names, 2 }, none = { 0 };
+    struct hidden h = { .names = names, .n = 2 }, none = { 0 };
     struct buf out = { 0 };
     problems_hide(&ps, &none);
     problems_hide(&ps, &h);
@@ -282,7 +309,11 @@ static void hidden_values_are_shown_nowhere(void **state)
         problem_json(&out, p);
     }
     assert_null(memmem(out.p, out.n, "471", 3));
-    assert_non_null(memmem(out.p, out.n, "\"***\" is none of \"***\"", 22));
+    assert_true(slice_is(ps.last->text, "\"***\""));
+    problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Pin"), .text = SLICE("Pin: \"a\"4711\"b\" is wrong"),
+                                        .hint = SLICE("did you mean `4712`?") });
+    assert_true(slice_is(ps.last->text, "Pin: \"***\" is wrong"));
+    assert_int_equal(ps.last->hint.n, 0);
     buf_release(&out);
 }
 
@@ -290,7 +321,7 @@ static void other_fields_keep_theirs(void **state)
 {
     (void)state;
     struct slice names[] = { SLICE("Pin") };
-    struct hidden h = { names, 1 };
+    struct hidden h = { .names = names, .n = 1 };
     problems_hide(&ps, &h);
     problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Pin/Qty"), .value = SLICE("12x"),
                                         .source = SLICE("4711;12x"), .text = SLICE("\"12x\" is no number") });
@@ -299,16 +330,36 @@ static void other_fields_keep_theirs(void **state)
     assert_int_equal(ps.first->source.n, 0);        /* the line holds the pin */
 }
 
+static void what_a_mapping_makes_hides_no_lines(void **state)
+{
+    (void)state;
+    struct slice names[] = { SLICE("Pin") };
+    struct hidden h[PROBLEMS_HIDE + 1];
+    h[0] = (struct hidden){ .names = names, .n = 1, .made = true };
+    problems_hide(&ps, &h[0]);
+    problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Qty"), .value = SLICE("12x"),
+                                        .source = SLICE("a;12x"), .text = SLICE("is no number") });
+    assert_true(slice_is(ps.last->source, "a;12x"));
+    for (size_t i = 1; i <= PROBLEMS_HIDE; i++) {
+        h[i] = h[0];
+        problems_hide(&ps, &h[i]);
+    }
+    problem_add(&ps, &(struct problem){ .code = "X", .path = SLICE("Qty"), .value = SLICE("12x") });
+    assert_true(slice_is(ps.last->value, PROBLEM_MASK));        /* too many to know: none is shown */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(shows_value_and_caret), TEST(shows_without_place), TEST(hostile_text_is_escaped), TEST(long_lines_are_cut),
+        TEST(lines_are_cut_by_what_is_shown),
         TEST(long_values_are_cut), TEST(offsets_are_located), TEST(beyond_max_only_counts),
             TEST(memory_of_many_is_bounded),
         TEST(system_faults), TEST(json), TEST(suggests), TEST(codes_are_known_once),
         TEST(sorts_errors_of_our_files_only), TEST(hidden_values_are_shown_nowhere), TEST(other_fields_keep_theirs),
+        TEST(what_a_mapping_makes_hides_no_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

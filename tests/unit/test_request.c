@@ -69,7 +69,7 @@ static void oldest_first_and_once(void **state)
     struct request *a = full(), b = { .kind = REQUEST_AMEND, .batch = a->batch };
     struct request_answer *got, done = { .outcome = SLICE("done"), .batches = 1, .delivered = 1, .messages = 3 };
     assert_int_equal(all(list), 0);
-    waybill_amend(&b.amends, &arena, &(struct waybill_amend){ SLICE("1"), SLICE("Line[2]/Qty"), SLICE(""), NULL });
+    waybill_amend(&b.amends, &arena, &(struct waybill_amend){ SLICE("1"), SLICE("Line[2]/Qty"), SLICE(""), 1, NULL });
     assert_int_equal(request_put(&spool, &arena, a, &problems), OK);
     assert_int_equal(request_put(&spool, &arena, &b, &problems), OK);
     assert_int_equal(all(list), 2);

@@ -56,6 +56,10 @@ static void places_in_memory(void **state)
     s.charset = CHARSET_UTF_16LE;
     place_is(&s, 8, 2, 2, "łc");
     source_close(&s);
+    source_open_text(&s, SLICE("ab\x8B\xAA\xE2\x82z\xE2\x82\xACx"), "x", NULL);     /* a byte that is none counts as one */
+    place_is(&s, 6, 1, 7, NULL);
+    place_is(&s, 10, 1, 9, NULL);
+    source_close(&s);
 }
 
 /* Places far behind and far ahead of the window, in a file and in a pipe. */

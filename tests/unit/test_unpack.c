@@ -214,6 +214,115 @@ static void what_is_cut_off_is_refused(void **state)
     refused("UNPACK_DAMAGED");
 }
 
+static size_t packed_size(void)
+{
+    archive_write_close(out);
+    return (size_t)lseek(packed, 0, SEEK_END);
+}
+
+/* As an upload that broke off between two members leaves it: nothing but the end mark is missing. */
+static void a_tar_without_its_end_is_refused(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_ustar, NULL);
+    add("a.csv", "1");
+    add("b.csv", "2");
+    assert_true(packed_size() > 2048);
+    assert_int_equal(ftruncate(packed, 1024), 0);
+    refused("UNPACK_DAMAGED");
+}
+
+static void write_again(void)
+{
+    char bytes[16384];
+    size_t size = packed_size();
+    assert_true(size <= sizeof bytes && pread(packed, bytes, size, 0) == (ssize_t)size);
+    assert_int_equal(pwrite(packed, bytes, size, (off_t)size), (ssize_t)size);
+}
+
+static void a_tar_behind_a_tar_is_never_left_out(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_ustar, NULL);
+    add("a.csv", "1");
+    write_again();
+    refused("UNPACK_TWICE");
+}
+
+static void what_follows_a_tar_is_refused(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_ustar, NULL);
+    add("a.csv", "1");
+    assert_int_equal(pwrite(packed, "Id;Qty\n1;2\n", 11, (off_t)packed_size()), 11);
+    refused("UNPACK_DAMAGED");
+}
+
+static void a_zip_behind_a_zip_is_refused(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_zip, NULL);
+    add("a.csv", "1");
+    write_again();
+    refused("UNPACK_DAMAGED");
+}
+
+static void what_follows_a_zip_is_refused(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_zip, NULL);
+    add("a.csv", "1");
+    assert_int_equal(pwrite(packed, "Id;Qty\n1;2\n", 11, (off_t)packed_size()), 11);
+    refused("UNPACK_DAMAGED");
+    assert_non_null(strstr(arena_cstr(&arena, problems.last->text), "behind its end"));
+}
+
+static void a_zip_of_folders_is_refused(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_zip, NULL);
+    add_kind("orders/", AE_IFDIR, NULL, NULL, 0);
+    refused("UNPACK_EMPTY");
+}
+
+static void a_refused_name_is_told(void **state)
+{
+    (void)state;
+    begin(archive_write_set_format_zip, NULL);
+    add("orders/a.csv", "1");
+    add("orders/a.csv", "2");
+    refused("UNPACK_TWICE");
+    assert_non_null(strstr(arena_cstr(&arena, problems.last->text), "member 2: its name \"orders/a.csv\" came before"));
+}
+
+/* What compresses best: nothing but zeros behind the end of a tar. */
+static void zeros_without_end_are_refused(void **state)
+{
+    (void)state;
+    struct taken t;
+    struct unpack_limits limits = { .members = 2, .bytes = 1 << 20, .ratio = 200 };
+    char *zeros = arena_zero(&arena, 8 << 20);
+    begin(archive_write_set_format_raw, archive_write_add_filter_zstd);
+    add_kind("tar", AE_IFREG, NULL, "", 0);
+    static const char head[] = "a.csv";
+    memcpy(zeros, head, sizeof head);
+    memcpy(zeros + 100, "0000644", 8);
+    memcpy(zeros + 124, "00000000000", 12);
+    memcpy(zeros + 136, "00000000000", 12);
+    memcpy(zeros + 148, "        0", 9);
+    memcpy(zeros + 257, "ustar\00000", 8);
+    unsigned sum = 0;
+    for (size_t i = 0; i < 512; i++)
+        sum += (unsigned char)zeros[i];
+    snprintf(zeros + 148, 8, "%06o", sum);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(archive_write_data(out, zeros, 8 << 20), 8 << 20);
+        memset(zeros, 0, 512);
+    }
+    assert_int_equal(unpack(&t, "drop.tar.zst", &limits), STOP);
+    assert_string_equal(problems.last->code, "LIMIT_UNPACK");
+}
+
 static void text_is_never_taken_for_an_archive(void **state)
 {
     (void)state;
@@ -238,6 +347,9 @@ int main(void)
         TEST(a_control_character_is_refused), TEST(a_symbolic_link_is_refused), TEST(a_hard_link_is_refused),
         TEST(a_pipe_is_refused), TEST(a_name_twice_is_refused), TEST(an_archive_within_is_refused),
         TEST(a_bomb_is_refused), TEST(too_many_or_too_much_is_refused), TEST(what_is_cut_off_is_refused),
+        TEST(a_tar_without_its_end_is_refused), TEST(a_tar_behind_a_tar_is_never_left_out),
+        TEST(what_follows_a_tar_is_refused), TEST(a_zip_behind_a_zip_is_refused), TEST(what_follows_a_zip_is_refused),
+        TEST(a_zip_of_folders_is_refused), TEST(a_refused_name_is_told), TEST(zeros_without_end_are_refused),
         TEST(text_is_never_taken_for_an_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

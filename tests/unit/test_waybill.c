@@ -50,7 +50,7 @@ static struct waybill *full(void)
     w->run_by = SLICE("request 7");
     waybill_param(&w->run_sets, &arena, SLICE("since"), SLICE("2026-11-01"));
     waybill_param(&w->run_keys, &arena, SLICE("4711"), SLICE(""));
-    waybill_amend(&w->run_amends, &arena, &(struct waybill_amend){ SLICE("4711"), SLICE("Line[2]/Qty"), SLICE(""), NULL });
+    waybill_amend(&w->run_amends, &arena, &(struct waybill_amend){ SLICE("4711"), SLICE("Line[2]/Qty"), SLICE(""), 1, NULL });
     waybill_ran(w, &(struct waybill_run){ .operation = SLICE("create"), .time = SLICE("x"), .outcome = SLICE("done") });
     waybill_ran(w, &(struct waybill_run){ .operation = SLICE("send"), .time = w->batch_time, .outcome = SLICE("refused"),
                                           .code = SLICE("BATCH_MIXED"), .messages = 3, .rejected = 1 });

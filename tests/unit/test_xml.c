@@ -293,13 +293,32 @@ static void inspects(void **state)
     arena_release(&k.arena);
 }
 
-/* A charset that only libxml2 reads gives the same tree, and no places. */
+static void foreign_line(const char *text, const char *code, uint32_t line)
+{
+    struct kit k;
+
+    kit_open(&k, "syntax xml\nmessage M at /R/M {\n a decimal\n}\n", slice_of(text));
+    while (k.rc != END && k.rc < STOP)
+        kit_next(&k);
+    assert_non_null(k.problems.first);
+    assert_string_equal(k.problems.first->code, code);
+    assert_int_equal(k.problems.first->place.line, line);
+    kit_close(&k);
+}
+
+/* A charset that only libxml2 reads gives the same tree, and of places the line. */
 static void foreign_charset(void **state)
 {
     (void)state;
     dump("syntax xml\nmessage M at /R/M {\n a text\n b text at @b\n}\n",
          "<?xml version='1.0' encoding='Shift_JIS'?><R><M b='&amp;\x83\x41'><a>\x83\x42&lt;</a></M></R>",
          "M {\n  a = \"\xE3\x82\xA3<\"\n  b = \"&\xE3\x82\xA2\"\n}\n");
+    foreign_line("<?xml version='1.0' encoding='Shift_JIS'?>\n<R>\n<M><a>\x83\x41</a></M></R>", "NUM_BAD", 3);
+    foreign_line("<?xml version='1.0' encoding='Shift_JIS'?>\n<S>\x83\x41</S>", "XML_ROOT", 2);
+    /* what has no character there is no end of the document */
+    foreign_line("<?xml version='1.0' encoding='Shift_JIS'?>\n<R><M/></R>\n\xFF<R><M/></R>", "XML_ENCODING", 3);
+    foreign_line("<?xml version='1.0' encoding='Shift_JIS'?>\n<R><M/></R>\n\n\x83", "XML_ENCODING", 4);
+    foreign_line("<?xml version='1.0' encoding='Shift_JIS'?>\n<R>\n<\xFFM/></R>", "XML_ENCODING", 3);
 }
 
 static void without_a_format(void **state)

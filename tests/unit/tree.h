@@ -200,11 +200,12 @@ static inline struct slice tree_param(void *owner, struct slice name)
     return slice_none();
 }
 
-static inline int tree_give(void *owner, struct node *target, struct problems *ps)
+static inline int tree_give(void *owner, struct node *const *targets, size_t n, struct problems *ps)
 {
     struct tree *t = owner;
     (void)ps;
-    t->given[t->ngiven++] = target;
+    for (size_t i = 0; i < n; i++)
+        t->given[t->ngiven++] = targets[i];
     return OK;
 }
 
