@@ -182,7 +182,13 @@ void run_unjudged(struct run *r);
 void run_source_file(struct run *r, const struct node *file);
 int run_message(struct run *r, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
                 mapping_give *give, void *owner, struct problems *ps);
-int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, struct problems *ps);
+/* `outcome`: what the requires of rows at the end say; what they reject (SKIP) is the file, for it belongs to no
+   message. */
+int run_finish(struct run *r, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner,
+               struct problems *ps);
+/* Targets to be sorted wait for the end: from now on `accept` is asked of those of a message while it is there; what it
+   refuses (SKIP) is refused like that of a `give`. */
+void run_accept(struct run *r, mapping_give *accept, void *owner);
 
 /* From now on the run notes which instances of the source its group rows take; costs nothing when not asked for. */
 void run_note_taken(struct run *r);

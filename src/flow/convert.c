@@ -105,9 +105,10 @@ static int open_writer(struct creating *k, struct problems *ps)
     return writer_open(&k->writer, &k->program, ps);
 }
 
-/* Asked of several only: a single one is taken back by its writer. */
-static int try_targets(struct creating *k, struct node *const *targets, size_t n, struct problems *ps)
+/* Asked of several, and of those that are sorted: a single one is taken back by its writer. */
+static int try_targets(void *owner, struct node *const *targets, size_t n, struct problems *ps)
 {
+    struct creating *k = owner;
     const struct conversion *c = k->c;
     struct writer as = writer_as(k);
     int rc = OK;
@@ -232,7 +233,9 @@ static int read_all(struct creating *k, struct problems *ps)
 
 static int finish_writing(struct creating *k, struct problems *ps)
 {
-    int rc = run_finish(k->run, &k->message, give_message, k, ps);
+    struct outcome said = { 0 };
+    int rc = run_finish(k->run, &k->message, &said, give_message, k, ps);
+    convert_findings(ps, &said, NULL, 0);
     if (rc > WARN)
         return rc == SKIP ? STOP : rc;              /* it belongs to no message that could be left out */
     rc = open_writer(k, ps);
@@ -327,6 +330,8 @@ static int create(struct conversion *c, struct problems *ps)
     source_locate(c->input, ps);
     k.run = new_run(c, c->mapping, &k.program, ps);
     k.judge = c->judge ? new_run(c, c->judge, &k.program, ps) : NULL;
+    if (k.run)
+        run_accept(k.run, try_targets, &k);
     k.outcomes = c->judge ? outcome_format(&k.program) : NULL;
     int rc = k.run && (k.judge || !c->judge) ? reader_open(&k.reader, &k.program, ps) : STOP;
     if (rc <= WARN) {

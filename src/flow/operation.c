@@ -49,7 +49,7 @@ struct outcome work_outcome(const struct work *w)
 
 static int open_lane(struct work *w, struct lane *l, const struct give *g)
 {
-    *l = (struct lane){ .give = g, .fd = -1 };
+    *l = (struct lane){ .work = w, .give = g, .fd = -1 };
     arena_init(&l->arena, 0);
     arena_init(&l->listed, 0);
     if (!g->mapping || g->original)
@@ -58,6 +58,7 @@ static int open_lane(struct work *w, struct lane *l, const struct give *g)
     if (!l->run)
         return w->unbound ? w->unbound : STOP;
     run_source_file(l->run, w->reader.file);
+    run_accept(l->run, lane_accept, l);
     if (w->op->take.kind != TAKE_INBOX && !g->report)
         run_note_taken(l->run);
     if (g->report && !w->outcomes)

@@ -1,3 +1,4 @@
+#include "flow/convert.h"
 #include "flow/work.h"
 
 static void collect_one(struct lane *l, struct node *target)
@@ -49,10 +50,13 @@ static void merge_tried(struct outcome *all, const struct outcome *one)
     all->ntried += one->ntried;
 }
 
-/* A single target of an output that is open is taken back by its writer; what it gave back to the message is not. */
+/* A single target of an output that is open is taken back by its writer; what it gave back to the message is not.  A
+   table is written when the file is over. */
 static bool is_tried(const struct work *w, const struct lane *l)
 {
     const struct give *g = l->give;
+    if (g->kind == GIVE_TABLE)
+        return true;
     if (g->kind == GIVE_BATCH)
         return l->ntargets > 1 || !w->stage || !w->stage->output;
     return g->kind == GIVE_OUTBOX && (l->ntargets > 1 || l->fd < 0 || (g->mapping && mapping_gives_back(g->mapping)));
@@ -77,13 +81,23 @@ static int lane_try(struct work *w, struct lane *l, const struct node *target)
     return trial_ask(l->trial, &as, target, &w->message, &w->now);
 }
 
+static int try_each(struct lane *l, struct node *const *targets, size_t n)
+{
+    int rc = OK;
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        rc = lane_try(l->work, l, targets[i]);
+    return rc;
+}
+
 static int try_targets(struct work *w, struct lane *l)
 {
-    bool tried = is_tried(w, l);
-    int rc = OK;
-    for (size_t i = 0; i < l->ntargets && rc <= WARN && tried; i++)
-        rc = lane_try(w, l, l->targets[i]);
-    return rc;
+    return is_tried(w, l) ? try_each(l, l->targets, l->ntargets) : OK;
+}
+
+int lane_accept(void *owner, struct node *const *targets, size_t n, struct problems *ps)
+{
+    (void)ps;
+    return try_each(owner, targets, n);
 }
 
 static int put_targets(struct work *w, struct lane *l, const struct node *message)
@@ -152,38 +166,61 @@ static int update_itself(struct work *w, struct lane *l, struct node *message, s
 
 /* ---- one message ------------------------------------------------------------------------------------------------ */
 
-static int map_one(struct work *w, struct lane *l, struct node *message, struct outcome *one)
+struct giving {
+    struct lane *l;
+    const struct node *message;
+    bool given;
+};
+
+/* Nothing of a message is written before its mapping has judged all of it. */
+static int give_lane(struct giving *g)
 {
+    struct lane *l = g->l;
+    struct work *w = l->work;
+    g->given = true;
+    if (is_staged(w) && note_taken(w, l) && l->give->judges)
+        w->judged = true;
+    int rc = try_targets(w, l);
+    if (rc > WARN)
+        return rc;
+    give_back(w, l);
+    return put_targets(w, l, g->message);
+}
+
+/* While the run waits: a message that cannot be written counts in none of its totals. */
+static int give_targets(void *owner, struct node *const *targets, size_t n, struct problems *ps)
+{
+    struct giving *g = owner;
+    int rc = collect(g->l, targets, n, ps);
+    return rc <= WARN ? give_lane(g) : rc;
+}
+
+static int map_one(struct giving *g, struct node *message, struct outcome *one)
+{
+    struct lane *l = g->l;
+    struct work *w = l->work;
     l->ntargets = 0;
     if (l->give->kind == GIVE_BATCH && is_staged(w))
         return update_itself(w, l, message, one);
     if (lane_merges(l))
         return lane_merge(w, l, message, one);
     if (l->run)
-        return run_message(l->run, message, w->reader.messages, &w->message, one, collect, l, &w->now);
+        return run_message(l->run, message, w->reader.messages, &w->message, one, give_targets, g, &w->now);
     collect_one(l, message);
     return OK;
 }
 
-/* Nothing of a message is written before its mapping has judged all of it. */
 static int map_lane(struct work *w, struct lane *l, struct node *message, struct outcome *outcome)
 {
+    struct giving g = { l, message, false };
     struct outcome one = { 0 };
-    int rc = map_one(w, l, message, &one);
+    int rc = map_one(&g, message, &one);
     w->judged = w->judged || one.first || one.tried;
     merge(outcome, &one);
     merge_tried(outcome, &one);
     if (rc <= WARN && one.kind >= OUTCOME_SKIP)
         rc = SKIP;
-    if (rc > WARN)
-        return rc;
-    if (is_staged(w) && note_taken(w, l) && l->give->judges)
-        w->judged = true;
-    rc = try_targets(w, l);
-    if (rc > WARN)
-        return rc;
-    give_back(w, l);
-    return put_targets(w, l, message);
+    return rc <= WARN && !g.given ? give_lane(&g) : rc;
 }
 
 /* A file that changes batches has done so already (job_update.c); the original is written when all is known. */
@@ -271,11 +308,13 @@ int step_report_log(struct work *w, struct lane *l, struct node *message, const 
 /* Rows that run once for the file, after the messages. */
 int lane_finish(struct work *w, struct lane *l)
 {
+    struct outcome said = { 0 };
     int rc = OK;
     l->ntargets = 0;
     if (l->run)
-        rc = run_finish(l->run, &w->message, collect, l, &w->now);
+        rc = run_finish(l->run, &w->message, &said, collect, l, &w->now);
+    convert_findings(&w->now, &said, NULL, 0);
     if (rc <= WARN)
-        rc = write_targets(w, l, NULL);
+        rc = put_targets(w, l, NULL);
     return rc == SKIP ? STOP : rc;                  /* it belongs to no message that could be left out */
 }

@@ -57,6 +57,7 @@ struct beside {
 
 /* One give of the job. */
 struct lane {
+    struct work *work;
     const struct give *give;
     struct run *run;                /* NULL: the document goes as it is */
     struct writer writer;
@@ -260,6 +261,8 @@ int latest_report(struct work *w);
 /* step_map.c */
 int step_map(struct work *w, struct node *message, struct outcome *outcome);
 int lane_finish(struct work *w, struct lane *l);
+/* What a mapping sorts is written when the file is over; whether it can be is asked while its message is there. */
+mapping_give lane_accept;
 /* One step of a run that calls and waits for answers: result->called when this message is called for. */
 int step_call(struct work *w, struct node *message, struct outcome *outcome);
 /* All messages, refused ones too: `latest` is what counts of them, `now` what this run has said; NULL = nothing. */

@@ -471,9 +471,16 @@ static int give_results(struct run *r, mapping_give *give, void *owner)
     bool later = r->program->buffers && r->direction == MAPPING_FORWARD;
     if (!later)
         return r->nresults ? give(owner, r->results, r->nresults, r->ps) : OK;
-    for (size_t i = 0; i < r->nresults; i++)
+    int rc = r->accept && r->nresults ? r->accept(r->accept_owner, r->results, r->nresults, r->ps) : OK;
+    for (size_t i = 0; i < r->nresults && rc < SKIP; i++)
         keep_sorted(r, r->results[i]);
-    return OK;
+    return rc;
+}
+
+void run_accept(struct run *r, mapping_give *accept, void *owner)
+{
+    r->accept = accept;
+    r->accept_owner = owner;
 }
 
 static int run_pairs_twice(struct run *r, struct node *source)
@@ -597,10 +604,10 @@ static int finish_pairs(struct run *r)
     return run_dead(r) ? r->stop : r->outcome->kind >= OUTCOME_WAIT ? SKIP : OK;
 }
 
-int run_finish(struct run *r, struct arena *a, mapping_give *give, void *owner, struct problems *ps)
+int run_finish(struct run *r, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner,
+               struct problems *ps)
 {
-    struct outcome own;
-    run_begin(r, NULL, r->number, a, &own, ps);
+    run_begin(r, NULL, r->number, a, outcome, ps);
     r->edits = NULL;
     r->finishing = true;
     frame_begin(r, &r->frames[0]);

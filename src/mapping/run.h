@@ -137,6 +137,8 @@ struct run {
     size_t nmade, cap_made;
     struct num *totals;
     bool *totals_set;
+    mapping_give *accept;           /* of targets that are kept to be sorted; NULL = all are good */
+    void *accept_owner;
     struct buffered *kept;
     size_t nkept, cap_kept;
     struct node **results;          /* messages made of the one at hand */

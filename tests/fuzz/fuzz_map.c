@@ -146,7 +146,7 @@ static void run_way(struct fuzz *f, const struct mapping *m, enum mapping_direct
     struct node *said = outcome_node(&f->arena, outcome_format(&f->arena), n, &outcome);
     run_report(r, n, said, &f->arena, give, NULL, &f->problems);
     run_log(r, n, said, &f->arena, give, NULL, &f->problems);
-    run_finish(r, &f->arena, give, NULL, &f->problems);
+    run_finish(r, &f->arena, &outcome, give, NULL, &f->problems);
     edits_init(&edits, &f->arena);
     run_key(r, n, false, &f->arena);
     run_update(r, old, n, 1, &f->arena, &edits, &outcome, &f->problems);

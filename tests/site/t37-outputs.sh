@@ -226,6 +226,20 @@ sed '/^}/i\    Count integer' split/mappings/rows.format > split/mappings/sums.f
 printf 'mapping docs => sums\nDoc/Line => Row {\n    ../No => No\n    Text => Text\n}\n/. => Row {\n    "sum" => No\n    count(Doc) => Count\n}\n' > split/mappings/sums.map
 "$prog" convert -m split/mappings/sums.map split/inbox.jsonl 2> plain.err | tail -n 1 | tr -d '\r' > plain.csv
 check "convert: nor is it counted" is "sum;;2" "$(cat plain.csv)"
+mkdir -p sums/mappings sums/inbox/all sums/inbox/one sums/outbox/all sums/outbox/one
+cp split/mappings/* sums/mappings
+printf 'mapping docs => sums\nDoc => Row {\n    No => No\n    Line[1]/Text => Text\n}\n/. => Row {\n    "sum" => No\n    count(Doc) => Count\n}\n' > sums/mappings/ones.map
+printf '{"No":"1","Line":[{"Text":"a"}]}\n{"No":"2","Line":[{"Text":"\346\227\245"}]}\n{"No":"3","Line":[{"Text":"e"}]}\n' > sums/inbox/one/docs.jsonl
+cp split/inbox.jsonl sums/inbox/all/docs.jsonl
+{ printf 'site "Sums"\nzone "UTC"\n'
+    for n in all one; do
+        map=sums; [ $n = one ] && map=ones
+        printf 'flow %s {\n    on yes\n    operation give {\n        take inbox "inbox/%s" ready name\n        give outbox "outbox/%s" name "rows.csv" map %s\n    }\n}\n' $n $n $n $map
+    done
+} > sums/site.conf
+run sums -q -n
+check "nor in a site, of several targets or of one" is "sum;;2 sum;;2" \
+    "$(tail -q -n 1 sums/outbox/all/rows.csv sums/outbox/one/rows.csv | tr -d '\r' | xargs)"
 
 # A row that the end of the file makes belongs to no message: refused, the file is, and not what it gave without its end.
 mkdir -p last/mappings last/inbox last/outbox
@@ -240,12 +254,29 @@ printf 'mapping docs => rows\nsort No\nDoc/Line => Row {\n    ../No => No\n    T
     done
 } > last/site.conf
 run last -q -n
-check "nothing is delivered when a row at the end is refused" is "0 2" \
-    "$(find last/outbox -type f | wc -l) $(find last/error -name docs.jsonl | wc -l)"
+check "nothing is delivered when a row at the end is refused" is "0 1" \
+    "$(find last/outbox/last -type f | wc -l) $(for f in last/error/*/docs.jsonl; do cmp -s $f split/inbox.jsonl && echo whole; done | wc -l)"
 "$prog" convert -m last/mappings/last.map -o last.csv split/inbox.jsonl 2> plain.err
 check "convert: nor is there an output" is "4 no" "$? $([ -e last.csv ] && echo yes || echo no)"
+
+# What is sorted waits for the end; a message that cannot be written is refused all the same, alone and at its place.
+sorted="1;a 1;b 3;e 3;f 3;g 3;h"
+check "of a sorted file only the refused message is left out" is "$sorted" \
+    "$(tail -n +2 last/outbox/sorted/rows.csv | tr -d '\r' | xargs)"
 "$prog" convert -m last/mappings/sorted.map -o last.csv split/inbox.jsonl 2> plain.err
-check "convert: nor one that ends at a sorted row" is "4 no" "$? $([ -e last.csv ] && echo yes || echo no)"
+check "convert: the same, and it says which" is "1 $sorted 1" \
+    "$? $(tail -n +2 last.csv | tr -d '\r' | xargs) $(grep -c 'message 2.*CHARSET_CANNOT' plain.err)"
+
+# What a row at the end demands is told.
+printf 'mapping docs => sums\nDoc => Row {\n    No => No\n}\n/. => Row {\n    require count(Doc) = 7 else reject SEVEN "seven documents make a file"\n    "sum" => No\n}\n' > sums/mappings/seven.map
+rm -f last.csv
+"$prog" convert -m sums/mappings/seven.map -o last.csv split/inbox.jsonl 2> plain.err
+check "convert: a demand at the end refuses the file and says why" is "4 no 1" \
+    "$? $([ -e last.csv ] && echo yes || echo no) $(grep -c 'split/inbox.jsonl: error: seven documents.*SEVEN' plain.err)"
+sed -i 's/map ones/map seven/' sums/site.conf
+printf '{"No":"9"}\n' > sums/inbox/one/docs.jsonl
+run sums -q -n > sums.out 2>&1
+check "in a site it is the reason of the batch" is "1" "$(cat sums/error/*/*.waybill.json | grep -c '"code": *"SEVEN"')"
 
 # What a target that cannot be written would give back, is not given back.
 mkdir -p back/mappings back/inbox back/outbox

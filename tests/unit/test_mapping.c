@@ -335,7 +335,7 @@ static void test_totals(void **state)
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 2\nName = n\nRow {\nQuantity = 0.5\n}\n"), OK);
     run(&t, r, tree_message(&t, t.mapping->left, "Name = n\nRow {\nQuantity = 99\n}\n"), SKIP);
     t.ngiven = 0;
-    assert_int_equal(run_finish(r, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(run_finish(r, &t.message, &t.outcome, tree_give, &t, &t.problems), OK);
     assert_int_equal(t.ngiven, 1);
     assert_string_equal(tree_dump(&t, t.given[0]), "Info {\nNumber = \"named 1\"\n}\n");
     assert_string_equal(tree_dump(&t, run_file(r)), "Owner = \"B-1\"\nTotal = \"4.5\"\n");
@@ -376,7 +376,7 @@ static void test_sort(void **state)
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 2\nName = a\n"), OK);
     arena_reset(&t.message);
     t.ngiven = 0;
-    assert_int_equal(run_finish(r, &t.message, tree_give, &t, &t.problems), OK);
+    assert_int_equal(run_finish(r, &t.message, &t.outcome, tree_give, &t, &t.problems), OK);
     assert_int_equal(t.ngiven, 3);
     assert_string_equal(tree_dump(&t, t.given[0]), "Info {\nNumber = \"10\"\n}\n");
     assert_string_equal(tree_dump(&t, t.given[1]), "Info {\nNumber = \"2\"\n}\n");
