@@ -13,7 +13,13 @@ struct joined {
     bool pending, ended;
     struct arena arena;             /* of the rows that wait */
     struct map waiting;             /* key -> struct node *, a chain by next */
+    struct map late;                /* node that waits -> struct late: what is said when its message takes it */
     uint64_t first_at;              /* of the first row that waits */
+};
+
+struct late {
+    int rc;
+    const struct problem *first;
 };
 
 static struct source *companion_source(struct reader *r, struct slice name)
@@ -73,6 +79,7 @@ static int joined_begin(struct joined *j, struct reader *r, struct problems *ps)
             arena_printf(ps->arena, "the companion file \"%.*s\" is not there", SLICE_ARG(j->plan->name)), ps);
     arena_init(&j->arena, r->limits->message);
     map_init(&j->waiting, &j->arena);
+    map_init(&j->late, &j->arena);
     rows_open(&j->rows, s, &j->plan->flat->d, r->arena);
     rows_sep(&j->rows);
     int rc = rows_next(&j->rows, 0, 0);
@@ -200,6 +207,44 @@ static int joined_next(struct joined *j, struct problems *ps)
     return j->ended ? END : OK;
 }
 
+static struct slice name_of(struct node *const *n)
+{
+    return (struct slice){ (const char *)n, sizeof *n };
+}
+
+static void pass_on(const struct problem *first, struct problems *ps)
+{
+    void (*locate)(void *, struct problem *, struct arena *) = ps->locate;
+    ps->locate = NULL;                  /* they have their places */
+    for (const struct problem *p = first; p; p = p->next)
+        problem_add(ps, p);
+    ps->locate = locate;
+}
+
+/* What is wrong with a row that waits is its message's, not that of the one at hand. */
+static struct node *waiting_node(struct joined *j, int *rc, struct problems *ps)
+{
+    struct problems said;
+    problems_init(&said, &j->arena, 100);
+    struct node *n = row_node(j, &j->arena, rc, &said);
+    if (*rc >= STOP)
+        pass_on(said.first, ps);
+    else if (said.first) {
+        struct late *l = arena_zero(&j->arena, sizeof *l);
+        *l = (struct late){ *rc, said.first };
+        map_put(&j->late, arena_copy(&j->arena, name_of(&n)), l);
+    }
+    return n;
+}
+
+static int said_late(const struct joined *j, struct node *n, struct problems *ps)
+{
+    const struct late *l = j->late.n ? map_get(&j->late, name_of(&n)) : NULL;
+    if (l)
+        pass_on(l->first, ps);
+    return l ? l->rc : OK;
+}
+
 static int set_aside(struct joined *j, struct slice key, struct problems *ps)
 {
     int rc = OK;
@@ -208,7 +253,7 @@ static int set_aside(struct joined *j, struct slice key, struct problems *ps)
                              SLICE("too many rows stand before their message: sort both files alike"), ps);
     if (j->waiting.n == 0)
         j->first_at = j->rows.at;
-    struct node *n = row_node(j, &j->arena, &rc, ps);
+    struct node *n = waiting_node(j, &rc, ps);
     struct map_entry *e =
         map_get(&j->waiting, key) ? map_at(&j->waiting, key) : map_at(&j->waiting, arena_copy(&j->arena, key));
     struct node *last = e->value;
@@ -220,18 +265,22 @@ static int set_aside(struct joined *j, struct slice key, struct problems *ps)
     return rc >= STOP ? rc : OK;
 }
 
-static void take_waiting(struct joined *j, struct map_entry *e, struct node *parent, struct arena *a)
+static int take_waiting(struct joined *j, struct map_entry *e, struct node *parent, struct arena *a,
+                        struct problems *ps)
 {
     struct node *last = e->value, *n = last->next;
+    int rc = OK;
     for (bool more = true; more; ) {
         struct node *next = n->next;
         more = n != last;
         struct node *copy = node_copy(a, n, parent);
         node_append(parent, copy);
+        int one = said_late(j, n, ps);
+        rc = one > rc ? one : rc;
         n = next;
     }
     e->value = NULL;
-    (void)j;
+    return rc;
 }
 
 static int join_one(struct reader *r, struct joined *j, struct node *node, struct problems *ps)
@@ -245,7 +294,7 @@ static int join_one(struct reader *r, struct joined *j, struct node *node, struc
     bool found = false;
     int rc = OK, next;
     if (map_get(&j->waiting, want)) {
-        take_waiting(j, map_at(&j->waiting, want), node, st->arena);
+        rc = take_waiting(j, map_at(&j->waiting, want), node, st->arena, ps);
         found = true;
     }
     while ((next = joined_next(j, ps)) == OK) {

@@ -410,6 +410,36 @@ static void companions(void **state)
     reads(invoices, "No,Who\n7,X\n", "[4]\n[CSV_COMPANION 0:0]\n");
 }
 
+/* A bad row refuses the message that it is of, wherever it stands in its file. */
+static void companion_rows_that_wait(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "No,Item,Qty\n7,a,1\n8,c,3x\n9,z,1\n", "No,Item,Qty\n8,c,3x\n7,a,1\n9,z,1\n",
+                                         "No,Item,Qty\n7,a,1\n8,c,3x\n9,z,1\n7,b,2\n8,d,4\n" };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct kit k;
+        struct source s;
+        struct companion_file in = { .name = SLICE("lines"), .source = &s };
+        static const int want[] = { OK, SKIP, OK, END };
+        struct node *m = NULL;
+        kit_start(&k, invoices);
+        source_open_text(&k.source, SLICE("No,Who\n7,X\n8,Y\n9,Z\n"), "test.csv", NULL);
+        source_open_text(&s, slice_of(lines[i]), "lines.csv", NULL);
+        source_locate(&k.source, &k.problems);
+        k.reader = (struct reader){ .source = &k.source, .format = k.format, .companions = &in, .ncompanions = 1 };
+        assert_int_equal(reader_open(&k.reader, &k.arena, &k.problems), OK);
+        for (size_t n = 0; n < 4; n++) {
+            assert_int_equal(reader_read(&k.reader, &k.message, &m, &k.problems), want[n]);
+            assert_int_equal(k.problems.n, n > 0);
+        }
+        assert_string_equal(k.problems.first->code, "NUM_BAD");
+        assert_string_equal(k.problems.first->place.file, "lines.csv");
+        assert_int_equal(k.problems.first->place.line, i == 1 ? 2 : 3);
+        assert_true(slice_is(k.problems.first->source, "8,c,3x"));
+        kit_close(&k);
+    }
+}
+
 /* Those of an inner group: below each of its instances, in the order of the rows above. */
 static void inner_companions(void **state)
 {
@@ -517,6 +547,7 @@ int main(void)
         cmocka_unit_test(inspects),
         cmocka_unit_test(many_keys), cmocka_unit_test(large_messages),
         cmocka_unit_test(companions),
+        cmocka_unit_test(companion_rows_that_wait),
         cmocka_unit_test(inner_companions),
         cmocka_unit_test(single_groups),
         cmocka_unit_test(tagged_files_are_written),
