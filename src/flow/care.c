@@ -135,6 +135,12 @@ void care_set_aside(struct supervisor *s, const struct waybill *w)
         reply_publish(s, w);
 }
 
+void care_left(struct supervisor *s, const char *batch)
+{
+    if (s->care)
+        reply_left(s, batch);
+}
+
 void care_close(struct supervisor *s, int rc)
 {
     if (!s->care)

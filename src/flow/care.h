@@ -37,6 +37,8 @@ int care_refused(struct supervisor *s, const struct trip *t, const char *code, s
 /* One that was refused as it came is about to be set aside; it was, by a recovery that tells nobody else. */
 void care_refusing(struct supervisor *s, const struct waybill *w);
 void care_set_aside(struct supervisor *s, const struct waybill *w);
+/* A batch that was archived before a crash has left work/ now. */
+void care_left(struct supervisor *s, const char *batch);
 /* Some write was answered with "disk full". */
 void care_full(struct supervisor *s);
 /* Whether there is room for a file of that size; false = it stays in the inbox for now, and has been told. */

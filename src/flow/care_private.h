@@ -114,6 +114,8 @@ int reply_prepare(struct supervisor *s, const struct waybill *w, const char *cod
 void reply_later(struct supervisor *s, const struct waybill *w);
 void reply_again(struct supervisor *s);
 void reply_publish(struct supervisor *s, const struct waybill *w);
+/* What lies ready for a batch that has ended goes out. */
+void reply_left(struct supervisor *s, const char *batch);
 /* What could not be sent is tried again now and then. */
 void reply_turn(struct supervisor *s, int64_t now, int64_t *wait);
 /* daily.c: what is kept no longer goes, once a day. */

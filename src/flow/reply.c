@@ -9,8 +9,8 @@
 
 /*
  * The answer to the sender of a refused file: .waybill/replies/<batch> is written, durably, before the batch is set
- * aside, and renamed into the partner's folder after; a crash in between leaves it there, and the next start sends it
- * when the batch is no longer at work. So it comes exactly once.
+ * aside, and renamed into the partner's folder after; a crash in between leaves it there, and the next start sends it:
+ * at once, or when the rest of a batch that was at its end has left work/. So it comes exactly once.
  */
 #define FOLDER "replies"
 #define MODE 0640
@@ -132,6 +132,21 @@ void reply_publish(struct supervisor *s, const struct waybill *w)
     const struct flow *f = site_flow(s->site, w->flow);
     if (f && f->reply)
         publish(s, f, w);
+}
+
+void reply_left(struct supervisor *s, const char *batch)
+{
+    struct arena a;
+    struct waybill *w;
+    struct stat st;
+    char path[SPOOL_PATH];
+    snprintf(path, sizeof path, FOLDER "/%s", batch);
+    if (fstatat(s->spool.top, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    arena_init(&a, 0);
+    if (batch_find(&s->places, &a, batch, &w, s->ps) == OK)
+        reply_publish(s, w);
+    arena_release(&a);
 }
 
 void reply_turn(struct supervisor *s, int64_t now, int64_t *wait)

@@ -91,6 +91,15 @@ static int set_aside_again(struct supervisor *s, const char *id)
     return rc == SKIP || rc == END ? OK : rc;
 }
 
+/* Archived, but for its folder and what was made ready to be told. */
+static int leave_again(struct supervisor *s, const char *id)
+{
+    int rc = recover_leftover(&s->places, id, s->ps);
+    if (rc == OK)
+        care_left(s, id);
+    return rc;
+}
+
 /* A batch or claim that was found; its next step follows from what is on the disk alone. */
 static int take_step(struct supervisor *s, const struct recovery *r)
 {
@@ -110,7 +119,7 @@ static int take_step(struct supervisor *s, const struct recovery *r)
     case NEXT_DISPOSE:
         return recover_dispose(&s->places, r->batch, s->ps);
     case NEXT_NOTHING:
-        return recover_leftover(&s->places, r->batch, s->ps);
+        return leave_again(s, r->batch);
     case NEXT_LATER:
         return TEMP;
     }

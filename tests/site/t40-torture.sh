@@ -24,6 +24,7 @@ sample articles kill,short 37
 sample mixed fail 83
 sample waves kill,again,fail 61
 sample companions,unpack kill,again 29
+sample refused kill,late 37
 sample companions,unpack fail,model 67
 sample merge kill,again 41
 sample merge fail,late,short 131

@@ -169,7 +169,6 @@ answers() {                             # N COMMAND...: killed at every so many 
         "$tools/ce" -m before -n $n -o ce.log "$prog" run -q -w 1 s > ce.out 2> ce.err
         grep -q '^hit' ce.log || break
         "$prog" run -q -w 1 s > out 2> err
-        "$prog" run -q -w 1 s > out 2> err
         [ "$(ls s/outbox/answers | wc -l) $(ls s/.waybill/replies | wc -l)" = "$want 0" ] ||
             { faults=$((faults + 1)); echo "# killed at $n ($(tail -2 ce.log | head -1)): $(ls s/outbox/answers) $(ls s/.waybill/replies)"; }
         n=$((n + ${WAYBILL_STEP:-7}))

@@ -10,6 +10,8 @@
 
     companions two files, each with lines in a file of its own and a file that it names (beside.py)
     unpack     a zip of three: good, with a refused message, wholly bad
+    refused    documents of three files each, refused as a whole or in part: in their rows, by a table, by the second of two gives; the
+               partner is answered
 
 and of a flow that stages (staged.py), each with the command that is struck:
 
