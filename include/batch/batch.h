@@ -122,8 +122,8 @@ struct slice batch_stamp_in(const struct batch_site *s, struct arena *a, int64_t
 int64_t batch_until_ms(const struct batch_site *s, struct slice stamp);
 /* Whether a batch exists anywhere: work, error, archive.  OK: it does; END: it does not; TEMP: that cannot be told. */
 int batch_known(const struct batch_site *s, const char *id, struct problems *ps);
-/* The same without those that were set aside as a whole: they had no effect, so their content may come again. `owner`
-   is the batch_site; in doubt it exists. */
+/* The same without those that were set aside as a whole, and those of which nothing was used: they had no effect, so
+   their content may come again. `owner` is the batch_site; in doubt it exists. */
 bool batch_taken(void *owner, const char *id);
 
 /*

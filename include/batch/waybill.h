@@ -167,6 +167,7 @@ struct waybill {
     struct slice syntax, reference, sender, receiver;  /* of the interchange, when known */
     struct slice parent;            /* batch that it was made from (retry, amend, replay) */
     struct slice duplicate_of;
+    uint32_t unused;                /* 1: all its messages were refused and nothing came of them but reports */
     /* what could change the result */
     struct slice batch_time;        /* recorded once, at acceptance */
     struct waybill_pin *pins;

@@ -75,6 +75,16 @@ bool batch_there(int dirfd, const char *path)
     return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
+static bool archived_unused(const struct batch_site *s, const char *id, struct arena *a, struct problems *ps)
+{
+    struct slice text;
+    struct waybill *w;
+    char file[WAYBILL_FILE_NAME];
+    waybill_file_name(id, file);
+    return archived_read(s->store, id, slice_of(file), 0, a, &text, ps) == OK &&
+           waybill_read(a, text, file, &w, ps) == OK && w->unused;
+}
+
 /* In a group the batches are still in tmp/, which is emptied at start. */
 bool batch_taken(void *owner, const char *id)
 {
@@ -87,7 +97,8 @@ bool batch_taken(void *owner, const char *id)
         return true;
     arena_init(&a, 0);
     problems_init(&unsaid, &a, 1);                  /* in doubt it is */
-    bool taken = archived_look(s->store, id, &unsaid) != END || trash_look(s->store, id, &unsaid) != END;
+    bool archived = archived_look(s->store, id, &unsaid) != END;
+    bool taken = archived ? !archived_unused(s, id, &a, &unsaid) : trash_look(s->store, id, &unsaid) != END;
     arena_release(&a);
     return taken;
 }

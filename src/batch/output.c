@@ -267,6 +267,7 @@ void batch_restart(struct batch *b)
     bool under_way = b->w->place == PLACE_DELIVERED && b->w->operation.p && !b->w->waits.p;
     forget_outputs(b);
     b->w->messages = b->w->errors = b->w->warnings = b->w->notes = b->w->more_groups = 0;
+    b->w->unused = 0;
     b->w->totals = b->w->skips = NULL;
     b->w->groups = NULL;
     if (b->w->place == PLACE_ACCEPTED || under_way)

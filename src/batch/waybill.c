@@ -176,6 +176,7 @@ static const struct shape_member members[] = {
     { "params", SHAPE_LIST, AT(waybill, params), &waybill_param_shape, false, NULL },
     { "leases", SHAPE_LIST, AT(waybill, leases), &lease_shape, false, NULL },
     { "messages", SHAPE_U64, AT(waybill, messages), NULL, true, NULL },
+    { "unused", SHAPE_U32, AT(waybill, unused), NULL, false, NULL },
     { "totals", SHAPE_LIST, AT(waybill, totals), &waybill_total_shape, false, NULL },
     { "skips", SHAPE_LIST, AT(waybill, skips), &waybill_total_shape, false, NULL },
     { "states", SHAPE_LIST, AT(waybill, states), &waybill_total_shape, false, NULL },

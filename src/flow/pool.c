@@ -518,6 +518,7 @@ static int told_closed(struct supervisor *s, struct helper *h, struct wire *w)
     struct trip_file *f = trip_file(t, o.kind, o.number, o.give);
     if (!f || f->fd < 0)
         return STOP;
+    f->messages = o.messages;
     if (o.kind != OUTPUT_FILE)
         return note_file(s, t, f, &o);
     int fd = f->fd;

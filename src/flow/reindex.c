@@ -13,10 +13,11 @@ struct reindex {
     int rc;
 };
 
-/* A duplicate does not own its content; what was made here was never dropped; what was cancelled may come again. */
+/* A duplicate does not own its content; what was made here was never dropped; what was cancelled or not used may come
+   again. */
 static bool owns(const struct waybill *w)
 {
-    return w->inbox.n && !w->duplicate_of.n && w->place != PLACE_ERROR && !slice_is(w->error_code, "CANCELLED");
+    return w->inbox.n && !w->duplicate_of.n && !w->unused && w->place != PLACE_ERROR && !slice_is(w->error_code, "CANCELLED");
 }
 
 static int enter(struct reindex *r, const struct waybill *w, const char *id)

@@ -54,6 +54,17 @@ static void return_leases(struct supervisor *s, const struct trip *t)
     }
 }
 
+/* All its messages lie in error/, to be dropped again as they are when what they lacked is there. */
+static bool is_unused(const struct trip *t)
+{
+    const struct result *r = t->result;
+    bool used = t->b->w->run > 0 || t->op->take.kind != TAKE_INBOX || r->messages == 0 || r->rejected != r->messages;
+    for (const struct trip_file *f = t->files; f && !used; f = f->next)
+        used = f->kind == OUTPUT_FILE ? f->messages && !f->give->report
+                                      : f->kind != OUTPUT_LINES && f->kind != OUTPUT_LEDGER && f->kind != OUTPUT_REJECTED;
+    return !used;
+}
+
 /* Nothing changed them meanwhile: runs of such a flow follow each other. */
 static struct waybill_param *open_then(struct supervisor *s, struct trip *t)
 {
@@ -73,10 +84,12 @@ int step_hold(struct supervisor *s, struct trip *t)
         t->no_rejects &= f->kind != OUTPUT_REJECTED;
     }
     struct batch_memory before = { .seq = 0 };
+    bool unused = is_unused(t);
     trip_close_files(t);
     if (t->op->serial)
         batch_remember(t->b, &before);
     add_totals(t->b->w, r);
+    t->b->w->unused = unused;
     calls_note(s, t);
     t->b->w->retry = (struct waybill_retry){ .attempts = t->b->w->retry.attempts };
     batch_problems(t->b, &r->problems);

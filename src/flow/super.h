@@ -68,6 +68,7 @@ struct trip_file {
     int fd;
     const char *name;               /* in the batch's folder, of the other kinds */
     bool memory;                    /* it is in memory instead */
+    uint64_t messages;              /* in it, once it is complete */
     struct slice target;            /* of OUTPUT_STAGE and OUTPUT_LOG: the batch that it is for */
     struct trip_file *next;
 };

@@ -71,4 +71,28 @@ check "with warn it is told" said run.log "warning: message 1: the key 2 came be
 check "and delivered" is "2 3" "$(grep -v Id site/outbox/plain/b.csv | cut -d';' -f1 | xargs)"
 check "nothing is refused" is 0 "$(in_error site)"
 check "the ledger has both" is 4 "$(records done)"
+
+# A file of which nothing was used lies whole in error/ and may come again as it is, once what it lacked is there.
+flow lacking name asks "{batch}.csv" | small_site again
+printf 'mapping rows => rows\ntable known key Id\nRow => Row {\n    require $known[Id] else wait UNKNOWN "{Id} is not known"\n    Id => Id\n    Qty => Qty\n}\n' > again/mappings/asks.map
+mkdir -p again/inbox/lacking again/tables
+printf 'syntax csv delimiter ";" header yes\nmessage Known key Id {\n    Id text\n}\n' > again/mappings/known.format
+sed -i '2a table known "tables/known.csv" format known key Id' again/site.conf
+printf 'Id\n1\n' > again/tables/known.csv
+rows_of 2 3 > two.csv
+come() { cp "$1" again/inbox/lacking/ && run again -q; }
+come two.csv
+come two.csv
+check "refused as before, not as a duplicate" eval 'said run.log "2 is not known [UNKNOWN]" && not_said run.log DUP_CONTENT'
+printf 'Id\n2\n' > again/tables/known.csv
+come two.csv
+check "a part of it goes through" is "2;1" "$(cat again/outbox/lacking/* | grep -v Id)"
+come two.csv
+check "then it is a duplicate" said run.log DUP_CONTENT
+"$prog" fsck --reindex again > fsck.out 2>&1
+come two.csv
+check "also after the content keys were made anew" said run.log DUP_CONTENT
+printf 'Id\n2\n3\n' > again/tables/known.csv
+come "$(ls again/error/*/two.csv | xargs -n1 grep -L '^2' | head -1)"
+check "what it left in error/ goes through by itself" is "3;1" "$(cat again/outbox/lacking/* | grep -v Id | tail -1)"
 finish
