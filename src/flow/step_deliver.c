@@ -61,7 +61,8 @@ static bool is_unused(const struct trip *t)
     bool used = t->b->w->run > 0 || t->op->take.kind != TAKE_INBOX || r->messages == 0 || r->rejected != r->messages;
     for (const struct trip_file *f = t->files; f && !used; f = f->next)
         used = f->kind == OUTPUT_FILE ? f->messages && !f->give->report
-                                      : f->kind != OUTPUT_LINES && f->kind != OUTPUT_LEDGER && f->kind != OUTPUT_REJECTED;
+                                      : f->kind == OUTPUT_TABLE || f->kind == OUTPUT_STAGE || f->kind == OUTPUT_LOG ||
+                                        f->kind == OUTPUT_MEMBER;
     return !used;
 }
 
