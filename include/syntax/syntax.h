@@ -86,11 +86,15 @@ struct writer {
                                        and empty groups are written too */
 };
 
+/* At one place: what comes in between, what goes, values of what begins (or ends) there, what comes behind them. */
+enum patch_turn { PATCH_BETWEEN, PATCH_GOES, PATCH_VALUE, PATCH_BEHIND };
+
 /* Byte edits that patch_run applies: sorted by `at`, not overlapping. */
 struct byte_edit {
     uint64_t at, len;               /* what is replaced */
+    uint64_t row;                   /* of a value: where the row that holds it begins; it goes with that row */
     struct slice put;
-    bool behind;                    /* comes behind all others at its place: rows after the last value of a file */
+    enum patch_turn turn;
 };
 
 struct patcher {

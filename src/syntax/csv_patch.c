@@ -108,14 +108,31 @@ static struct slice file_bytes(const struct patcher *p, struct slice text)
 
 /* --- a changed value -------------------------------------------------------------------------- */
 
+/* A cell of the row that begins at `row`. */
+struct old_cell {
+    uint64_t row, at, len;
+    bool quoted;
+};
+
+static struct old_cell old_cell(struct old_rows *o, size_t cell)
+{
+    struct slice raw = rows_raw(&o->rows, cell);
+    uint64_t at = rows_place(&o->rows, raw.p);
+    bool quoted = raw.n && o->rows.d.quoting && (unsigned char)raw.p[0] == o->rows.d.quote;
+    return (struct old_cell){ o->rows.at, at, rows_place(&o->rows, raw.p + raw.n) - at, quoted };
+}
+
 static int put_cell(struct patcher *p, const struct node *n, const struct field *f, const struct value *v,
-                    uint64_t at, uint64_t len, bool quoted, struct problems *ps)
+                    const struct old_cell *c, struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
     struct buf b = { 0 };
-    int rc = cell_write(&st->rows.d, n, f, v, quoted, &b, p->arena, ps);
-    if (rc == OK)
-        patcher_put(p, at, len, file_bytes(p, buf_slice(&b)));
+    int rc = cell_write(&st->rows.d, n, f, v, c->quoted, &b, p->arena, ps);
+    if (rc == OK) {
+        patcher_put(p, c->at, c->len, file_bytes(p, buf_slice(&b)));
+        p->list[p->n - 1].turn = PATCH_VALUE;
+        p->list[p->n - 1].row = c->row;
+    }
     buf_release(&b);
     return rc;
 }
@@ -131,10 +148,8 @@ static int put_all_rows(struct patcher *p, const struct spot *s, size_t cell, co
     while (rc == OK && old_next(&o)) {
         if (cell >= o.rows.n)
             continue;
-        struct slice raw = rows_raw(&o.rows, cell);
-        bool quoted = raw.n && o.rows.d.quoting && (unsigned char)raw.p[0] == o.rows.d.quote;
-        uint64_t at = rows_place(&o.rows, raw.p);
-        rc = put_cell(p, n, f, v, at, rows_place(&o.rows, raw.p + raw.n) - at, quoted, ps);
+        struct old_cell c = old_cell(&o, cell);
+        rc = put_cell(p, n, f, v, &c, ps);
     }
     rows_close(&o.rows);
     return rc;
@@ -152,40 +167,70 @@ static int patch_value(struct patcher *p, const struct node *n, const struct fie
         return refuse(n, f, "the file has no column for this value", p, ps);
     const struct value *old = node_value(n, f);
     bool one = s.level + 1 == s.flat->nlevels && old->at != VALUE_NO_PLACE;
-    return one ? put_cell(p, n, f, v, old->at, old->len, (old->form & VALUE_QUOTED) != 0, ps)
-               : put_all_rows(p, &s, cell, n, f, v, ps);
+    const struct old_cell c = { s.node->at, old->at, old->len, (old->form & VALUE_QUOTED) != 0 };
+    return one ? put_cell(p, n, f, v, &c, ps) : put_all_rows(p, &s, cell, n, f, v, ps);
 }
 
 /* --- new rows --------------------------------------------------------------------------------- */
 
-/* The values that the edits at hand set: rows that are new repeat them, not what stands in the rows beside them. */
-struct set_values {
+/* What the edits at hand do: rows that are new repeat the values that are set, not what stands in the rows beside
+   them. */
+struct changes {
     uint64_t round;                 /* of patcher_add */
-    struct map map;                 /* place of a value in the tree → its edit */
+    struct map set;                 /* place of a value in the tree → its edit */
+    struct map rows;                /* node → struct child_rows *, what became of the rows below it */
 };
 
-static struct slice place_key(const struct value *const *v)
+struct child_rows {
+    size_t gone;                    /* instances that were taken out */
+    bool used;                      /* the row of a node without any was given to a new one */
+    const struct node *added;       /* the first new one that has rows of its own, or … */
+    const struct node *blank;       /* … the last one taken out, whose first row is still there, void */
+    size_t edit, edits;             /* what was put for it */
+};
+
+static struct slice place_key(const void *const *place)
 {
-    return (struct slice){ (const char *)v, sizeof *v };
+    return (struct slice){ (const char *)place, sizeof *place };
+}
+
+static struct slice stored_key(struct patcher *p, const void *place)
+{
+    const void **own = arena_alloc(p->arena, sizeof *own);
+    *own = place;
+    return place_key(own);
+}
+
+static struct changes *changes_of(struct patcher *p)
+{
+    struct changes *now = p->state;
+    if (now && now->round == p->round)
+        return now;
+    p->state = now = arena_zero(p->arena, sizeof *now);
+    now->round = p->round;
+    map_init(&now->set, p->arena);
+    map_init(&now->rows, p->arena);
+    for (struct edit *e = p->edits->first; e; e = e->next)
+        if (e->kind == EDIT_SET)
+            map_put(&now->set, stored_key(p, node_value(e->node, e->field)), &e->value);
+    return now;
 }
 
 /* The value that `old` of the tree gets; NULL: it stays. */
 static const struct value *value_set(struct patcher *p, const struct value *old)
 {
-    struct set_values *sets = p->state;
-    if (!sets || sets->round != p->round) {
-        p->state = sets = arena_zero(p->arena, sizeof *sets);
-        sets->round = p->round;
-        map_init(&sets->map, p->arena);
-        for (struct edit *e = p->edits->first; e; e = e->next) {
-            if (e->kind != EDIT_SET)
-                continue;
-            const struct value **key = arena_alloc(p->arena, sizeof(struct value *));
-            *key = node_value(e->node, e->field);
-            map_put(&sets->map, place_key(key), &e->value);
-        }
-    }
-    return old ? map_get(&sets->map, place_key(&old)) : NULL;
+    const void *place = old;
+    return old ? map_get(&changes_of(p)->set, place_key(&place)) : NULL;
+}
+
+static struct child_rows *rows_below(struct patcher *p, const struct node *parent)
+{
+    struct changes *now = changes_of(p);
+    const void *place = parent;
+    struct child_rows *r = map_get(&now->rows, place_key(&place));
+    if (!r)
+        map_put(&now->rows, stored_key(p, parent), r = arena_zero(p->arena, sizeof *r));
+    return r;
 }
 
 struct new_row {
@@ -193,6 +238,7 @@ struct new_row {
     const struct spot *s;
     const struct node *node[FLAT_LEVELS];
     struct old_rows *sibling;       /* a row with the same outer fields; NULL: a whole new message */
+    struct old_rows *into;          /* a row without its own fields, which takes the first of the new ones; or NULL */
     struct buf out;
     struct slice newline;
 };
@@ -221,8 +267,32 @@ static int new_cell(struct new_row *r, size_t cell, struct problems *ps)
     return OK;
 }
 
+/* The fields from the level of the edit on, in a row that is there. */
+static int row_into(struct new_row *r, struct problems *ps)
+{
+    static const struct value nothing = { .state = VALUE_ABSENT };
+    const struct flat *flat = r->s->flat;
+    int rc = OK;
+    for (size_t i = 0; i < flat->ncols; i++) {
+        const struct flat_column *c = &flat->cols[i];
+        size_t cell = r->s->live->cell_of[i];
+        if (c->level < r->s->level || cell >= r->into->rows.n)
+            continue;
+        const struct node *n = r->node[c->level];
+        const struct value *v = n ? column_value(flat, c, n) : NULL;
+        struct old_cell old = old_cell(r->into, cell);
+        old.quoted = false;
+        if (old.len || (v && value_is(v)))
+            rc = put_cell(r->p, n, c->field, v ? v : &nothing, &old, ps) > rc ? SKIP : rc;
+    }
+    r->into = NULL;
+    return rc;
+}
+
 static int add_row(struct new_row *r, struct problems *ps)
 {
+    if (r->into)
+        return row_into(r, ps);
     const struct flat_reader *st = r->p->reader->state;
     size_t width = r->sibling ? r->sibling->rows.n : r->s->live->width, start = r->out.n;
     int rc = OK;
@@ -271,7 +341,7 @@ static void put_rows(struct new_row *r, uint64_t at)
         buf_add(&b, r->newline);
         buf_add(&b, (struct slice){ rows.p, rows.n - r->newline.n });
         patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
-        r->p->list[r->p->n - 1].behind = true;      /* the last cell may be empty and get a value here */
+        r->p->list[r->p->n - 1].turn = PATCH_BEHIND;      /* the last cell may be empty and get a value here */
         buf_release(&b);
         return;
     }
@@ -280,47 +350,63 @@ static void put_rows(struct new_row *r, uint64_t at)
 
 static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps);
 
-/* A new first row below a node that had none: its void cells are there already. */
-static int fill_void(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent,
-                     struct problems *ps)
-{
-    struct old_rows o;
-    if (!old_open(&o, p, parent->at, parent->end))
-        return refuse(n, NULL, "the original cannot be read again", p, ps);
-    bool there = old_next(&o);
-    int rc = OK;
-    for (size_t i = 0; there && i < s->flat->ncols; i++) {
-        const struct flat_column *c = &s->flat->cols[i];
-        size_t cell = s->live->cell_of[i];
-        const struct value *v = c->level == s->level ? column_value(s->flat, c, n) : NULL;
-        if (!v || cell >= o.rows.n || !value_is(v))
-            continue;
-        struct slice raw = rows_raw(&o.rows, cell);
-        uint64_t at = rows_place(&o.rows, raw.p);
-        rc = put_cell(p, n, c->field, v, at, rows_place(&o.rows, raw.p + raw.n) - at, false, ps) > rc ? SKIP : rc;
-    }
-    rows_close(&o.rows);
-    return rc;
-}
-
-static int insert_rows(struct patcher *p, const struct spot *s, const struct edit *e, uint64_t at, struct problems *ps)
+/* `into`: the instance whose row takes the first of the new ones, or NULL. */
+static int insert_rows(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent,
+                       uint64_t at, const struct node *into, struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
-    struct old_rows sibling;
-    bool below = s->level > 0 && e->parent->at != VALUE_NO_PLACE;
+    struct old_rows sibling, taken;
+    bool below = s->level > 0 && parent->at != VALUE_NO_PLACE;
     struct new_row r = { .p = p, .s = s, .newline = st->rows.newline.n ? st->rows.newline : st->rows.d.newline };
-    if (below && (!old_open(&sibling, p, e->parent->at, e->parent->end) || !old_next(&sibling)))
-        return refuse(e->node, NULL, "the original cannot be read again", p, ps);
+    if ((below && (!old_open(&sibling, p, parent->at, parent->end) || !old_next(&sibling))) ||
+        (into && (!old_open(&taken, p, into->at, into->end) || !old_next(&taken))))
+        return refuse(n, NULL, "the original cannot be read again", p, ps);
     r.sibling = below ? &sibling : NULL;
-    const struct node *up = e->parent;
+    r.into = into ? &taken : NULL;
+    const struct node *up = parent;
     for (size_t l = s->level; l-- > 0 && up; up = up->parent)
         r.node[l] = up;
-    int rc = add_rows(&r, s->level, e->node, ps);
-    if (rc == OK)
+    int rc = add_rows(&r, s->level, n, ps);
+    if (rc == OK && r.out.n)
         put_rows(&r, at);
     if (below)
         rows_close(&sibling.rows);
+    if (into)
+        rows_close(&taken.rows);
     buf_release(&r.out);
+    return rc;
+}
+
+/* Undoes byte edits of this round that others take the place of. */
+static void forget(struct patcher *p, size_t edit)
+{
+    p->list[edit].len = 0;
+    p->list[edit].put = (struct slice){ "", 0 };
+}
+
+/* The row that is void, or was made so, goes to the first new one: the fields of the parent stand in it. */
+static const struct node *row_to_take(struct patcher *p, const struct edit *e, struct child_rows *r)
+{
+    const struct node *into = r->blank;
+    for (size_t i = 0; into && i < r->edits; i++)
+        forget(p, r->edit + i);
+    if (!into && !r->used && node_list(e->parent, e->node->group)->n == 0)
+        into = e->parent;
+    r->blank = NULL;
+    r->used = true;
+    return into;
+}
+
+static int insert_below(struct patcher *p, const struct spot *s, const struct edit *e, uint64_t at, struct problems *ps)
+{
+    struct child_rows *r = rows_below(p, e->parent);
+    const struct node *into = row_to_take(p, e, r);
+    size_t edit = p->n;
+    int rc = insert_rows(p, s, e->node, e->parent, at, into, ps);
+    if (!into && !r->added && rc == OK) {
+        r->added = e->node;
+        r->edit = edit;
+    }
     return rc;
 }
 
@@ -358,42 +444,57 @@ static int patch_insert(struct patcher *p, const struct edit *e, struct problems
     if (has_columns(p, &s, s.level, e->node, ps) != OK)
         return SKIP;
     bool message = s.level == 0 && !s.flat->parent;
-    if (!message && !st->flat->d.tag && node_list(e->parent, e->node->group)->n == 0
-        && e->parent->at != VALUE_NO_PLACE && s.level + 1 == s.flat->nlevels)
-        return fill_void(p, &s, e->node, e->parent, ps);
     uint64_t at = e->after ? e->after->end : message ? p->reader->tail_at : e->parent->end;
     if (at == VALUE_NO_PLACE)
         return refuse(e->node, NULL, "there is no place for this row in the original", p, ps);
-    return insert_rows(p, &s, e, at, ps);
+    return s.level > 0 ? insert_below(p, &s, e, at, ps) : insert_rows(p, &s, e->node, e->parent, at, NULL, ps);
 }
 
 /* --- rows that go ----------------------------------------------------------------------------- */
 
-/* Bytes of the parent's range that earlier edits took away. */
-static uint64_t taken_away(const struct patcher *p, uint64_t at, uint64_t end)
+static void rows_go(struct patcher *p, uint64_t at, uint64_t end)
 {
-    uint64_t n = 0;
-    for (size_t i = p->n; i-- > 0 && p->list[i].at >= at && p->list[i].at < end;)
-        n += p->list[i].put.n ? 0 : p->list[i].len;
-    return n;
+    patcher_put(p, at, end - at, slice_none());
+    p->list[p->n - 1].turn = PATCH_GOES;
 }
 
-static int blank_level(struct patcher *p, const struct spot *s, struct problems *ps)
+static int blank_row(struct patcher *p, const struct spot *s, struct old_rows *o, struct problems *ps)
 {
-    static const struct value nothing = { .state = VALUE_ABSENT };
+    struct child_rows *r = rows_below(p, s->node->parent);
+    struct new_row void_row = { .p = p, .s = s, .into = o };
+    r->blank = s->node;
+    r->edit = p->n;
+    int rc = row_into(&void_row, ps);
+    r->edits = p->n - r->edit;
+    return rc;
+}
+
+/* The first of the new rows takes the row of the one that goes; what else comes with it stays at its place. */
+static int added_takes(struct patcher *p, const struct spot *s, struct child_rows *r, struct problems *ps)
+{
+    const struct node *n = r->added;
+    uint64_t at = p->list[r->edit].at;
+    r->added = NULL;
+    r->used = true;
+    int rc = insert_rows(p, s, n, s->node->parent, at, s->node, ps);
+    struct byte_edit *last = &p->list[p->n - 1];
+    if (rc == OK && last->turn != PATCH_VALUE)
+        p->list[r->edit] = p->list[--p->n];
+    else
+        forget(p, r->edit);
+    return rc;
+}
+
+/* The last one below its parent: a row stays, for the parent's fields. */
+static int last_goes(struct patcher *p, const struct spot *s, struct problems *ps)
+{
+    struct child_rows *r = rows_below(p, s->node->parent);
     struct old_rows o;
     if (!old_open(&o, p, s->node->at, s->node->end) || !old_next(&o))
         return refuse(s->node, NULL, "the original cannot be read again", p, ps);
-    int rc = OK;
-    for (size_t i = 0; i < s->flat->ncols && rc == OK; i++) {
-        size_t cell = s->live->cell_of[i];
-        if (s->flat->cols[i].level < s->level || cell >= o.rows.n || rows_raw(&o.rows, cell).n == 0)
-            continue;
-        struct slice raw = rows_raw(&o.rows, cell);
-        uint64_t at = rows_place(&o.rows, raw.p);
-        rc = put_cell(p, s->node, s->flat->cols[i].field, &nothing, at, rows_place(&o.rows, raw.p + raw.n) - at,
-                      false, ps);
-    }
+    if (o.rows.end < s->node->end)
+        rows_go(p, o.rows.end, s->node->end);
+    int rc = r->added ? added_takes(p, s, r, ps) : blank_row(p, s, &o, ps);
     rows_close(&o.rows);
     return rc;
 }
@@ -408,9 +509,9 @@ static int patch_delete(struct patcher *p, const struct edit *e, struct problems
     if (s.holder)
         return set_all(p, NULL, n, ps);
     bool below = s.level > 0 && parent && parent->at != VALUE_NO_PLACE;
-    if (below && taken_away(p, parent->at, parent->end) + (n->end - n->at) >= parent->end - parent->at)
-        return blank_level(p, &s, ps);     /* the last row of its parent keeps the parent's fields */
-    patcher_put(p, n->at, n->end - n->at, slice_none());
+    if (below && ++rows_below(p, parent)->gone == node_list(parent, n->group)->n)
+        return last_goes(p, &s, ps);
+    rows_go(p, n->at, n->end);
     return OK;
 }
 

@@ -10,7 +10,7 @@ void patcher_init(struct patcher *p, struct reader *r, struct arena *a)
 void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put)
 {
     struct slice own = put.n ? arena_copy(p->arena, put) : (struct slice){ "", 0 };
-    ARENA_PUSH(p->arena, p->list, p->n, p->cap) = (struct byte_edit){ .at = at, .len = len, .put = own };
+    ARENA_PUSH(p->arena, p->list, p->n, p->cap) = (struct byte_edit){ .at = at, .len = len, .row = at, .put = own };
 }
 
 int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps)
@@ -29,7 +29,7 @@ int patcher_add(struct patcher *p, const struct edits *edits, struct problems *p
 
 static bool in_order(const struct byte_edit *a, const struct byte_edit *b)
 {
-    return a->at < b->at || (a->at == b->at && a->behind <= b->behind);
+    return a->at < b->at || (a->at == b->at && a->turn <= b->turn);
 }
 
 /* Bottom-up merge sort by `at`: stable, so inserts at one place keep the order in which they came. */
@@ -62,7 +62,11 @@ static int settle_overlaps(struct patcher *p, const char *file, struct problems 
     size_t kept = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct byte_edit *last = kept ? &p->list[kept - 1] : NULL, *e = &p->list[i];
-        if (!last || e->at >= last->at + last->len) {
+        bool gone = last && last->turn == PATCH_GOES && e->turn == PATCH_VALUE && e->row >= last->at &&
+                    e->row < last->at + last->len;
+        if (gone || (!e->len && !e->put.n)) {
+            continue;
+        } else if (!last || e->at >= last->at + last->len) {
             p->list[kept++] = *e;
         } else if (last->put.n == 0 && e->at + e->len <= last->at + last->len) {
             continue;

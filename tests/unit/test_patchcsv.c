@@ -172,6 +172,87 @@ static void new_rows_behind_a_value(void **state)
     GIVES(&b, "No;Buyer;Date;Item;Qty\nA;;;i1;7\nA;;;n;9");
 }
 
+/* The void row of an order takes one new line only; the others are rows of their own. */
+static void new_rows_of_a_void_order(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, orders, SLICE(FILE_TEXT));
+    edit_insert(&b.edits, new_line(&b, b.message[2], "n", "9"), b.message[2], NULL);
+    edit_insert(&b.edits, new_line(&b, b.message[2], "m", "8"), b.message[2], NULL);
+    GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9\r\nC;;Z;;m;8");
+}
+
+/* The only line goes and others come: its row is that of the first, in whatever order that is said. */
+static void only_row_replaced(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct bench b;
+        begin(&b, orders, SLICE(FILE_TEXT));
+        struct node *order = b.message[1];
+        if (first)
+            edit_delete(&b.edits, line(order, 0));
+        edit_insert(&b.edits, new_line(&b, order, "n", "9"), order, NULL);
+        edit_insert(&b.edits, new_line(&b, order, "m", "8"), order, NULL);
+        if (!first)
+            edit_delete(&b.edits, line(order, 0));
+        GIVES(&b, HEAD A1 A2 "\n" "B;w;Y;;n;9\r\nB;;Y;;m;8\r\n" C1);
+    }
+}
+
+/* A void cell at the edge of a row: its value goes with the row, and stays behind rows that come before it. */
+static void void_cells_at_edges(void **state)
+{
+    static const char format[] = "syntax csv delimiter \";\"\nmessage Order key No {\n    No text required at 2\n"
+                                 "    Buyer text at 1\n    Note text at 4\n    group Line 0..* {\n        Item text at 3\n    }\n}\n";
+    (void)state;
+    struct bench b;
+    begin(&b, format, SLICE("B;No;Item;N\n;A;i1;\n;A;i2;\n;C;i3;\n;C;i4;"));
+    set(&b, b.message[0], "Buyer", "x");
+    edit_delete(&b.edits, line(b.message[0], 0));
+    set(&b, b.message[1], "Note", "y");
+    edit_delete(&b.edits, line(b.message[1], 1));
+    GIVES(&b, "B;No;Item;N\nx;A;i2;\n;C;i3;y\n");
+    begin(&b, orders, SLICE("Item;Qty;No;Buyer;Date\ni1;1;A;;\n"));     /* each cell of the row is void then */
+    edit_delete(&b.edits, line(b.message[0], 0));
+    GIVES(&b, "Item;Qty;No;Buyer;Date\n;;A;;\n");
+    for (int first = 0; first < 2; first++) {
+        struct value n = text_value("n");
+        begin(&b, format, SLICE("B;No;Item;N\n;A;i1;\n;C;i3;\n"));
+        struct node *new = node_new(&b.k.arena, line(b.message[0], 0)->group, b.message[0]);
+        *node_value(new, group_field(new->group, SLICE("Item"))) = n;
+        if (first)
+            set(&b, b.message[1], "Buyer", "x");
+        edit_insert(&b.edits, new, b.message[0], NULL);
+        if (!first)
+            set(&b, b.message[1], "Buyer", "x");
+        GIVES(&b, "B;No;Item;N\n;A;i1;\n;A;n;\nx;C;i3;\n");
+    }
+}
+
+/* The only group of an order goes with all its rows; what is left is one row of the order. */
+static void groups_of_many_rows(void **state)
+{
+    static const char format[] = "syntax csv delimiter \";\"\nmessage Order key No {\n    No text required\n"
+                                 "    group Box 0..* key Code {\n        Code text required\n"
+                                 "        group Line 0..* {\n            Item text\n        }\n    }\n}\n";
+    (void)state;
+    struct bench b;
+    begin(&b, format, SLICE("No;Rest;Code;Item\nA;u;b1;i1\nA;v;b1;i2\nB;w;b2;i3\n"));
+    edit_delete(&b.edits, node_list(b.message[0], b.message[0]->group->groups[0])->first);
+    GIVES(&b, "No;Rest;Code;Item\nA;u;;\nB;w;b2;i3\n");
+    begin(&b, orders, SLICE("No;Buyer;Date;Item;Qty\nA;x;;i1;1\n\nA;x;;i2;2\n"));     /* a blank line among its rows */
+    edit_delete(&b.edits, line(b.message[0], 0));
+    edit_delete(&b.edits, line(b.message[0], 1));
+    GIVES(&b, "No;Buyer;Date;Item;Qty\n\nA;x;;;\n");
+    begin(&b, orders, SLICE("No;Buyer;Date;Item;Qty\nA;xxxxxxxxxx;;i1;1\nA;xxxxxxxxxx;;i2;2\n"));
+    struct value nothing = { .state = VALUE_ABSENT, .at = VALUE_NO_PLACE };
+    edit_set(&b.edits, b.message[0], group_field(b.message[0]->group, SLICE("Buyer")), &nothing);
+    edit_delete(&b.edits, line(b.message[0], 0));
+    GIVES(&b, "No;Buyer;Date;Item;Qty\nA;;;i2;2\n");
+}
+
 static void new_rows_need_their_columns(void **state)
 {
     (void)state;
@@ -349,7 +430,8 @@ int main(void)
         cmocka_unit_test(nothing),      cmocka_unit_test(values),    cmocka_unit_test(new_rows),
         cmocka_unit_test(new_rows_of_changed_fields),
         cmocka_unit_test(new_rows_behind_a_value),
-        cmocka_unit_test(new_rows_need_their_columns),
+        cmocka_unit_test(new_rows_of_a_void_order), cmocka_unit_test(only_row_replaced),
+        cmocka_unit_test(void_cells_at_edges), cmocka_unit_test(groups_of_many_rows), cmocka_unit_test(new_rows_need_their_columns),
         cmocka_unit_test(new_messages), cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets),
         cmocka_unit_test(no_column),    cmocka_unit_test(excerpt),   cmocka_unit_test(all_samples),
     };
