@@ -401,15 +401,28 @@ int batch_rejects(struct batch *b, struct problems *ps)
     return rc == END ? OK : rc;
 }
 
-/* People look for their file by its name. */
+/* Beside its own file, which the waybill names; where the file system has no links that must do. */
+static void name_companions(const struct batch *b)
+{
+    char name[OUTBOX_NAME_SIZE];
+    for (const struct waybill_file *f = b->w->files; f; f = f->next) {
+        if (!slice_is(f->kind, "companion") || !f->name.p)
+            continue;
+        outbox_name(f->name, name);
+        linkat(b->dir, arena_cstr(b->arena, f->file), b->dir, name, 0);
+    }
+}
+
+/* People look for their file by its name, and for what came with it. */
 static int name_input(const struct batch *b, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
     outbox_name(b->w->name, name);
-    if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) == 0 || errno == ENOENT || errno == EEXIST ||
-        errno == EINVAL)
-        return spool_sync_dir(b->site->spool, b->dir, b->id, ps);
-    return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
+    if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) != 0 && errno != ENOENT && errno != EEXIST &&
+        errno != EINVAL)
+        return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
+    name_companions(b);
+    return spool_sync_dir(b->site->spool, b->dir, b->id, ps);
 }
 
 static bool is_output(const struct batch *b, const char *name)

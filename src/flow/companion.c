@@ -84,20 +84,32 @@ static const struct site_companion *companion_of(struct arena *a, const struct t
     return best;
 }
 
-static int open_that_came(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)
+static const struct waybill_file *that_came(struct trip *t, struct slice name)
 {
     const struct take *take = &t->op->take;
     struct arena *a = &t->arena;
     for (size_t i = 0; i < take->ncompanions; i++)
-        for (const struct waybill_file *f = t->b->w->files; f; f = f->next) {
-            if (!slice_equal(take->companions[i].name, name) || !slice_is(f->kind, "companion") || !f->name.p ||
-                companion_of(a, take, arena_cstr(a, f->name)) != &take->companions[i])
-                continue;
-            const char *file = arena_cstr(a, f->file);
-            *fd_out = openat(t->b->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-            return *fd_out < 0 ? problem_system(s->ps, file, "a companion cannot be opened", errno) : OK;
-        }
-    return OK;
+        for (const struct waybill_file *f = t->b->w->files; f; f = f->next)
+            if (slice_equal(take->companions[i].name, name) && slice_is(f->kind, "companion") && f->name.p &&
+                companion_of(a, take, arena_cstr(a, f->name)) == &take->companions[i])
+                return f;
+    return NULL;
+}
+
+static int open_that_came(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)
+{
+    const struct waybill_file *f = that_came(t, name);
+    if (!f)
+        return OK;
+    const char *file = arena_cstr(&t->arena, f->file);
+    *fd_out = openat(t->b->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return *fd_out < 0 ? problem_system(s->ps, file, "a companion cannot be opened", errno) : OK;
+}
+
+struct slice companion_name(struct trip *t, struct slice name)
+{
+    const struct waybill_file *f = that_came(t, name);
+    return f ? f->name : name;
 }
 
 int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out)

@@ -289,10 +289,21 @@ static int open_staged(struct supervisor *s, struct trip *t, struct trip_file *f
     return rc;
 }
 
-static int open_rejects(struct trip *t, struct trip_file *f, struct slice wanted, struct problems *ps)
+static bool is_named(const struct trip *t, const char *name)
+{
+    for (const struct trip_file *f = t->files; f; f = f->next)
+        if (f->kind == OUTPUT_REJECTED && strcmp(f->name + strlen("rejects/"), name) == 0)
+            return true;
+    return false;
+}
+
+/* A companion under the name that it came with, unless cleaned that is one of the others. */
+static int open_rejects(struct trip *t, struct trip_file *f, const struct output *o, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
-    outbox_name(wanted, name);
+    outbox_name(o->number ? companion_name(t, o->name) : o->name, name);
+    if (is_named(t, name))
+        snprintf(name, sizeof name, "companion.%u", o->number);
     if (mkdirat(t->b->dir, "rejects", 0700) != 0 && errno != EEXIST)
         return problem_system(ps, "rejects", "cannot be created in work/", errno);
     f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "rejects/%s", name));
@@ -333,7 +344,7 @@ static int open_file(struct supervisor *s, struct trip *t, struct trip_file *f, 
         f->name = arena_cstr(&t->arena, arena_printf(&t->arena, "member.%u", o->number));
         return open_plain(t, f, ps);
     case OUTPUT_REJECTED:
-        return open_rejects(t, f, o->name, ps);
+        return open_rejects(t, f, o, ps);
     case OUTPUT_LINES:
         f->name = lines_name(t);
         return open_lines(t, f, ps);

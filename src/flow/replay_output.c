@@ -26,22 +26,24 @@ static const struct waybill_output *output_of(const struct replaying *r, size_t 
     return o;
 }
 
-/* The file of that kind of the run; of a stage or log the one for that batch, slice_none() = its own. */
-static const struct waybill_file *file_of(const struct replaying *r, const char *kind, struct slice target)
-{
-    bool targets = strcmp(kind, "stage") == 0 || strcmp(kind, "log") == 0;
-    const struct waybill_file *f = r->then.files;
-    while (f && !(f->run == r->run->run && slice_is(f->kind, kind) && (!targets || slice_equal(f->name, target))))
-        f = f->next;
-    return f;
-}
-
 static bool listed(const struct replaying *r, const struct waybill_file *f)
 {
     const struct replay_output *o = r->run->outputs;
     while (o && !slice_equal(o->name, f->file))
         o = o->next;
     return o != NULL;
+}
+
+/* The file of that kind of the run; of a stage or log the one for that batch, slice_none() = its own; of refused
+   messages and what goes along with them the next. */
+static const struct waybill_file *file_of(const struct replaying *r, const char *kind, struct slice target)
+{
+    bool targets = strcmp(kind, "stage") == 0 || strcmp(kind, "log") == 0, several = strcmp(kind, "rejects") == 0;
+    const struct waybill_file *f = r->then.files;
+    while (f && !(f->run == r->run->run && slice_is(f->kind, kind) && (!targets || slice_equal(f->name, target)) &&
+                  !(several && listed(r, f))))
+        f = f->next;
+    return f;
 }
 
 static struct replay_output *add(struct replaying *r, const char *kind, struct slice name, const char *was)

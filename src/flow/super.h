@@ -498,6 +498,8 @@ int64_t calls_due(const struct supervisor *s);
 /* companion.c: the files beside a dropped one. */
 /* What the worker asked for: a companion of the take by its name, or one that a message names. *fd_out -1 = none. */
 int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out);
+/* Under which name the companion `name` of the take came. */
+struct slice companion_name(struct trip *t, struct slice name);
 /* Whether a file of the inbox is a companion of another one. */
 bool companion_is(const struct operation *op, const char *name);
 /* Those that the next file of the inbox takes along. END: one is not there. */

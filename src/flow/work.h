@@ -102,6 +102,11 @@ struct numbers {
     struct numbers *next;
 };
 
+struct spans {
+    struct span *list;
+    size_t n, cap;
+};
+
 struct latest;                      /* latest.c */
 
 struct work {
@@ -145,6 +150,7 @@ struct work {
     int attached_fd;                /* -1: there is none */
     struct companion_file *companions;              /* of the document that is read */
     size_t ncompanions;
+    struct spans *used;             /* by companion: the rows of messages that were not refused */
     struct ledger *own;             /* of this flow, when a table or `duplicates key` asks for it */
     bool told_all;                  /* the message's findings are among its problems already */
     int64_t told;                   /* monotonic ms of the last progress */
@@ -162,6 +168,9 @@ int original_write(struct work *w, struct lane *l);
 /* step_with.c: the companions that came along with the file, for its reader. */
 int with_open(struct work *w);
 void with_close(struct work *w);
+/* The rows of a message that is not refused: all others are set aside with those that are. */
+void with_used(struct work *w, const struct node *message);
+int with_set_aside(struct work *w);
 /* A message that gave output is an earlier one from now on: tables `of batch`, and `of flow` over this flow. */
 int lookup_message(struct work *w, const struct node *message);
 /* TEMP when a ledger could not be read in between: what was looked up may have been there. */
@@ -279,6 +288,15 @@ int step_check(struct work *w, const struct node *message, struct outcome *outco
 int lane_write(struct work *w, struct lane *l, struct node *target, const struct node *message);
 int lane_end(struct work *w, struct lane *l);
 void lane_abandon(struct lane *l);
+/* step_set_aside.c: a file that goes to error/; number 0 is the document, others are of its companions. */
+struct aside {
+    struct output *output;
+    struct sink sink;
+    struct sha256 hash;
+    int fd;
+};
+int aside_open(struct work *w, struct aside *a, struct slice name, uint32_t number);
+int aside_close(struct work *w, struct aside *a, int rc);
 /* step_beside.c: the companions of a give's output. */
 int beside_open(struct work *w, struct lane *l, const struct node *message);
 int beside_close(struct work *w, struct lane *l);

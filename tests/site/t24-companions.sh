@@ -140,6 +140,48 @@ run newest -q
 check "an older file leaves the newest its companion" is 'mainA.csv {"No":"2","Sum":7,"File":"a"}' \
     "$(ls newest/error/* | grep csv) $(staged newest stage.1 | head -1)"
 
+# --- what is refused of them ------------------------------------------------------------------------------------------
+
+refused_site() {                        # DIR: documents and their lines into one file
+    mkdir -p "$1/mappings" "$1/inbox/docs"
+    printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    group Line 0..* file lines join No {\n        Qty decimal\n    }\n}\n' > "$1/mappings/rows.format"
+    printf 'syntax csv delimiter ";" header yes\nmessage Sum key No {\n    No text required\n    Sum decimal\n}\n' > "$1/mappings/sums.format"
+    printf 'mapping rows => sums\nDoc => Sum {\n    key No => No\n    sum(Line/Qty) => Sum\n}\n' > "$1/mappings/sums.map"
+    printf 'site "Refused"\nzone "UTC"\nflow docs {\n    on yes\n    operation convert {\n        take inbox "inbox/docs" ready name companion lines "lines*.csv"\n        give outbox "outbox" name "{batch}.csv" map sums\n    }\n}\n' > "$1/site.conf"
+}
+come() {                                # LINES: with three documents
+    printf 'No\nA\nB\n\303\205\n' | put refused/inbox/docs "main 1.csv"
+    printf 'No;Qty\n%b' "$1" | put refused/inbox/docs lines1.csv
+    run refused -q
+}
+sums() { cat refused/outbox/*.csv | grep -v No | tr '\n' ' '; }
+refused_site refused
+come 'A;1\nB;2x\nB;3\n\303\205;4\nZ;9\n'
+check "the rows of a refused message come into error/ with it" is "No B No;Qty B;2x B;3 Z;9" \
+    "$(echo $(cat refused/error/*/main_1.csv refused/error/*/lines1.csv))"
+check "the others go on" is "A;1 $(printf '\303\205');4 " "$(sums)"
+"$prog" fsck refused > fsck.out 2>&1
+check "fsck finds all in order" said fsck.out "all good"
+"$prog" replay --dir refused "$(basename "$(ls -d refused/error/*)")" > replay.out 2>&1
+check "a replay makes the same" eval 'is 0 $? && not_said replay.out differs'
+rm refused/outbox/*
+drop refused/error/*/main_1.csv refused/inbox/docs && sed 's/2x/2/' refused/error/*/lines1.csv | put refused/inbox/docs lines2.csv
+run refused -q
+check "mended and dropped again they go through" is "B;5 " "$(sums)"
+
+rm -rf refused && refused_site refused
+come '\303\205;4\nB;2x\nA;1\nB;3\nA;7\n'
+check "also where they do not stand together" is "No;Qty B;2x B;3" "$(echo $(cat refused/error/*/lines1.csv))"
+
+rm -rf refused && refused_site refused
+printf 'No\n"A\n' | put refused/inbox/docs mainA.csv
+printf 'No;Qty\nA;1\n' | put refused/inbox/docs linesA.csv
+run refused -q
+check "with a file that is refused as a whole, each under its name" is "No;Qty A;1" "$(echo $(cat refused/error/*/linesA.csv))"
+drop refused/error/*/linesA.csv refused/inbox/docs && sed 's/"//' refused/error/*/mainA.csv | put refused/inbox/docs mainB.csv
+run refused -q
+check "ready to be dropped again" is "A;1 " "$(sums)"
+
 # --- files that go along ----------------------------------------------------------------------------------------------
 
 mkdir -p beside/mappings beside/inbox
