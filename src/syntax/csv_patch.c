@@ -179,6 +179,8 @@ struct changes {
     uint64_t round;                 /* of patcher_add */
     struct map set;                 /* place of a value in the tree → its edit */
     struct map rows;                /* node → struct child_rows *, what became of the rows below it */
+    const struct node *last;        /* that was inserted, and its place: what follows it comes behind it */
+    uint64_t last_at;
 };
 
 struct child_rows {
@@ -429,6 +431,18 @@ static int has_columns(struct patcher *p, const struct spot *s, size_t level, co
     return rc;
 }
 
+/* The end of what it comes behind, where that is new itself, its place. */
+static uint64_t place_of_new(struct patcher *p, const struct edit *e, bool message)
+{
+    struct changes *now = changes_of(p);
+    uint64_t last = message ? p->reader->tail_at : e->parent->end, at = e->after ? e->after->end : last;
+    if (e->after && e->after->at == VALUE_NO_PLACE)
+        at = e->after == now->last ? now->last_at : last;
+    now->last = e->node;
+    now->last_at = at;
+    return at;
+}
+
 static int patch_insert(struct patcher *p, const struct edit *e, struct problems *ps)
 {
     const struct flat_reader *st = p->reader->state;
@@ -444,7 +458,7 @@ static int patch_insert(struct patcher *p, const struct edit *e, struct problems
     if (has_columns(p, &s, s.level, e->node, ps) != OK)
         return SKIP;
     bool message = s.level == 0 && !s.flat->parent;
-    uint64_t at = e->after ? e->after->end : message ? p->reader->tail_at : e->parent->end;
+    uint64_t at = place_of_new(p, e, message);
     if (at == VALUE_NO_PLACE)
         return refuse(e->node, NULL, "there is no place for this row in the original", p, ps);
     return s.level > 0 ? insert_below(p, &s, e, at, ps) : insert_rows(p, &s, e->node, e->parent, at, NULL, ps);

@@ -183,6 +183,24 @@ static void new_rows_of_a_void_order(void **state)
     GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9\r\nC;;Z;;m;8");
 }
 
+/* `order follow`: a row behind one that is new itself. */
+static void new_rows_in_order(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, orders, SLICE(FILE_TEXT));
+    struct node *order = b.message[0], *n = new_line(&b, order, "n", "9"), *m = new_line(&b, order, "m", "8");
+    edit_insert(&b.edits, n, order, line(order, 0));
+    edit_insert(&b.edits, m, order, n);
+    GIVES(&b, HEAD A1 "A;;\"X\";01.02.2026;n;9\r\nA;;\"X\";01.02.2026;m;8\r\n" A2 "\n" B1 C1);
+    begin(&b, orders, SLICE(FILE_TEXT));
+    order = b.message[2];
+    n = new_line(&b, order, "n", "9"), m = new_line(&b, order, "m", "8");
+    edit_insert(&b.edits, n, order, NULL);
+    edit_insert(&b.edits, m, order, n);
+    GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9\r\nC;;Z;;m;8");
+}
+
 /* The only line goes and others come: its row is that of the first, in whatever order that is said. */
 static void only_row_replaced(void **state)
 {
@@ -430,7 +448,7 @@ int main(void)
         cmocka_unit_test(nothing),      cmocka_unit_test(values),    cmocka_unit_test(new_rows),
         cmocka_unit_test(new_rows_of_changed_fields),
         cmocka_unit_test(new_rows_behind_a_value),
-        cmocka_unit_test(new_rows_of_a_void_order), cmocka_unit_test(only_row_replaced),
+        cmocka_unit_test(new_rows_of_a_void_order), cmocka_unit_test(only_row_replaced), cmocka_unit_test(new_rows_in_order),
         cmocka_unit_test(void_cells_at_edges), cmocka_unit_test(groups_of_many_rows), cmocka_unit_test(new_rows_need_their_columns),
         cmocka_unit_test(new_messages), cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets),
         cmocka_unit_test(no_column),    cmocka_unit_test(excerpt),   cmocka_unit_test(all_samples),
