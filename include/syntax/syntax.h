@@ -161,7 +161,7 @@ void writer_drop(struct writer *w);
 void patcher_init(struct patcher *p, struct reader *r, struct arena *a);
 /* One replaced range; `put` is bytes of the file's charset already and is copied. */
 void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put);
-/* Spells the edits of a tree. */
+/* Spells the edits of a message, its place those of the original; SKIP: one of them cannot be, so none is. */
 int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps);
 /* Copies the original (from its beginning, `original` freshly opened) and applies the byte edits. */
 int patch_run(struct patcher *p, struct source *original, struct sink *out, struct problems *ps);

@@ -393,6 +393,16 @@ static int read_answers(struct updating *u, struct problems *ps)
     }
 }
 
+/* A message that cannot be spelled where it stands is refused whole; the places told are those of the original. */
+static int put_edits(struct updating *u, const struct edits *edits, const struct answer *a, struct problems *ps)
+{
+    source_locate(u->c->original, ps);
+    int rc = patcher_add(&u->patcher, edits, ps);
+    source_locate(a ? u->c->input : u->c->original, ps);
+    u->c->rejected += rc == SKIP;
+    return rc;
+}
+
 /* One aligned pair, or one side alone: edits, judged like a message. */
 static int update_pair(struct updating *u, struct node *old, struct answer *a, struct problems *ps)
 {
@@ -406,7 +416,7 @@ static int update_pair(struct updating *u, struct node *old, struct answer *a, s
     convert_findings(ps, &outcome, a ? a->node : old, number);
     count_outcome(u->c, &outcome);
     if (rc <= WARN && outcome.kind < OUTCOME_SKIP)
-        rc = patcher_add(&u->patcher, &edits, ps);
+        rc = put_edits(u, &edits, a, ps);
     u->c->edits = u->patcher.n;
     return rc == SKIP ? OK : rc;
 }

@@ -16,6 +16,7 @@ void patcher_put(struct patcher *p, uint64_t at, uint64_t len, struct slice put)
 int patcher_add(struct patcher *p, const struct edits *edits, struct problems *ps)
 {
     int worst = OK;
+    const size_t before = p->n;
     p->edits = edits;
     p->round++;
     for (const struct edit *e = edits->first; e; e = e->next) {
@@ -24,6 +25,8 @@ int patcher_add(struct patcher *p, const struct edits *edits, struct problems *p
         if (rc >= STOP)
             break;
     }
+    if (worst > WARN)
+        p->n = before;              /* all of them or none */
     return worst;
 }
 
