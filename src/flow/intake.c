@@ -360,7 +360,7 @@ static int accept_claim(struct supervisor *s, const struct operation *op, struct
 }
 
 /* A duplicate; or an older file than the one that is taken, which is nobody's fault. */
-static void aside_told(struct supervisor *s, struct trip *t)
+void aside_told(struct supervisor *s, struct trip *t)
 {
     const struct waybill *w = t->b->w;
     bool older = slice_is(w->error_code, "SUPERSEDED");

@@ -46,23 +46,16 @@ static int name_children(struct supervisor *s, struct trip *t)
 /* A member whose content was taken before lies in error/ by now, told there. */
 static int adopt(struct supervisor *s, struct trip *t, const struct waybill_file *f, struct slice id)
 {
-    struct arena a;
-    struct batch *child;
+    struct trip *child = trip_new(s);
     struct batch_accept how = accept_terms(s, t->op);
-    arena_init(&a, 0);
-    how.id = arena_cstr(&a, id);
+    how.id = arena_cstr(&child->arena, id);
     how.parent = t->b->w->batch;
-    int rc = batch_adopt(t->b, f, &a, &how, &child, s->ps);
+    int rc = batch_adopt(t->b, f, &child->arena, &how, &child->b, s->ps);
     if (rc == OK)
         later_add(s, t->op->flow->name, how.id);
-    if (rc == SKIP) {
-        care_set_aside(s, child->w);
-        s->report->batches++;
-        s->report->rejected++;
-    }
-    if (child)
-        batch_close(child);
-    arena_release(&a);
+    if (rc == SKIP)
+        aside_told(s, child);
+    trip_free(s, child);
     return rc > SKIP ? rc : OK;
 }
 

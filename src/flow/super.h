@@ -329,6 +329,8 @@ int step_claim(struct supervisor *s, int64_t now, int64_t *wait);
 /* How a batch is accepted by an operation; what follows once it is, or was not: takes the trip. */
 struct batch_accept accept_terms(const struct supervisor *s, const struct operation *op);
 int accept_told(struct supervisor *s, const struct operation *op, struct trip *t, int rc);
+/* Of a trip that goes no further: its batch lies in error/ already. */
+void aside_told(struct supervisor *s, struct trip *t);
 bool intake_hungry(const struct supervisor *s);
 bool intake_idle(const struct supervisor *s, int64_t now);
 /* Whether a flow has files that this run will still take. */

@@ -181,6 +181,15 @@ check "killed anywhere: each is answered once ($n points, every ${WAYBILL_STEP:-
 answers 1 again
 check "so is a duplicate ($n points)" is 0 $faults
 
+# A member of an archive is refused like a file that came by itself.
+rm -rf s && site 'reply "outbox/answers"; notice rejected "tools/tell.sh"' && mkdir -p s/tools && cp keep.sh s/tools/tell.sh && chmod +x s/tools/tell.sh
+sed -i 's/; notice/\n    notice/; s/ready name/ready name unpack/' s/site.conf
+rows 1 3 > s/inbox/rows/good.csv && run s
+rows 1 3 | gzip -n > s/inbox/rows/same.csv.gz && run s
+check "a duplicate in an archive is told" said run.log "event=duplicate" "file=same.csv code=DUP_CONTENT"
+check "to whoever wants to know" is 1 "$(ls s/told-rejected-*.json | wc -l)"
+check "and answered" is "1 0" "$(ls s/outbox/answers | wc -l) $(ls s/.waybill/replies | wc -l)"
+
 # check.
 site 'notice stopped "tools/tell.sh"'
 "$prog" check s > out 2> err
