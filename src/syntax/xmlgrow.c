@@ -280,6 +280,7 @@ static int make(struct xpatch *x, size_t parent, const struct xspot *top, const 
     struct slice step = step_of(x), pre = made ? made->pre : opened ? opened->pre : g.pre;
     struct buf head = { 0 }, tail = { 0 };
     struct xpiece_made own = { .element = parent, .spot = top };
+    x->piece->elements[parent].kept = true;
     bool join_made = made && top != spot;
 
     if (!join_made) {
@@ -337,6 +338,7 @@ static int add_attribute(struct xpatch *x, size_t i, const struct xspot_attr *a,
         return SKIP;
     if (x->lost_prefix)
         return xpatch_refuse(x, at, "the original declares no prefix for the namespace of a new attribute");
+    x->piece->elements[i].kept = true;
     while (!xpiece_blank(p, at) && xpiece_char(p, at) != '/' && xpiece_char(p, at) != '>')
         at += p->unit;
     for (size_t k = 0; k < p->nattrs; k++)
@@ -391,6 +393,7 @@ int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *par
         return make(x, at, missing, spot, &fresh, n);
     bool good = spell_fresh(x, spot, &fresh, n, pre_of(x, sibling), step_of(x), &b);
     struct gap g = { .at = element(x, sibling)->end };
+    x->piece->elements[at].kept = true;
     for (size_t i = sibling + 1; i < x->piece->n; i++)
         if (element(x, i)->removed && element(x, i)->lead == g.at)
             g.at = element(x, i)->end;

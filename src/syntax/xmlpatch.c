@@ -203,7 +203,7 @@ static void remove_element(struct xpatch *x, size_t element)
     if (e->parent == XPIECE_NONE)
         return;
     struct xpiece_element *up = &p->elements[e->parent];
-    if (--up->kids == 0 && up->spot && !up->spot->group && !up->spot->text && !up->comments &&
+    if (--up->kids == 0 && !up->kept && up->spot && !up->spot->group && !up->spot->text && !up->comments &&
         !has_attributes(p, e->parent))
         remove_element(x, e->parent);
 }

@@ -35,6 +35,7 @@ struct xpiece_element {
     uint64_t lead; /* where the white space before it begins; == at when something else stands before it */
     size_t parent;
     size_t kids;                    /* elements in it */
+    bool kept;                      /* an edit puts something into it: it does not go with the last of its kids */
     struct slice text;              /* its own, gathered … */
     size_t text_cap;                /* … in a block of that size */
     bool empty, comments, removed;
