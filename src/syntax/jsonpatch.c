@@ -241,6 +241,18 @@ static int set(struct jpatch *x, const struct edit *e)
     return grow(x, e->node, e->field, &e->value);
 }
 
+/* A member that is null gives way to what comes under its name. */
+static struct jitem *null_gives_way(struct jpatch *x, struct jseat *seat, const struct jspot *spot)
+{
+    for (struct jitem *k = seat->first; k; k = k->next) {
+        if (k->spot != spot || k->removed || k->value == JPIECE_NONE || x->piece->values[k->value].kind != JEVENT_NULL)
+            continue;
+        k->removed = true;
+        return k;
+    }
+    return NULL;
+}
+
 static int insert(struct jpatch *x, const struct edit *e)
 {
     const struct jspot *spot = x->read->plan->of_group[e->node->group->id];
@@ -260,6 +272,8 @@ static int insert(struct jpatch *x, const struct edit *e)
     struct slice text = spell_node(x, spot, e->node, member, jseat_line(x->piece, x->arena, seat));
     if (!text.p)
         return SKIP;
+    if (member && !spot->key && !after)
+        after = null_gives_way(x, seat, spot);
     struct jitem *k = add_item(x, seat, spot, after);
     k->text = text;
     k->node = e->node;
@@ -336,6 +350,14 @@ static struct slice message_line(struct jpatch *x, const struct node *after)
     return s.p && s.n ? s : (struct slice){ "", 0 };
 }
 
+/* Where the first message goes; a byte order mark stays ahead of it. */
+static uint64_t first_place(struct jpatch *x)
+{
+    if (!x->read->plan->lines)
+        return x->read->house_at + 1;
+    return byte_at(x, 0) == 0xEF ? 3 : 0;
+}
+
 /* A new message behind another, or behind the last one. */
 static int insert_message(struct jpatch *x, const struct edit *e)
 {
@@ -343,7 +365,7 @@ static int insert_message(struct jpatch *x, const struct edit *e)
     struct jread *r = x->read;
     const struct jspot *s = r->plan->of_group[e->node->group->id];
     bool here = e->after && e->after->at != VALUE_NO_PLACE, alone = rd->messages == r->deleted && !r->inserted;
-    uint64_t at = here ? e->after->end : rd->messages ? rd->tail_at : r->house_at + 1;
+    uint64_t at = here ? e->after->end : rd->messages ? rd->tail_at : first_place(x);
     static const struct jpiece compact = { .step = { "", 0 } };
     struct jpiece layout = compact;
 
@@ -357,7 +379,7 @@ static int insert_message(struct jpatch *x, const struct edit *e)
     if (!text.p)
         return SKIP;
     if (r->plan->lines) {
-        bool cut = at > 0 && byte_at(x, at - 1) != '\n';
+        bool cut = rd->messages && at > 0 && byte_at(x, at - 1) != '\n';
         text = arena_printf(x->arena, "%s%.*s\n", cut && !r->inserted ? "\n" : "", SLICE_ARG(text));
     } else if (alone) {
         text = arena_printf(x->arena, "%.*s%.*s", SLICE_ARG(line), SLICE_ARG(text));
