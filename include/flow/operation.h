@@ -112,6 +112,8 @@ enum output_kind {
     OUTPUT_LOG,                     /* what this job said about messages of the batch `target`: a lines file for it */
 };
 
+#define ASIDE_ATTACHED 1000000       /* REJECTED: numbers from here on are files that messages name */
+
 struct skip_count {
     struct slice code;              /* or the state of tracked instances */
     uint64_t count;
@@ -121,7 +123,9 @@ struct output {
     enum output_kind kind;
     const struct give *give;        /* NULL unless FILE or TABLE */
     struct slice name;              /* final name in the outbox; MEMBER: the name that it has in the archive */
-    uint32_t number;                /* of the give's outputs, from 1; STAGE and LOG: by target, 0 = its own batch */
+    /* of the give's outputs, from 1; STAGE and LOG: by target, 0 = its own batch; REJECTED: 0 = the messages, from 1
+       the companions that came along */
+    uint32_t number;
     uint64_t bytes, messages;
     char sha256[SHA256_HEX];
     struct slice target;            /* STAGE, LOG: the batch; its own id = its own */

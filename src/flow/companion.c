@@ -26,14 +26,19 @@ static void split(struct arena *a, struct slice pattern, const char **folder, st
     *behind = close ? slice_range(close + 1, end) : slice_none();
 }
 
+static struct slice entry_of(struct arena *a, const struct site_companion *c, struct slice name, const char **folder)
+{
+    struct slice before, behind;
+    split(a, c->pattern, folder, &before, &behind);
+    return arena_printf(a, "%.*s%.*s%.*s", SLICE_ARG(before), SLICE_ARG(name), SLICE_ARG(behind));
+}
+
 static int look_in(struct supervisor *s, struct trip *t, const struct take *take, const struct site_companion *c,
                    struct slice name, int *fd_out)
 {
     struct arena *a = &t->arena;
     const char *below;
-    struct slice before, behind;
-    split(a, c->pattern, &below, &before, &behind);
-    struct slice entry = arena_printf(a, "%.*s%.*s%.*s", SLICE_ARG(before), SLICE_ARG(name), SLICE_ARG(behind));
+    struct slice entry = entry_of(a, c, name, &below);
     if (!attach_is_entry(entry))
         return OK;
     struct batch_beside of = { .entry = arena_cstr(a, entry), .max = s->site->limits.binary,
@@ -67,6 +72,29 @@ static int open_named_by_message(struct supervisor *s, struct trip *t, struct sl
                 rc = look_in(s, t, &op->take, &op->take.companions[k], name, fd_out);
     }
     return rc;
+}
+
+static bool has_companion(const struct waybill *w, struct slice entry)
+{
+    const struct waybill_file *f = w->files;
+    while (f && !(slice_is(f->kind, "companion") && slice_equal(f->name, entry)))
+        f = f->next;
+    return f;
+}
+
+struct slice companion_entry(struct trip *t, struct slice name)
+{
+    const struct flow *f = t->op->flow;
+    const char *below;
+    for (size_t i = 0; i < f->noperations; i++) {
+        const struct operation *op = f->operations[i];
+        for (size_t k = 0; came_through(t, op) && k < op->take.ncompanions; k++) {
+            struct slice entry = entry_of(&t->arena, &op->take.companions[k], name, &below);
+            if (!op->take.companions[k].name.n && has_companion(t->b->w, entry))
+                return entry;
+        }
+    }
+    return name;
 }
 
 /* ---- files that come along: `companion lines "invoice_lines*.csv"` ---------------------------------------------- */

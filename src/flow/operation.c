@@ -155,6 +155,8 @@ int work_read(struct work *w, int (*take)(struct work *w, int read, struct node 
         w->told_all = w->judged = w->changed = false;
         w->taken = NULL;
         w->ntaken = w->taken_cap = 0;
+        w->read = NULL;
+        w->nread = w->read_cap = 0;
         w->staged_key = (struct slice){ "", 0 };
         if (rc < STOP && rc != END)
             rc = take(w, rc, msg);
@@ -250,6 +252,7 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
     arena_init(&w.message, w.site->limits.message);
     w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
     w.attached_fd = -1;
+    map_init(&w.kept, a);
     w.lines.kind = OUTPUT_LINES;
     w.lanes = arena_zero(a, (w.op->ngives + 1) * sizeof *w.lanes);
     for (size_t i = 0; i < w.op->ngives; i++)

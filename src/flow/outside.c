@@ -337,8 +337,12 @@ static int read_attachment(void *owner, struct slice name, struct arena *a, stru
         rc = w->port->companion(w->port->owner, false, name, &w->attached_fd, ps);
         buf_add(&w->attached, rc <= WARN ? name : slice_none());
     }
-    return rc <= WARN && w->attached_fd >= 0
-        ? attach_read_fd(w->attached_fd, name, &w->site->limits, a, out, ps) : rc;
+    if (rc > WARN || w->attached_fd < 0)
+        return rc;
+    rc = attach_read_fd(w->attached_fd, name, &w->site->limits, a, out, ps);
+    if (rc == OK)
+        ARENA_PUSH(&w->message, w->read, w->nread, w->read_cap) = arena_copy(&w->message, name);
+    return rc;
 }
 
 void attached_drop(struct work *w)

@@ -301,7 +301,8 @@ static bool is_named(const struct trip *t, const char *name)
 static int open_rejects(struct trip *t, struct trip_file *f, const struct output *o, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
-    outbox_name(o->number ? companion_name(t, o->name) : o->name, name);
+    outbox_name(o->number >= ASIDE_ATTACHED ? companion_entry(t, o->name)
+                : o->number                 ? companion_name(t, o->name) : o->name, name);
     if (is_named(t, name))
         snprintf(name, sizeof name, "companion.%u", o->number);
     if (mkdirat(t->b->dir, "rejects", 0700) != 0 && errno != EEXIST)

@@ -220,7 +220,9 @@ static void keep_span(struct work *w, const struct node *message, bool rejected)
     r->gap = (struct span){ 0 };                    /* of this message: more than one outcome may be noted */
     if (!rejected && r->alone)
         ARENA_PUSH(w->arena, w->frame, w->nframe, w->frame_cap) = (struct span){ message->at, message->at };
-    if (!rejected)
+    if (rejected)
+        attached_keep(w);
+    else
         with_used(w, message);
     if (rejected && message->at != VALUE_NO_PLACE && message->end > message->at)
         ARENA_PUSH(w->arena, w->rejected, w->nrejected, w->rejected_cap) = (struct span){ message->at, message->end };

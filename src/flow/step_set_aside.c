@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "flow/work.h"
 
 int aside_open(struct work *w, struct aside *a, struct slice name, uint32_t number)
@@ -46,9 +47,54 @@ static int set_messages_aside(struct work *w)
     return aside_close(w, &a, rc);
 }
 
+/* ---- files that refused messages name: the next attempt finds none in the inbox ---------------------------------- */
+
+void attached_keep(struct work *w)
+{
+    for (size_t i = 0; i < w->nread; i++)
+        if (!map_get(&w->kept, w->read[i]))
+            map_put(&w->kept, arena_copy(w->arena, w->read[i]), w);
+}
+
+static int copy_file(struct work *w, int from, struct slice name, uint32_t number)
+{
+    char bytes[65536];
+    struct aside a;
+    ssize_t n;
+    int rc = lseek(from, 0, SEEK_SET) < 0 ? problem_system(&w->now, NULL, "the attachment cannot be read", errno) : OK;
+    if (rc == OK)
+        rc = aside_open(w, &a, name, number);
+    if (rc > WARN)
+        return rc;
+    while ((n = file_read_full(from, bytes, sizeof bytes)) > 0) {
+        buf_add(&a.sink.buf, (struct slice){ bytes, (size_t)n });
+        sink_turn(&a.sink);
+    }
+    if (n < 0)
+        rc = problem_system(&w->now, NULL, "the attachment cannot be read", errno);
+    return aside_close(w, &a, rc);
+}
+
+int attached_set_aside(struct work *w)
+{
+    int rc = OK;
+    for (size_t i = 0; i < w->kept.n && rc <= WARN; i++) {
+        struct slice name = w->kept.entries[i].key;
+        int fd = -1;
+        rc = w->port->companion(w->port->owner, false, name, &fd, &w->now);
+        if (rc <= WARN && fd >= 0)
+            rc = copy_file(w, fd, name, ASIDE_ATTACHED + (uint32_t)i);
+        if (fd >= 0)
+            close(fd);
+    }
+    return rc;
+}
+
 /* What came along with them goes along. */
 int step_set_aside(struct work *w)
 {
     int rc = w->nrejected ? set_messages_aside(w) : OK;
-    return rc <= WARN && w->nrejected ? with_set_aside(w) : rc;
+    if (rc <= WARN && w->nrejected)
+        rc = with_set_aside(w);
+    return rc <= WARN && w->nrejected ? attached_set_aside(w) : rc;
 }

@@ -502,6 +502,8 @@ int64_t calls_due(const struct supervisor *s);
 int companion_open(struct supervisor *s, struct trip *t, bool named, struct slice name, int *fd_out);
 /* Under which name the companion `name` of the take came. */
 struct slice companion_name(struct trip *t, struct slice name);
+/* … and under which one the file that a message names so. */
+struct slice companion_entry(struct trip *t, struct slice name);
 /* Whether a file of the inbox is a companion of another one. */
 bool companion_is(const struct operation *op, const char *name);
 /* Those that the next file of the inbox takes along. END: one is not there. */

@@ -148,6 +148,9 @@ struct work {
     struct output *ledger_output;
     struct buf attached;            /* name of the file that attachment() read last */
     int attached_fd;                /* -1: there is none */
+    struct slice *read;             /* what attachment() read for the message at hand */
+    size_t nread, read_cap;
+    struct map kept;                /* … and for those that were refused */
     struct companion_file *companions;              /* of the document that is read */
     size_t ncompanions;
     struct spans *used;             /* by companion: the rows of messages that were not refused */
@@ -163,6 +166,9 @@ int work_ledger(struct work *w, const struct flow *f, struct ledger **out, struc
 void work_outside(struct work *w);
 /* The file that attachment() read last is closed. */
 void attached_drop(struct work *w);
+/* The message is refused: what attachment() read for it is set aside with it. */
+void attached_keep(struct work *w);
+int attached_set_aside(struct work *w);
 /* step_original.c: the file that the batch was made of, with what its staged document changes in it. */
 int original_write(struct work *w, struct lane *l);
 /* step_with.c: the companions that came along with the file, for its reader. */

@@ -182,6 +182,22 @@ drop refused/error/*/linesA.csv refused/inbox/docs && sed 's/"//' refused/error/
 run refused -q
 check "ready to be dropped again" is "A;1 " "$(sums)"
 
+mkdir -p attached/mappings attached/inbox/docs/files
+printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    File text\n    Qty decimal\n}\n' > attached/mappings/rows.format
+printf 'syntax json lines\nmessage Call key No {\n    No text\n    Qty decimal max 3\n    Bytes binary\n}\n' > attached/mappings/call.format
+printf 'mapping rows => call\nDoc => Call {\n    key No => No\n    Qty => Qty\n    attachment(File) => Bytes\n}\n' > attached/mappings/calls.map
+printf 'site "Named"\nzone "UTC"\nflow docs {\n    on yes\n    operation convert {\n        take inbox "inbox/docs" ready stable 0s companion "files/{File}.txt"\n        give outbox "outbox" name "{batch}.jsonl" map calls\n    }\n}\n' > attached/site.conf
+for n in a b c; do printf 'file %s' $n | put attached/inbox/docs/files $n.txt; done
+printf 'No;File;Qty\n1;a;1\n2;b;1234\n3;c;x\n' | put attached/inbox/docs main.csv
+run attached -q
+check "the file that a refused message names goes into error/, too, once it was taken" is "b.txt c.txt" \
+    "$(cd attached/error/* && echo *.txt) $(ls attached/inbox/docs/files)"
+check "whole" is "file b" "$(cat attached/error/*/b.txt)"
+rm attached/outbox/*
+drop attached/error/*/b.txt attached/inbox/docs/files && sed 's/1234/123/' attached/error/*/main.csv | put attached/inbox/docs main.csv
+run attached -q
+check "and is sent with the mended message" is '{"No":"2","Qty":123,"Bytes":"ZmlsZSBi"}' "$(cat attached/outbox/*.jsonl)"
+
 # --- files that go along ----------------------------------------------------------------------------------------------
 
 mkdir -p beside/mappings beside/inbox
