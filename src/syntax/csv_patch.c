@@ -338,19 +338,42 @@ static bool ends_line(const struct patcher *p, uint64_t at)
 static void put_rows(struct new_row *r, uint64_t at)
 {
     struct slice rows = buf_slice(&r->out);
-    if (!ends_line(r->p, at)) {
-        struct buf b = { 0 };
+    const bool cut = !ends_line(r->p, at);
+    struct buf b = { 0 };
+    if (cut) {
         buf_add(&b, r->newline);
-        buf_add(&b, (struct slice){ rows.p, rows.n - r->newline.n });
-        patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
-        r->p->list[r->p->n - 1].turn = PATCH_BEHIND;      /* the last cell may be empty and get a value here */
-        buf_release(&b);
-        return;
+        rows.n -= r->newline.n;
     }
-    patcher_put(r->p, at, 0, file_bytes(r->p, rows));
+    buf_add(&b, rows);
+    patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
+    struct byte_edit *e = &r->p->list[r->p->n - 1];
+    if (cut)
+        e->turn = PATCH_BEHIND;     /* the last cell may be empty and get a value here */
+    for (const struct group *g = r->s->flat->levels[r->s->level].group; g; g = g->parent)
+        e->depth++;
+    buf_release(&b);
 }
 
 static int set_all(struct patcher *p, const struct node *n, const struct node *at, struct problems *ps);
+
+/* With record tags, behind its row those of the groups in it. */
+static int add_records(struct new_row *r, const struct node *n, struct problems *ps)
+{
+    const struct flat_reader *st = r->p->reader->state;
+    int rc = add_rows(r, r->s->level, n, ps);
+    for (size_t g = 0; st->flat->d.tag && g < n->group->ngroups; g++)
+        for (const struct node *c = node_lists(n)[g].first; c; c = c->next) {
+            struct spot s;
+            if (!find_spot(st, c, &s) || s.holder)
+                continue;
+            struct new_row below = { .p = r->p, .s = &s, .node = { c }, .newline = r->newline };
+            if (add_records(&below, c, ps) != OK)
+                rc = SKIP;
+            buf_add(&r->out, buf_slice(&below.out));
+            buf_release(&below.out);
+        }
+    return rc;
+}
 
 /* `into`: the instance whose row takes the first of the new ones, or NULL. */
 static int insert_rows(struct patcher *p, const struct spot *s, const struct node *n, const struct node *parent,
@@ -368,7 +391,7 @@ static int insert_rows(struct patcher *p, const struct spot *s, const struct nod
     const struct node *up = parent;
     for (size_t l = s->level; l-- > 0 && up; up = up->parent)
         r.node[l] = up;
-    int rc = add_rows(&r, s->level, n, ps);
+    int rc = add_records(&r, n, ps);
     if (rc == OK && r.out.n)
         put_rows(&r, at);
     if (below)

@@ -32,7 +32,9 @@ int patcher_add(struct patcher *p, const struct edits *edits, struct problems *p
 
 static bool in_order(const struct byte_edit *a, const struct byte_edit *b)
 {
-    return a->at < b->at || (a->at == b->at && a->turn <= b->turn);
+    if (a->at != b->at)
+        return a->at < b->at;
+    return a->turn != b->turn ? a->turn < b->turn : a->depth >= b->depth;
 }
 
 /* Bottom-up merge sort by `at`: stable, so inserts at one place keep the order in which they came. */
