@@ -95,6 +95,7 @@ struct byte_edit {
     uint64_t row;                   /* of a value: where the row that holds it begins; it goes with that row */
     struct slice put;
     enum patch_turn turn;
+    uint32_t ahead;                 /* bytes of `put` that end a last line; not needed where that line goes */
     uint32_t depth;                 /* in the tree, of what comes in between: what ends there gets its own first */
 };
 

@@ -347,8 +347,10 @@ static void put_rows(struct new_row *r, uint64_t at)
     buf_add(&b, rows);
     patcher_put(r->p, at, 0, file_bytes(r->p, buf_slice(&b)));
     struct byte_edit *e = &r->p->list[r->p->n - 1];
-    if (cut)
+    if (cut) {
         e->turn = PATCH_BEHIND;     /* the last cell may be empty and get a value here */
+        e->ahead = (uint32_t)file_bytes(r->p, r->newline).n;
+    }
     for (const struct group *g = r->s->flat->levels[r->s->level].group; g; g = g->parent)
         e->depth++;
     buf_release(&b);

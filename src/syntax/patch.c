@@ -72,6 +72,8 @@ static int settle_overlaps(struct patcher *p, const char *file, struct problems 
         if (gone || (!e->len && !e->put.n)) {
             continue;
         } else if (!last || e->at >= last->at + last->len) {
+            if (last && last->turn == PATCH_GOES && e->ahead && e->at == last->at + last->len)
+                e->put = slice_range(e->put.p + e->ahead, e->put.p + e->put.n);
             p->list[kept++] = *e;
         } else if (last->put.n == 0 && e->at + e->len <= last->at + last->len) {
             continue;

@@ -183,6 +183,18 @@ static void new_rows_of_a_void_order(void **state)
     GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9\r\nC;;Z;;m;8");
 }
 
+/* The last row has no line end and goes: what comes behind it needs none ahead. */
+static void new_rows_for_the_last(void **state)
+{
+    (void)state;
+    struct bench b;
+    begin(&b, orders, SLICE("No;Buyer;Date;Item;Qty\nA;;;i1;1\nA;;;i2;2"));
+    edit_insert(&b.edits, new_line(&b, b.message[0], "n", "9"), b.message[0], NULL);
+    edit_insert(&b.edits, new_line(&b, b.message[0], "m", "8"), b.message[0], NULL);
+    edit_delete(&b.edits, line(b.message[0], 1));
+    GIVES(&b, "No;Buyer;Date;Item;Qty\nA;;;i1;1\nA;;;n;9\nA;;;m;8");
+}
+
 /* `order follow`: a row behind one that is new itself. */
 static void new_rows_in_order(void **state)
 {
@@ -448,7 +460,7 @@ int main(void)
         cmocka_unit_test(nothing),      cmocka_unit_test(values),    cmocka_unit_test(new_rows),
         cmocka_unit_test(new_rows_of_changed_fields),
         cmocka_unit_test(new_rows_behind_a_value),
-        cmocka_unit_test(new_rows_of_a_void_order), cmocka_unit_test(only_row_replaced), cmocka_unit_test(new_rows_in_order),
+        cmocka_unit_test(new_rows_of_a_void_order), cmocka_unit_test(only_row_replaced), cmocka_unit_test(new_rows_in_order), cmocka_unit_test(new_rows_for_the_last),
         cmocka_unit_test(void_cells_at_edges), cmocka_unit_test(groups_of_many_rows), cmocka_unit_test(new_rows_need_their_columns),
         cmocka_unit_test(new_messages), cmocka_unit_test(gone_rows), cmocka_unit_test(other_charsets),
         cmocka_unit_test(no_column),    cmocka_unit_test(excerpt),   cmocka_unit_test(all_samples),
