@@ -401,16 +401,24 @@ int batch_rejects(struct batch *b, struct problems *ps)
     return rc == END ? OK : rc;
 }
 
-/* Beside its own file, which the waybill names; where the file system has no links that must do. */
-static void name_companions(const struct batch *b)
+/* Where the file system has no links the file that the waybill names must do. */
+static bool is_named(int err)
+{
+    return err == EEXIST || err == ENOENT || err == EPERM || err == EOPNOTSUPP || err == EMLINK;
+}
+
+/* Beside its own file, which the waybill names. */
+static int name_companions(const struct batch *b, struct problems *ps)
 {
     char name[OUTBOX_NAME_SIZE];
     for (const struct waybill_file *f = b->w->files; f; f = f->next) {
         if (!slice_is(f->kind, "companion") || !f->name.p)
             continue;
         outbox_name(f->name, name);
-        linkat(b->dir, arena_cstr(b->arena, f->file), b->dir, name, 0);
+        if (linkat(b->dir, arena_cstr(b->arena, f->file), b->dir, name, 0) != 0 && !is_named(errno))
+            return problem_system(ps, b->id, "cannot name a companion of the file that is set aside", errno);
     }
+    return OK;
 }
 
 /* People look for their file by its name, and for what came with it. */
@@ -421,8 +429,8 @@ static int name_input(const struct batch *b, struct problems *ps)
     if (renameat2(b->dir, "in", b->dir, name, RENAME_NOREPLACE) != 0 && errno != ENOENT && errno != EEXIST &&
         errno != EINVAL)
         return problem_system(ps, b->id, "cannot name the file that is set aside", errno);
-    name_companions(b);
-    return spool_sync_dir(b->site->spool, b->dir, b->id, ps);
+    int rc = name_companions(b, ps);
+    return rc == OK ? spool_sync_dir(b->site->spool, b->dir, b->id, ps) : rc;
 }
 
 static bool is_output(const struct batch *b, const char *name)
