@@ -103,6 +103,7 @@ struct batch_accept {
     const char *id;                 /* batch_create: an id that was noted before; NULL = a new one */
     const int *from;                /* batch_create: a descriptor that gives the input instead; NULL = none */
     struct slice parent;            /* what it was made from */
+    const struct batch *with;       /* batch_create: one set aside whose inbox and companions it gets; NULL = none */
     const char *asked;              /* id of the request that it answers; NULL = none */
     struct slice by;                /* … who asked */
     struct waybill_param *sets;     /* … and its params */

@@ -323,6 +323,45 @@ static int put_input(struct batch *b, const struct batch_accept *how, struct sli
     return file_replace(b->dir, "in", input, 0400, batch_syncs(b), ps);
 }
 
+/* In error/ under the name that it came with, where people mend it, or its own. */
+static int open_companion(const struct batch *of, const struct waybill_file *f)
+{
+    char name[OUTBOX_NAME_SIZE];
+    outbox_name(f->name, name);
+    int fd = openat(of->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        fd = openat(of->dir, arena_cstr(of->arena, f->file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd;
+}
+
+static int take_companion(struct batch *b, const struct batch *of, const struct waybill_file *f, struct problems *ps)
+{
+    struct waybill_file *own = waybill_file(b->w, "companion", arena_cstr(b->arena, f->file));
+    int from = open_companion(of, f), err = from < 0 ? errno : 0;
+    int to = err ? -1 : openat(b->dir, own->file.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    own->name = arena_copy(b->arena, f->name);
+    err = err ? err : to < 0 ? errno : copy_bytes(from, to, &own->size, own->sha256);
+    if (err == 0 && batch_syncs(b) && fsync(to) != 0)
+        err = errno;
+    if (to >= 0 && close(to) != 0 && err == 0)
+        err = errno;
+    if (from >= 0)
+        close(from);
+    return err ? problem_system(ps, of->id, "a companion cannot be copied", err) : OK;
+}
+
+static int take_companions(struct batch *b, const struct batch *of, struct problems *ps)
+{
+    int rc = OK;
+    if (!of)
+        return OK;
+    b->w->inbox = arena_copy(b->arena, of->w->inbox);
+    for (const struct waybill_file *f = of->w->files; f && rc == OK; f = f->next)
+        if (slice_is(f->kind, "companion") && f->name.p)
+            rc = take_companion(b, of, f, ps);
+    return rc;
+}
+
 int batch_create(const struct batch_site *s, struct arena *a, const struct batch_accept *how, struct slice name,
                  struct slice input, struct batch **out, struct problems *ps)
 {
@@ -341,6 +380,8 @@ int batch_create(const struct batch_site *s, struct arena *a, const struct batch
     begin_history(w, how);
     struct batch *b = batch_make(s, a, w, id, dir);
     rc = put_input(b, how, input, ps);
+    if (rc == OK)
+        rc = take_companions(b, how->with, ps);
     if (rc == OK)
         rc = batch_save(b, ps);
     if (rc == OK)

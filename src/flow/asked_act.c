@@ -120,6 +120,7 @@ static int make_anew(struct supervisor *s, struct asked *k, const struct batch *
         how.id = id;
         how.from = &fd;
         how.parent = b->w->batch;
+        how.with = b;
         how.asked = arena_cstr(&k->arena, k->request->id);
         how.by = k->request->by;
         how.sets = b->w->run_sets;

@@ -182,6 +182,14 @@ drop refused/error/*/linesA.csv refused/inbox/docs && sed 's/"//' refused/error/
 run refused -q
 check "ready to be dropped again" is "A;1 " "$(sums)"
 
+rm -rf refused && refused_site refused
+printf 'No\n"A\n' | put refused/inbox/docs mainA.csv
+printf 'No;Qty\nA;1\n' | put refused/inbox/docs linesA.csv
+run refused -q
+cd refused/error/* && sed 's/"//' mainA.csv > m && mv m mainA.csv && sed 's/1/2/' linesA.csv > m && mv m linesA.csv && cd ../../..
+cmd refused retry "$(basename refused/error/*)" -q
+check "or to be tried again, mended, where they lie" is "A;2 " "$(sums)"
+
 mkdir -p attached/mappings attached/inbox/docs/files
 printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    File text\n    Qty decimal\n}\n' > attached/mappings/rows.format
 printf 'syntax json lines\nmessage Call key No {\n    No text\n    Qty decimal max 3\n    Bytes binary\n}\n' > attached/mappings/call.format
