@@ -33,6 +33,7 @@ struct writing {
     uint64_t left;                  /* … and how long the file was then */
     struct buf bytes;               /* spelled, not in the file yet */
     uint64_t at;                    /* where they go */
+    uint64_t reach;                 /* no byte of ours lies behind it */
     char chain[SHA256_HEX];
     size_t n;                       /* entries behind those of the ledger */
     struct group_end *ends;

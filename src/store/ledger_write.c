@@ -47,7 +47,7 @@ static int open_writing(struct ledger *l, struct problems *ps)
         return rc;
     }
     w->open = true;
-    w->at = l->end;
+    w->at = w->reach = l->end;
     memcpy(w->chain, l->chain, sizeof w->chain);
     return OK;
 }
@@ -74,6 +74,7 @@ int ledger_begin(struct ledger *l, struct slice batch, struct slice part, struct
 static int flush(struct ledger *l, struct problems *ps)
 {
     struct writing *w = &l->writing;
+    w->reach = w->at + w->bytes.n;
     int err = file_write_all(l->fd, buf_slice(&w->bytes));
     w->at += err ? 0 : w->bytes.n;
     w->bytes.n = 0;
@@ -154,13 +155,16 @@ int ledger_commit(struct ledger *l, struct problems *ps)
     return OK;
 }
 
-/* What is cut and written again gets fresh pages: a failed fdatasync is never merely repeated. */
+/* What is cut and written again gets fresh pages: a failed fdatasync is never merely repeated.  Where the lock is none,
+   of a host that was paused on a network file system, others may have gone on behind it meanwhile. */
 void ledger_drop(struct ledger *l, struct problems *ps)
 {
-    const struct writing *w = &l->writing;
+    struct writing *w = &l->writing;
     if (!w->open)
         return;
-    if (w->uncut || w->at > l->end)
+    if (length_of(l) > w->reach)
+        w->uncut = false;
+    else if (w->uncut || w->at > l->end)
         cut(l, ps);
     close_writing(l);
 }

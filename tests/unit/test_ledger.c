@@ -19,12 +19,24 @@
 static const char file[] = ".waybill/ledger/orders.ledger";
 
 /* A disk that neither syncs nor cuts, while `broken`: these stand in for the C library's. */
-static bool broken;
+static bool broken, during, no_lock;
+static void other_host(void);
 
 int fdatasync(int fd)
 {
+    if (during) {
+        during = false;
+        other_host();
+        errno = EIO;
+        return -1;
+    }
     errno = EIO;
     return broken ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int flock(int fd, int how)
+{
+    return no_lock ? 0 : (int)syscall(SYS_flock, fd, how);
 }
 
 int ftruncate(int fd, off_t n)
@@ -543,6 +555,17 @@ static void what_could_not_be_cut_is_cut_later(void **state)
     ledger_close(l);
 }
 
+/* Another process that goes on although we hold the lock: for it there is none. */
+static void other_host(void)
+{
+    no_lock = true;
+    struct ledger *other = open_it();
+    GROUP(other, "b3", "3");
+    assert_int_equal(ledger_commit(other, &problems), OK);
+    ledger_close(other);
+    no_lock = false;
+}
+
 /* … but not when another host took it for entered and went on behind it. */
 static void what_others_went_on_behind_is_not_cut(void **state)
 {
@@ -566,6 +589,24 @@ static void what_others_went_on_behind_is_not_cut(void **state)
     ledger_close(l);
     l = open_it();
     assert_int_equal(ledger_count(l), 4);
+    assert_int_equal(find(l, "3", &r), 1);
+    ledger_close(l);
+}
+
+/* The lock is none, and what stood there before the sync failed is not the end of the file any more. */
+static void what_others_wrote_during_a_sync_is_not_cut(void **state)
+{
+    (void)state;
+    struct ledger_record r;
+    store.durable = true;
+    struct ledger *l = open_it();
+    GROUP(l, "b1", "1");
+    during = true;
+    assert_int_equal(ledger_commit(l, &problems), TEMP);
+    during = false;
+    ledger_close(l);
+    l = open_it();
+    assert_int_equal(ledger_count(l), 2);
     assert_int_equal(find(l, "3", &r), 1);
     ledger_close(l);
 }
@@ -632,6 +673,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(attempts_that_fail_take_no_room, store_begin, store_end),
         cmocka_unit_test_setup_teardown(what_could_not_be_cut_is_cut_later, store_begin, store_end),
         cmocka_unit_test_setup_teardown(what_others_went_on_behind_is_not_cut, store_begin, store_end),
+        cmocka_unit_test_setup_teardown(what_others_wrote_during_a_sync_is_not_cut, store_begin, store_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
