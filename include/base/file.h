@@ -19,6 +19,9 @@
 int file_read(struct arena *a, const char *path, uint64_t max, struct slice *out, struct problems *ps);
 /* Writes all; handles short writes and EINTR. 0 or errno. */
 int file_write_all(int fd, struct slice bytes);
+/* flock with LOCK_EX or LOCK_SH, for at most ten seconds: a process that was stopped holds up nobody for ever.  `what`:
+   the file, for people.  OK, or TEMP. */
+int file_lock(int fd, int how, const char *what, struct problems *ps);
 /* Reads until `n` bytes are there or the file ends; -1 with errno on a fault. */
 ssize_t file_read_full(int fd, void *p, size_t n);
 /* NAME replaced by the bytes: temporary file .NAME.new beside it, fsync, rename, fsync of the folder (both fsyncs only

@@ -4,13 +4,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_MAX ((uint64_t)64 << 20)
 
 /* The most that one call moves: Linux caps at 2 GiB, and smaller steps let signals through. */
-enum { STEP = 1 << 24 };
+enum { STEP = 1 << 24, LOCK_MS = 10000, LOCK_PAUSE_MS = 5 };
 
 static struct place place_of(const char *path)
 {
@@ -29,6 +31,23 @@ int file_write_all(int fd, struct slice bytes)
         bytes.n -= (size_t)n;
     }
     return 0;
+}
+
+int file_lock(int fd, int how, const char *what, struct problems *ps)
+{
+    static const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000 };
+    int tries = LOCK_MS / LOCK_PAUSE_MS;
+    while (flock(fd, how | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return problem_system(ps, what, "cannot lock", errno);
+        if (tries-- == 0)
+            return problem_system(ps, what, "another process has held its lock for ten seconds: is one stopped?",
+                                  EWOULDBLOCK);
+        nanosleep(&pause, NULL);
+    }
+    return OK;
 }
 
 ssize_t file_read_full(int fd, void *p, size_t n)

@@ -1,9 +1,12 @@
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "cmd/commands.h"
 #include "cmd/places.h"
 #include "flow/purge.h"
+
+enum { WAIT_MS = 10000, PAUSE_MS = 20 };
 
 struct purging {
     struct cmd *cmd;
@@ -58,14 +61,19 @@ static int go(struct purging *p, const struct site *site, bool dry)
 {
     struct purge_terms terms = { .archive = site->keep_archive, .log = site->keep_log, .error = site->keep_error,
                                  .dry = dry, .tell = tell, .owner = p };
-    int rc;
+    int rc, waited = 0;
     p->places.site.zone = site->zone;
     p->places.store.durable = p->places.spool.durable = true;
     purge_begin(&p->purge, &p->places.site, &terms);
-    while ((rc = purge_step(&p->purge, p->cmd->problems)) == OK || rc == SKIP)
+    while ((rc = purge_step(&p->purge, p->cmd->problems)) == OK || (rc == SKIP && waited < WAIT_MS)) {
+        waited = rc == SKIP ? waited + PAUSE_MS : 0;
         if (rc == SKIP)
-            usleep(20000);                          /* a watcher is at it: each of its steps is short */
+            usleep(PAUSE_MS * 1000);                /* a watcher is at it: each of its steps is short */
+    }
     purge_end(&p->purge);
+    if (rc == SKIP)
+        return problem_system(p->cmd->problems, ".waybill/trash", "another process has held its lock for ten seconds: "
+                              "is one stopped?", EWOULDBLOCK);
     return rc == END ? OK : rc;
 }
 

@@ -191,11 +191,7 @@ static int cut_torn(struct ledger *l, struct problems *ps)
 
 int ledger_lock(struct ledger *l, int how, struct problems *ps)
 {
-    while (flock(l->fd, how) != 0) {
-        if (errno != EINTR)
-            return problem_system(ps, l->path, "cannot lock", errno);
-    }
-    return OK;
+    return file_lock(l->fd, how, l->path, ps);
 }
 
 void ledger_unlock(struct ledger *l)

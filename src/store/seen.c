@@ -89,15 +89,12 @@ int seen_lock(const struct store *s, enum seen_kind kind, const char *key, int *
     }
     if (fd < 0)
         return fault(s, shard, "the folder of what was seen cannot be opened", errno, ps);
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno == EINTR)
-            continue;
-        int err = errno;
+    int rc = file_lock(fd, LOCK_EX, shard, ps);
+    if (rc == OK)
+        *lock_out = fd;
+    else
         close(fd);
-        return problem_system(ps, shard, "cannot lock", err);
-    }
-    *lock_out = fd;
-    return OK;
+    return rc;
 }
 
 void seen_unlock(int lock)

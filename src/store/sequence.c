@@ -41,15 +41,12 @@ static int lock(const struct store *s, int *out, struct problems *ps)
     int fd = openat(s->top, "sequences/.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return problem_system(ps, "sequences/.lock", "cannot open", errno);
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno != EINTR) {
-            int err = errno;
-            close(fd);
-            return problem_system(ps, "sequences/.lock", "cannot lock", err);
-        }
-    }
-    *out = fd;
-    return OK;
+    int rc = file_lock(fd, LOCK_EX, "sequences/.lock", ps);
+    if (rc == OK)
+        *out = fd;
+    else
+        close(fd);
+    return rc;
 }
 
 static unsigned long check_sum(const char *text, size_t n)

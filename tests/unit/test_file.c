@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -206,6 +207,29 @@ static void log_lines(void **state)
                                 "time=2026-01-02T03:04:05Z level=error event=problem code=X file=f line=3 text=\"\\\"v\\\" is bad\"\n");
 }
 
+/* A stopped process holds it: nobody waits for ever. */
+static void a_lock_is_waited_for_so_long(void **state)
+{
+    (void)state;
+    int go[2], fd = open(path("lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    char c;
+    assert_int_equal(pipe(go), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int own = open(path("lock"), O_RDWR | O_CLOEXEC);
+        _exit(file_lock(own, LOCK_EX, "lock", &ps) != OK || write(go[1], "x", 1) != 1 || pause());
+    }
+    assert_int_equal(read(go[0], &c, 1), 1);
+    assert_int_equal(file_lock(fd, LOCK_SH, "lock", &ps), TEMP);
+    assert_string_equal(ps.last->place.file, "lock");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(file_lock(fd, LOCK_SH, "lock", &ps), OK);
+    close(fd);
+    close(go[0]);
+    close(go[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void)
@@ -213,7 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(replaces_whole_files), TEST(what_a_killed_process_left_is_taken_away),
         TEST(a_folder_in_the_way_leaves_no_rest), TEST(refuses_what_is_no_file),
-        TEST(makes_folders), TEST(names), TEST(pipes_are_filled_and_read_whole), TEST(log_lines),
+        TEST(makes_folders), TEST(names), TEST(pipes_are_filled_and_read_whole), TEST(log_lines), TEST(a_lock_is_waited_for_so_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
