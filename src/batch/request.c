@@ -449,10 +449,13 @@ static struct request_answer in_short(const struct request_answer *answer)
     return a;
 }
 
-/* What was done was done: an answer that says less is better than none. */
+/* What was done was done: an answer that says less is better than none.  The first one counts: a host that was paused
+   knows less than the one that went on. */
 static int put_answer(const struct spool *s, const struct request_answer *answer, struct problems *ps)
 {
     struct buf b = { 0 };
+    if (answered(s, answer->id))
+        return OK;
     write_document(&b, &answer_shape, answer);
     if (b.n > BYTES_MAX) {
         struct request_answer a = in_short(answer);

@@ -90,6 +90,8 @@ static void add_made(struct asked *k, struct slice batch, struct slice what)
 static int answer(struct supervisor *s, struct asked *k)
 {
     struct request_answer *a = &k->answer;
+    if (!lease_stands(&s->lease, &s->spool))
+        return TEMP;                                /* who has the site answers; the next turn tells */
     if (!a->outcome.n)
         a->outcome = k->waits ? SLICE("waits") : a->delivered ? SLICE("done")
             : a->rejected ? SLICE("refused") : SLICE("nothing");

@@ -92,6 +92,20 @@ static void oldest_first_and_once(void **state)
     assert_int_equal(request_find(&spool, &arena, b.id.p, &none, &problems), OK);
 }
 
+/* A host that was paused knows less than the one that went on. */
+static void the_first_answer_counts(void **state)
+{
+    (void)state;
+    struct request *a = full();
+    struct request_answer *got, done = { .outcome = SLICE("done") }, late = { .outcome = SLICE("refused") };
+    assert_int_equal(request_put(&spool, &arena, a, &problems), OK);
+    done.id = late.id = a->id;
+    assert_int_equal(request_answer(&spool, &done, &problems), OK);
+    assert_int_equal(request_answer(&spool, &late, &problems), OK);
+    assert_int_equal(request_result(&spool, &arena, a->id, &got, &problems), OK);
+    assert_true(slice_is(got->outcome, "done"));
+}
+
 /* Killed between the answer and the removal of the request. */
 static void an_answered_request_is_not_done_again(void **state)
 {
@@ -204,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(oldest_first_and_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_answer_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answered_request_is_not_done_again, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_ones_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
