@@ -40,6 +40,7 @@ struct lease {
     char seen[LEASE_TEXT];          /* waiting: the holder's last beat, since when it stands */
     uint64_t seen_epoch;
     int64_t seen_since;
+    bool heard;                     /* waiting: there was another beat since the first look, so the holder lives */
 };
 
 int lease_take(struct lease *l, struct spool *s, struct problems *ps);
@@ -48,6 +49,9 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps);
 int lease_keep(struct lease *l, const struct spool *s, int64_t now, struct problems *ps);
 /* Shared: whether nobody renamed the folders of our epoch. One call, for each time that something was waited for. */
 bool lease_stands(const struct lease *l, const struct spool *s);
+/* After SITE_BUSY: nothing was heard of the holder of a shared site since the first look; its next beat, or its
+   absence, will tell whether it lives.  Asked again, lease_take says so at the latest after expire_ms. */
+bool lease_is_unsure(const struct lease *l);
 void lease_give(struct lease *l, const struct spool *s);
 /* The process id of the holder, 0 = nobody; for `status` and `health`. Needs no lease.  Of a shared site: whoever wrote
    the last beat, on whatever host. */

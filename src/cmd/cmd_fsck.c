@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "cmd/commands.h"
@@ -6,6 +7,8 @@
 #include "drop/lease.h"
 #include "flow/fsck.h"
 #include "flow/site.h"
+
+enum { LOOK_MS = 200 };
 
 /* Each problem as one object, then the counts. */
 static void show_json(struct cmd *c, struct buf *out, const struct fsck_report *r)
@@ -38,6 +41,27 @@ static void show(struct cmd *c, struct buf *out, const struct fsck_report *r)
                c->problems->errors ? "FAULTS" : "all good");
 }
 
+/* Of a shared site a holder that died is only not heard of: until its next beat would come, or it counts as dead. */
+static int take(struct lease *lease, struct spool *spool, struct problems *ps)
+{
+    struct arena a;
+    struct problems said;
+    int rc;
+    for (;;) {
+        arena_init(&a, 0);
+        problems_init(&said, &a, 4);
+        rc = lease_take(lease, spool, &said);
+        if (rc != STOP || !lease_is_unsure(lease))
+            break;
+        arena_release(&a);
+        usleep(LOOK_MS * 1000);
+    }
+    for (const struct problem *p = said.first; p; p = p->next)
+        problem_add(ps, p);
+    arena_release(&a);
+    return rc;
+}
+
 /* Only who has the site may do it. */
 static int reindex(struct cmd *c, struct places *p, const char *dir)
 {
@@ -48,7 +72,7 @@ static int reindex(struct cmd *c, struct places *p, const char *dir)
     problems_init(c->problems, c->arena, c->problems->max);     /* a wrong site.conf is nothing to this */
     struct lease lease = { .fd = -1, .shared = site->shared, .expire_ms = (int64_t)site->limits.lease };
     p->spool.durable = p->store.durable = true;
-    int rc = lease_take(&lease, &p->spool, c->problems);
+    int rc = take(&lease, &p->spool, c->problems);
     if (rc > WARN)
         return TEMP;
     rc = fsck_reindex(&p->site, &r, c->problems);

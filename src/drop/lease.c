@@ -234,6 +234,7 @@ static bool lapsed(struct lease *l, uint64_t epoch, const char *text, int64_t no
     if (text[0] == '\0' || strncmp(text, "free", 4) == 0)
         return true;
     if (epoch != l->seen_epoch || strcmp(text, l->seen) != 0) {
+        l->heard = l->seen_epoch != 0;
         l->seen_epoch = epoch;
         snprintf(l->seen, sizeof l->seen, "%s", text);
         l->seen_since = now;
@@ -315,6 +316,11 @@ int lease_take(struct lease *l, struct spool *s, struct problems *ps)
 bool lease_stands(const struct lease *l, const struct spool *s)
 {
     return !l->shared || faccessat(s->top, s->below, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+bool lease_is_unsure(const struct lease *l)
+{
+    return l->shared && !l->heard;
 }
 
 /* One that cannot be written – a full disk – is tried again: whoever takes over for the lack of it is seen. */

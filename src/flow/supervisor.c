@@ -114,7 +114,8 @@ static void wait_turn(struct supervisor *s, int ms)
     poll(&p, 1, ms);
 }
 
-/* Standing by: the site is ours when its holder ends, dies or (on another host) is silent for too long. */
+/* Standing by: the site is ours when its holder ends, dies or (on another host) is silent for too long.  Whether that
+   one lives, its next beat tells: a run that does not stand by waits for it as well. */
 static int take_site(struct supervisor *s)
 {
     struct problems asked;
@@ -124,7 +125,7 @@ static int take_site(struct supervisor *s)
         arena_init(&a, 0);
         problems_init(&asked, &a, 4);
         int rc = lease_take(&s->lease, &s->spool, &asked);
-        bool again = rc == STOP && s->o->standby;
+        bool again = rc == STOP && (s->o->standby || lease_is_unsure(&s->lease));
         if (again && !s->waited)
             notice_standby(s, asked.first);
         for (const struct problem *p = again ? NULL : asked.first; p; p = p->next)

@@ -55,6 +55,14 @@ kill -TERM "$second"
 wait "$second" 2> /dev/null
 timeout 60 "$prog" run shared > run.out 2> run.log < /dev/null
 check "a lease that was given back is free at once" is 0 $?
+watch shared
+give d shared
+wait_for 60 out shared/outbox/one/d.csv
+stop KILL
+give e shared
+timeout 60 "$prog" run shared > run.out 2> run.log < /dev/null
+check "of a holder that died a run waits for the next beat, says so, and goes on without" is "0 1 1" \
+    "$? $(grep -c event=standby run.log) $(ls shared/outbox/one | grep -c '^e.csv$')"
 "$prog" status shared > status.out 2>&1
 check "status reads a shared site" is 0 $?
 check "fsck finds a shared site in order" sound shared

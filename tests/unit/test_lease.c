@@ -75,6 +75,21 @@ static void the_second_host_waits_while_the_first_beats(void **state)
     }
 }
 
+static void whether_a_holder_lives_its_next_beat_tells(void **state)
+{
+    (void)state;
+    a.expire_ms = b.expire_ms = 1500;
+    assert_int_equal(lease_take(&a, &one, &problems), OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lease_take(&b, &two, &problems), STOP);
+        assert_true(lease_is_unsure(&b));
+    }
+    a.next = 0;
+    assert_int_equal(lease_keep(&a, &one, clock_monotonic_ms(), &problems), OK);
+    assert_int_equal(lease_take(&b, &two, &problems), STOP);
+    assert_false(lease_is_unsure(&b));
+}
+
 static void a_silent_host_is_taken_over_and_cut_off(void **state)
 {
     (void)state;
@@ -241,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_second_host_waits_while_the_first_beats),
+        TEST(whether_a_holder_lives_its_next_beat_tells),
         TEST(a_silent_host_is_taken_over_and_cut_off),
         TEST(a_lease_given_back_is_free_at_once),
         TEST(a_host_whose_clock_stood_still_is_cut_off),
