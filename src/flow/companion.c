@@ -56,9 +56,7 @@ static int look_in(struct supervisor *s, struct trip *t, const struct take *take
 /* The inbox that a batch came through says where its files lie, whatever operation asks. */
 static bool came_through(const struct trip *t, const struct operation *op)
 {
-    struct slice inbox = t->b->w->inbox, folder = op->take.folder;
-    return op->take.kind == TAKE_INBOX && inbox.n >= folder.n && folder.n &&
-           memcmp(inbox.p + inbox.n - folder.n, folder.p, folder.n) == 0;
+    return op->take.kind == TAKE_INBOX && slice_equal(t->b->w->inbox, op->take.folder);
 }
 
 static int open_named_by_message(struct supervisor *s, struct trip *t, struct slice name, int *fd_out)

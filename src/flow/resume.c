@@ -5,11 +5,6 @@
 #include "batch/wave.h"
 #include "flow/left.h"
 
-static bool ends_with(struct slice text, struct slice end)
-{
-    return text.n >= end.n && end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
-}
-
 /* Which operation a batch belongs to: a delivered one names none any more, but its outputs and its inbox do. */
 static const struct operation *operation_of(const struct supervisor *s, const struct waybill *w)
 {
@@ -18,7 +13,7 @@ static const struct operation *operation_of(const struct supervisor *s, const st
     if (!f || name.n)
         return f ? due_operation(s, f, name) : NULL;
     for (size_t i = 0; i < f->noperations; i++)
-        if (f->operations[i]->take.kind == TAKE_INBOX && ends_with(w->inbox, f->operations[i]->take.folder))
+        if (f->operations[i]->take.kind == TAKE_INBOX && slice_equal(w->inbox, f->operations[i]->take.folder))
             return f->operations[i];
     return f->noperations ? f->operations[0] : NULL;
 }

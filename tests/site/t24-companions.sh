@@ -239,6 +239,34 @@ check "the others stay where they are" is ".hidden fifo folder link" "$(echo $(l
 "$prog" fsck named > fsck.out 2>&1
 result $? "fsck finds nothing"
 
+# --- two inboxes of which one's path ends like the other's ---------------------------------------------------------------
+
+mkdir -p alike/mappings alike/in/docs/files alike/x/in/docs/files alike/out
+printf 'syntax json lines\nmessage Call key No {\n    No text\n    Bytes binary\n}\n' > alike/mappings/call.format
+printf 'syntax csv delimiter ";" header yes\nmessage Doc key No {\n    No text required\n    File text\n}\n' > alike/mappings/plain.format
+printf 'mapping plain => call\nDoc => Call {\n    No => No\n    attachment(File) => Bytes\n}\n' > alike/mappings/call.map
+cat > alike/site.conf << 'END'
+site "Alike"
+zone "UTC"
+flow docs {
+    on yes
+    operation first {
+        take inbox "in/docs" ready stable 0s companion "files/{File}"
+        give outbox "out" name "first_{batch}.jsonl" map call
+    }
+    operation second {
+        take inbox "x/in/docs" ready stable 0s companion "files/{File}"
+        give outbox "out" name "second_{batch}.jsonl" map call
+    }
+}
+END
+printf ALICE > alike/in/docs/files/a.txt
+printf BOB > alike/x/in/docs/files/a.txt
+printf 'No;File\n1;a.txt\n' > alike/x/in/docs/main.csv
+run alike -q
+check "a file comes from the inbox of its document" is "BOB ALICE" \
+    "$(sed -n 's/.*"Bytes":"\([^"]*\)".*/\1/p' alike/out/second_*.jsonl | base64 -d) $(cat alike/in/docs/files/a.txt)"
+
 # --- answers by key, several at a time --------------------------------------------------------------------------------
 
 printf '{"No":"8","Ref":"r8"}\n{"No":"1","Ref":"r1"}\n' | put named/inbox/answers a.jsonl
