@@ -277,6 +277,7 @@ static const char *system_hint(int err)
     case EACCES: case EPERM: return "give the right to it to the user that waybill runs as (chown, chmod)";
     case EROFS: return "that file system is mounted read-only: look why (`dmesg`), then mount it again";
     case ENOTDIR: return "a file or a link lies where a folder belongs: move it away, or name another folder";
+    case EXDEV: return "keep inboxes, outboxes, reply folders, archive, error and .waybill under one mount point";
     case EISDIR: return "a folder lies where a file belongs: name a file";
     case ELOOP: return "a link lies where none may be, or links lead in a circle: remove it";
     case EMFILE: case ENFILE: return "raise the limit of open files (`ulimit -n`; LimitNOFILE= of the service)";

@@ -130,6 +130,14 @@ static int option_taken(struct cmd_args *out, int i, const char *value)
     return 0;
 }
 
+/* Within letters that stand together getopt has not moved on yet. */
+static int unknown_option(struct cmd *c, const char *word)
+{
+    if (strncmp(word, "--", 2) == 0 || optopt <= ' ' || optopt > '~')
+        return cmd_usage(c, "unknown option %s", word);
+    return cmd_usage(c, "unknown option -%c; of a file whose name begins with - write `-- NAME`", optopt);
+}
+
 int cmd_args(struct cmd *c, int argc, char **argv, const struct cmd_option *options, struct cmd_args *out)
 {
     char letters[2 * CMD_OPTIONS_MAX + 2];
@@ -144,7 +152,7 @@ int cmd_args(struct cmd *c, int argc, char **argv, const struct cmd_option *opti
             return cmd_usage(c, "%s needs a value", argv[optind - 1]);
         int i = letter == '?' ? -1 : option_index(options, letter);
         if (i < 0)
-            return cmd_usage(c, "unknown option %s", argv[optind - 1]);
+            return unknown_option(c, argv[optind - 1]);
         option_taken(out, i, optarg);
         optarg = NULL;
     }

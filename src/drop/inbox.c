@@ -244,7 +244,7 @@ static bool refused(struct inbox *in, const char *name, const struct stat *st, s
                "the file has another name somewhere, it is taken once it has only this one",
                "write or copy the file, or remove its other name", ps);
     else if (in->ready.max_size && (uint64_t)st->st_size > in->ready.max_size)
-        report(in, name, e, "INBOX_LARGE", "the file is longer than `limit file` allows, it stays where it is",
+        report(in, name, e, "INBOX_LARGE", "the file is longer than `limit file` allows: no batch is made of it",
                "raise the limit in site.conf", ps);
     else
         return false;

@@ -367,7 +367,7 @@ int spool_check(const struct spool *s, bool anyway, struct problems *ps)
     problem_add(ps, &(struct problem){ .severity = anyway ? PROBLEM_WARNING : PROBLEM_ERROR, .code = "SPOOL_FS",
         .place = { .file = s->path, .offset = PLACE_NO_OFFSET },
         .text = arena_printf(ps->arena, "the site lies on %s, where a rename is not safe against a power cut", name),
-        .hint = SLICE("keep the site on a local ext4 or XFS file system; inboxes may lie elsewhere") });
+        .hint = SLICE("keep the site with its inboxes and outboxes on a local ext4 or XFS file system") });
     return anyway ? WARN : STOP;
 }
 

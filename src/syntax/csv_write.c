@@ -197,7 +197,8 @@ static int spell(const struct dialect *d, const struct node *n, const struct fie
         struct fault fault = { .code = "CSV_CANNOT_SPELL",
                                .text = mark ? SLICE("begins like a byte order mark, and this file has no quotes")
                                             : SLICE("holds a delimiter or line end, and this file has no quotes"),
-                               .hint = SLICE("write `replace \";\" \",\"` or `quote \"\\\"\"` in the format") };
+                               .hint = mark ? SLICE("write `bom yes` or `quote \"\\\"\"` in the format")
+                                            : SLICE("write `replace \";\" \",\"` or `quote \"\\\"\"` in the format") };
         return live_problem(n, f, arena_copy(a, (struct slice){ p, len }), PLACE_NO_OFFSET, &fault, a, ps);
     }
     if (len == 0 && f->type != TYPE_TEXT && !quote)

@@ -316,6 +316,7 @@ static void marks_in_texts(void **state)
     kit_open(&k, none, "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n", 8);
     kit_rewrite(&k);
     assert_string_equal(k.problems.first->code, "CSV_CANNOT_SPELL");
+    assert_non_null(strstr(k.problems.first->hint.p, "bom yes"));
     kit_close(&k);
     static const char headed[] = "syntax csv quote none header no bom yes\nmessage M {\n A text\n}\n";
     round_trip(headed, "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n", "\xEF\xBB\xBF\xEF\xBB\xBF" "a\n");

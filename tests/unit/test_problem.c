@@ -219,6 +219,8 @@ static void system_faults(void **state)
     assert_string_equal(ps.last->code, "SYS_FULL");
     problem_system(&ps, "x", "cannot write", EACCES);
     assert_string_equal(ps.last->code, "SYS_DENIED");
+    problem_system(&ps, "x", "cannot move", EXDEV);
+    assert_non_null(strstr(ps.last->hint.p, "one mount point"));
     problem_system(&ps, "x", "cannot write", EIO);
     expect(ps.last, "x: error: cannot write: Input/output error [SYS_IO]\n"
                     "    the disk or the network folder has a fault: look at `dmesg` and at its mount\n");
