@@ -84,9 +84,28 @@ void reply_again(struct supervisor *s)
     arena_release(&a);
 }
 
+/* It may be new: what is renamed into it lasts only with its name. */
+static int make_folder(struct supervisor *s, const char *folder)
+{
+    struct arena a;
+    int rc = file_make_dirs(folder, 0770, s->ps);
+    if (rc > WARN)
+        return rc;
+    arena_init(&a, 0);
+    struct slice above = file_dir(&a, folder);
+    const char *path = above.n ? arena_cstr(&a, above) : ".";
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    rc = fd < 0 ? problem_system(s->ps, folder, "the answer cannot be delivered", errno)
+                : spool_sync_dir(&s->spool, fd, folder, s->ps);
+    if (fd >= 0)
+        close(fd);
+    arena_release(&a);
+    return rc;
+}
+
 static int move(struct supervisor *s, int from, const char *id, const char *folder, const char *name)
 {
-    int rc = file_make_dirs(folder, 0770, s->ps);
+    int rc = make_folder(s, folder);
     if (rc > WARN)
         return rc;
     rc = OK;
