@@ -143,12 +143,19 @@ static void read_rows(struct layout *l)
     }
 }
 
-/* Characters of the first n tokens with one blank where blanks are. */
+static bool is_arrow(const struct token *t)
+{
+    return token_op(t, OP_BOTH) || token_op(t, OP_RIGHT);
+}
+
+/* Characters of the first n tokens with one blank where blanks are, or come beside an arrow. */
 static size_t narrow_width(const struct layout *l, const struct row *r, size_t n)
 {
     size_t width = 0;
-    for (size_t i = 0; i < n; i++)
-        width += token(l, r, i)->width + (i && token(l, r, i)->spaced);
+    for (size_t i = 0; i < n; i++) {
+        const struct token *t = token(l, r, i);
+        width += t->width + (i && (t->spaced || is_arrow(t) || is_arrow(t - 1)));
+    }
     return width;
 }
 
@@ -193,11 +200,6 @@ static void add_blanks(struct buf *out, size_t n)
 {
     memset(buf_room(out, n), ' ', n);
     out->n += n;
-}
-
-static bool is_arrow(const struct token *t)
-{
-    return token_op(t, OP_BOTH) || token_op(t, OP_RIGHT);
 }
 
 /* Blanks before token i > 0. */
