@@ -95,8 +95,10 @@ static int make_folder(struct supervisor *s, const char *folder)
     struct slice above = file_dir(&a, folder);
     const char *path = above.n ? arena_cstr(&a, above) : ".";
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = fd < 0 ? problem_system(s->ps, folder, "the answer cannot be delivered", errno)
-                : spool_sync_dir(&s->spool, fd, folder, s->ps);
+    if (fd >= 0)
+        rc = spool_sync_dir(&s->spool, fd, folder, s->ps);
+    else if (errno != EACCES)                       /* what may not be read was not made by us */
+        rc = problem_system(s->ps, folder, "the answer cannot be delivered", errno);
     if (fd >= 0)
         close(fd);
     arena_release(&a);
@@ -108,7 +110,6 @@ static int move(struct supervisor *s, int from, const char *id, const char *fold
     int rc = make_folder(s, folder);
     if (rc > WARN)
         return rc;
-    rc = OK;
     int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (to < 0)
         return problem_system(s->ps, folder, "the answer cannot be delivered", errno);
