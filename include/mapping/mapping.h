@@ -186,6 +186,8 @@ int run_message(struct run *r, struct node *source, uint64_t number, struct aren
    message. */
 int run_finish(struct run *r, struct arena *a, struct outcome *outcome, mapping_give *give, void *owner,
                struct problems *ps);
+/* The message that the run has taken last is refused by others: it counts in no total and is not sorted in. */
+void run_withdraw(struct run *r);
 /* Targets to be sorted wait for the end: from now on `accept` is asked of those of a message while it is there; what it
    refuses (SKIP) is refused like that of a `give`. */
 void run_accept(struct run *r, mapping_give *accept, void *owner);

@@ -7,11 +7,12 @@
  *     struct pool *p = pool_new(run, limits->table);
  *     per message that is there:   rc = pool_load(p, message, problems);
  *     per message that comes:      rc = pool_merge(p, source, number, &arena, &outcome, accept, owner, problems);
+ *     unless another refuses it:   rc = pool_keep(p, problems);
  *     at the end:                  for (i = 0; i < pool_count(p); i++) writer_write(&w, pool_at(p, i), problems);
  *
- * A message is all or nothing: what its rows write goes into copies, which take the place of the documents once every
- * `require` held and `accept` agreed.  The next message sees its result.  Documents that nothing writes stay as they
- * are, in their order; new ones come behind them.
+ * A message is all or nothing: what its rows write goes into copies, which take the place of the documents in
+ * pool_keep, once every `require` held and `accept` agreed.  The next message sees its result.  Documents that nothing
+ * writes stay as they are, in their order; new ones come behind them.
  *
  * Owner:   the pool packs what it is given; a node of pool_at lives until the next call.
  * Errors:  pool_load: OK, STOP (LIMIT_TABLE).  pool_merge: OK; SKIP (see the outcome); STOP, TEMP.
@@ -40,6 +41,8 @@ struct pool *pool_new(struct run *r, uint64_t most);
 int pool_load(struct pool *p, const struct node *message, struct problems *ps);
 int pool_merge(struct pool *p, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,
                pool_accept *accept, void *owner, struct problems *ps);
+/* While the arena of that message stands; OK, STOP (LIMIT_TABLE). */
+int pool_keep(struct pool *p, struct problems *ps);
 size_t pool_count(const struct pool *p);
 struct node *pool_at(struct pool *p, size_t i);
 /* Since the last pool_load. */

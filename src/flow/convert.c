@@ -141,10 +141,16 @@ static int give_nothing(void *owner, struct node *const *targets, size_t n, stru
     return OK;
 }
 
+static int merge_one(struct creating *k, struct node *msg, struct outcome *outcome, struct problems *ps)
+{
+    int rc = merge_message(&k->merge, msg, k->reader.messages, &k->message, outcome, ps);
+    return rc <= WARN ? merge_keep(&k->merge, ps) : rc;
+}
+
 /* Judged by one mapping, reported by the other. */
 static int report_message(struct creating *k, struct node *msg, struct outcome *outcome, struct problems *ps)
 {
-    int rc = k->merging ? merge_message(&k->merge, msg, k->reader.messages, &k->message, outcome, ps)
+    int rc = k->merging ? merge_one(k, msg, outcome, ps)
                         : run_message(k->judge, msg, k->reader.messages, &k->message, outcome, give_nothing, k, ps);
     if (rc >= STOP)
         return rc;
@@ -172,7 +178,7 @@ static int convert_message(struct creating *k, struct node *msg, struct problems
     struct conversion *c = k->c;
     struct outcome outcome = { 0 };
     int rc = k->judge ? report_message(k, msg, &outcome, ps)
-           : k->merging ? merge_message(&k->merge, msg, k->reader.messages, &k->message, &outcome, ps)
+           : k->merging ? merge_one(k, msg, &outcome, ps)
                         : run_message(k->run, msg, k->reader.messages, &k->message, &outcome, give_message, k, ps);
     if (c->back && rc <= WARN && outcome.kind < OUTCOME_SKIP)
         rc = give_back(k, ps);

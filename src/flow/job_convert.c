@@ -23,7 +23,7 @@ static int take_message(struct work *w, int read, struct node *msg)
     else {
         rc = step_check(w, msg, &outcome);
         if (rc <= WARN)
-            rc = step_map(w, msg, &outcome);
+            rc = step_map(w, &msg, &outcome);
         if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
             work_refuse(w, &outcome);
         if (w->op->take.kind == TAKE_INBOX)

@@ -59,10 +59,11 @@ static int damaged(struct work *w)
 }
 
 /* Gives, reports, stamps; then what is left of it is in its tree. */
-static int run_message_through(struct work *w, struct node *msg, struct outcome *now)
+static int run_message_through(struct work *w, struct node **message, struct outcome *now)
 {
-    struct slice key = note_key(&w->message, msg);
-    int rc = step_map(w, msg, now);
+    struct slice key = note_key(&w->message, *message);
+    int rc = step_map(w, message, now);
+    struct node *msg = *message;
     if (rc == SKIP && now->kind < OUTCOME_SKIP)
         work_refuse(w, now);
     if (rc >= STOP)
@@ -134,7 +135,7 @@ static int take_staged(struct work *w, int read, struct node *msg)
     if (w->job->calls.phase == CALL_NEXT)
         return call_for(w, msg, place);
     w->result->messages++;
-    rc = run_message_through(w, msg, &now);
+    rc = run_message_through(w, &msg, &now);
     if (rc >= STOP)
         return rc;
     rc = keep(w, msg, place, rc);

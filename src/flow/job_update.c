@@ -380,7 +380,7 @@ static int conclude_answers(struct updating *u)
         o.operation = w->op->name;
         o.time = w->batch_time;
         if (o.kind < OUTCOME_SKIP)
-            rc = step_map(w, a->node, &o);
+            rc = step_map(w, &a->node, &o);
         if (rc == SKIP && o.kind < OUTCOME_SKIP)
             work_refuse(w, &o);
         if (rc < STOP)

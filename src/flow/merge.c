@@ -59,6 +59,11 @@ int merge_message(struct merge *m, struct node *message, uint64_t number, struct
     return pool_merge(m->pool, message, number, a, o, try_document, m, ps);
 }
 
+int merge_keep(struct merge *m, struct problems *ps)
+{
+    return pool_keep(m->pool, ps);
+}
+
 int merge_write(const struct merge *m, struct writer *w, struct problems *ps)
 {
     int rc = OK;

@@ -5,6 +5,7 @@
  *     merge_open(&m, run, format, limits, file);
  *     per document there:     rc = merge_load(&m, node, problems);
  *     per message:            rc = merge_message(&m, message, number, &arena, &outcome, problems);
+ *     unless another refuses it:  rc = merge_keep(&m, problems);
  *     at the end:             rc = merge_write(&m, &writer, problems);      merge_close(&m);
  *
  * Whether a document can be written is tried as soon as a message changes it, so that only that message is refused.
@@ -34,6 +35,8 @@ int merge_load(struct merge *m, const struct node *document, struct problems *ps
 /* OK, SKIP with the outcome or a problem, STOP, TEMP. */
 int merge_message(struct merge *m, struct node *message, uint64_t number, struct arena *a, struct outcome *o,
                   struct problems *ps);
+/* What that message has changed is so from now on. */
+int merge_keep(struct merge *m, struct problems *ps);
 /* After a message was mapped: the results that the mapping gives back stand in it. */
 void message_give_back(struct run *r, struct arena *a);
 /* All documents, into a writer that is open. */

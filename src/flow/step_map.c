@@ -55,11 +55,9 @@ static void merge_tried(struct outcome *all, const struct outcome *one)
 static bool is_tried(const struct work *w, const struct lane *l)
 {
     const struct give *g = l->give;
-    if (g->kind == GIVE_TABLE)
+    if (g->kind == GIVE_TABLE || l->ntargets > 1 || (g->mapping && mapping_gives_back(g->mapping)))
         return true;
-    if (g->kind == GIVE_BATCH)
-        return l->ntargets > 1 || !w->stage || !w->stage->output;
-    return g->kind == GIVE_OUTBOX && (l->ntargets > 1 || l->fd < 0 || (g->mapping && mapping_gives_back(g->mapping)));
+    return g->kind == GIVE_BATCH ? !w->stage || !w->stage->output : l->fd < 0;
 }
 
 static struct trial *lane_trial(struct work *w, const struct give *g)
@@ -89,9 +87,9 @@ static int try_each(struct lane *l, struct node *const *targets, size_t n)
     return rc;
 }
 
-static int try_targets(struct work *w, struct lane *l)
+static int try_targets(struct work *w, struct lane *l, bool shared)
 {
-    return is_tried(w, l) ? try_each(l, l->targets, l->ntargets) : OK;
+    return shared || is_tried(w, l) ? try_each(l, l->targets, l->ntargets) : OK;
 }
 
 int lane_accept(void *owner, struct node *const *targets, size_t n, struct problems *ps)
@@ -110,7 +108,7 @@ static int put_targets(struct work *w, struct lane *l, const struct node *messag
 
 static int write_targets(struct work *w, struct lane *l, const struct node *message)
 {
-    int rc = try_targets(w, l);
+    int rc = try_targets(w, l, false);
     return rc <= WARN ? put_targets(w, l, message) : rc;
 }
 
@@ -120,6 +118,8 @@ void step_edit(struct work *w, const struct edits *edits)
 {
     if (!edits->n)
         return;
+    if (w->shared && !w->unchanged)
+        w->unchanged = node_copy(&w->message, w->shared, w->shared->parent);
     edits_apply(edits, &w->message);
     w->changed = true;
 }
@@ -168,11 +168,11 @@ static int update_itself(struct work *w, struct lane *l, struct node *message, s
 
 struct giving {
     struct lane *l;
-    const struct node *message;
+    bool shared;                    /* other gives may refuse the message after this one */
     bool given;
 };
 
-/* Nothing of a message is written before its mapping has judged all of it. */
+/* What it gives waits until all gives have judged the message; what can be tried of it is tried. */
 static int give_lane(struct giving *g)
 {
     struct lane *l = g->l;
@@ -180,11 +180,12 @@ static int give_lane(struct giving *g)
     g->given = true;
     if (is_staged(w) && note_taken(w, l) && l->give->judges)
         w->judged = true;
-    int rc = try_targets(w, l);
+    int rc = try_targets(w, l, g->shared);
     if (rc > WARN)
         return rc;
     give_back(w, l);
-    return put_targets(w, l, g->message);
+    l->waits = true;
+    return rc;
 }
 
 /* While the run waits: a message that cannot be written counts in none of its totals. */
@@ -210,9 +211,9 @@ static int map_one(struct giving *g, struct node *message, struct outcome *one)
     return OK;
 }
 
-static int map_lane(struct work *w, struct lane *l, struct node *message, struct outcome *outcome)
+static int map_lane(struct work *w, struct lane *l, struct node *message, bool shared, struct outcome *outcome)
 {
-    struct giving g = { l, message, false };
+    struct giving g = { l, shared, false };
     struct outcome one = { 0 };
     int rc = map_one(&g, message, &one);
     w->judged = w->judged || one.first || one.tried;
@@ -223,22 +224,93 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, struct
     return rc <= WARN && !g.given ? give_lane(&g) : rc;
 }
 
+static void withdraw(struct lane *l)
+{
+    if (l->waits && l->run)
+        run_withdraw(l->run);
+    l->waits = false;
+}
+
+static int put_lane(struct work *w, struct lane *l, const struct node *message)
+{
+    int rc = l->merge ? merge_keep(l->merge, &w->now) : put_targets(w, l, message);
+    if (rc == SKIP)
+        withdraw(l);
+    l->waits = false;
+    return rc;
+}
+
 /* A file that changes batches has done so already (job_update.c); the original is written when all is known. */
 static bool is_over(const struct work *w, const struct lane *l)
 {
     return l->give->original || (l->give->kind == GIVE_BATCH && !l->give->new_batch && !is_staged(w));
 }
 
-/* Gives run in order; a message that one of them refuses or skips is not seen by the later ones. */
-int step_map(struct work *w, struct node *message, struct outcome *outcome)
+static bool takes_part(const struct work *w, const struct lane *l)
+{
+    return l->give && !l->give->report && !is_over(w, l);
+}
+
+static size_t last_lane(const struct work *w)
+{
+    size_t i = w->op->ngives;
+    while (i > 0 && !takes_part(w, &w->lanes[i - 1]))
+        i--;
+    return i;
+}
+
+static int map_all(struct work *w, size_t n, struct node *message, struct outcome *outcome)
 {
     int rc = OK;
-    for (size_t i = 0; i < w->op->ngives && rc <= WARN; i++) {
-        struct lane *l = &w->lanes[i];
-        if (l->give && !l->give->report && !is_over(w, l))
-            rc = map_lane(w, l, message, outcome);
+    w->unchanged = NULL;
+    for (size_t i = 0; i < n && rc <= WARN; i++) {
+        w->shared = i + 1 < n ? message : NULL;
+        if (takes_part(w, &w->lanes[i]))
+            rc = map_lane(w, &w->lanes[i], message, i + 1 < n, outcome);
     }
+    w->shared = NULL;
     return rc;
+}
+
+/* What only writing can tell is written first: while nothing else is, it can still be refused. */
+static int put_untried(struct work *w, size_t n, const struct node *message)
+{
+    struct lane *l = n ? &w->lanes[n - 1] : NULL;
+    return l && l->waits && !l->merge && !is_tried(w, l) ? put_lane(w, l, message) : OK;
+}
+
+static int put_all(struct work *w, size_t n, const struct node *message)
+{
+    int rc = put_untried(w, n, message);
+    if (rc > WARN)
+        return rc;
+    for (size_t i = 0; i < n && rc <= WARN; i++)
+        if (w->lanes[i].waits)
+            rc = put_lane(w, &w->lanes[i], message);
+    return rc == SKIP && n > 1 ? STOP : rc;         /* an earlier give may have written it: then the file is over */
+}
+
+/* The message is as it was read: no give has written it, changed it, or counts it. */
+static void take_back(struct work *w, size_t n, struct node **message)
+{
+    for (size_t i = 0; i < n; i++)
+        withdraw(&w->lanes[i]);
+    if (w->unchanged)
+        *message = w->unchanged;
+    w->changed = w->changed && !w->unchanged;
+}
+
+/* Gives run in order, the later ones see what the earlier ones gave back.  A message that one of them refuses is given
+   by none; one that is skipped stays with those that have taken it. */
+int step_map(struct work *w, struct node **message, struct outcome *outcome)
+{
+    size_t n = last_lane(w);
+    int rc = map_all(w, n, *message, outcome);
+    bool skipped = rc == SKIP && outcome->kind == OUTCOME_SKIP;
+    int put = rc <= WARN || skipped ? put_all(w, n, *message) : OK;
+    if (put == SKIP || (rc == SKIP && !skipped))
+        take_back(w, n, message);
+    return put > rc ? put : rc;
 }
 
 static int late(struct work *w, struct outcome *o)
@@ -261,7 +333,9 @@ int step_call(struct work *w, struct node *message, struct outcome *o)
         struct lane *l = &w->lanes[i];
         uint64_t before = l->messages;
         if (l->give)
-            rc = map_lane(w, l, message, o);
+            rc = map_lane(w, l, message, false, o);
+        if (l->waits)
+            rc = put_lane(w, l, message);
         if (rc > WARN || l->messages == before)
             continue;
         w->result->called = true;

@@ -75,6 +75,7 @@ struct lane {
     struct trial *trial;            /* NULL: nothing was tried yet */
     struct rows *rows;              /* of a table that is replaced, or whose rows are merged field by field */
     struct merge *merge;            /* of a table, or what consolidates: the documents that the mapping updates */
+    bool waits;                     /* it has judged the message at hand; nothing of that is written yet */
     uint64_t messages;
 };
 
@@ -140,6 +141,7 @@ struct work {
     bool judged, changed;
     struct node **taken;
     size_t ntaken, taken_cap;
+    struct node *shared, *unchanged;    /* while gives are left that may refuse it; a copy ahead of the first edit */
     void *data;                     /* of the kind of job */
     struct slice staged_key;        /* of the message that was staged for the one at hand; n 0 = none */
     struct sink ledger;
@@ -273,8 +275,8 @@ bool latest_same(const struct work *w, struct slice key, uint64_t number, const 
 /* Reports that go over the log. */
 int latest_report(struct work *w);
 
-/* step_map.c */
-int step_map(struct work *w, struct node *message, struct outcome *outcome);
+/* step_map.c: all gives of a message, or none.  SKIP where one refuses it: *message is then as it was read. */
+int step_map(struct work *w, struct node **message, struct outcome *outcome);
 int lane_finish(struct work *w, struct lane *l);
 /* What a mapping sorts is written when the file is over; whether it can be is asked while its message is there. */
 mapping_give lane_accept;

@@ -489,7 +489,7 @@ static int check_documents(struct pool *p, pool_accept *accept, void *owner, str
     return rc;
 }
 
-static int keep_documents(struct pool *p, struct problems *ps)
+int pool_keep(struct pool *p, struct problems *ps)
 {
     int rc = OK;
     for (struct touched *t = p->touched; t && rc == OK; t = t->next) {
@@ -501,6 +501,7 @@ static int keep_documents(struct pool *p, struct problems *ps)
         else
             rc = row_add(p, t->copy, t->key, ps);
     }
+    p->touched = p->last = NULL;
     return rc;
 }
 
@@ -523,8 +524,6 @@ int pool_merge(struct pool *p, struct node *source, uint64_t number, struct aren
         rc = write_message(p, source);
     if (rc == OK)
         rc = check_documents(p, accept, owner, ps);
-    if (rc <= WARN)
-        rc = keep_documents(p, ps);
     if (rc <= WARN)
         run_totals(r, source);
     r->edits = NULL;

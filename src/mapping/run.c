@@ -412,6 +412,7 @@ void run_begin(struct run *r, struct node *source, uint64_t number, struct arena
     r->ntaken = r->cap_taken = 0;
     edits_init(&r->back, a);
     r->guard = 0;
+    totals_mark(r);
     if (source && source->parent)
         r->files[side_read(r->direction)] = source->parent;
 }

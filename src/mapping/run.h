@@ -88,6 +88,13 @@ struct twin {
     struct node *original, *copy;
 };
 
+/* What a message adds to, as it was before it. */
+struct before {
+    struct num *totals;
+    bool *totals_set;
+    size_t nkept;
+};
+
 struct run {
     struct arena *arena;            /* of the batch */
     struct arena *a;                /* of the message */
@@ -137,6 +144,7 @@ struct run {
     size_t nmade, cap_made;
     struct num *totals;
     bool *totals_set;
+    struct before before;
     mapping_give *accept;           /* of targets that are kept to be sorted; NULL = all are good */
     void *accept_owner;
     struct buffered *kept;
@@ -316,6 +324,8 @@ void run_file_rows(struct run *r);
 /* The first message is there, and with it the members of the file that stand ahead of it. */
 void run_file_begins(struct run *r);
 void run_totals(struct run *r, const struct node *message);
+/* What the next message adds to can be taken back: run_withdraw(). */
+void totals_mark(struct run *r);
 
 /* sort.c */
 void sort_buffered(struct buffered *list, size_t n, const struct sort_key *keys, size_t nkeys);

@@ -197,6 +197,24 @@ void run_totals(struct run *r, const struct node *message)
     }
 }
 
+void totals_mark(struct run *r)
+{
+    size_t n = r->program->ntotals;
+    r->before.nkept = r->nkept;
+    if (!n)
+        return;
+    memcpy(r->before.totals, r->totals, n * sizeof *r->totals);
+    memcpy(r->before.totals_set, r->totals_set, n * sizeof *r->totals_set);
+}
+
+void run_withdraw(struct run *r)
+{
+    size_t n = r->program->ntotals;
+    r->nkept = r->before.nkept;
+    memcpy(r->totals, r->before.totals, n * sizeof *r->totals);
+    memcpy(r->totals_set, r->before.totals_set, n * sizeof *r->totals_set);
+}
+
 /* ---- beginning and end ------------------------------------------------------------------------------------------ */
 
 static void allocate(struct run *r, struct arena *a)
@@ -209,6 +227,8 @@ static void allocate(struct run *r, struct arena *a)
     r->passed = arena_zero(a, (p->nitems + 1) * sizeof *r->passed);
     r->totals = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals);
     r->totals_set = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals_set);
+    r->before.totals = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals);
+    r->before.totals_set = arena_zero(a, (p->ntotals + 1) * sizeof *r->totals_set);
     for (size_t i = 0; i < p->ntotals; i++)
         r->totals[i] = num_int_of(0);
 }

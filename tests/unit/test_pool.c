@@ -84,6 +84,7 @@ struct kit {
     struct pool *pool;
     uint64_t n;
     int refuse;                     /* what accept says; OK = all is well */
+    bool others_refuse;             /* what is merged is not kept */
     unsigned asked;
 };
 
@@ -123,7 +124,8 @@ static int accept(void *owner, struct node *n, struct problems *ps)
 static int comes(struct kit *k, const char *order)
 {
     struct node *n = tree_message(&k->t, k->t.mapping->left, order);
-    return pool_merge(k->pool, n, ++k->n, &k->t.message, &k->t.outcome, accept, k, &k->t.problems);
+    int rc = pool_merge(k->pool, n, ++k->n, &k->t.message, &k->t.outcome, accept, k, &k->t.problems);
+    return rc <= WARN && !k->others_refuse ? pool_keep(k->pool, &k->t.problems) : rc;
 }
 
 static void is(struct kit *k, size_t i, const char *want)
@@ -226,6 +228,12 @@ static void test_all_or_nothing(void **state)
     assert_int_equal(pool_count(k.pool), 1);
     assert_false(pool_changed(k.pool));
     k.refuse = OK;
+    k.others_refuse = true;
+    assert_int_equal(comes(&k, "No = 1\nDay = 2026-01-02\nTo = A\nLine {\nItem = K\nQuantity = 1\n}\n"), OK);
+    assert_int_equal(comes(&k, "No = 2\nDay = 2026-01-05\nTo = A\n"), OK);
+    k.others_refuse = false;
+    is(&k, 0, before);
+    assert_int_equal(pool_count(k.pool), 1);
     assert_int_equal(comes(&k, "No = 1\nDay = 2026-01-05\nTo = B\n"), SKIP);        /* S1 is there */
     assert_true(strstr(tree_findings(&k.t), "reject KEY_TWICE ") != NULL);
     assert_int_equal(pool_count(k.pool), 1);

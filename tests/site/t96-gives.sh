@@ -1,0 +1,99 @@
+#!/bin/sh
+# t96-gives.sh PROGRAM - several gives of one operation: a message that one of them refuses is given by none of them, so that
+# mended and dropped again it goes out once
+. "$(dirname "$0")/lib.sh"
+
+# Every kind of give ahead of one that judges, and one that only its writer refuses.
+small_site site << 'END'
+table stock "tables/stock.csv" format rows key Id filled by rows
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/all"    name "{file}"   map copy
+        give outbox "outbox/each"   name "{Id}.csv" map copy each
+        give outbox "outbox/sum"    name "{file}"   map sums
+        give outbox "outbox/sorted" name "{file}"   map sorted
+        give table stock map copy
+        give outbox "outbox/judged" name "{file}"   map judged
+        give outbox "outbox/short"  name "{file}"   map short
+    }
+}
+END
+mkdir -p site/inbox/rows site/tables
+printf 'Id;Qty\nold;1\n' > site/tables/stock.csv
+printf 'syntax csv delimiter ";" header yes\n\nmessage Row {\n    Id  text    max 3\n    Qty decimal\n}\n' > site/mappings/short.format
+printf 'syntax json lines\n\nmessage Sum {\n    N integer\n    Q decimal\n}\n' > site/mappings/sum.format
+printf 'mapping rows => sum\n\n/. => Sum {\n    count(/Row)   => N\n    sum(/Row/Qty) => Q\n}\n' > site/mappings/sums.map
+printf 'mapping rows => rows\nsort Qty descending\nRow => Row {\n    Id  => Id\n    Qty => Qty\n}\n' > site/mappings/sorted.map
+printf 'mapping rows => rows\nRow => Row {\n    require Qty < 9 else reject MUCH "{Id}: too much"\n    require Qty > 0 else skip NONE "{Id}: nothing"\n    Id  => Id\n    Qty => Qty\n}\n' > site/mappings/judged.map
+printf 'mapping rows => short\nRow => Row {\n    Id  => Id\n    Qty => Qty\n}\n' > site/mappings/short.map
+given() { for o in "$1"/*; do [ ! -f "$o" ] || grep -v 'Id;' "$o"; done | xargs; }     # FOLDER
+printf 'Id;Qty\na;1\nb;10\nlong;2\nn;0\nc;3\n' > site/inbox/rows/1.csv
+run site -q
+check "two messages are refused" eval 'is 1 $code && said run.log MUCH && is 2 "$(tail -n +2 site/error/*/1.csv | wc -l)"'
+check "the last give has what is good" is "a;1 c;3" "$(given site/outbox/short)"
+check "so has every one ahead of it, with what a later one skips" is "a;1 n;0 c;3" "$(given site/outbox/all)"
+check "a file of its own" is "a.csv c.csv n.csv" "$(ls site/outbox/each | xargs)"
+check "sorted" is "c;3 a;1 n;0" "$(given site/outbox/sorted)"
+check "the totals are of these" is '{"N":3,"Q":4}' "$(cat site/outbox/sum/1.csv)"
+check "and the table" is "old;1 a;1 n;0 c;3" "$(given site/tables)"
+sed 's/10/1/; s/long/lon/' site/error/*/1.csv > site/inbox/rows/2.csv
+run site -q
+check "mended it goes through each of them, once" is "a;1 b;1 c;3 lon;2 n;0" "$(given site/outbox/all | tr ' ' '\n' | sort | xargs)"
+check "the last one too" is "a;1 b;1 c;3 lon;2" "$(given site/outbox/short | tr ' ' '\n' | sort | xargs)"
+check "the totals of the second file are its own" is '{"N":2,"Q":3}' "$(cat site/outbox/sum/2.csv)"
+
+# What a mapping consolidates waits as well; and a table that it fills.
+small_site one << 'END'
+table sums "tables/sums.csv" format sums key Day filled by rows
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/sums"   name "{file}" map gather
+        give table sums map into
+        give outbox "outbox/judged" name "{file}" map judged
+    }
+}
+END
+mkdir -p one/inbox/rows one/tables
+printf 'syntax csv delimiter ";" header yes\n\nmessage Sum key Day {\n    Day text\n    Qty decimal\n    N   integer\n}\n' > one/mappings/sums.format
+sed 's/^    Id .*/&\n    Day text/' site/mappings/rows.format > one/mappings/rows.format
+cp site/mappings/judged.map one/mappings/
+printf 'mapping rows => sums\nRow => Sum {\n    key Day => Day\n    ($old/N | 0) + 1 => N\n    ($old/Qty | 0) + Qty => Qty\n}\n' > one/mappings/into.map
+cat > one/mappings/gather.map << 'END'
+mapping rows => sums
+Row => Sum {
+    consolidate {
+        match Day = $old/Day else FIRST
+    }
+    Day => Day
+    ($old/N | 0) + 1 => N
+    ($old/Qty | 0) + Qty => Qty
+}
+END
+printf 'Id;Day;Qty\na;mon;1\nb;mon;10\nc;tue;20\nd;mon;2\n' > one/inbox/rows/1.csv
+run one -q
+check "one document for both messages that are good" is "mon;3;2" "$(grep -v Day one/outbox/sums/1.csv)"
+check "one row of the table for them" is "mon;3;2" "$(grep -v Day one/tables/sums.csv)"
+
+# A batch: what an earlier give did to the message is undone with it, so that it is sent when nothing refuses it any more.
+sync_flow | sed 's/        done {/        give batch map count\n        give outbox "outbox\/late" name "{batch}_{n}.csv" map late empty skip\n&/
+    ' | sed '1i table known "tables/known.csv" format rows key Id' | sync_site batch 'Tries integer' 'Note text'
+mkdir -p batch/inbox/rows batch/tables
+printf 'mapping stage => stage\nRow => Row {\n    key Id => Id\n    ($old/Tries | 0) + 1 => Tries\n}\n' > batch/mappings/count.map
+printf 'mapping stage => rows\ntable known key Id\nRow[not(Sent)] => Row {\n    require $known[Id] else wait UNKNOWN "{Id} is not known"\n    Id => Id\n    Tries => Qty\n}\n' > batch/mappings/late.map
+sed -i 's/^    Qty => Qty/&\n    Note <= concat("went as ", Id)/' batch/mappings/send.map
+printf 'Id;Qty\na;1\nb;2\n' > batch/inbox/rows/1.csv
+printf 'Id\na\n' > batch/tables/known.csv
+run batch -q
+id=$(open_ids batch)
+cmd batch send
+check "the one that is known is sent by both" is "a;1 a;1" "$(given batch/outbox/rows) $(given batch/outbox/late)"
+check "what is refused stays as it was, whatever was given back to it" is '{"Id":"b","Qty":2}' \
+    "$(tail -1 batch/.waybill/work/"$id"/stage.2)"
+printf 'Id\na\nb\n' > batch/tables/known.csv
+cmd batch send
+check "the other one when it is known" is "a;1 b;2 a;1 b;1" "$(given batch/outbox/rows) $(given batch/outbox/late)"
+finish
