@@ -84,6 +84,12 @@ int spool_check(const struct spool *s, bool anyway, struct problems *ps);
 /* Whether files can be renamed between the spool and this folder; STOP with SPOOL_OTHER_FS when not. Writes nothing. */
 int spool_reaches(const struct spool *s, const char *folder, struct problems *ps);
 
+/* The same of an open folder, untold. */
+bool spool_renames(const struct spool *s, int folder);
+/* Whether they can between all folders that a batch goes through, archive and error as well; what is not there yet is
+   made in the right place. */
+int spool_whole(const struct spool *s, struct problems *ps);
+
 /* One fsync of a folder when durable and not grouped; EINVAL (network file systems) is tolerated. */
 int spool_sync_dir(const struct spool *s, int dirfd, const char *name, struct problems *ps);
 /* Removes a folder of the spool with all it holds (two levels); a missing one is fine. */

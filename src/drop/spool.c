@@ -383,12 +383,17 @@ static bool same_mount(int a, int b)
     return !(x.stx_mask & y.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == y.stx_mnt_id;
 }
 
+bool spool_renames(const struct spool *s, int folder)
+{
+    return same_mount(folder, s->claim);
+}
+
 int spool_reaches(const struct spool *s, const char *folder, struct problems *ps)
 {
     int fd = openat(s->root, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return problem_system(ps, folder, "cannot open the folder", errno);
-    bool same = same_mount(fd, s->claim);
+    bool same = spool_renames(s, fd);
     close(fd);
     if (same)
         return OK;
@@ -397,8 +402,25 @@ int spool_reaches(const struct spool *s, const char *folder, struct problems *ps
         .text = arena_printf(ps->arena,
                              "the folder is on another file system or mount than %s/.waybill, so files cannot be renamed between them",
                              s->path),
-        .hint = SLICE("keep inboxes, outboxes and .waybill under one mount point") });
+        .hint = SLICE("keep inboxes, outboxes, archive, error and .waybill under one mount point") });
     return STOP;
+}
+
+int spool_whole(const struct spool *s, struct problems *ps)
+{
+    static const char *const names[] = { "archive", "error", "tmp", "work" };
+    char path[SPOOL_PATH + 16];
+    int all = OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool inside = i >= 2;
+        char below[SPOOL_PATH];
+        spool_path(s, names[i], "", below);
+        snprintf(path, sizeof path, "%s%s", inside ? ".waybill/" : "", inside ? below : names[i]);
+        int rc = faccessat(s->root, path, F_OK, 0) == 0 ? spool_reaches(s, path, ps) : OK;
+        if (rc > all)
+            all = rc;
+    }
+    return all;
 }
 
 /* --- removing ----------------------------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ int care_open(struct supervisor *s)
     s->care->started = clock_now(&s->o->clock);
     map_init(&s->care->hooks.overdue, &s->care->arena);
     disk_open(s);
+    reply_places(s);
     reply_resume(s);
     return OK;
 }

@@ -108,6 +108,8 @@ void letter_text(const struct site *site, const struct waybill *w, const char *c
 void letter_mail(const struct site *site, const struct waybill *w, const char *event, const char *address,
                  struct buf *out);
 /* reply.c */
+/* Tells of folders that no answer can be renamed into. */
+void reply_places(struct supervisor *s);
 void reply_resume(struct supervisor *s);
 int reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text);
 /* A refusal that did not wait for its answer: tried again when there is room. */

@@ -24,6 +24,22 @@ static int open_folder(struct supervisor *s)
     return openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+/* One that is not there yet is made when it is needed. */
+void reply_places(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->site->nflows; i++) {
+        const char *folder = s->site->flows[i]->reply;
+        int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (fd >= 0 && !spool_renames(&s->spool, fd))
+            problem_add(s->ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "SPOOL_OTHER_FS",
+                .place = { .file = folder, .offset = PLACE_NO_OFFSET },
+                .text = SLICE("the folder is on another file system or mount than .waybill: answers stay in .waybill/replies"),
+                .hint = SLICE("keep reply folders and .waybill under one mount point") });
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
 /* What the world did to a file is not its sender's to mend. */
 static bool senders(const char *code)
 {

@@ -166,6 +166,8 @@ static int open_all(struct supervisor *s)
     if (rc <= WARN && s->o->durable)
         rc = spool_check(&s->spool, true, s->ps);
     if (rc <= WARN)
+        rc = spool_whole(&s->spool, s->ps);
+    if (rc <= WARN)
         rc = store_open(&s->store, a, s->site->dir, s->o->durable, s->ps);
     s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock,
                                      .zone = s->site->zone };

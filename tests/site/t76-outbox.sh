@@ -38,4 +38,26 @@ wait_for 60 idle site
 stop
 check "each once" is "f4.csv f5.csv f6.csv 6" "$(ls $out | xargs) $(archived site)"
 check "fsck finds nothing" sound site
+
+# A folder that a batch goes to at its end lies on another mount: told at the start, before anything is taken.
+{ flow files | sed 's/^    on yes/&\n    reply "outbox\/answers"/'; } | small_site away2
+mkdir -p away2/inbox/files away2/outbox/answers away2/archive away2/error
+rows 1 1 > away2/inbox/files/a.csv
+unshared=-m
+[ "$(id -u)" = 0 ] || unshared=-Urm
+mounted() {                             # FOLDER: a run while it is a mount of its own
+    unshare $unshared sh -c 'mount --bind "$2" "$2" && exec "$1" run away2' sh "$prog" "away2/$1" > run.log 2>&1 < /dev/null
+    code=$?
+}
+if unshare $unshared sh -c 'mount --bind . "$1"' sh "$tmp" 2> /dev/null; then
+    for folder in archive error .waybill/work; do
+        mkdir -p "away2/$folder"
+        mounted $folder
+        check "$folder on another mount: the site does not start" eval 'is 5 $code && said run.log SPOOL_OTHER_FS $folder "under one mount point"'
+    done
+    check "nothing was taken" test -f away2/inbox/files/a.csv
+    mounted outbox/answers
+    check "a reply folder there is told" eval 'is 0 $code && said run.log SPOOL_OTHER_FS outbox/answers .waybill/replies'
+    check "and files go through" test -f away2/outbox/files/a.csv
+fi
 finish
