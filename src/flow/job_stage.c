@@ -71,10 +71,8 @@ static int run_message_through(struct work *w, struct node **message, struct out
     w->judged = w->judged || now->first;
     bool said = w->op->serial ? now->first != NULL : w->judged;     /* or what the calls of the run came to */
     rc = step_report(w, msg, said ? now : latest_of(w, key, w->reader.messages), said ? now : NULL);
-    if (rc < STOP && w->op->nstamps && now->kind < OUTCOME_WAIT)
-        rc = step_stamp(w, msg);
-    if (rc == SKIP)
-        work_refuse(w, now);
+    if (rc < STOP && now->kind < OUTCOME_WAIT)
+        step_done(w);
     return rc;
 }
 
@@ -109,7 +107,7 @@ static int call_for(struct work *w, struct node *msg, struct span place)
     if (w->result->called || w->reader.messages < at->message || (w->reader.messages == at->message && at->over))
         return stage_stay(w->stage, msg);
     w->result->messages++;
-    int rc = step_call(w, msg, &now);
+    int rc = step_call(w, &msg, &now);
     if (rc == SKIP && now.kind < OUTCOME_SKIP)
         work_refuse(w, &now);
     if (rc < STOP)

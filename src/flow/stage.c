@@ -166,6 +166,19 @@ static int check(struct stage *s, const struct node *message)
     return s->table ? OK : node_check(message, &s->work->message, &s->work->now);
 }
 
+int stage_try(struct stage *s, const struct node *message)
+{
+    struct work *w = s->work;
+    struct writer as = { .format = s->format, .exact = true, .limits = &w->site->limits,
+                         .file = (struct node *)(uintptr_t)s->file };
+    if (s->table)                                   /* all of it is, or nothing */
+        return OK;
+    if (!s->trial)
+        s->trial = trial_new(w->arena, 0);
+    int rc = check(s, message);
+    return rc <= WARN ? trial_ask(s->trial, &as, message, &w->message, &w->now) : rc;
+}
+
 int stage_put(struct stage *s, const struct node *message, struct span place)
 {
     int rc = check(s, message);
@@ -273,4 +286,6 @@ void stage_drop(struct stage *s)
         s->fd = -1;
     }
     arena_release(&s->arena);
+    trial_release(s->trial);
+    s->trial = NULL;
 }

@@ -57,7 +57,7 @@ static bool is_tried(const struct work *w, const struct lane *l)
     const struct give *g = l->give;
     if (g->kind == GIVE_TABLE || l->ntargets > 1 || (g->mapping && mapping_gives_back(g->mapping)))
         return true;
-    return g->kind == GIVE_BATCH ? !w->stage || !w->stage->output : l->fd < 0;
+    return g->kind == GIVE_BATCH ? !w->stage->output : l->fd < 0;
 }
 
 static struct trial *lane_trial(struct work *w, const struct give *g)
@@ -71,9 +71,12 @@ static struct trial *lane_trial(struct work *w, const struct give *g)
 
 static int lane_try(struct work *w, struct lane *l, const struct node *target)
 {
-    bool batch = l->give->kind == GIVE_BATCH;
-    struct writer as = { .format = batch ? w->op->flow->batch : l->give->to, .exact = batch,
-                         .limits = &w->site->limits, .file = l->run ? run_file(l->run) : w->reader.file };
+    struct writer as = { .format = l->give->to, .limits = &w->site->limits,
+                         .file = l->run ? run_file(l->run) : w->reader.file };
+    if (l->give->kind == GIVE_BATCH) {
+        w->stage->file = as.file;
+        return stage_try(w->stage, target);
+    }
     if (!l->trial)
         l->trial = lane_trial(w, l->give);
     return trial_ask(l->trial, &as, target, &w->message, &w->now);
@@ -264,7 +267,7 @@ static int map_all(struct work *w, size_t n, struct node *message, struct outcom
     int rc = OK;
     w->unchanged = NULL;
     for (size_t i = 0; i < n && rc <= WARN; i++) {
-        w->shared = i + 1 < n ? message : NULL;
+        w->shared = i + 1 < n || is_staged(w) ? message : NULL;
         if (takes_part(w, &w->lanes[i]))
             rc = map_lane(w, &w->lanes[i], message, i + 1 < n, outcome);
     }
@@ -306,10 +309,14 @@ int step_map(struct work *w, struct node **message, struct outcome *outcome)
 {
     size_t n = last_lane(w);
     int rc = map_all(w, n, *message, outcome);
-    bool skipped = rc == SKIP && outcome->kind == OUTCOME_SKIP;
-    int put = rc <= WARN || skipped ? put_all(w, n, *message) : OK;
+    bool skipped = rc == SKIP && outcome->kind == OUTCOME_SKIP, given = rc <= WARN || skipped;
+    int put = given && is_staged(w) ? step_stamp(w, *message) : OK;
+    if (given && put <= WARN)
+        put = put_all(w, n, *message);
     if (put == SKIP || (rc == SKIP && !skipped))
         take_back(w, n, message);
+    if (put == SKIP && skipped)
+        outcome->kind = OUTCOME_NONE;               /* refused, whatever one give has skipped */
     return put > rc ? put : rc;
 }
 
@@ -323,26 +330,43 @@ static int late(struct work *w, struct outcome *o)
     return SKIP;
 }
 
+static int call_lane(struct work *w, struct lane *l, struct node **message, struct outcome *o)
+{
+    int rc = map_lane(w, l, *message, false, o);
+    if (l->waits && w->changed)
+        rc = stage_try(w->stage, *message);         /* what the call has given back */
+    if (l->waits && rc <= WARN)
+        rc = put_lane(w, l, *message);
+    if (rc == SKIP)
+        take_back(w, w->op->ngives, message);
+    return rc;
+}
+
+static void note_call(struct work *w, const struct node *message, size_t give)
+{
+    w->result->called = true;
+    w->result->call_message = w->reader.messages;
+    w->result->call_key = arena_copy(w->arena, note_key(&w->message, message));
+    w->result->call_give = (uint32_t)give;
+}
+
 /* From where the run has come, the first give that has something to call for; what one of them refuses is over. */
-int step_call(struct work *w, struct node *message, struct outcome *o)
+int step_call(struct work *w, struct node **message, struct outcome *o)
 {
     const struct call_place *at = &w->job->calls;
     bool here = at->message && w->reader.messages == at->message;
     int rc = here && at->late ? late(w, o) : OK;
+    w->unchanged = NULL;
+    w->shared = *message;
     for (size_t i = here ? at->give + 1 : 0; i < w->op->ngives && rc <= WARN && !w->result->called; i++) {
         struct lane *l = &w->lanes[i];
         uint64_t before = l->messages;
         if (l->give)
-            rc = map_lane(w, l, message, false, o);
-        if (l->waits)
-            rc = put_lane(w, l, message);
-        if (rc > WARN || l->messages == before)
-            continue;
-        w->result->called = true;
-        w->result->call_message = w->reader.messages;
-        w->result->call_key = arena_copy(w->arena, note_key(&w->message, message));
-        w->result->call_give = (uint32_t)i;
+            rc = call_lane(w, l, message, o);
+        if (rc <= WARN && l->messages > before)
+            note_call(w, *message, i);
     }
+    w->shared = NULL;
     return rc;
 }
 

@@ -45,16 +45,42 @@ static int stamp_taken(struct stamping *s)
     return rc;
 }
 
+/* The values change places, in this order or back. */
+static void swap(struct edit *const *list, size_t n, bool back)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct edit *e = list[back ? n - 1 - i : i];
+        struct value *at = node_value(e->node, e->field), was = *at;
+        *at = e->value;
+        e->value = was;
+    }
+}
+
+/* Reports see the message as it was before: it is stamped for the question only. */
+static int try_stamped(struct work *w, struct node *message)
+{
+    size_t n = 0;
+    struct edit **list = arena_alloc(&w->message, (w->stamps.n + 1) * sizeof *list);
+    for (struct edit *e = w->stamps.first; e; e = e->next)
+        list[n++] = e;
+    swap(list, n, false);
+    int rc = stage_try(w->stage, message);
+    swap(list, n, true);
+    return rc;
+}
+
 int step_stamp(struct work *w, struct node *message)
 {
-    struct edits edits;
     int rc = OK;
-    edits_init(&edits, &w->message);
+    edits_init(&w->stamps, &w->message);
     for (size_t i = 0; i < w->op->nstamps && rc <= WARN; i++) {
-        struct stamping s = { w, &w->op->stamps[i], &edits };
+        struct stamping s = { w, &w->op->stamps[i], &w->stamps };
         rc = is_whole(w) ? stamp_below(&s, message) : stamp_taken(&s);
     }
-    if (rc <= WARN)
-        step_edit(w, &edits);
-    return rc;
+    return rc <= WARN && (w->changed || w->stamps.n) ? try_stamped(w, message) : rc;
+}
+
+void step_done(struct work *w)
+{
+    step_edit(w, &w->stamps);
 }

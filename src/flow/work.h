@@ -41,6 +41,7 @@ struct stage {
     struct sha256 hash;
     struct writer writer;
     struct arena arena;
+    struct trial *trial;            /* NULL: nothing was tried yet */
     int fd;
     uint64_t messages;
     uint64_t *counts, *was;         /* by state: of all, of the message at hand; [nstates]: of those without a state */
@@ -141,7 +142,8 @@ struct work {
     bool judged, changed;
     struct node **taken;
     size_t ntaken, taken_cap;
-    struct node *shared, *unchanged;    /* while gives are left that may refuse it; a copy ahead of the first edit */
+    struct node *shared, *unchanged;    /* as long as it may be refused; a copy of it ahead of the first edit */
+    struct edits stamps;            /* what `done` makes of it once it is given */
     void *data;                     /* of the kind of job */
     struct slice staged_key;        /* of the message that was staged for the one at hand; n 0 = none */
     struct sink ledger;
@@ -247,6 +249,8 @@ int job_amend(struct work *w);
 void stage_begin(struct stage *s, struct work *w, struct slice target, int before, uint32_t number);
 /* The next message of the document before: it stays unless it is put anew or cut out. */
 int stage_see(struct stage *s, const struct node *message);
+/* Could it be put or added?  SKIP with a problem when not. */
+int stage_try(struct stage *s, const struct node *message);
 /* In the place of the one seen last, which stood there.  SKIP when it cannot be written: then that one stays. */
 int stage_put(struct stage *s, const struct node *message, struct span place);
 int stage_cut(struct stage *s, struct span place);
@@ -281,15 +285,18 @@ int lane_finish(struct work *w, struct lane *l);
 /* What a mapping sorts is written when the file is over; whether it can be is asked while its message is there. */
 mapping_give lane_accept;
 /* One step of a run that calls and waits for answers: result->called when this message is called for. */
-int step_call(struct work *w, struct node *message, struct outcome *outcome);
+int step_call(struct work *w, struct node **message, struct outcome *outcome);
 /* All messages, refused ones too: `latest` is what counts of them, `now` what this run has said; NULL = nothing. */
 int step_report(struct work *w, struct node *message, const struct outcome *latest, const struct outcome *now);
 /* One line of the log through a report that goes over it. */
 int step_report_log(struct work *w, struct lane *l, struct node *message, const struct outcome *said);
 /* Edits of the message at hand, made in it. */
 void step_edit(struct work *w, const struct edits *edits);
-/* step_stamp.c: `done { EXPR => PATH }` over what was taken. */
+/* step_stamp.c: `done { EXPR => PATH }` over what was taken.  Worked out before anything is given.  SKIP: the document
+   that the message is of cannot hold what it has become; then nothing is given. */
 int step_stamp(struct work *w, struct node *message);
+/* The message was given. */
+void step_done(struct work *w);
 /* step_check.c: the business key was there before. */
 int step_check(struct work *w, const struct node *message, struct outcome *outcome);
 /* step_write.c */

@@ -96,4 +96,40 @@ check "what is refused stays as it was, whatever was given back to it" is '{"Id"
 printf 'Id\na\nb\n' > batch/tables/known.csv
 cmd batch send
 check "the other one when it is known" is "a;1 b;2 a;1 b;1" "$(given batch/outbox/rows) $(given batch/outbox/late)"
+
+# What `done` makes of a message is known before anything of it goes out: it is not sent when its batch cannot say so.
+stamped() {                             # NAME STAMP [ROW]: the row is one of the map that sends
+    sync_flow | sed "s/batch-time() => Row\/Sent/&\n            $2/" | sync_site "$1" 'Share decimal' 'Note text max 6'
+    sed -i "s/^    Qty => Qty/&\n    ${3:-}/" "$1/mappings/send.map"
+    mkdir -p "$1/inbox/rows"
+    printf 'Id;Qty\na;1\nbb;2\nc;3\n' > "$1/inbox/rows/1.csv"
+    run "$1" -q
+    id=$(open_ids "$1")
+}
+sends() {                               # NAME CODE WHAT
+    cmd "$1" send
+    check "$3: the others go out" eval 'is 1 $code && is "a;1 c;3" "$(given '"$1"'/outbox/rows)" && said cmd.log '"$2"
+    cmd "$1" send
+    check "$3: however often" is "1 a;1 c;3" "$code $(given "$1/outbox/rows")"
+    check "$3: it stays as it was" is '{"Id":"bb","Qty":2}' "$(sed -n 2p "$(ls "$1"/.waybill/work/"$id"/stage.* | tail -1)")"
+}
+stamped share '10 div (Qty - 2) => Row\/Share'
+sends share NUM_RANGE "a stamp that cannot be worked out"
+stamped note 'concat("sent ", Id) => Row\/Note'
+sends note TEXT_LONG "a stamp that the document cannot hold"
+stamped back '0 => Row\/Share' 'Note <= concat("sent ", Id)'
+sends back TEXT_LONG "a result that it cannot hold"
+
+# A call whose result the document cannot hold is not made; the next one is.
+sync_flow | sed '/take batch/i\        serial yes' | sed '/give outbox/,/^        }/d' | sed '/take batch/a\
+        give outbox "outbox/rows" name "{batch}_{n}.csv" map send each {\
+            answer inbox "inbox/answers" ready name map called by order\
+        }' | sync_site call 'Note text max 6'
+sed -i 's/^    Qty => Qty/&\n    Note <= concat("sent ", Id)/' call/mappings/send.map
+printf 'mapping rows => stage\nRow => Row {\n    key Id => Id\n    batch-time() => Sent\n}\n' > call/mappings/called.map
+mkdir -p call/inbox/rows call/inbox/answers
+printf 'Id;Qty\naa;1\nb;2\n' > call/inbox/rows/1.csv
+run call -q
+cmd call send
+check "a call whose result the document cannot hold is not made" eval 'said cmd.log TEXT_LONG && is "b;2" "$(given call/outbox/rows)"'
 finish
