@@ -132,4 +132,17 @@ printf 'Id;Qty\naa;1\nb;2\n' > call/inbox/rows/1.csv
 run call -q
 cmd call send
 check "a call whose result the document cannot hold is not made" eval 'said cmd.log TEXT_LONG && is "b;2" "$(given call/outbox/rows)"'
+
+# A report tells of messages: one that cannot be written keeps none of them back, nor what was given of them.
+sync_flow | sed 's/^        done {/        give outbox "outbox\/log" name "{batch}_{n}.log" map log report\n&/' | sync_site report
+printf 'syntax csv delimiter ";" header yes\nmessage Said {\n    Id text max 1\n    State text\n}\n' > report/mappings/log.format
+printf 'mapping stage => log\nRow => Said {\n    Id => Id\n    $outcome/State => State\n}\n' > report/mappings/log.map
+mkdir -p report/inbox/rows
+printf 'Id;Qty\na;1\nbb;2\n' > report/inbox/rows/1.csv
+run report -q
+cmd report send
+check "a line of a report that cannot be written is told" said cmd.log TEXT_LONG
+check "its message goes out" is "a;1 bb;2" "$(given report/outbox/rows)"
+cmd report send
+check "once" is "a;1 bb;2" "$(given report/outbox/rows)"
 finish
