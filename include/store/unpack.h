@@ -40,6 +40,8 @@ struct unpack_take {
     /* The descriptor to write to; unpack does not close it. */
     int (*take)(void *owner, struct slice name, size_t number, int *fd_out, struct problems *ps);
     int (*done)(void *owner, size_t number, uint64_t bytes, const char *sha256, struct problems *ps);
+    /* Names that nobody means, which are told in a note; NULL = there are none.  A lone file always counts. */
+    bool (*passes_over)(struct slice name);
 };
 
 #define UNPACK_HEAD 512             /* bytes that unpack_recognises may want to see */

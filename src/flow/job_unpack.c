@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "drop/inbox.h"
 #include "flow/work.h"
 #include "store/unpack.h"
 
@@ -26,11 +27,12 @@ static int take(void *owner, struct slice name, size_t number, int *fd_out, stru
 static int done(void *owner, size_t number, uint64_t bytes, const char *sha256, struct problems *ps)
 {
     struct unpacked *u = owner;
+    (void)number;
     u->output.bytes = bytes;
     memcpy(u->output.sha256, sha256, sizeof u->output.sha256);
     close(u->fd);
     u->fd = -1;
-    u->members = number;
+    u->members++;
     return u->port->closed(u->port->owner, &u->output, ps);
 }
 
@@ -40,7 +42,7 @@ int job_unpack(const struct job *job, const struct port *port, struct result *ou
     const struct limits *l = &job->operation->flow->site->limits;
     struct unpack_limits limits = { .members = l->unpack_members, .bytes = l->unpack_bytes, .ratio = l->unpack_ratio };
     struct unpacked u = { .job = job, .port = port, .fd = -1 };
-    struct unpack_take to = { &u, take, done };
+    struct unpack_take to = { &u, take, done, inbox_temporary };
     arena_init(&u.arena, 0);
     out->status = unpack_run(job->fd, job->file, &limits, &to, &out->problems);
     if (u.fd >= 0)

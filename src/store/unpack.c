@@ -26,6 +26,7 @@ struct unpacking {
     int fd, err;                    /* err: of a read that failed, which libarchive takes for the archive's end */
     bool endless;                   /* it unpacks to more than members and what stands around them can be */
     char *block;
+    bool any;                       /* a member was taken */
     uint64_t packed, bytes, entries;
     struct problems *ps;
 };
@@ -154,17 +155,38 @@ static int copy_member(struct unpacking *u, int fd, uint64_t *size, struct sha25
     while ((n = u->lib.archive_read_data(u->in, block, sizeof block)) > 0) {
         struct slice bytes = { block, (size_t)n };
         int rc = check_room(u, bytes.n);
-        if (rc == OK && *size == 0 && unpack_recognises(bytes))
+        if (rc == OK && *size == 0 && fd >= 0 && unpack_recognises(bytes))
             rc = refuse(u, "UNPACK_NESTED", "it is an archive itself", "archives within archives are not opened");
         if (rc != OK)
             return rc;
         sha256_add(hash, bytes);
         *size += bytes.n;
-        int err = file_write_all(fd, bytes);
+        int err = fd >= 0 ? file_write_all(fd, bytes) : 0;
         if (err)
             return problem_system(u->ps, u->shown, "a member cannot be written", err);
     }
     return n < 0 ? damaged(u, "it cannot be unpacked") : OK;
+}
+
+static bool is_passed_over(const struct unpacking *u, struct slice name)
+{
+    return u->to->passes_over && u->lib.archive_format(u->in) != ARCHIVE_FORMAT_RAW && u->to->passes_over(name);
+}
+
+/* Read all the same: the limits are about it, too. */
+static int pass_over(struct unpacking *u, struct slice name)
+{
+    struct sha256 hash;
+    struct buf shown = { 0 };
+    uint64_t size;
+    buf_add_shown(&shown, name, 200);
+    problem_add(u->ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = "UNPACK_PASSED",
+        .place = { .file = u->shown, .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(u->ps->arena, "member %zu: \"%.*s\" is passed over, as it would be in an inbox", u->number,
+                             SLICE_ARG(buf_slice(&shown))) });
+    buf_release(&shown);
+    sha256_init(&hash);
+    return copy_member(u, -1, &size, &hash);
 }
 
 static int one_member(struct unpacking *u, struct archive_entry *e)
@@ -182,6 +204,8 @@ static int one_member(struct unpacking *u, struct archive_entry *e)
     if (u->lib.archive_entry_is_encrypted(e))
         return refuse(u, "UNPACK_SECRET", "it is encrypted", "send it without a password");
     int rc = member_name(u, e, &name);
+    if (rc == OK && is_passed_over(u, name))
+        return pass_over(u, name);
     if (rc == OK)
         rc = u->to->take(u->to->owner, name, u->number, &fd, u->ps);
     if (rc > WARN)
@@ -191,6 +215,7 @@ static int one_member(struct unpacking *u, struct archive_entry *e)
     if (rc != OK)
         return rc;
     sha256_hex(&hash, hex);
+    u->any = true;
     return u->to->done(u->to->owner, u->number, size, hex, u->ps);
 }
 
@@ -245,13 +270,12 @@ static int all_members(struct unpacking *u)
         if (u->lib.archive_entry_filetype(e) != AE_IFDIR)
             rc = one_member(u, e);
     }
-    bool any = u->number > 0;
     u->number = 0;
     if (rc <= WARN)
         rc = check_end(u);
     if (rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0)
         return refuse(u, "UNPACK_SECRET", "the archive is encrypted", "send it without a password");
-    return rc <= WARN && !any ? refuse(u, "UNPACK_EMPTY", "there is no file in the archive", "ask the sender for it again")
+    return rc <= WARN && !u->any ? refuse(u, "UNPACK_EMPTY", "there is no file in the archive", "ask the sender for it again")
                               : rc;
 }
 

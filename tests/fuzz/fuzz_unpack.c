@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct problems ps;
     struct unpack_limits limits = { .members = 50, .bytes = 1 << 20, .ratio = 200 };
     struct taken t = { .fd = memfd_create("member", 0) };
-    struct unpack_take to = { &t, take, done };
+    struct unpack_take to = { &t, take, done, NULL };
     int fd = memfd_create("packed", 0);
     arena_init(&arena, 0);
     problems_init(&ps, &arena, 10);

@@ -38,6 +38,10 @@ open("cut.tar", "wb").write(open("t.tar", "rb").read()[:1024])
 with zipfile.ZipFile("many.zip", "w") as z:
     for i in range(60): z.writestr("m%d.csv" % i, "Id;Qty\n%d;1\n" % i)
 with zipfile.ZipFile("folders.zip", "w") as z: z.writestr("orders/", ""); z.writestr("orders/late/", "")
+with zipfile.ZipFile("hidden.zip", "w") as z: z.writestr(".DS_Store", "Bud1"); z.writestr("__MACOSX/._x.csv", "x")
+with zipfile.ZipFile("mac.zip", "w") as z:
+    for n in ("._mac.csv", ".DS_Store", "Thumbs.db", "half.csv.part"): z.writestr("__MACOSX/" + n, b"PK\3\4")
+    z.writestr("mac.csv", data("a.csv") + b"mac;1\n")
 with zipfile.ZipFile("twice.zip", "w") as z: z.writestr("d/a.csv", data("a.csv")); z.writestr("d/a.csv", data("b.csv"))
 open("behind.zip", "wb").write(open("three.zip", "rb").read() + b"Id;Qty\n77;1\n")
 END
@@ -66,6 +70,13 @@ run site
 check "tar, tar.gz, tar.xz and a lone gz" is "lone.csv tar.csv tar.gz.csv tar.xz.csv" "$(ls site/outbox/one | tr '\n' ' ' | sed 's/ $//')"
 
 rm -rf site/outbox/one/* site/error/*
+cp mac.zip site/inbox/one/
+run site
+"$prog" show --dir site "$(id_of mac.zip)" > show.out
+check "what a Mac adds to a zip is passed over, and told" said show.out UNPACK_PASSED '"._mac.csv" is passed over' '4 times'
+check "and what was meant goes through" is "0 mac.csv 0" "$code $(ls site/outbox/one | xargs) $(in_error site)"
+
+rm -rf site/outbox/one/* site/error/*
 refused() {                             # FILE CODE
     cp "$1" site/inbox/one/
     run site
@@ -83,7 +94,8 @@ check "folders only" refused folders.zip UNPACK_EMPTY
 check "something behind the end of a zip" refused behind.zip UNPACK_DAMAGED
 check "a member twice" refused twice.zip UNPACK_TWICE
 check "which is named" said run.log 'member 2: its name "d/a.csv" came before'
-check "all of them lie in error/" is 10 "$(in_error site)"
+check "only what nobody means" refused hidden.zip UNPACK_EMPTY
+check "all of them lie in error/" is 11 "$(in_error site)"
 check "the site is in order" sound site
 
 # Killed at any moment: each member once.

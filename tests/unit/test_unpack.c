@@ -101,7 +101,7 @@ static int done(void *owner, size_t number, uint64_t bytes, const char *sha256, 
 
 static int unpack(struct taken *t, const char *name, const struct unpack_limits *limits)
 {
-    struct unpack_take to = { t, take, done };
+    struct unpack_take to = { t, take, done, NULL };
     archive_write_close(out);
     *t = (struct taken){ .fd = -1 };
     int rc = unpack_run(packed, slice_of(name), limits, &to, &problems);
