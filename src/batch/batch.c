@@ -75,6 +75,15 @@ bool batch_there(int dirfd, const char *path)
     return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
+/* Of an archive that was opened nothing was used when nothing of its members was. */
+static bool members_unused(const struct batch_site *s, const struct waybill *w, struct arena *a)
+{
+    for (const struct waybill_param *m = w->members; m; m = m->next)
+        if (batch_taken((void *)(uintptr_t)s, arena_cstr(a, m->name)))
+            return false;
+    return w->members != NULL;
+}
+
 static bool archived_unused(const struct batch_site *s, const char *id, struct arena *a, struct problems *ps)
 {
     struct slice text;
@@ -82,7 +91,7 @@ static bool archived_unused(const struct batch_site *s, const char *id, struct a
     char file[WAYBILL_FILE_NAME];
     waybill_file_name(id, file);
     return archived_read(s->store, id, slice_of(file), 0, a, &text, ps) == OK &&
-           waybill_read(a, text, file, &w, ps) == OK && w->unused;
+           waybill_read(a, text, file, &w, ps) == OK && (w->unused || members_unused(s, w, a));
 }
 
 /* In a group the batches are still in tmp/, which is emptied at start. */

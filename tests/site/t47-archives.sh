@@ -98,6 +98,25 @@ check "only what nobody means" refused hidden.zip UNPACK_EMPTY
 check "all of them lie in error/" is 11 "$(in_error site)"
 check "the site is in order" sound site
 
+# An archive of which no member was used may come again, once what they lacked is there.
+sed -n '/^flow/,$p' site/site.conf | sed 's/map copy/& empty skip/' | small_site again
+mkdir -p again/inbox/one
+cat > again.py << 'END'
+import zipfile
+with zipfile.ZipFile("lacks.zip", "w") as z:
+    z.writestr("whole.csv", "Nr;Qty\n1;1\n"); z.writestr("rows.csv", "Id;Qty\n2;many\n")
+END
+python3 again.py
+come() { cp lacks.zip again/inbox/one/ && run again; }
+come
+come
+check "refused as before, not as a duplicate" eval 'said run.log CSV_COLUMN NUM_BAD && not_said run.log DUP_CONTENT'
+sed -i 's/Qty decimal/Qty text/' again/mappings/rows.format
+come
+check "what is mended goes through" is "2;many" "$(grep -v Id again/outbox/one/rows.csv)"
+come
+check "then it is a duplicate" said run.log DUP_CONTENT
+
 # Killed at any moment: each member once.
 strike() {                              # OPTION...: one run of a fresh site
     rm -rf k && small_site k < /dev/null && sed -n '/^flow/,$p' site/site.conf >> k/site.conf && mkdir -p k/inbox/one
