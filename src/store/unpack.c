@@ -27,6 +27,8 @@ struct unpacking {
     bool endless;                   /* it unpacks to more than members and what stands around them can be */
     char *block;
     bool any;                       /* a member was taken */
+    uint64_t passed;                /* members that were passed over */
+    struct slice first_passed;
     uint64_t packed, bytes, entries;
     struct problems *ps;
 };
@@ -177,16 +179,26 @@ static bool is_passed_over(const struct unpacking *u, struct slice name)
 static int pass_over(struct unpacking *u, struct slice name)
 {
     struct sha256 hash;
-    struct buf shown = { 0 };
     uint64_t size;
-    buf_add_shown(&shown, name, 200);
-    problem_add(u->ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = "UNPACK_PASSED",
-        .place = { .file = u->shown, .offset = PLACE_NO_OFFSET },
-        .text = arena_printf(u->ps->arena, "member %zu: \"%.*s\" is passed over, as it would be in an inbox", u->number,
-                             SLICE_ARG(buf_slice(&shown))) });
-    buf_release(&shown);
+    if (u->passed++ == 0)
+        u->first_passed = name;
     sha256_init(&hash);
     return copy_member(u, -1, &size, &hash);
+}
+
+/* Once, however many a sender puts in. */
+static void tell_passed(struct unpacking *u)
+{
+    struct buf text = { 0 };
+    if (!u->passed)
+        return;
+    buf_printf(&text, "%llu of its members %s passed over, as in an inbox: \"", (unsigned long long)u->passed,
+               u->passed > 1 ? "are" : "is");
+    buf_add_shown(&text, u->first_passed, 200);
+    buf_text(&text, u->passed > 1 ? "\" is the first" : "\"");
+    problem_add(u->ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = "UNPACK_PASSED",
+        .place = { .file = u->shown, .offset = PLACE_NO_OFFSET }, .text = arena_copy(u->ps->arena, buf_slice(&text)) });
+    buf_release(&text);
 }
 
 static int one_member(struct unpacking *u, struct archive_entry *e)
@@ -271,6 +283,7 @@ static int all_members(struct unpacking *u)
             rc = one_member(u, e);
     }
     u->number = 0;
+    tell_passed(u);
     if (rc <= WARN)
         rc = check_end(u);
     if (rc <= WARN && u->lib.archive_read_has_encrypted_entries(u->in) > 0)

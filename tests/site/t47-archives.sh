@@ -42,6 +42,9 @@ with zipfile.ZipFile("hidden.zip", "w") as z: z.writestr(".DS_Store", "Bud1"); z
 with zipfile.ZipFile("mac.zip", "w") as z:
     for n in ("._mac.csv", ".DS_Store", "Thumbs.db", "half.csv.part"): z.writestr("__MACOSX/" + n, b"PK\3\4")
     z.writestr("mac.csv", data("a.csv") + b"mac;1\n")
+with zipfile.ZipFile("specks.zip", "w") as z:
+    for i in range(9000): z.writestr("." + 200 * "s" + str(i), "x")
+    z.writestr("specks.csv", data("a.csv") + b"specks;1\n")
 with zipfile.ZipFile("twice.zip", "w") as z: z.writestr("d/a.csv", data("a.csv")); z.writestr("d/a.csv", data("b.csv"))
 open("behind.zip", "wb").write(open("three.zip", "rb").read() + b"Id;Qty\n77;1\n")
 END
@@ -73,8 +76,13 @@ rm -rf site/outbox/one/* site/error/*
 cp mac.zip site/inbox/one/
 run site
 "$prog" show --dir site "$(id_of mac.zip)" > show.out
-check "what a Mac adds to a zip is passed over, and told" said show.out UNPACK_PASSED '"._mac.csv" is passed over' '4 times'
+check "what a Mac adds to a zip is passed over, and told" said show.out UNPACK_PASSED '4 of its members are passed over' '"._mac.csv" is the first'
 check "and what was meant goes through" is "0 mac.csv 0" "$code $(ls site/outbox/one | xargs) $(in_error site)"
+sed 's/^limit unpack-members.*/limit unpack-members 10000/' site/site.conf > many.conf && cp site/site.conf kept.conf && cp many.conf site/site.conf
+cp specks.zip site/inbox/one/
+run site
+cp kept.conf site/site.conf
+check "however many there are" is "0 mac.csv specks.csv 0" "$code $(ls site/outbox/one | xargs) $(in_error site)"
 
 rm -rf site/outbox/one/* site/error/*
 refused() {                             # FILE CODE
