@@ -121,26 +121,34 @@ static int look_at(void *owner, const struct line_read *l)
     return OK;
 }
 
-void calls_answered(struct supervisor *s, const struct trip *t, struct batch *into)
+int calls_heard(struct supervisor *s, const struct trip *t, const struct batch *into, enum call_heard *out)
+{
+    struct finding_answer x = { .key = into->w->calls.key };
+    struct arena a;
+    int rc = OK;
+    *out = CALL_UNHEARD;
+    if (!t->op->answers || !into->w->calls.asked.p)
+        return OK;
+    arena_init(&a, 0);
+    for (const struct waybill_file *f = t->b->w->files; f && rc == OK; f = f->next)
+        if (slice_is(f->kind, "log") && slice_is(f->name, into->id))
+            rc = lines_read(t->b->dir, f, &a, look_at, &x, s->ps);
+    arena_release(&a);
+    if (x.found)
+        *out = x.refused ? CALL_REFUSED : CALL_HEARD;
+    return rc;
+}
+
+void calls_answered(const struct trip *t, struct batch *into, enum call_heard heard)
 {
     struct waybill *w = into->w;
-    struct waybill_calls *c = &w->calls;
-    struct finding_answer x = { .key = c->key };
-    struct arena a;
-    if (!t->op->answers || !c->asked.p)
+    if (heard == CALL_UNHEARD)
         return;
-    arena_init(&a, 0);
-    for (const struct waybill_file *f = t->b->w->files; f; f = f->next)
-        if (slice_is(f->kind, "log") && slice_is(f->name, into->id))
-            lines_read(t->b->dir, f, &a, look_at, &x, s->ps);
-    arena_release(&a);
-    if (!x.found)
-        return;
-    c->asked = c->until = slice_none();
-    c->over = x.refused;
+    w->calls.asked = w->calls.until = slice_none();
+    w->calls.over = heard == CALL_REFUSED;
     if (slice_is(w->waits, "answer"))
         w->waits = SLICE("open");
-    waybill_due(w, c->operation, arena_printf(w->arena, "answer %s", t->b->id));
+    waybill_due(w, w->calls.operation, arena_printf(w->arena, "answer %s", t->b->id));
 }
 
 /* ---- an answer that does not come ------------------------------------------------------------------------------- */

@@ -296,7 +296,32 @@ static int all_due_after(struct supervisor *s, const struct trip *t)
 
 /* --- the end of an operation -------------------------------------------------------------------------------------- */
 
-/* One batch gets what the file says of it, and what follows from that becomes due, in one save. */
+static int becomes_due(struct supervisor *s, const struct trip *t, struct batch *into)
+{
+    enum call_heard heard;
+    int rc = batch_answered(into, t->b) ? END : calls_heard(s, t, into, &heard);
+    if (rc != OK)
+        return rc == END ? OK : rc;
+    batch_due_after(into->w, t->op);
+    calls_answered(t, into, heard);
+    return OK;
+}
+
+/* One batch gets what the file says of it, and what follows from that becomes due, in one save, or nothing at all: it
+   may be in somebody's hands. */
+static int tell(struct supervisor *s, struct trip *t, struct batch *into)
+{
+    struct batch_memory before;
+    batch_remember(into, &before);
+    int rc = becomes_due(s, t, into);
+    if (rc == OK)
+        rc = batch_install(t->b, into, s->ps);
+    if (rc > WARN)
+        batch_recall(into, &before, s->ps);
+    batch_forget_memory(&before);
+    return rc;
+}
+
 static int install(struct supervisor *s, struct trip *t, const char *id)
 {
     struct trip *other = trip_of(s, id);
@@ -310,11 +335,7 @@ static int install(struct supervisor *s, struct trip *t, const char *id)
                      id, rc == END ? "is gone" : "cannot be believed any more");
         rc = OK;
     } else if (rc == OK) {
-        if (!batch_answered(into, t->b)) {
-            batch_due_after(into->w, t->op);
-            calls_answered(s, t, into);
-        }
-        rc = batch_install(t->b, into, s->ps);
+        rc = tell(s, t, into);
         open_note(s, into->w);
         if (!other)
             batch_close(into);

@@ -491,8 +491,12 @@ void calls_of(struct supervisor *s, struct trip *t, struct job *j);
 bool calls_last(struct supervisor *s, struct trip *t);
 /* The result of a job, for the save that makes it written. */
 void calls_note(struct supervisor *s, struct trip *t);
-/* Before an answer is installed: the run on `into` goes on. */
-void calls_answered(struct supervisor *s, const struct trip *t, struct batch *into);
+/* Whether an answer says something of the message that was called for in `into`, and what; when that cannot be read the
+   answer is not installed, or the run would wait for it for ever. */
+enum call_heard { CALL_UNHEARD, CALL_HEARD, CALL_REFUSED };
+int calls_heard(struct supervisor *s, const struct trip *t, const struct batch *into, enum call_heard *out);
+/* In the same save as the answer: the run on `into` goes on. */
+void calls_answered(const struct trip *t, struct batch *into, enum call_heard heard);
 /* Answers that are late; in how many ms the next one is. */
 int calls_turn(struct supervisor *s);
 int64_t calls_due(const struct supervisor *s);

@@ -30,5 +30,7 @@ sample merge kill,again 41
 sample merge fail,late,short 131
 sample create,send,receive,update,commit kill,again 53
 sample send,commit fail 239
+sample answer fail 7
+sample hold,release,cancel,amend,resend,retry,renew,purge,reindex kill,fail 151
 sample one stay 61
 exit $failed

@@ -38,6 +38,7 @@ def plain_sha(data):
 def plain_path(path):
     path = re.sub(r'archive/\d{4}/\d\d/\d\d/', 'archive/DATE/', path)
     path = re.sub(r'/\d{6}_(?=\d{8}-)', '/', path)
+    path = re.sub(r'/run\.\d+$', '/run.N', path)          # a run that was tried again has the next number
     return ID.sub(b'ID', os.fsencode(path)).decode('utf-8', 'backslashreplace')
 
 
@@ -218,7 +219,7 @@ class Truth:
 
     def __init__(self, inputs):
         self.inputs = inputs
-        self.outputs, self.tree, self.asks, self.loose = None, None, False, False
+        self.outputs, self.tree, self.asks, self.done, self.loose = None, None, False, None, False
         # Of two files with the same bytes either may be the duplicate.
         first = {}
         for _, name, data, *_ in inputs:
@@ -279,14 +280,14 @@ def left(look, stay=None):
     def rests(name):
         path = f'.waybill/work/{name}/{name}.waybill.json'
         w = json.loads(look.read(path)) if look.exists(path) else {}
-        return w.get('waits') == 'open' and (stay is None or w.get('name') in stay)
+        return w.get('waits') in ('open', 'person', 'answer') and (stay is None or w.get('name') in stay)
     batches = [n for n in look.names('.waybill/work') if not rests(n)]
     return batches + look.names('.waybill/claim') + [n for n in look.names('.waybill/requests') if n[0] != '.']
 
 
 def told(look, truth):
     """Whether what was asked for is done."""
-    return stages(look) == truth.stages and not any(look.names(i[0]) for i in truth.inputs)
+    return stages(look) == truth.stages and not any(look.names(i[0]) for i in truth.inputs) and (not truth.done or truth.done(look))
 
 
 def without_copies(paths):
@@ -347,12 +348,17 @@ def find_input(look, b, inbox, name, data, bad):
     for places in b.at.values():
         w, _ = next(iter(places.values()))
         if w.get('inbox') == inbox and w.get('name') == bname and w['sha256'] == digest:
-            accepted += 1
+            accepted += not retried(b, w)
             found += any(d == data for _, d in places.values())
     if not found:
         bad.append(f'I2 LOST: {bname}')
     if accepted > 1:
         bad.append(f'I4 accepted {accepted} times: {bname}')
+
+
+def retried(b, w):
+    """Whether a batch is that of an input which was set aside before."""
+    return any(parent['sha256'] == w['sha256'] for parent, _ in b.at.get(w.get('parent'), {}).values())
 
 
 def listed(look, batch, w, bad):

@@ -30,6 +30,7 @@ def decode(hexed):
 class Inode:
     def __init__(self, kind, data=b'', stamp=None):
         self.kind, self.now, self.durable, self.stamp = kind, data, data if kind != 'file' or stamp else b'', stamp
+        self.first = set()              # the names in a folder while it has its stamp
 
 
 class Model:
@@ -45,11 +46,12 @@ class Model:
             if e.is_symlink():
                 i = Inode('link', os.readlink(e.path))
             elif e.is_dir():
-                i = Inode('dir')
+                i = Inode('dir', stamp=e.stat().st_mtime_ns)
                 self.load(i, e.path)
             else:
                 i = Inode('file', read(e.path), e.stat().st_mtime_ns)
             self.names[(folder, e.name)] = i
+            folder.first.add(e.name)
 
     def find(self, path):
         """(folder, name) of a path of the site; None when it lies elsewhere or is gone."""
@@ -173,6 +175,8 @@ def make(names, top, lost, site):
                 os.symlink(i.now, p)
             else:
                 write(p, content(i, lost), times=(i.stamp, i.stamp) if i.stamp else None)
+        if folder.stamp and {name for name, _ in below[folder]} == folder.first:
+            os.utime(path, ns=(folder.stamp, folder.stamp))
     put(top, os.fsencode(site))
 
 
@@ -236,8 +240,8 @@ def record(bench):
     if 'LD_PRELOAD' in bench.env:
         command += ['-E', f'LD_PRELOAD={bench.env["LD_PRELOAD"]}']
     env = {k: v for k, v in bench.env.items() if k != 'LD_PRELOAD'}
-    struck = [bench.command, '-q', '-w', '1', '--dir', site] if bench.command else ['run', '-q', '-w', '1', site]
-    subprocess.run(command + [bench.args.program] + struck, env=env, stdin=subprocess.DEVNULL,
+    struck = bench.asking(site, 1) if bench.command else [bench.args.program, 'run', '-q', '-w', '1', site]
+    subprocess.run(command + struck, env=env, stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return site, list(whole(open(log, errors='replace').read().splitlines()))
 

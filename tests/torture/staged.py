@@ -1,7 +1,7 @@
 """staged.py - a flow that stages, and the operations of its batches' lives as workloads of torture.py
 
 Each function makes a site, brings its batches to where the operation begins, and tells what is struck: `command` (None =
-run), and where the inputs are at the end ('work': in a batch that stays).
+run; SITE in it is the site), what is true when it is done (`done` of a Look), and where the inputs are at the end ('work': in a batch that stays).
 """
 import os, subprocess
 
@@ -91,6 +91,35 @@ flow orders {
 }
 '''
 
+CALLS = '''site "Called"
+zone "Europe/Oslo"
+flow orders {
+    on yes
+    batch staged track Order {
+        state staged
+        state got  when Day
+        state sent when Sent
+    }
+    operation create {
+        manual
+        take inbox "inbox/orders" ready name
+        give batch new map create
+    }
+    operation call {
+        after create
+        serial yes
+        take batch
+        give outbox "outbox/calls" name "{batch}_{n}.csv" map list each {
+            answer inbox "inbox/answers" ready name map receive by order
+        }
+        give outbox "outbox/sent" name "{batch}_all.csv" map commit
+        done {
+            batch-time() => Order/Sent
+        }
+    }
+}
+'''
+
 
 def write(path, text):
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -98,13 +127,17 @@ def write(path, text):
         f.write(text)
 
 
-def make(site):
+def make(site, conf=SITE):
     for name, (syntax, message) in FORMATS.items():
         write(f'{site}/mappings/{name}.format', f'syntax {syntax}\nencoding utf-8\n\n{message}\n')
     for name, text in MAPS.items():
         write(f'{site}/mappings/{name}.map', text + '\n')
     write(f'{site}/tables/known.csv', 'No;Qty;Tag\n1;1;\n2;1;\n')
-    write(f'{site}/site.conf', SITE)
+    write(f'{site}/site.conf', conf)
+
+
+def operation(name):
+    return [name, '-q', '-w', 'WORKERS', '--wait', '5', '--dir', 'SITE']
 
 
 def orders(*rows):
@@ -135,10 +168,10 @@ def workloads(drop):
         subprocess.run([program, 'run', '-q', site], stdout=subprocess.DEVNULL, check=True)
         inputs = [drop(site, 'inbox/orders', b'older.csv', orders((7, 7)), 'error'),
                   drop(site, 'inbox/orders', b'newer.csv', orders((1, 1), (2, 0), (3, 3)), 'work')]
-        return {'inputs': inputs, 'command': 'create'}
+        return {'inputs': inputs, 'command': operation('create')}
 
     def send(program, site):
-        return {'inputs': batches(program, site), 'command': 'send'}
+        return {'inputs': batches(program, site), 'command': operation('send')}
 
     def receive(program, site):
         inputs = batches(program, site, 'send')
@@ -148,10 +181,25 @@ def workloads(drop):
     def update(program, site):
         inputs = batches(program, site, 'send')
         inputs.append(drop(site, 'inbox/update', b'change.csv', orders((2, 20), (4, 40)), 'archive'))
-        return {'inputs': inputs, 'command': 'update'}
+        return {'inputs': inputs, 'command': operation('update')}
 
     def commit(program, site):
         inputs = [(*i[:3], 'archive') for i in batches(program, site, 'send', 'receive')]
-        return {'inputs': inputs, 'command': 'commit'}
+        return {'inputs': inputs, 'command': operation('commit')}
 
-    return {'create': create, 'send': send, 'receive': receive, 'update': update, 'commit': commit}
+    def calls(answered):
+        """One call after another: which answer comes."""
+        def begin(program, site):
+            make(site, CALLS)
+            inputs = [drop(site, 'inbox/orders', b'a.csv', orders((1, 1), (2, 2)), 'archive' if answered == 2 else 'work')]
+            if not answered:
+                return {'inputs': inputs, 'command': operation('create')}
+            ask(program, site, 'create')
+            for n in range(1, answered + 1):
+                inputs.append(drop(site, 'inbox/answers', b'%d.csv' % n, b'No;Got\n%d;%d0\n' % (n, n), 'archive'))
+                if n < answered:
+                    subprocess.run([program, 'run', '-q', site], stdout=subprocess.DEVNULL, check=True)
+            return {'inputs': inputs}
+        return begin
+
+    return {'call': calls(0), 'answer': calls(1), 'answered': calls(2), 'create': create, 'send': send, 'receive': receive, 'update': update, 'commit': commit}

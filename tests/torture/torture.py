@@ -51,10 +51,12 @@ class Bench:
         told = told if isinstance(told, dict) else {'inputs': told}
         self.brisk()
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
-        self.truth.asks, self.loose = self.command is not None, told.get('loose')
+        self.truth.asks, self.truth.done, self.loose = self.command is not None, told.get('done'), told.get('loose')
         self.copies = Template(self.template)
         site = self.fresh('truth')
         self.waybill(site, ask=True)
+        if self.command:
+            self.waybill(site)                      # what any run does, this or that command may not do
         look = Look(site)
         self.truth.learn(look)
         bad = check.at_rest(look, self.truth)
@@ -79,11 +81,12 @@ class Bench:
         self.copies.put(site)
         return site
 
+    def asking(self, site, workers=2):
+        return [self.args.program] + [w.replace('SITE', site).replace('WORKERS', str(workers)) for w in self.command]
+
     def waybill(self, site, strike=None, log=None, ask=False):
         """The command of the workload when it is asked for, else a run."""
-        command = [self.args.program, 'run', '-q', '-w', '2', site]
-        if self.command and ask:
-            command = [self.args.program, self.command, '-q', '-w', '2', '--wait', '5', '--dir', site]
+        command = self.asking(site) if self.command and ask else [self.args.program, 'run', '-q', '-w', '2', site]
         if strike:
             command = [f'{self.args.tools}/ce', '-m', strike.mode, '-n', str(strike.at), '-e', str(strike.error), '-c', strike.calls,
                        '-k', strike.kill, '-t', '20', '-o', log] + command
@@ -107,8 +110,8 @@ class Bench:
         mine = lambda: read(f'/proc/{p.pid}/task/{p.pid}/children').split()
         while self.command and p.poll() is None and time.time() < end and read(lock).split()[:1] != mine()[:1]:
             time.sleep(0.01)
-        asking = self.command and subprocess.Popen([self.args.program, self.command, '-q', '-w', '2', '--wait', '5', '--dir', site],
-                                                   env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        asking = self.command and subprocess.Popen(self.asking(site), env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                                   stderr=subprocess.DEVNULL)
         while p.poll() is None and time.time() < end and self.busy(site):
             time.sleep(0.05)
         if p.poll() is None:

@@ -19,11 +19,17 @@ and of a flow that stages (staged.py), each with the command that is struck:
     send       two batches are sent, with numbers of a sequence
     receive    an answer that changes both batches; a confirmation of each comes after
     update     a file by hand changes both
+    call       a batch is made, and the first of its messages is called for; the answer is awaited
+    answer     the answer comes, and the second is called for
+    answered   so does the last one; the run of calls and the life of the batch are over
     commit     both are committed, a table operation comes after each, and their lives end
+
+and by hand (asked.py): hold, release, cancel, amend, resend and renew of one of two staged batches, retry of a file that was refused,
+and of a whole site purge and reindex (fsck --reindex).
 """
 import os, re, subprocess, time
 
-import beside, staged
+import asked, beside, staged
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -132,4 +138,5 @@ def merge(program, site):
             'wants': {'NET_N-9001.txt', 'EOP_E-7001.txt', 'loading_sheets_ID.csv'}}
 
 
-ALL = {'one': one, 'long': long, 'mixed': mixed, 'waves': waves, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop)}
+ALL = {'one': one, 'long': long, 'mixed': mixed, 'waves': waves, 'articles': articles, 'all': everything, 'merge': merge, **beside.workloads(drop), **staged.workloads(drop),
+       **asked.workloads(drop)}
