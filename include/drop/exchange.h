@@ -43,8 +43,8 @@ struct exchange {
     int dir;                        /* .waybill/exchange/NAME */
     int lock;
     uint64_t pushed, fetched;       /* files of this process */
-    unsigned fetches;               /* folders of the server that were fetched from */
-    char mark[12];                  /* in the names of notes: which of them; "" = the first */
+    unsigned pushes, fetches;       /* outboxes that were pushed, folders of the server that were fetched from */
+    char mark[12];                  /* in the names of notes: which of them; "" = the first of its kind */
 };
 
 int exchange_open(struct exchange *x, const struct spool *s, struct arena *a, struct problems *ps);

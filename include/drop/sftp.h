@@ -8,9 +8,11 @@
  * password, no unknown host key (known_hosts must hold it), and the whole run ends within timeout_ms.  sftp stops at
  * the first command that fails, unless it begins with `-`.
  *
- * Errors:  OK; SKIP (a command failed: sftp's words stand in the problem EXCHANGE_REFUSED); TEMP with EXCHANGE_FAILED
- *          (no connection, a wrong key, a timeout), EXCHANGE_NONE (no sftp on this machine).
- * Limits:  what sftp says is kept up to 4 MiB.
+ * Errors:  OK: all commands were carried out, as sftp has shown the last one; its code alone is no proof.  SKIP: a
+ *          command failed, the last one that sftp_reached finds; sftp's words stand in the problem EXCHANGE_REFUSED.
+ *          TEMP with EXCHANGE_FAILED (no connection, a wrong key, a timeout, not all heard), EXCHANGE_NONE (no sftp on
+ *          this machine).
+ * Limits:  16 MiB that sftp says, some 200,000 files of a folder: with more nothing is believed (EXCHANGE_FAILED).
  */
 #ifndef WAYBILL_DROP_SFTP_H
 #define WAYBILL_DROP_SFTP_H
@@ -30,6 +32,8 @@ struct sftp {
 };
 
 int sftp_run(const struct sftp *s, int folder, const char *commands, struct buf *out, struct problems *ps);
+/* Whether sftp came to a command that begins so: it failed or was carried out.  `said` is the out of a run. */
+bool sftp_reached(struct slice said, const char *command);
 
 /* One line of `ls -ln`. */
 struct sftp_entry {

@@ -67,14 +67,14 @@ void exchange_close(struct exchange *x)
 
 /* --- notes: what is under way ------------------------------------------------------------------------------------ */
 
-/* The files of several folders there may have one name; the first one's notes are named as ever. */
-static void set_mark(struct exchange *x, const char *remote)
+/* The files of several folders may have one name; the first one's notes are named as ever. */
+static void set_mark(struct exchange *x, unsigned *before, const char *folder)
 {
     char hash[SHA256_HEX];
     x->mark[0] = '\0';
-    if (x->fetches++ == 0)
+    if ((*before)++ == 0)
         return;
-    sha256_of(slice_of(remote), hash);
+    sha256_of(slice_of(folder), hash);
     snprintf(x->mark, sizeof x->mark, ".%.8s", hash);
 }
 
@@ -115,6 +115,25 @@ static bool forget(struct exchange *x, const char *kind, const char *file)
     char name[NOTE];
     note_name(x, kind, file, name);
     return unlinkat(x->dir, name, 0) == 0;
+}
+
+/* The files that have one, or stand ready. */
+static int list_notes(struct exchange *x, const char *kind, struct slice **out, size_t *n, struct problems *ps)
+{
+    char prefix[NOTE];
+    size_t cap = 0;
+    int err, fd = openat(x->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    *out = NULL;
+    *n = 0;
+    if (!dir)
+        return problem_system(ps, x->name, "cannot read the folder", errno);
+    note_name(x, kind, "", prefix);
+    for (struct dirent *e; *n < FILES_MAX && (e = file_entry(dir, &err)) != NULL;)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+            ARENA_PUSH(x->arena, *out, *n, cap) = arena_copy(x->arena, slice_of(e->d_name + strlen(prefix)));
+    closedir(dir);
+    return OK;
 }
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
@@ -276,6 +295,18 @@ static int upload(struct exchange *x, int folder, const char *remote, const stru
     return rc;
 }
 
+/* Sent, by a rename that was cut off: a server that links and removes may have left its first name too. */
+static int tidy(struct exchange *x, int folder, const char *remote, const struct local *l, struct problems *ps)
+{
+    struct buf commands = { 0 }, out = { 0 };
+    enter(&commands, remote);
+    buf_printf(&commands, "-rm .part-%s\n", l->name);
+    int rc = run(x, folder, &commands, &out, ps);
+    buf_release(&commands);
+    buf_release(&out);
+    return rc;
+}
+
 /* Not sent, for sure: a note that comes back after a power cut would take another's file of that name for this one. */
 static int not_sent(struct exchange *x, const struct local *l, struct problems *ps)
 {
@@ -298,7 +329,7 @@ static int send_once(struct exchange *x, int folder, const char *path, const cha
     struct slice text = note_text(x, l->size, l->stamp);
     bool before = slice_equal(noted(x, "push", l->name), text);
     if (before && l->alike)
-        return OK;
+        return tidy(x, folder, remote, l, ps);
     int rc = l->there ? name_taken(path, l, ps) : before ? OK : note(x, "push", l->name, text, ps);
     if (rc == OK)
         rc = upload(x, folder, remote, l, ps);
@@ -320,15 +351,36 @@ static int push_one(struct exchange *x, int folder, const char *path, const char
     return rc;
 }
 
+/* What was sent has left the outbox, and the process before us ended before it could forget it. */
+static int forget_sent(struct exchange *x, int folder, const char *path, const struct local *list, size_t n,
+                       struct problems *ps)
+{
+    struct slice *names;
+    size_t count;
+    int rc = list_notes(x, "push", &names, &count, ps);
+    if (rc == OK && count)
+        rc = sync_dir(x, folder, path, ps);         /* or a power cut brings back what is not noted any more */
+    for (size_t i = 0; i < count && rc == OK && n < FILES_MAX; i++) {
+        size_t k = 0;
+        while (k < n && !slice_is(names[i], list[k].name))
+            k++;
+        if (k == n)
+            forget(x, "push", names[i].p);
+    }
+    return rc;
+}
+
 int exchange_push(struct exchange *x, const char *outbox, const char *remote, struct problems *ps)
 {
     struct local *list;
     size_t n;
     int folder = open_folder(x->spool->root, outbox, ps), worst = OK;
-    x->mark[0] = '\0';
+    set_mark(x, &x->pushes, outbox);
     if (folder < 0)
         return TEMP;
     int rc = list_local(x, folder, outbox, &list, &n, ps);
+    if (rc == OK)
+        rc = forget_sent(x, folder, outbox, list, n, ps);
     for (size_t i = 0; i < n && rc <= SKIP; i++) {
         if (i % LOOK == 0 && (rc = look(x, folder, remote, list + i, n - i < LOOK ? n - i : LOOK, ps)) != OK)
             break;
@@ -492,24 +544,6 @@ static bool listed(const struct remote_file *list, size_t n, const char *name)
     return n == FILES_MAX;                          /* it may be one of the others */
 }
 
-static int list_ready(struct exchange *x, struct slice **out, size_t *n, struct problems *ps)
-{
-    char prefix[NOTE];
-    size_t cap = 0;
-    int err, fd = openat(x->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    *out = NULL;
-    *n = 0;
-    if (!dir)
-        return problem_system(ps, x->name, "cannot read the folder", errno);
-    note_name(x, "ready", "", prefix);
-    for (struct dirent *e; *n < FILES_MAX && (e = file_entry(dir, &err)) != NULL;)
-        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
-            ARENA_PUSH(x->arena, *out, *n, cap) = arena_copy(x->arena, slice_of(e->d_name + strlen(prefix)));
-    closedir(dir);
-    return OK;
-}
-
 /* Left by a killed process, and perhaps gone from the server since.  One that is still there and not noted is
    downloaded once more. */
 static int hand_in_left(struct exchange *x, const struct remote_file *list, size_t n, int inbox, const char *path,
@@ -517,7 +551,7 @@ static int hand_in_left(struct exchange *x, const struct remote_file *list, size
 {
     struct slice *names;
     size_t count;
-    int rc = list_ready(x, &names, &count, ps);
+    int rc = list_notes(x, "ready", &names, &count, ps);
     for (size_t i = 0; i < count && rc == OK; i++) {
         const char *name = names[i].p;
         if (!sftp_plain(names[i]) || (listed(list, n, name) && !noted(x, "got", name).n))
@@ -528,12 +562,26 @@ static int hand_in_left(struct exchange *x, const struct remote_file *list, size
     return rc;
 }
 
+/* What was fetched is gone from the server, and the process before us did not live to hear it. */
+static int forget_fetched(struct exchange *x, const struct remote_file *list, size_t n, struct problems *ps)
+{
+    struct slice *names;
+    size_t count;
+    int rc = list_notes(x, "got", &names, &count, ps);
+    for (size_t i = 0; i < count && rc == OK; i++)
+        if (!listed(list, n, names[i].p))
+            forget(x, "got", names[i].p);
+    return rc;
+}
+
 static int remove_there(struct exchange *x, const char *remote, const char *name, struct problems *ps)
 {
     struct buf commands = { 0 }, out = { 0 };
     enter(&commands, remote);
     buf_printf(&commands, "rm %s\n", name);
     int rc = run(x, x->dir, &commands, &out, ps);
+    if (rc == SKIP && !sftp_reached(buf_slice(&out), "rm "))
+        rc = TEMP;                                  /* it was not refused: it was not asked for */
     buf_release(&commands);
     buf_release(&out);
     return rc;
@@ -627,12 +675,14 @@ int exchange_fetch(struct exchange *x, const char *remote, const char *inbox, st
     struct remote_file *before, *now;
     size_t nbefore, n = 0;
     int folder = open_folder(x->spool->root, inbox, ps), worst = OK;
-    set_mark(x, remote);
+    set_mark(x, &x->fetches, remote);
     if (folder < 0)
         return TEMP;
     int rc = list_remote(x, remote, &before, &nbefore, ps);
     if (rc == OK)
         rc = hand_in_left(x, before, nbefore, folder, inbox, ps);
+    if (rc == OK)
+        rc = forget_fetched(x, before, nbefore, ps);
     if (rc == OK && nbefore) {
         wait_ms(x->stable_ms);
         rc = list_remote(x, remote, &now, &n, ps);

@@ -15,7 +15,7 @@
 #include "base/date.h"
 #include "base/file.h"
 
-enum { TIMEOUT_MS = 15 * 60 * 1000, OUT_MAX = 4 << 20, ERR_MAX = 4096, ARGS = 40, MISSING = 127 };
+enum { TIMEOUT_MS = 15 * 60 * 1000, OUT_MAX = 16 << 20, ERR_MAX = 4096, BLOCK = 4096, ARGS = 40, MISSING = 127 };
 
 struct child {
     pid_t pid;
@@ -141,7 +141,7 @@ static int start(const struct sftp *s, int folder, struct child *c, struct probl
 /* What is there to read now; the descriptor is closed at its end. */
 static void take(int *fd, struct buf *into, size_t max)
 {
-    char block[4096];
+    char block[BLOCK];
     ssize_t n = read(*fd, block, sizeof block);
     if (n > 0 && into->n + (size_t)n <= max)
         buf_add(into, (struct slice){ block, (size_t)n });
@@ -201,11 +201,42 @@ static int end(struct child *c, bool in_time)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static int told(const struct sftp *s, int code, bool in_time, const struct buf *err, struct problems *ps)
+/* `pwd` is the last command: it asks no server, and sftp shows a command when its turn has come.  Without that it may
+   have heard none, and its code says nothing: it takes a fault of the pipe for the end of the commands. */
+static const char LAST[] = "pwd";
+
+bool sftp_reached(struct slice said, const char *command)
+{
+    static const struct slice prompt = { "sftp> ", 6 };
+    while (said.n) {
+        const char *lf = memchr(said.p, '\n', said.n);
+        struct slice line = { said.p, lf ? (size_t)(lf - said.p) : said.n };
+        said.p += line.n + (lf != NULL);
+        said.n -= line.n + (lf != NULL);
+        if (slice_starts(line, prompt) &&
+            slice_starts((struct slice){ line.p + prompt.n, line.n - prompt.n }, slice_of(command)))
+            return true;
+    }
+    return false;
+}
+
+static int not_done(const struct sftp *s, const struct buf *out, struct problems *ps)
+{
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .place = at(s), .code = "EXCHANGE_FAILED",
+        .text = out->n > OUT_MAX - BLOCK ? SLICE("sftp said more than 16 MiB: the rest was not heard")
+                                         : SLICE("sftp ended before it had carried out all commands"),
+        .hint = out->n > OUT_MAX - BLOCK ? SLICE("is there a folder with very many files on the server?")
+                                         : SLICE("it is tried again in the next round") });
+    return TEMP;
+}
+
+static int told(const struct sftp *s, int code, bool in_time, const struct buf *out, const struct buf *err,
+                struct problems *ps)
 {
     struct buf shown = { 0 };
+    bool refused = code == 1 && in_time && sftp_reached(buf_slice(out), "");
     if (code == 0)
-        return OK;
+        return sftp_reached(buf_slice(out), LAST) ? OK : not_done(s, out, ps);
     buf_add_shown(&shown, buf_slice(err), 400);
     struct problem p = { .severity = PROBLEM_ERROR, .place = at(s), .code = "EXCHANGE_FAILED" };
     p.text = !in_time ? SLICE("sftp did not end in time") : arena_copy(ps->arena, buf_slice(&shown));
@@ -214,7 +245,7 @@ static int told(const struct sftp *s, int code, bool in_time, const struct buf *
         p.code = "EXCHANGE_NONE";
         p.text = SLICE("there is no program sftp here");
         p.hint = SLICE("apt-get install openssh-client");
-    } else if (in_time && code == 1) {
+    } else if (refused) {
         p.code = "EXCHANGE_REFUSED";
         p.hint = SLICE("the server refused a command: does the folder exist, and may the user write there?");
     }
@@ -222,21 +253,24 @@ static int told(const struct sftp *s, int code, bool in_time, const struct buf *
         p.text = SLICE("sftp failed and said nothing");
     problem_add(ps, &p);
     buf_release(&shown);
-    return code == 1 && in_time ? SKIP : TEMP;
+    return refused ? SKIP : TEMP;
 }
 
 int sftp_run(const struct sftp *s, int folder, const char *commands, struct buf *out, struct problems *ps)
 {
     struct child c;
-    struct buf err = { 0 };
+    struct buf err = { 0 }, all = { 0 };
     int rc = start(s, folder, &c, ps);
     if (rc != OK)
         return rc;
+    buf_printf(&all, "%s%s\n", commands, LAST);
+    out->n = 0;
     fcntl(c.in, F_SETFL, O_NONBLOCK);
     signal(SIGPIPE, SIG_IGN);
     int64_t until = clock_monotonic_ms() + (s->timeout_ms > 0 ? s->timeout_ms : TIMEOUT_MS);
-    bool in_time = converse(&c, slice_of(commands), out, &err, until);
-    rc = told(s, end(&c, in_time), in_time, &err, ps);
+    bool in_time = converse(&c, buf_slice(&all), out, &err, until);
+    rc = told(s, end(&c, in_time), in_time, out, &err, ps);
+    buf_release(&all);
     buf_release(&err);
     return rc;
 }

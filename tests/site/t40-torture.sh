@@ -31,6 +31,6 @@ sample merge fail,late,short 131
 sample create,send,receive,update,commit kill,again 53
 sample send,commit fail 239
 sample answer fail 7
-sample hold,release,cancel,amend,resend,retry,renew,purge,reindex kill,fail 151
+sample hold,release,cancel,amend,resend,retry,renew,purge,reindex,exchange kill,fail 151
 sample one stay 61
 exit $failed

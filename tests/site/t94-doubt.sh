@@ -12,6 +12,7 @@ else
 
 # sftp's own client, speaking to a local server.  File `plant`: what comes there meanwhile; `crash`: waybill does not live to
 # see the end of the rename; notes/: what was noted then.  At a `rm`, crash or `lost`: its result is not known; `refuse`: no.
+# `deaf`: at a rename or rm it hears no command and ends well; `early`: it ends with 1 before any.
 mkdir -p bin far/in site/outbox/far
 cat > bin/sftp << END
 #!/bin/sh
@@ -19,6 +20,10 @@ cat > "$tmp/commands"
 if grep -q '^rename' "$tmp/commands"; then
     cp -a "$tmp/site/.waybill/exchange/far/." "$tmp/notes"
     [ ! -f "$tmp/plant" ] || mv "$tmp/plant" "$tmp/far/in/stock.csv"
+fi
+if grep -q '^rename\|^rm ' "$tmp/commands"; then
+    ! rm "$tmp/deaf" 2> /dev/null || : > "$tmp/commands"
+    ! rm "$tmp/early" 2> /dev/null || { echo "Couldn't open /dev/null" >&2; exit 1; }
 fi
 deny=
 [ ! -f "$tmp/refuse" ] || deny='-P remove'
@@ -81,6 +86,30 @@ exchange
 check "until it is gone" is "0 none D" "$(both)"
 check "no note is left" is lock "$(ls site/.waybill/exchange/far)"
 
+rm -f far/in/stock.csv
+stock F && : > deaf
+exchange
+check "one that ends well and has done nothing is not believed" is "5 F none" "$(both)"
+check "that is told" said x.err EXCHANGE_FAILED "sftp ended before it had carried out all commands"
+: > early
+exchange
+check "nor one that ends before its commands" is "5 F none" "$(both)"
+exchange
+check "the next sends it" is "0 none F" "$(both)"
+
+rm -f far/in/*
+stock G && : > crash
+exchange
+rm -f site/outbox/far/stock.csv
+exchange
+check "a note of what has left the outbox goes" is "0 lock" "$code $(ls site/.waybill/exchange/far)"
+rm -f far/in/stock.csv far/in/.part-stock.csv
+stock H && : > crash
+exchange
+: > far/in/.part-stock.csv
+exchange
+check "the name of a rename that was cut off goes too" is "0 none H stock.csv" "$(both) $(ls -A far/in)"
+
 # --- an exchange: which file it was that was fetched -----------------------------------------------------------------------
 
 rm -rf site
@@ -107,6 +136,12 @@ anew() { rm -f site/inbox/far/* far/out/*; }
 there A
 again
 check "a file is fetched" is "0 [A] none, get rm, lock" "$(of_it), $(asked), $(ls $state)"
+for how in deaf early; do
+    anew; there A; : > $how; again
+    check "$how at its removal: it is not taken for gone, nor for one that stays" is "5 [A] A, get" "$(of_it), $(asked)"
+    again
+    check "$how: it is removed, and does not come twice" is "0 [A] none, get rm, lock" "$(of_it), $(asked), $(ls $state)"
+done
 for how in crash lost; do
     anew; there A; : > $how; again
     ended=$code

@@ -16,6 +16,23 @@ KEEPS = {
                  '        give outbox "outbox/orders" name "{file}" map copy\n    }\n}\n',
 }
 
+SERVER = '/usr/lib/openssh/sftp-server'
+EXCHANGE = '''
+exchange far "sftp://p@127.0.0.1:9" {
+    push "outbox/far" to "in"
+    fetch "out" into "inbox/orders"
+    stable 10ms
+    known-hosts "known_hosts"
+}
+'''
+# sftp's own client, speaking to a local server whose folder lies in the site.
+SFTP = f'''#!/bin/sh
+for word; do
+    case $word in UserKnownHostsFile=*) site=${{word#*=}} ;; esac
+done
+exec /usr/bin/sftp -q -b - -D "{SERVER} -d ${{site%/*}}/far"
+'''
+
 
 def command(verb, *words):
     return [verb, '--wait', '5', '--dir', 'SITE', *words]
@@ -108,9 +125,30 @@ def workloads(drop):
         os.mkdir(f'{site}/.waybill/seen', 0o700)
         return {'inputs': inputs, 'command': ['fsck', '--reindex', 'SITE'], 'done': lambda look: seen(look.path('.waybill/seen')) == want}
 
+    def exchange(program, site):
+        """One file is sent to a partner's server, another is fetched. A power cut here is none there; a server that has done what
+        it says it could not do (late) leaves a file that cannot be told from another's, and what it refuses to remove stays."""
+        for name, text in KEEPS.items():
+            staged.write(f'{site}/{name}', text)
+        with open(f'{site}/site.conf', 'a') as f:
+            f.write(EXCHANGE)
+        bin = f'{os.path.dirname(site)}/bin'
+        staged.write(f'{bin}/sftp', SFTP)
+        os.chmod(f'{bin}/sftp', 0o755)
+        staged.write(f'{site}/known_hosts', '')
+        staged.write(f'{site}/far/in/older.csv', 'theirs')
+        quiet([program, 'run', '-q', site])
+        drop(site, 'outbox/far', b'sent.csv', row(8), '')
+        drop(site, 'far/out', b'got.csv', row(9), '')
+        left = lambda look: [n for f in ('far/out', 'outbox/far', 'inbox/orders', '.waybill/exchange/far') for n in look.names(f)]
+        done = lambda look: left(look) == ['lock'] and look.names('far/in') == ['older.csv', 'sent.csv']
+        return {'inputs': [('inbox/orders', b'got.csv', row(9), 'archive')], 'command': ['exchange', 'SITE'], 'done': done,
+                'env': {'PATH': f'{bin}:{os.environ["PATH"]}'}, 'modes': ('kill', 'one', 'again', 'fail', 'short'),
+                'spares': r' unlink .*/far/out/'}
+
     sent = [('send', '-q', '-b')]
     return {'hold': by_hand('hold', done=noted('held')), 'release': by_hand('release', before=[('hold',)], done=noted('released')),
             'cancel': by_hand('cancel', ends='archive', done=noted('cancelled')),
             'amend': by_hand('amend', '--message', '1', 'Qty=9', before=sent, done=noted('amended')),
             'resend': by_hand('resend', before=sent, done=noted('began', 'resend')),
-            'retry': retry, 'renew': renew, 'purge': purge, 'reindex': reindex}
+            'retry': retry, 'renew': renew, 'purge': purge, 'reindex': reindex, **({'exchange': exchange} if os.path.exists(SERVER) else {})}

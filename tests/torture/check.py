@@ -244,9 +244,12 @@ class Truth:
 
 
 def outputs(look):
-    """(folder, name, bytes) of every visible output, made comparable."""
+    """(folder, name, bytes) of every visible output, made comparable; of one that lies there and has arrived, once."""
+    arrived = [f for f in look.names('far/in') if not f.startswith('.')]
+    for f in arrived:
+        yield 'outbox/far', f, look.sha(f'far/in/{f}')
     for folder, f in look.below('outbox'):
-        if not f.startswith('.'):
+        if not f.startswith('.') and not (folder == 'outbox/far' and f in arrived and look.sha(f'far/in/{f}') == look.sha(f'{folder}/{f}')):
             yield folder, plain_path(f), plain_sha(look.read(f'{folder}/{f}'))
 
 
@@ -341,9 +344,9 @@ def find_companion(look, b, inbox, name, data, bad):
 
 def find_input(look, b, inbox, name, data, bad):
     bname = name.decode('utf-8', 'backslashreplace')
-    paths = [f'{inbox}/{os.fsdecode(name)}']
+    paths = [f'{folder}{os.fsdecode(name)}' for folder in (f'{inbox}/', 'far/out/', '.waybill/exchange/far/ready-')]
     paths += [f'.waybill/claim/{c}/{os.fsdecode(name)}' for c in look.names('.waybill/claim')]
-    found = sum(1 for p in paths if look.is_file(p) and look.read(p) == data)
+    found = sum(1 for p in paths if look.exists(p) and look.is_file(p) and look.read(p) == data)
     accepted, digest = 0, sha(data)
     for places in b.at.values():
         w, _ = next(iter(places.values()))

@@ -191,6 +191,7 @@ def workloads(drop):
         """One call after another: which answer comes."""
         def begin(program, site):
             make(site, CALLS)
+            subprocess.run([program, 'run', '-q', site], stdout=subprocess.DEVNULL, check=True)
             inputs = [drop(site, 'inbox/orders', b'a.csv', orders((1, 1), (2, 2)), 'archive' if answered == 2 else 'work')]
             if not answered:
                 return {'inputs': inputs, 'command': operation('create')}

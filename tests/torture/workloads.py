@@ -25,7 +25,7 @@ and of a flow that stages (staged.py), each with the command that is struck:
     commit     both are committed, a table operation comes after each, and their lives end
 
 and by hand (asked.py): hold, release, cancel, amend, resend and renew of one of two staged batches, retry of a file that was refused,
-and of a whole site purge and reindex (fsck --reindex).
+and of a whole site purge, reindex (fsck --reindex) and exchange (a file to a partner's server, one from there).
 """
 import os, re, subprocess, time
 
