@@ -117,12 +117,33 @@ static int write_targets(struct work *w, struct lane *l, const struct node *mess
 
 /* ---- batches and tables: what is taken is changed as well -------------------------------------------------------- */
 
+/* The gives that wait keep the message as each has seen it: what a later one gives back does not go out with them. */
+static void keep_seen(struct work *w, struct node *copy)
+{
+    for (size_t i = 0; i < w->op->ngives; i++) {
+        struct lane *l = &w->lanes[i];
+        if (!l->waits || l->seen != w->shared)
+            continue;
+        l->seen = copy;
+        if (!l->run && l->ntargets)
+            l->targets[0] = copy;                   /* it goes as it is */
+    }
+}
+
+static void keep_unchanged(struct work *w)
+{
+    struct node *copy = node_copy(&w->message, w->shared, w->shared->parent);
+    keep_seen(w, copy);
+    if (!w->unchanged)
+        w->unchanged = copy;
+}
+
 void step_edit(struct work *w, const struct edits *edits)
 {
     if (!edits->n)
         return;
-    if (w->shared && !w->unchanged)
-        w->unchanged = node_copy(&w->message, w->shared, w->shared->parent);
+    if (w->shared)
+        keep_unchanged(w);
     edits_apply(edits, &w->message);
     w->changed = true;
 }
@@ -218,6 +239,7 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, bool s
 {
     struct giving g = { l, shared, false };
     struct outcome one = { 0 };
+    l->seen = message;
     int rc = map_one(&g, message, &one);
     w->judged = w->judged || one.first || one.tried;
     merge(outcome, &one);
@@ -234,9 +256,9 @@ static void withdraw(struct lane *l)
     l->waits = false;
 }
 
-static int put_lane(struct work *w, struct lane *l, const struct node *message)
+static int put_lane(struct work *w, struct lane *l)
 {
-    int rc = l->merge ? merge_keep(l->merge, &w->now) : put_targets(w, l, message);
+    int rc = l->merge ? merge_keep(l->merge, &w->now) : put_targets(w, l, l->seen);
     if (rc == SKIP)
         withdraw(l);
     l->waits = false;
@@ -266,30 +288,29 @@ static int map_all(struct work *w, size_t n, struct node *message, struct outcom
 {
     int rc = OK;
     w->unchanged = NULL;
-    for (size_t i = 0; i < n && rc <= WARN; i++) {
-        w->shared = i + 1 < n || is_staged(w) ? message : NULL;
+    w->shared = message;
+    for (size_t i = 0; i < n && rc <= WARN; i++)
         if (takes_part(w, &w->lanes[i]))
             rc = map_lane(w, &w->lanes[i], message, i + 1 < n, outcome);
-    }
     w->shared = NULL;
     return rc;
 }
 
 /* What only writing can tell is written first: while nothing else is, it can still be refused. */
-static int put_untried(struct work *w, size_t n, const struct node *message)
+static int put_untried(struct work *w, size_t n)
 {
     struct lane *l = n ? &w->lanes[n - 1] : NULL;
-    return l && l->waits && !l->merge && !is_tried(w, l) ? put_lane(w, l, message) : OK;
+    return l && l->waits && !l->merge && !is_tried(w, l) ? put_lane(w, l) : OK;
 }
 
-static int put_all(struct work *w, size_t n, const struct node *message)
+static int put_all(struct work *w, size_t n)
 {
-    int rc = put_untried(w, n, message);
+    int rc = put_untried(w, n);
     if (rc > WARN)
         return rc;
     for (size_t i = 0; i < n && rc <= WARN; i++)
         if (w->lanes[i].waits)
-            rc = put_lane(w, &w->lanes[i], message);
+            rc = put_lane(w, &w->lanes[i]);
     return rc == SKIP && n > 1 ? STOP : rc;         /* an earlier give may have written it: then the file is over */
 }
 
@@ -312,7 +333,7 @@ int step_map(struct work *w, struct node **message, struct outcome *outcome)
     bool skipped = rc == SKIP && outcome->kind == OUTCOME_SKIP, given = rc <= WARN || skipped;
     int put = given && is_staged(w) ? step_stamp(w, *message) : OK;
     if (given && put <= WARN)
-        put = put_all(w, n, *message);
+        put = put_all(w, n);
     if (put == SKIP || (rc == SKIP && !skipped))
         take_back(w, n, message);
     if (put == SKIP && skipped)
@@ -336,7 +357,7 @@ static int call_lane(struct work *w, struct lane *l, struct node **message, stru
     if (l->waits && w->changed)
         rc = stage_try(w->stage, *message);         /* what the call has given back */
     if (l->waits && rc <= WARN)
-        rc = put_lane(w, l, *message);
+        rc = put_lane(w, l);
     if (rc == SKIP)
         take_back(w, w->op->ngives, message);
     return rc;

@@ -70,6 +70,7 @@ struct lane {
     uint32_t outputs, files;        /* so far: all, and without those beside */
     struct beside *beside;          /* one per companion of the give, while an output is open */
     struct companion_file *companions;
+    struct node *seen;              /* the message at hand, with what this give and those ahead of it gave back */
     struct node **targets;          /* what the mapping gave for the message at hand */
     size_t ntargets, targets_cap;
     struct arena listed;            /* of that list */

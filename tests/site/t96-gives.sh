@@ -145,4 +145,26 @@ check "a line of a report that cannot be written is told" said cmd.log TEXT_LONG
 check "its message goes out" is "a;1 bb;2" "$(given report/outbox/rows)"
 cmd report send
 check "once" is "a;1 bb;2" "$(given report/outbox/rows)"
+
+# The later gives see what the earlier ones gave back, never the other way round: not in what goes as it is, not in a name.
+small_site seen << 'END'
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/asis" name "{file}"
+        give outbox "outbox/each" name "{Id}-{Note}.csv" map copy each
+        give outbox "outbox/back" name "{file}" map back
+        give outbox "outbox/late" name "{Id}-{Note}.csv" map copy each
+    }
+}
+END
+mkdir -p seen/inbox/rows
+sed -i 's/^    Id .*/&\n    Note text max 4/' seen/mappings/rows.format
+printf 'mapping rows => rows\nRow => Row {\n    Id  => Id\n    Qty => Qty\n    Note <= concat("w ", Id)\n}\n' > seen/mappings/back.map
+printf 'Id;Note;Qty\na;x;1\nlong;y;2\n' > seen/inbox/rows/1.csv
+run seen -q
+check "what a later give gives back is not in what goes as it is" is "0 a;x;1 long;y;2" "$code $(given seen/outbox/asis)"
+check "nor in the name of an earlier one, but in that of a later one" is "a-x.csv long-y.csv a-w_a.csv long-w_long.csv" \
+    "$(ls seen/outbox/each seen/outbox/late | grep csv | xargs)"
 finish
