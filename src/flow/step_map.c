@@ -208,7 +208,8 @@ static int give_lane(struct giving *g)
     if (rc > WARN)
         return rc;
     give_back(w, l);
-    l->waits = true;
+    rc = lane_try_names(w, l);
+    l->waits = rc <= WARN;
     return rc;
 }
 

@@ -3,19 +3,41 @@
 #include "flow/name.h"
 #include "flow/work.h"
 
-int output_name(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
-                const struct node *message, struct slice *out)
+static int render(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
+                  const struct node *message, struct buf *name)
 {
     struct name_values v = { .batch = w->job->batch, .file = w->job->file, .operation = w->op->name,
                              .time = w->batch_time, .n = l->files + 1 };
-    struct buf name = { 0 };
     if (w->job->before)
         v.n += w->job->before[l->give->index] / (1 + l->give->ncompanions);
-    int rc = name_render(parts, n, &v, message, &name);
+    int rc = name_render(parts, n, &v, message, name);
     if (rc != OK)
         problem_addf(&w->now, PROBLEM_ERROR, "NAME_EMPTY", (struct place){ .offset = PLACE_NO_OFFSET },
                      "a field in the name of the output has no value: %.*s", SLICE_ARG(shown));
+    return rc;
+}
+
+int output_name(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
+                const struct node *message, struct slice *out)
+{
+    struct buf name = { 0 };
+    int rc = render(w, l, parts, n, shown, message, &name);
     *out = arena_copy(w->arena, buf_slice(&name));
+    buf_release(&name);
+    return rc;
+}
+
+int lane_try_names(struct work *w, const struct lane *l)
+{
+    const struct give *g = l->give;
+    struct buf name = { 0 };
+    if (!g->each || !l->ntargets)
+        return OK;
+    int rc = render(w, l, g->name_parts, g->nname_parts, g->name, l->seen, &name);
+    for (size_t i = 0; i < g->ncompanions && rc == OK; i++) {
+        const struct site_companion *c = &g->companions[i];
+        rc = render(w, l, c->parts, c->nparts, c->pattern, l->seen, &name);
+    }
     buf_release(&name);
     return rc;
 }

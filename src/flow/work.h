@@ -321,6 +321,8 @@ void beside_drop(struct lane *l);
 /* The name of an output; the supervisor cleans it and makes it unique within the batch. */
 int output_name(struct work *w, const struct lane *l, const struct name_part *parts, size_t n, struct slice shown,
                 const struct node *message, struct slice *out);
+/* Of a file for each message: could it be named?  SKIP with a problem when not. */
+int lane_try_names(struct work *w, const struct lane *l);
 struct output *work_output(struct work *w, enum output_kind kind, const struct give *g);
 /* step_note.c: the line, the ledger record and the counts of a message. */
 int step_note(struct work *w, const struct node *message, const struct outcome *outcome);

@@ -167,4 +167,24 @@ run seen -q
 check "what a later give gives back is not in what goes as it is" is "0 a;x;1 long;y;2" "$code $(given seen/outbox/asis)"
 check "nor in the name of an earlier one, but in that of a later one" is "a-x.csv long-y.csv a-w_a.csv long-w_long.csv" \
     "$(ls seen/outbox/each seen/outbox/late | grep csv | xargs)"
+
+# A file for each message has a name or its message is refused, alone, also ahead of other gives.
+small_site name << 'END'
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/all"  name "{file}" map copy
+        give outbox "outbox/each" name "{Qty}.csv" map copy each
+        give outbox "outbox/last" name "{file}" map copy
+    }
+}
+END
+mkdir -p name/inbox/rows
+printf 'Id;Qty\na;1\nb;\nc;3\n' > name/inbox/rows/1.csv
+run name -q
+check "a message without the field of a file's name is refused alone" eval 'is 1 $code && said run.log NAME_EMPTY &&
+    is "b;" "$(grep -v Id name/error/*/1.csv)"'
+check "the others go out, each through all gives" is "a;1 c;3 a;1 c;3 1.csv 3.csv" \
+    "$(given name/outbox/all) $(given name/outbox/last) $(ls name/outbox/each | xargs)"
 finish
