@@ -315,13 +315,24 @@ static int put_all(struct work *w, size_t n)
     return rc == SKIP && n > 1 ? STOP : rc;         /* an earlier give may have written it: then the file is over */
 }
 
+/* What was said of the message itself is said of its copy: else it would look like something about a line. */
+static void say_of(struct outcome *o, const struct node *message, const struct node *copy)
+{
+    for (struct finding *f = o->first; f; f = f->next)
+        f->node = f->node == message ? copy : f->node;
+    for (struct tried *t = o->tried; t; t = t->next)
+        t->node = t->node == message ? copy : t->node;
+}
+
 /* The message is as it was read: no give has written it, changed it, or counts it. */
-static void take_back(struct work *w, size_t n, struct node **message)
+static void take_back(struct work *w, size_t n, struct node **message, struct outcome *o)
 {
     for (size_t i = 0; i < n; i++)
         withdraw(&w->lanes[i]);
-    if (w->unchanged)
+    if (w->unchanged) {
+        say_of(o, *message, w->unchanged);
         *message = w->unchanged;
+    }
     w->changed = w->changed && !w->unchanged;
 }
 
@@ -336,7 +347,7 @@ int step_map(struct work *w, struct node **message, struct outcome *outcome)
     if (given && put <= WARN)
         put = put_all(w, n);
     if (put == SKIP || (rc == SKIP && !skipped))
-        take_back(w, n, message);
+        take_back(w, n, message, outcome);
     if (put == SKIP && skipped)
         outcome->kind = OUTCOME_NONE;               /* refused, whatever one give has skipped */
     return put > rc ? put : rc;
@@ -360,7 +371,7 @@ static int call_lane(struct work *w, struct lane *l, struct node **message, stru
     if (l->waits && rc <= WARN)
         rc = put_lane(w, l);
     if (rc == SKIP)
-        take_back(w, w->op->ngives, message);
+        take_back(w, w->op->ngives, message, o);
     return rc;
 }
 

@@ -187,4 +187,17 @@ check "a message without the field of a file's name is refused alone" eval 'is 1
     is "b;" "$(grep -v Id name/error/*/1.csv)"'
 check "the others go out, each through all gives" is "a;1 c;3 a;1 c;3 1.csv 3.csv" \
     "$(given name/outbox/all) $(given name/outbox/last) $(ls name/outbox/each | xargs)"
+
+# What one give has said of a message that another gave something back to is told of the message, not of a line.
+sync_flow | sed 's/^        give outbox.*/&\n        give outbox "outbox\/late" name "{batch}_{n}.csv" map late\n        give outbox "outbox\/log" name "{batch}_{n}.log" map log report/
+    ' | sync_site line 'Note text'
+mkdir -p line/inbox/rows
+sed -i 's/^    Qty => Qty/&\n    Note <= concat("went as ", Id)/' line/mappings/send.map
+printf 'mapping stage => rows\nRow => Row {\n    require Qty < 2 else BIG "too big"\n    Id => Id\n}\n' > line/mappings/late.map
+printf 'syntax csv delimiter ";" header yes\nmessage Said {\n    Key text\n    Line text\n    Code text\n    Note text\n}\n' > line/mappings/log.format
+printf 'mapping stage => log\nRow => Said {\n    Id => Key\n    $outcome/Problem[1]/Line => Line\n    $outcome/Problem[1]/Code => Code\n    Note => Note\n}\n' > line/mappings/log.map
+printf 'Id;Qty\na;1\nb;2\n' > line/inbox/rows/1.csv
+run line -q
+cmd line send
+check "a report of a message that was taken back" is "Key;Line;Code;Note a;;;went as a b;;BIG;" "$(cat line/outbox/log/*.log | xargs)"
 finish
