@@ -73,7 +73,7 @@ static int run_message_through(struct work *w, struct node **message, struct out
     rc = step_report(w, msg, said ? now : latest_of(w, key, w->reader.messages), said ? now : NULL);
     if (rc < STOP && now->kind < OUTCOME_WAIT)
         step_done(w);
-    return rc;
+    return rc < STOP ? OK : rc;                     /* a report refuses nothing */
 }
 
 /* An operation that runs by itself says nothing twice in a row. */

@@ -200,4 +200,14 @@ printf 'Id;Qty\na;1\nb;2\n' > line/inbox/rows/1.csv
 run line -q
 cmd line send
 check "a report of a message that was taken back" is "Key;Line;Code;Note a;;;went as a b;;BIG;" "$(cat line/outbox/log/*.log | xargs)"
+
+# The same where nothing is stamped: the message went out, so it counts as done.
+sync_flow | sed '/done {/,/^        }/d; s/^        give outbox.*/&\n        give outbox "outbox\/log" name "{batch}_{n}.log" map log report/' | sync_site plain
+cp report/mappings/log.* plain/mappings/
+mkdir -p plain/inbox/rows
+printf 'Id;Qty\na;1\nbb;2\n' > plain/inbox/rows/1.csv
+run plain -q
+cmd plain send
+check "a message that went out is not refused for its line in a report" eval 'said cmd.log TEXT_LONG "done=2 skipped=0 rejected=0" &&
+    is "a;1 bb;2" "$(given plain/outbox/rows)"'
 finish
