@@ -152,7 +152,7 @@ int work_read(struct work *w, int (*take)(struct work *w, int read, struct node 
         work_begin(w);
         int rc = reader_read(&w->reader, &w->message, &msg, &w->now);
         w->now.message = w->reader.messages;
-        w->told_all = w->judged = w->changed = false;
+        w->told_all = w->judged = w->changed = w->whole = false;
         w->taken = NULL;
         w->ntaken = w->taken_cap = 0;
         w->read = NULL;

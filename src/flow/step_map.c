@@ -158,6 +158,7 @@ static bool note_taken(struct work *w, struct lane *l)
 {
     struct node *const *nodes;
     size_t n;
+    w->whole = w->whole || !l->run;
     if (!l->run)
         return true;
     run_taken(l->run, &nodes, &n);

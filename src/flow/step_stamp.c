@@ -27,14 +27,6 @@ static int stamp_below(struct stamping *s, struct node *n)
     return rc;
 }
 
-static bool is_whole(const struct work *w)
-{
-    for (size_t i = 0; i < w->op->ngives; i++)
-        if (w->lanes[i].give && !w->lanes[i].run && !w->lanes[i].give->report && !w->lanes[i].give->original)
-            return true;
-    return false;
-}
-
 static int stamp_taken(struct stamping *s)
 {
     struct work *w = s->work;
@@ -75,7 +67,7 @@ int step_stamp(struct work *w, struct node *message)
     edits_init(&w->stamps, &w->message);
     for (size_t i = 0; i < w->op->nstamps && rc <= WARN; i++) {
         struct stamping s = { w, &w->op->stamps[i], &w->stamps };
-        rc = is_whole(w) ? stamp_below(&s, message) : stamp_taken(&s);
+        rc = w->whole ? stamp_below(&s, message) : stamp_taken(&s);
     }
     return rc <= WARN && (w->changed || w->stamps.n) ? try_stamped(w, message) : rc;
 }

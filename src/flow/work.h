@@ -140,7 +140,7 @@ struct work {
     struct formula_run *formulas;   /* of the states, and of `done` */
     struct latest *latest;          /* what was said about the messages of the batch; NULL = nobody asks */
     /* Of the message at hand in a job on a batch or table: was it judged, its tree changed, what was taken of it. */
-    bool judged, changed;
+    bool judged, changed, whole;    /* whole: a give has taken it as it is */
     struct node **taken;
     size_t ntaken, taken_cap;
     struct node *shared, *unchanged;    /* as long as it may be refused; a copy of it ahead of the first edit */

@@ -210,4 +210,19 @@ run plain -q
 cmd plain send
 check "a message that went out is not refused for its line in a report" eval 'said cmd.log TEXT_LONG "done=2 skipped=0 rejected=0" &&
     is "a;1 bb;2" "$(given plain/outbox/rows)"'
+
+# What is given as it is was not given where a give ahead of it skips the message: no stamp says that it was.
+sync_flow | sed 's/^        done {/        give outbox "outbox\/whole" name "{batch}_{n}.jsonl" empty skip\n&/' | sync_site whole
+sed -i 's/^    Id  => Id/    require Qty > 1 else skip LOW\n&/' whole/mappings/send.map
+mkdir -p whole/inbox/rows
+printf 'Id;Qty\na;1\nb;2\n' > whole/inbox/rows/1.csv
+run whole -q
+id=$(open_ids whole)
+cmd whole send
+check "a message that a give skips ahead of one that takes it as it is, is not stamped" is '{"Id":"a","Qty":1}' \
+    "$(head -1 whole/.waybill/work/"$id"/stage.2)"
+"$prog" amend --dir whole "$id" --message a Qty=3 > cmd.log 2>&1
+cmd whole send
+check "so it goes out when it is not skipped any more" eval 'is "b;2 a;3" "$(given whole/outbox/rows)" &&
+    is 1 "$(cat whole/outbox/whole/* | grep -c "Id...a")"'
 finish
