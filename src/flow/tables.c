@@ -101,6 +101,7 @@ static int read_opened(int fd, const char *path, const struct format *f, const s
     struct arena own, message;
     struct source source;
     struct reader r = { .source = &source, .format = f, .limits = limits };
+    const struct problems before = *ps;
     arena_init(&own, 0);
     arena_init(&message, limits->message);
     source_open_fd(&source, fd, path, limits);
@@ -111,7 +112,9 @@ static int read_opened(int fd, const char *path, const struct format *f, const s
         rc = read_all_rows(&r, &message, each, owner, ps);
     reader_close(&r);
     source_close(&source);
-    ps->locate = NULL;
+    ps->file = before.file;                          /* the message at hand is not of the table */
+    ps->locate = before.locate;
+    ps->locate_owner = before.locate_owner;
     arena_release(&message);
     arena_release(&own);
     return rc;

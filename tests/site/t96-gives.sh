@@ -78,6 +78,11 @@ run one -q
 check "one document for both messages that are good" is "mon;3;2" "$(grep -v Day one/outbox/sums/1.csv)"
 check "one row of the table for them" is "mon;3;2" "$(grep -v Day one/tables/sums.csv)"
 
+# The first message that goes into a table is told with its own place, not with the table's.
+printf 'Id;Day;Qty\na;mon;10\nb;mon;1\n' > one/inbox/rows/2.csv
+run one -q
+check "a refused message is told where it stands, also when the table was read for it" said run.log "2.csv:2:7: error: message 1, Qty: a: too much"
+
 # A batch: what an earlier give did to the message is undone with it, so that it is sent when nothing refuses it any more.
 sync_flow | sed 's/        done {/        give batch map count\n        give outbox "outbox\/late" name "{batch}_{n}.csv" map late empty skip\n&/
     ' | sed '1i table known "tables/known.csv" format rows key Id' | sync_site batch 'Tries integer' 'Note text'
