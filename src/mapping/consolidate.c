@@ -252,7 +252,7 @@ static struct slice values_of(struct run *r, const struct item *it, const struct
 {
     struct telling t = { .r = r, .item = it, .here = here };
     const struct expr *missed = r->missed;
-    expr_each(it->e[0], tell_value, &t);
+    expr_each_here(it->e[0], tell_value, &t);
     struct slice out = arena_copy(r->a, buf_slice(&t.text));
     buf_release(&t.text);
     r->missed = missed;

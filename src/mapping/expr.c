@@ -389,6 +389,16 @@ static void preds_each(struct pred *pr, void (*visit)(void *owner, struct expr *
             expr_each(pr->args[i], visit, owner);
 }
 
+void expr_each_here(struct expr *e, void (*visit)(void *owner, struct expr *e), void *owner)
+{
+    visit(owner, e);
+    for (size_t i = 0; i < e->nargs; i++)
+        expr_each_here(e->args[i], visit, owner);
+    for (struct pred *pr = e->keys; pr; pr = pr->next)
+        for (size_t i = 0; i < pr->n; i++)
+            expr_each_here(pr->args[i], visit, owner);
+}
+
 void expr_each(struct expr *e, void (*visit)(void *owner, struct expr *e), void *owner)
 {
     visit(owner, e);

@@ -130,6 +130,8 @@ bool expr_is_const(const struct expr *e);
 struct slice expr_source(const struct conf *c, const struct expr *e);
 /* Runs over e and all below it, predicates included. */
 void expr_each(struct expr *e, void (*visit)(void *owner, struct expr *e), void *owner);
+/* Without what stands in the brackets of a step: that is about the instances there, not about the one at hand. */
+void expr_each_here(struct expr *e, void (*visit)(void *owner, struct expr *e), void *owner);
 /* Whether its value is one that nobody may see: of a `sensitive` field, a param that is a secret, or made of such. */
 bool expr_sensitive(const struct mapping *m, const struct expr *e);
 /* Whether it so much as names one: the key of a table's row too. */

@@ -78,17 +78,26 @@ static void find_field(void *owner, struct expr *e)
         *first = e;
 }
 
+/* In brackets it is a field of the instances there, which may be of another group. */
+static bool is_of(struct expr *about, const struct expr *first, const struct node *n)
+{
+    const struct expr *here = NULL;
+    expr_each_here(about, find_field, &here);
+    return here == first || (first->nsteps == 1 && same_group(first->field->group, n->group));
+}
+
 /* The field that a condition is about: the first one that it names. */
 static void about_field(struct run *r, const struct expr *about, const struct node *n, struct finding *f)
 {
+    struct expr *e = (struct expr *)(uintptr_t)about;
     const struct expr *first = NULL;
     if (!about || !n)
         return;
-    expr_each((struct expr *)(uintptr_t)about, find_field, &first);
+    expr_each(e, find_field, &first);
     if (!first)
         return;
-    const struct value *v = path_value(r, first, n);
     f->field = first->field->name;
+    const struct value *v = is_of(e, first, n) ? path_value(r, first, n) : NULL;
     if (v && (v->state == VALUE_PRESENT || (v->form & VALUE_LAX)))
         f->value = first->field->flags & FIELD_SENSITIVE ? SLICE(PROBLEM_MASK) : (struct slice){ v->p, v->n };
 }

@@ -199,6 +199,11 @@ static void test_outcomes(void **state)
     assert_true(slice_is(t.outcome.last->value, "-1"));
     assert_true(slice_is(t.outcome.last->key, "7"));
     tree_release(&t);
+    /* a field that a condition names in brackets is one of other instances: the one judged has no value of it */
+    r = begin(&t, &o, PAIR "    require count(Row[Quantity > 0]) > 9 else FEW\n}\n");
+    run(&t, r, tree_message(&t, t.mapping->left, "Id = 7\nStatus = open\nRow {\nNo = 1\n}\n"), SKIP);
+    assert_true(slice_is(t.outcome.last->field, "Quantity") && t.outcome.last->value.n == 0);
+    tree_release(&t);
     /* a skip ends the judging */
     r = begin(&t, &o, PAIR "    require Name else skip A \"a\"\n    require Status else B \"b\"\n}\n");
     run(&t, r, tree_message(&t, t.mapping->left, "Id = 1\n"), SKIP);

@@ -403,13 +403,28 @@ static void test_create(void **state)
     end(&k);
 }
 
+/* What a check saw is told of the order and its candidate, never of what stands in brackets: that is about lines. */
+static void test_values(void **state)
+{
+    struct kit k;
+    (void)state;
+    start(&k, "mapping order => sheet\nOrder => Sheet {\n    consolidate {\n        match Day = $old/Day else NO_SHEET\n"
+              "        check count($old/Line[Item = \"K\"]) + count(Line[Item = \"K\"]) < 2 else FULL\n        none NONE\n    }\n"
+              "    No => Id\n    Day => Day\n}\n");
+    there(&k, "Id = S1\nDay = 2026-01-02\nLine {\nItem = K\n}\nLine {\nItem = L\n}\n");
+    assert_int_equal(comes(&k, "No = 9\nDay = 2026-01-02\nLine {\nItem = K\n}\n"), OK);
+    assert_string_equal(arena_cstr(&k.t.arena, k.t.outcome.tried->values),
+                        "count($old/Line[Item = \"K\"]) \"1\", count(Line[Item = \"K\"]) \"1\"");
+    end(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge), cmocka_unit_test(test_new), cmocka_unit_test(test_search),
         cmocka_unit_test(test_all_or_nothing), cmocka_unit_test(test_index), cmocka_unit_test(test_keys),
         cmocka_unit_test(test_below), cmocka_unit_test(test_limits), cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_create), cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_create), cmocka_unit_test(test_emptied), cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
