@@ -12,9 +12,9 @@
  *     .waybill/claim|tmp|work/<wave>/        the same of small files that are accepted together (batch/wave.h)
  *     error/<batch>/                         set aside: file, waybill, lines
  *
- * A site that hosts share (`shared yes`) keeps claim, tmp and work below .waybill/epoch-N/, and whoever takes over
- * renames that folder: what leads to an effect – acceptance, publication, setting aside – goes by the whole path
- * (spool_path), so a host that was paused meanwhile finds its path gone and changes nothing.
+ * A site that hosts share (`shared yes`) keeps claim, tmp, work and replies below .waybill/epoch-N/, and whoever takes
+ * over renames that folder and makes tmp anew: what leads to an effect – acceptance, publication, setting aside – goes
+ * by the whole path (spool_path), so a host that was paused meanwhile finds its path gone and changes nothing.
  *
  * A batch id is date and time (of the site's zone), epoch, counter: only [0-9-].  It is unique by epoch and counter
  * alone: the epoch grows, durably, with each lease.

@@ -103,7 +103,7 @@ int spool_open(struct spool *s, struct arena *a, const char *site, bool durable,
 /* What a site had before it was shared comes along, folder by folder: a crash in between is gone on with here. */
 static int move_in(struct spool *s, const char *folder, struct problems *ps)
 {
-    static const char *const names[] = { "claim", "tmp", "work" };
+    static const char *const names[] = { "claim", "tmp", "work", "replies" };
     char path[SPOOL_PATH];
     if (mkdirat(s->top, folder, 0700) != 0 && errno != EEXIST)
         return problem_system(ps, folder, "cannot make the folder", errno);
@@ -114,6 +114,14 @@ static int move_in(struct spool *s, const char *folder, struct problems *ps)
             return problem_system(ps, path, "cannot be taken over", errno);
     }
     return OK;
+}
+
+/* What was under construction is begun anew; whoever still has the folder open can make nothing in it any more. */
+static int fresh_tmp(const struct spool *s, const char *folder, struct problems *ps)
+{
+    char path[SPOOL_PATH];
+    snprintf(path, sizeof path, "%s/tmp", folder);
+    return spool_remove(s->top, path, ps);
 }
 
 int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps)
@@ -129,6 +137,8 @@ int spool_enter(struct spool *s, uint64_t epoch, struct problems *ps)
         rc = problem_system(ps, before, "cannot be taken over", errno);
     if (rc == OK)
         rc = move_in(s, folder, ps);
+    if (rc == OK)
+        rc = fresh_tmp(s, folder, ps);
     if (rc != OK)
         return rc;
     set_below(s, epoch);

@@ -10,18 +10,30 @@
 /*
  * The answer to the sender of a refused file: .waybill/replies/<batch> is written, durably, before the batch is set
  * aside, and renamed into the partner's folder after; a crash in between leaves it there, and the next start sends it:
- * at once, or when the rest of a batch that was at its end has left work/. So it comes exactly once.
+ * at once, or when the rest of a batch that was at its end has left work/. So it comes exactly once. Every step goes by
+ * the whole path, which a take-over cuts off (spool.h).
  */
 #define FOLDER "replies"
 #define MODE 0640
 #define UNANSWERED_MAX 1000
 #define AGAIN_MS 300000
 
-static int open_folder(struct supervisor *s)
+/* The folder of replies/ was made. */
+static void sync_above(struct supervisor *s)
 {
-    if (mkdirat(s->spool.top, FOLDER, 0700) == 0)
-        spool_sync_dir(&s->spool, s->spool.top, ".waybill", s->ps);
-    return openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(s->spool.top, s->spool.below[0] ? s->spool.below : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    spool_sync_dir(&s->spool, fd, ".waybill", s->ps);
+    close(fd);
+}
+
+static int open_folder(struct supervisor *s, char path[SPOOL_PATH])
+{
+    spool_path(&s->spool, FOLDER, "", path);
+    if (mkdirat(s->spool.top, path, 0700) == 0)
+        sync_above(s);
+    return openat(s->spool.top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* One that is not there yet is made when it is needed. */
@@ -57,18 +69,18 @@ static bool still_true(const struct waybill *w)
 int reply_prepare(struct supervisor *s, const struct waybill *w, const char *code, struct slice text)
 {
     const struct flow *f = site_flow(s->site, w->flow);
-    char id[BATCH_ID_SIZE];
+    char id[BATCH_ID_SIZE], folder[SPOOL_PATH];
     struct buf out = { 0 };
     if (!f || !f->reply || !senders(code))
         return OK;
-    int dir = open_folder(s);
+    int dir = open_folder(s, folder);
     if (dir < 0)
         return problem_system(s->ps, FOLDER, "cannot open the folder", errno);
+    close(dir);
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
     letter_text(s->site, w, code, text, &out);
-    int rc = file_replace(dir, id, buf_slice(&out), MODE, s->o->durable, s->ps);
+    int rc = file_replace_in(s->spool.top, folder, id, buf_slice(&out), MODE, s->o->durable, s->ps);
     buf_release(&out);
-    close(dir);
     return rc;
 }
 
@@ -126,11 +138,13 @@ static int move(struct supervisor *s, int from, const char *id, const char *fold
     int rc = make_folder(s, folder);
     if (rc > WARN)
         return rc;
+    char path[SPOOL_PATH];
+    spool_path(&s->spool, FOLDER, id, path);
     int to = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (to < 0)
         return problem_system(s->ps, folder, "the answer cannot be delivered", errno);
-    if (renameat2(from, id, to, name, RENAME_NOREPLACE) != 0)
-        rc = errno == EEXIST && unlinkat(from, id, 0) == 0 ? OK
+    if (renameat2(s->spool.top, path, to, name, RENAME_NOREPLACE) != 0)
+        rc = errno == EEXIST && unlinkat(s->spool.top, path, 0) == 0 ? OK
             : problem_system(s->ps, folder, "the answer cannot be delivered", errno);
     if (rc == OK)
         rc = spool_sync_dir(&s->spool, to, folder, s->ps);
@@ -143,13 +157,14 @@ static int move(struct supervisor *s, int from, const char *id, const char *fold
 static int publish(struct supervisor *s, const struct flow *f, const struct waybill *w)
 {
     int rc = OK;
-    char id[BATCH_ID_SIZE], name[OUTBOX_NAME_SIZE];
-    struct stat st;
+    char id[BATCH_ID_SIZE], name[OUTBOX_NAME_SIZE], path[SPOOL_PATH];
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(w->batch));
-    int from = open_folder(s);
-    if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && !still_true(w))
-        unlinkat(from, id, 0);
-    else if (from >= 0 && fstatat(from, id, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    int from = open_folder(s, path);
+    spool_path(&s->spool, FOLDER, id, path);
+    bool there = from >= 0 && faccessat(s->spool.top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !still_true(w)) {
+        unlinkat(s->spool.top, path, 0);
+    } else if (there) {
         struct buf wanted = { 0 };
         buf_printf(&wanted, "%.*s.%s.txt", (int)(w->name.n < 120 ? w->name.n : 120), w->name.p, id);
         outbox_name(buf_slice(&wanted), name);
@@ -176,7 +191,7 @@ void reply_left(struct supervisor *s, const char *batch)
     struct waybill *w;
     struct stat st;
     char path[SPOOL_PATH];
-    snprintf(path, sizeof path, FOLDER "/%s", batch);
+    spool_path(&s->spool, FOLDER, batch, path);
     if (fstatat(s->spool.top, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return;
     arena_init(&a, 0);
@@ -200,7 +215,9 @@ void reply_turn(struct supervisor *s, int64_t now, int64_t *wait)
 /* What a run that was killed made ready and did not send, or could not send; a folder that takes none is told once. */
 void reply_resume(struct supervisor *s)
 {
-    int fd = openat(s->spool.top, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err;
+    char path[SPOOL_PATH];
+    spool_path(&s->spool, FOLDER, "", path);
+    int fd = openat(s->spool.top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
     const struct flow *stuck = NULL;
