@@ -371,33 +371,40 @@ static int move_to_error(const struct batch *b, int from, const char *name, int 
 }
 
 /* The waybill and the lines go along, so that whoever mends the messages sees what is wrong with them. */
-static int put_papers(const struct batch *b, int rejects, struct problems *ps)
+static int put_papers(const struct batch *b, int dir, const char *rejects, struct problems *ps)
 {
     struct buf text = { 0 };
-    char file[WAYBILL_FILE_NAME];
+    char file[WAYBILL_FILE_NAME], path[SPOOL_PATH + NAME_MAX];
     waybill_file_name(b->id, file);
     waybill_write(b->w, &text);
-    int rc = file_replace(rejects, file, buf_slice(&text), 0600, batch_syncs(b), ps);
+    int rc = file_replace_in(dir, rejects, file, buf_slice(&text), 0600, batch_syncs(b), ps);
     buf_release(&text);
     for (const struct waybill_file *f = b->w->files; f && rc == OK; f = f->next) {
         const char *name = arena_cstr(b->arena, f->file);
         if (!slice_is(f->kind, "lines") || strchr(name, '/'))
             continue;
-        if (linkat(b->dir, name, rejects, name, 0) != 0 && errno != EEXIST)
+        snprintf(path, sizeof path, "%.*s/%.200s", SPOOL_PATH, rejects, name);
+        if (linkat(b->dir, name, dir, path, 0) != 0 && errno != EEXIST)
             rc = problem_system(ps, name, "cannot link beside the refused messages", errno);
     }
-    return rc == OK ? spool_sync_dir(b->site->spool, rejects, "rejects", ps) : rc;
+    return rc;
 }
 
+/* By their path: to a host that lost the site meanwhile they are gone. */
 int batch_rejects(struct batch *b, struct problems *ps)
 {
-    int fd = openat(b->dir, "rejects", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    char below[SPOOL_PATH], path[SPOOL_PATH + 16];
+    int dir = batch_place(b, below);
+    snprintf(path, sizeof path, "%s%srejects", below, *below ? "/" : "");
+    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? OK : problem_system(ps, b->id, "cannot open the refused messages", errno);
-    int rc = put_papers(b, fd, ps);
+    int rc = put_papers(b, dir, path, ps);
+    if (rc == OK)
+        rc = spool_sync_dir(b->site->spool, fd, "rejects", ps);
     close(fd);
     if (rc == OK)
-        rc = move_to_error(b, b->dir, "rejects", b->dir, ps);
+        rc = move_to_error(b, dir, path, b->dir, ps);
     return rc == END ? OK : rc;
 }
 

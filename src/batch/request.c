@@ -99,14 +99,20 @@ static void file_name(struct slice id, char out[ID_MAX + 8])
     snprintf(out, ID_MAX + 8, "%.*s.json", id.n > ID_MAX ? 0 : (int)id.n, id.p);
 }
 
-/* Whole, synced, the site user's own, then named: nobody ever reads a part. */
-static int put_file(const struct spool *s, int dir, const char *name, struct slice text, struct problems *ps)
+/* Whole, synced, the site user's own, then named: nobody ever reads a part.  It is made in `beside`: its own folder, or
+   for what only the holder of the site may say .waybill, with a path that a take-over cuts off. */
+static int put_file(const struct spool *s, int dir, int beside, const char *name, struct slice text,
+                    struct problems *ps)
 {
-    char temporary[ID_MAX + 16];
+    char temporary[SPOOL_PATH], base[ID_MAX + 16];
     struct stat own, of;
-    snprintf(temporary, sizeof temporary, ".%s.new", name);
-    unlinkat(dir, temporary, 0);
-    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    snprintf(base, sizeof base, ".%s.new", name);
+    if (beside == dir)
+        snprintf(temporary, sizeof temporary, "%s", base);
+    else
+        spool_path(s, "tmp", base, temporary);
+    unlinkat(beside, temporary, 0);
+    int fd = openat(beside, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return problem_system(ps, name, "cannot write", errno);
     int err = file_write_all(fd, text);
@@ -117,10 +123,10 @@ static int put_file(const struct spool *s, int dir, const char *name, struct sli
         err = errno;
     if (close(fd) != 0 && !err)
         err = errno;
-    if (!err && renameat(dir, temporary, dir, name) != 0)
+    if (!err && renameat(beside, temporary, dir, name) != 0)
         err = errno;
     if (err)
-        unlinkat(dir, temporary, 0);
+        unlinkat(beside, temporary, 0);
     return err ? problem_system(ps, name, "cannot write", err) : spool_sync_dir(s, dir, name, ps);
 }
 
@@ -184,6 +190,12 @@ static void write_document(struct buf *b, const struct shape *shape, const void 
     buf_text(b, "}\n");
 }
 
+/* Anybody asks, one answers. */
+static int beside(const struct spool *s, const char *folder, int dir)
+{
+    return s->below[0] && strcmp(folder, "answers") == 0 ? s->top : dir;
+}
+
 static int put_document(const struct spool *s, const char *folder, struct slice id, struct slice text,
                         struct problems *ps)
 {
@@ -192,7 +204,8 @@ static int put_document(const struct spool *s, const char *folder, struct slice 
     if (rc != OK)
         return rc;
     file_name(id, name);
-    rc = text.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps) : put_file(s, dir, name, text, ps);
+    rc = text.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps)
+        : put_file(s, dir, beside(s, folder, dir), name, text, ps);
     close(dir);
     return rc;
 }

@@ -199,7 +199,8 @@ static int sync_folder(struct supervisor *s, const char *path)
     return rc;
 }
 
-/* The new content of a table takes the place of the old one; its folder may be new, so its name is synced first. */
+/* The new content of a table takes the place of the old one; its folder may be new, so its name is synced first.
+   By its path, which ends with a take-over: the other host publishes it. */
 static int publish_table(struct supervisor *s, struct trip *t, const char *name)
 {
     const struct site_table *table = site_table(s->site, slice_of(name + 6));
@@ -213,7 +214,10 @@ static int publish_table(struct supervisor *s, struct trip *t, const char *name)
         rc = sync_folder(s, folder.n ? arena_cstr(&t->arena, folder) : ".");
     if (rc > WARN)
         return rc;
-    if (renameat(t->b->dir, name, AT_FDCWD, table->path) != 0)
+    char below[SPOOL_PATH], path[SPOOL_PATH + NAME_MAX];
+    int from = batch_place(t->b, below);
+    snprintf(path, sizeof path, "%s%s%s", below, *below ? "/" : "", name);
+    if (renameat(from, path, AT_FDCWD, table->path) != 0)
         return errno == ENOENT ? OK : problem_system(s->ps, table->path, "the table cannot be replaced", errno);
     open_table_changed(s, table);
     return sync_folder(s, dir);
