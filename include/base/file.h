@@ -30,6 +30,10 @@ int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode,
 /* The same in the folder of that path, which every step goes by: when the folder is renamed nothing happens to it. */
 int file_replace_in(int dirfd, const char *below, const char *name, struct slice bytes, unsigned mode, bool durable,
                     struct problems *ps);
+/* The same of a path; the temporary file is made in the folder `beside`, which ends with a slash: whoever removes or
+   renames that one meanwhile has seen to it that nothing happens. */
+int file_replace_from(int dirfd, const char *beside, const char *path, struct slice bytes, unsigned mode, bool durable,
+                      struct problems *ps);
 /* The same, not durable and in fewer calls: the mode as the umask leaves it. */
 int file_put(int dirfd, const char *name, struct slice bytes, unsigned mode, struct problems *ps);
 /* The next entry of a folder but . and ..; NULL at its end, or on a fault: *err is errno then, else 0. */

@@ -40,6 +40,7 @@ struct lease {
     char seen[LEASE_TEXT];          /* waiting: the holder's last beat, since when it stands */
     uint64_t seen_epoch;
     int64_t seen_since;
+    bool silent;                    /* held: the one before did not give it back; it may only be paused */
     bool heard;                     /* waiting: there was another beat since the first look, so the holder lives */
 };
 

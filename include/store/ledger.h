@@ -51,6 +51,9 @@ struct ledger_record {
 
 struct ledger;
 
+/* Every ledger of the store becomes a copy of itself, by way of its fence: who has one open, on another host where no
+   lock counts, writes into a file that has no name any more.  Nothing of this process is open yet. */
+int ledger_renew(const struct store *s, struct problems *ps);
 int ledger_open(struct arena *a, const struct store *s, const char *flow, struct ledger **out, struct problems *ps);
 void ledger_close(struct ledger *l);
 /* Takes a record (copied) that is found from now on and never written. Not while something is being written. */

@@ -150,11 +150,38 @@ int file_replace(int dirfd, const char *name, struct slice bytes, unsigned mode,
 int file_replace_in(int dirfd, const char *below, const char *name, struct slice bytes, unsigned mode, bool durable,
                     struct problems *ps)
 {
-    char temporary[2 * NAME_MAX], path[2 * NAME_MAX];
+    char folder[2 * NAME_MAX], path[2 * NAME_MAX];
     const char *slash = *below ? "/" : "";
-    int n = snprintf(temporary, sizeof temporary, "%s%s.%.200s.new", below, slash, name);
+    int n = snprintf(folder, sizeof folder, "%s%s", below, slash);
     int m = snprintf(path, sizeof path, "%s%s%s", below, slash, name);
-    if (n < 0 || (size_t)n >= sizeof temporary || m < 0 || (size_t)m >= sizeof path || strchr(name, '/'))
+    if (n < 0 || (size_t)n >= sizeof folder || m < 0 || (size_t)m >= sizeof path || strchr(name, '/'))
+        return problem_system(ps, name, "cannot write the file", EINVAL);
+    return file_replace_from(dirfd, folder, path, bytes, mode, durable, ps);
+}
+
+/* A folder that was opened by path only (AT_FDCWD) is the working directory. */
+static int sync_folder_of(int dirfd, const char *path, struct problems *ps)
+{
+    char above[2 * NAME_MAX];
+    int n = (int)(file_base(path) - path), err = 0;
+    snprintf(above, sizeof above, "%.*s", n > 1 ? n - 1 : n, path);
+    int folder = openat(dirfd, n ? above : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return problem_system(ps, file_base(path), "cannot open the folder of the file", errno);
+    if (fsync(folder) != 0)
+        err = errno;
+    if (close(folder) != 0 && err == 0)
+        err = errno;
+    return err ? problem_system(ps, file_base(path), "cannot make the folder of the file durable", err) : OK;
+}
+
+int file_replace_from(int dirfd, const char *beside, const char *path, struct slice bytes, unsigned mode, bool durable,
+                      struct problems *ps)
+{
+    char temporary[2 * NAME_MAX];
+    const char *name = file_base(path);
+    int n = snprintf(temporary, sizeof temporary, "%s.%.200s.new", beside, name);
+    if (n < 0 || (size_t)n >= sizeof temporary || strlen(path) >= sizeof temporary)
         return problem_system(ps, name, "cannot write the file", EINVAL);
     unlinkat(dirfd, temporary, 0);                      /* left by one that was killed: so nothing ever piles up */
     int err = write_new(dirfd, temporary, bytes, mode, durable);
@@ -165,15 +192,7 @@ int file_replace_in(int dirfd, const char *below, const char *name, struct slice
         unlinkat(dirfd, temporary, 0);
         return problem_system(ps, name, "cannot rename the new file into place", err);
     }
-    /* A folder that was opened by path only (AT_FDCWD) is the working directory. */
-    int folder = durable ? openat(dirfd, *below ? below : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (durable && folder < 0)
-        return problem_system(ps, name, "cannot open the folder of the file", errno);
-    if (durable && fsync(folder) != 0)
-        err = errno;
-    if (folder >= 0 && close(folder) != 0 && err == 0)
-        err = errno;
-    return err ? problem_system(ps, name, "cannot make the folder of the file durable", err) : OK;
+    return durable ? sync_folder_of(dirfd, path, ps) : OK;
 }
 
 struct dirent *file_entry(DIR *dir, int *err)

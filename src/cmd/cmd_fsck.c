@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "cmd/places.h"
 #include "drop/lease.h"
+#include "flow/fence.h"
 #include "flow/fsck.h"
 #include "flow/site.h"
 
@@ -75,7 +76,9 @@ static int reindex(struct cmd *c, struct places *p, const char *dir)
     int rc = take(&lease, &p->spool, c->problems);
     if (rc > WARN)
         return TEMP;
-    rc = fsck_reindex(&p->site, &r, c->problems);
+    rc = site_fence(&p->store, &p->spool, &lease, c->problems);
+    if (rc <= WARN)
+        rc = fsck_reindex(&p->site, &r, c->problems);
     lease_give(&lease, &p->spool);
     if (rc <= WARN && !c->json)
         fprintf(stderr, "%llu batches looked at, %llu contents entered anew, %llu stale entries removed\n",

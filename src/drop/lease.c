@@ -228,10 +228,15 @@ static int64_t expires(const struct lease *l)
     return l->expire_ms > 0 ? l->expire_ms : EXPIRE_MS;
 }
 
+static bool is_free(const char *text)
+{
+    return strncmp(text, "free", 4) == 0;
+}
+
 /* Whether the holder gave it back or has not been heard of for long enough. */
 static bool lapsed(struct lease *l, uint64_t epoch, const char *text, int64_t now)
 {
-    if (text[0] == '\0' || strncmp(text, "free", 4) == 0)
+    if (text[0] == '\0' || is_free(text))
         return true;
     if (epoch != l->seen_epoch || strcmp(text, l->seen) != 0) {
         l->heard = l->seen_epoch != 0;
@@ -263,6 +268,7 @@ static int may_take(struct lease *l, const struct spool *s, int64_t now, struct 
     if (rc == OK && top && !lapsed(l, top, text, now))
         return busy(s, holder_in(text), ps);
     l->epoch = (top > epoch ? top : epoch) + 1;
+    l->silent = text[0] != '\0' && !is_free(text);
     return rc;
 }
 

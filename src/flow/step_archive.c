@@ -20,8 +20,11 @@ static struct ledger *ledger_of(struct supervisor *s, const struct flow *f)
         return l->open;
     arena_init(&l->arena, 0);
     l->fault[0] = '\0';
-    if (ledger_open(&l->arena, &s->store, arena_cstr(&l->arena, f->name), &l->open, s->ps) <= WARN)
-        return l->open;
+    if (ledger_open(&l->arena, &s->store, arena_cstr(&l->arena, f->name), &l->open, s->ps) <= WARN) {
+        if (lease_stands(&s->lease, &s->spool))
+            return l->open;
+        ledger_close(l->open);                      /* opened after a take-over it would be the other host's */
+    }
     l->open = NULL;
     l->due = now + LEDGER_LATER_MS;
     if (s->ps->last)

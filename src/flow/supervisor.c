@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "batch/wave.h"
 #include "flow/config.h"
+#include "flow/fence.h"
 #include "flow/left.h"
 #include "flow/super.h"
 
@@ -171,6 +172,8 @@ static int open_all(struct supervisor *s)
         rc = store_open(&s->store, a, s->site->dir, s->o->durable, s->ps);
     s->places = (struct batch_site){ .spool = &s->spool, .store = &s->store, .clock = &s->o->clock,
                                      .zone = s->site->zone };
+    if (rc <= WARN && !s->ending)
+        rc = site_fence(&s->store, &s->spool, &s->lease, s->ps);
     if (rc <= WARN && !s->ending)
         rc = care_open(s);
     if (rc <= WARN && !s->ending)

@@ -15,7 +15,7 @@
 #include "store/zip_read.h"
 #include "store/zip_stored.h"
 
-enum { BLOCK = 65536, MEMBERS_MAX = 100000, NAME_MAX_BYTES = 180 };
+enum { BLOCK = 65536, MEMBERS_MAX = 100000, NAME_MAX_BYTES = 180, FRESH_PATH = ARCHIVED_PATH + 64 };
 
 /* --- paths -------------------------------------------------------------------------------------------------------- */
 
@@ -253,7 +253,7 @@ static int open_new(const struct store *s, const char *path, struct problems *ps
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     unlinkat(s->root, path, 0);
     int fd = openat(s->root, path, flags, 0600);
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT && !*s->fence) {
         if (make_folders(s, path, ps) != OK)
             return -1;
         fd = openat(s->root, path, flags, 0600);
@@ -287,16 +287,19 @@ int archived_fill(int fd, const char *batch, const struct archived_member *membe
     return rc;
 }
 
-/* The temporary name beside the final one. */
-static void fresh_path(const char *path, char out[ARCHIVED_PATH + 16])
+/* The temporary name: beside the final one, or behind the fence. */
+static void fresh_path(const struct store *s, const char *path, char out[FRESH_PATH])
 {
-    snprintf(out, ARCHIVED_PATH + 16, "%.18s/.%s.new", path, path + 19);
+    if (*s->fence)
+        snprintf(out, FRESH_PATH, ".waybill/%s%s.new", s->fence, path + 19);
+    else
+        snprintf(out, FRESH_PATH, "%.18s/.%s.new", path, path + 19);
 }
 
 int archived_begin(const struct store *s, const char *batch, const struct archived_member *members, size_t n,
                    int *fd_out, struct problems *ps)
 {
-    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
+    char path[ARCHIVED_PATH], fresh[FRESH_PATH];
     bool good = archived_path(batch, path) && n <= MEMBERS_MAX;
     *fd_out = -1;
     for (size_t i = 0; good && i < n; i++)
@@ -309,17 +312,19 @@ int archived_begin(const struct store *s, const char *batch, const struct archiv
     }
     if (archived_exists(s, batch) && zip_good(s, path))
         return END;
-    fresh_path(path, fresh);
+    if (*s->fence && make_folders(s, path, ps) != OK)
+        return TEMP;
+    fresh_path(s, path, fresh);
     *fd_out = open_new(s, fresh, ps);
     return *fd_out < 0 ? TEMP : OK;
 }
 
 int archived_end(const struct store *s, const char *batch, int fd, int status, struct problems *ps)
 {
-    char path[ARCHIVED_PATH], fresh[ARCHIVED_PATH + 16];
+    char path[ARCHIVED_PATH], fresh[FRESH_PATH];
     int rc = status;
     archived_path(batch, path);
-    fresh_path(path, fresh);
+    fresh_path(s, path, fresh);
     if (rc == OK && s->durable && !s->group && fsync(fd) != 0)
         rc = problem_system(ps, path, "cannot write to disk", errno);
     if (close(fd) != 0 && rc == OK)

@@ -117,8 +117,8 @@ static int read_entry(const struct store *s, const char *path, char out[SEEN_BAT
 /* Replaces a stale entry by ours, atomically. */
 static int take_over(const struct store *s, const char *path, const char *batch, struct problems *ps)
 {
-    char fresh[PATH + 8];
-    snprintf(fresh, sizeof fresh, "%s.new", path);
+    char fresh[PATH + sizeof s->fence + 8];
+    snprintf(fresh, sizeof fresh, "%s%s.new", s->fence, *s->fence ? "seen" : path);
     if (unlinkat(s->top, fresh, 0) != 0 && errno != ENOENT)
         return problem_system(ps, fresh, "cannot remove", errno);
     if (symlinkat(batch, s->top, fresh) != 0 || renameat(s->top, fresh, s->top, path) != 0)
@@ -164,6 +164,16 @@ int seen_get(const struct store *s, enum seen_kind kind, const char *key, char b
     return read_entry(s, path, batch_out, ps);
 }
 
+/* It may be another host's entry by now: by way of a folder that a take-over removes. */
+static int take_away(const struct store *s, const char *path)
+{
+    char old[PATH];
+    if (!*s->fence)
+        return unlinkat(s->top, path, 0);
+    snprintf(old, sizeof old, "%sseen.old", s->fence);
+    return renameat(s->top, path, s->top, old) == 0 ? unlinkat(s->top, old, 0) : -1;
+}
+
 int seen_remove(const struct store *s, enum seen_kind kind, const char *key, const char *batch, struct problems *ps)
 {
     char path[PATH], shard[PATH], owner[SEEN_BATCH];
@@ -174,7 +184,7 @@ int seen_remove(const struct store *s, enum seen_kind kind, const char *key, con
         return rc;
     entry_path(path, kind, key);
     shard_path(shard, kind, key);
-    if (unlinkat(s->top, path, 0) != 0 && errno != ENOENT)
+    if (take_away(s, path) != 0 && errno != ENOENT)
         return problem_system(ps, path, "cannot remove", errno);
     return sync_folder(s, shard, ps);
 }

@@ -86,12 +86,8 @@ static int write_next(const struct store *s, const struct sequence *q, int64_t n
     file_name(q, path);
     int digits = snprintf(text, sizeof text, "%" PRId64, next);
     int n = digits + snprintf(text + digits, sizeof text - (size_t)digits, " %08lx\n", check_sum(text, (size_t)digits));
-    int dir = openat(s->top, "sequences", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return problem_system(ps, "sequences", "cannot open the folder", errno);
-    int rc = file_replace(dir, path + strlen("sequences/"), (struct slice){ text, (size_t)n }, 0600, s->durable, ps);
-    close(dir);
-    return rc;
+    return file_replace_from(s->top, *s->fence ? s->fence : "sequences/", path, (struct slice){ text, (size_t)n }, 0600,
+                             s->durable, ps);
 }
 
 static int64_t last_of(const struct sequence *q)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,11 @@ void store_close(struct store *s)
     if (s->root >= 0)
         close(s->root);
     s->top = s->root = -1;
+}
+
+void store_fence(struct store *s, const char *folder)
+{
+    snprintf(s->fence, sizeof s->fence, "%s%s", folder, *folder ? "/" : "");
 }
 
 int store_sync(const struct store *s, struct problems *ps)
