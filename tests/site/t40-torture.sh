@@ -33,4 +33,5 @@ sample send,commit fail 239
 sample answer fail 7
 sample hold,release,cancel,amend,resend,retry,renew,purge,reindex,exchange kill,fail 151
 sample one stay 61
+sample mixed,waves,refused,send,commit hosts 43
 exit $failed

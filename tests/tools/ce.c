@@ -10,6 +10,8 @@
  *     fail    the N-th point is not made and gives ERRNO (a number)
  *     late    it is made and gives ERRNO all the same: a lost answer, an error of close
  *     short   the N-th point does half of what it was asked to (write, pwrite, read; writev: half of its parts)
+ *     pause   before the N-th point all processes stand still, as those of a host that is suspended, and ce stops itself
+ *             (SIGSTOP): whoever waits for it sees that; SIGCONT to ce lets them go on
  *
  * Points are calls that change what is on the disk (-c disk, default), or also those that open, close, read, lock and
  * look (-c all).  They are counted over all processes, in the order in which they happen.  -k one kills only the
@@ -54,8 +56,8 @@ int main(void)
 #include <sys/wait.h>
 
 enum { PROCESSES = 512, HUNG = 124, BROKEN = 125 };
-enum mode { MODE_COUNT, MODE_LIST, MODE_BEFORE, MODE_AFTER, MODE_FAIL, MODE_LATE, MODE_SHORT };
-static const char *const mode_names[] = { "count", "list", "before", "after", "fail", "late", "short" };
+enum mode { MODE_COUNT, MODE_LIST, MODE_BEFORE, MODE_AFTER, MODE_FAIL, MODE_LATE, MODE_SHORT, MODE_PAUSE };
+static const char *const mode_names[] = { "count", "list", "before", "after", "fail", "late", "short", "pause" };
 
 /* What a call is: `path` is the argument (from 0) that holds a path, -1 = the first argument is a descriptor. */
 enum kind { KIND_DISK, KIND_OPEN, KIND_OTHER };
@@ -213,6 +215,15 @@ static void kill_them(const struct run *run, pid_t one)
             kill(run->processes[i].pid, SIGKILL);
 }
 
+/* Each of them stops for its tracer, which does not look until it goes on itself; their SIGSTOP is not passed on then. */
+static void pause_them(const struct run *run)
+{
+    for (size_t i = 0; i < run->n; i++)
+        kill(run->processes[i].pid, SIGSTOP);
+    fflush(run->out);
+    raise(SIGSTOP);
+}
+
 static void halve(pid_t pid, struct user_regs_struct *r)
 {
     long nr = (long)r->orig_rax;
@@ -240,6 +251,8 @@ static bool at_entry(struct run *run, struct process *p)
     tell(run, "hit ", p->pid, c, &r);
     if (run->mode == MODE_BEFORE) {
         kill_them(run, run->one ? p->pid : 0);
+    } else if (run->mode == MODE_PAUSE) {
+        pause_them(run);
     } else if (run->mode == MODE_FAIL && !closes) {
         r.orig_rax = (unsigned long long)-1;
         r.rax = (unsigned long long)-run->error;

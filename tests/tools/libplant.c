@@ -8,6 +8,7 @@
  *     syncfs   syncfs does nothing
  *     rename   files are copied and the old name removed, in place of renamed: what is half written is visible
  *     lost     a name that was renamed is removed first: for a moment there is neither
+ *     locks    flock locks nothing, as between hosts whose storage knows no locks
  *
  * PLANT_HOLD=FILE: FILE holds a number: after so many more, syncfs makes FILE.held and waits until FILE is removed; with
  * FILE.fail it gives EIO then, once, and FILE.again becomes FILE.
@@ -28,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -54,6 +56,11 @@ static bool dropped(int fd)
 int fsync(int fd)
 {
     return dropped(fd) ? 0 : (int)syscall(SYS_fsync, fd);
+}
+
+int flock(int fd, int how)
+{
+    return planted("locks") ? 0 : (int)syscall(SYS_flock, fd, how);
 }
 
 int fdatasync(int fd)

@@ -240,8 +240,7 @@ def record(bench):
     if 'LD_PRELOAD' in bench.env:
         command += ['-E', f'LD_PRELOAD={bench.env["LD_PRELOAD"]}']
     env = {k: v for k, v in bench.env.items() if k != 'LD_PRELOAD'}
-    struck = bench.asking(site, 1) if bench.command else [bench.args.program, 'run', '-q', '-w', '1', site]
-    subprocess.run(command + struck, env=env, stdin=subprocess.DEVNULL,
+    subprocess.run(command + bench.asking(site, 1), env=env, stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return site, list(whole(open(log, errors='replace').read().splitlines()))
 

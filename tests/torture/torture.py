@@ -14,6 +14,7 @@ any moment), run again until nothing is left to do, looked at again (at rest), a
     late     each point, and each close, is made and gives EIO all the same
     short    each write and each read does half
     stay     as fail (ENOSPC) and late, in a watcher: the process that met the fault tries again itself, and goes on
+    hosts    a shared site: paused before each point, and woken when another host has taken over and done all: see hosts.py
     power    killed before and after each point, and everything that was not fsynced is gone: see power.py
     model    any post-crash state of a weaker file system: see model.py
     plants   the tests themselves are tested: with each bug of tools/libplant.c planted, kill, power or model must fail
@@ -25,7 +26,7 @@ A line for each workload of each mode, then one for each mode, then `N points tr
 import argparse, collections, os, re, shutil, signal, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import check, model, power, workloads
+import check, hosts, model, power, workloads
 from look import Look, read
 from share import Template, run, share
 
@@ -46,8 +47,8 @@ def hit(log):
 class Bench:
     """One workload: its template site, its truth, and trials on copies of it."""
 
-    def __init__(self, args, name, base):
-        self.args, self.name, self.base = args, name, f'{base}/{name}'
+    def __init__(self, args, name, base, shared=False):
+        self.args, self.name, self.base = args, name, f'{base}/{name}{"-shared" if shared else ""}'
         self.env = dict(os.environ, LC_ALL='C', TZ='UTC', **dict(x.split('=', 1) for x in args.env))
         os.makedirs(self.base)
         self.template = f'{self.base}/template'
@@ -56,6 +57,10 @@ class Bench:
         self.modes, self.spares = told.get('modes'), told.get('spares')
         self.env.update(told.get('env', {}))
         self.brisk()
+        self.look = hosts.Shared if shared else Look
+        if shared:
+            hosts.make_shared(self.template)
+            self.env.update(LD_PRELOAD=f'{args.tools}/libplant.so', PLANT='locks')
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
         self.truth.asks, self.truth.done, self.loose = self.command is not None, told.get('done'), told.get('loose')
         self.copies = Template(self.template)
@@ -63,7 +68,9 @@ class Bench:
         self.waybill(site, ask=True)
         if self.command:
             self.waybill(site)                      # what any run does, this or that command may not do
-        look = Look(site)
+        if shared:
+            hosts.reindexed(self, site)
+        look = self.look(site)
         self.truth.learn(look)
         bad = check.at_rest(look, self.truth)
         lacks = told.get('wants', set()) - {o[1] for o in self.truth.outputs}
@@ -88,11 +95,14 @@ class Bench:
         return site
 
     def asking(self, site, workers=2):
-        return [self.args.program] + [w.replace('SITE', site).replace('WORKERS', str(workers)) for w in self.command]
+        """The command of the workload, or a run when it has none."""
+        if self.command:
+            return [self.args.program] + [w.replace('SITE', site).replace('WORKERS', str(workers)) for w in self.command]
+        return [self.args.program, 'run', '-q', '-w', str(workers), site]
 
     def waybill(self, site, strike=None, log=None, ask=False):
         """The command of the workload when it is asked for, else a run."""
-        command = self.asking(site) if self.command and ask else [self.args.program, 'run', '-q', '-w', '2', site]
+        command = self.asking(site) if ask else [self.args.program, 'run', '-q', '-w', '2', site]
         if strike:
             command = [f'{self.args.tools}/ce', '-m', strike.mode, '-n', str(strike.at), '-e', str(strike.error), '-c', strike.calls,
                        '-k', strike.kill, '-t', '20', '-o', log] + command
@@ -146,7 +156,7 @@ class Bench:
             r = self.waybill(site, ask=ask)
             if ask and r.returncode in (0, 1):
                 r = self.waybill(site)
-            said, look = r.stderr.decode(errors='replace'), Look(site)
+            said, look = r.stderr.decode(errors='replace'), self.look(site)
             if r.returncode < 0 or r.returncode > 1:
                 said = f'exit code {r.returncode}: {said}'
             elif not check.left(look):
@@ -326,10 +336,15 @@ def main():
             if skipped.get(mode):
                 print(f'skip {mode} {name}: {skipped[mode]}', flush=True)
                 continue
-            bench = benches[name] = benches.get(name) or Bench(args, name, base)
+            key = name, mode == 'hosts'
+            bench = benches[key] = benches.get(key) or Bench(args, name, base, mode == 'hosts')
             if bench.modes and mode not in bench.modes:
                 continue
-            if mode == 'power':
+            if mode == 'hosts':
+                for idle in (False, True):
+                    report.part(mode, f'{name} hosts{" idle" if idle else ""}',
+                                hosts.paused(bench, idle, bench.points('disk')[::args.step], args.jobs))
+            elif mode == 'power':
                 report.part(mode, f'{name} power', power.cuts(bench, strikes(bench, 'kill', args.step), args.jobs))
             elif mode == 'model':
                 for strict in (False, True):
