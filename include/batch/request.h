@@ -70,6 +70,8 @@ struct request_answer {
 
 /* Sets id, by and time and writes it; in a site that belongs to another user (root asks) it is given to that one. */
 int request_put(const struct spool *s, struct arena *a, struct request *r, struct problems *ps);
+/* When it was written, by the file system's clock, in seconds; 0 = it waits no more, or that cannot be told. */
+int64_t request_made(const struct spool *s, struct slice id);
 int request_each(const struct spool *s, struct arena *a,
                  int (*each)(void *owner, const struct request *r, struct problems *ps), void *owner,
                  struct problems *ps);

@@ -313,6 +313,15 @@ int request_put(const struct spool *s, struct arena *a, struct request *r, struc
     return rc;
 }
 
+int64_t request_made(const struct spool *s, struct slice id)
+{
+    char path[ID_MAX + 32], name[ID_MAX + 8];
+    struct stat st;
+    file_name(id, name);
+    snprintf(path, sizeof path, "requests/%s", name);
+    return fstatat(s->top, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mtime : 0;
+}
+
 int request_read(struct arena *a, struct slice text, struct slice id, struct request **out, struct problems *ps)
 {
     struct request *r = arena_zero(a, sizeof *r);

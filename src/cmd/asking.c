@@ -180,8 +180,9 @@ static bool site_is_busy(const struct problems *ps)
     return false;
 }
 
-/* The request is done here, unless somebody has the site: then it is his.  A code, or -1: wait for the answer. */
-static int work(struct asking *k, long *pid)
+/* The request is done here, unless somebody has the site, who is not `gone`: then it is his.  A code, or -1: wait for
+   the answer. */
+static int work(struct asking *k, bool gone, long *pid)
 {
     struct cmd *c = k->cmd;
     struct supervisor_report report;
@@ -189,7 +190,7 @@ static int work(struct asking *k, long *pid)
         cmd_flush(c);
         return EXIT_SYSTEM;
     }
-    if (*pid)
+    if (*pid && !gone)
         return -1;
     int rc = running_work(&k->running, k->site, &k->options, &report);
     if (rc == STOP && site_is_busy(c->problems)) {              /* somebody was faster */
@@ -201,11 +202,23 @@ static int work(struct asking *k, long *pid)
     return rc > WARN ? EXIT_SYSTEM : -1;
 }
 
-/* Whether the watcher that was to answer is there no more; of a shared site only time tells. */
+/* Of a shared site only time tells, that of the file system: when the request was written, and how long that is ago. */
+static bool holder_silent(struct asking *k)
+{
+    int64_t made = request_made(&k->places.spool, k->request.id);
+    int64_t now = made + (clock_monotonic_ms() - k->asked) / 1000;
+    return made && lease_silence(&k->places.spool, now, k->cmd->problems) * 1000 > 2 * (int64_t)k->site->limits.lease;
+}
+
+/* Whether the watcher that was to answer is there no more. */
 static bool holder_gone(struct asking *k)
 {
     long pid;
-    return !k->here && !k->site->shared && lease_holder(&k->places.spool, &pid, k->cmd->problems) <= WARN && pid == 0;
+    if (k->here)
+        return false;
+    if (k->site->shared)
+        return holder_silent(k);
+    return lease_holder(&k->places.spool, &pid, k->cmd->problems) <= WARN && pid == 0;
 }
 
 /* Looks every now and then: an answer is a file.  When the watcher goes without one the work is done here, and *code is
@@ -221,7 +234,7 @@ static int wait_for(struct asking *k, struct request_answer **answer, int *code)
         rc = request_result(&k->places.spool, k->cmd->arena, k->request.id, answer, k->cmd->problems);
         if (rc != END || clock_monotonic_ms() >= end)
             return rc;
-        if (gone && (*code = work(k, &pid)) >= 0)
+        if (gone && (*code = work(k, true, &pid)) >= 0)
             return rc;
         if (!gone)
             nanosleep(&nap, NULL);
@@ -238,7 +251,8 @@ int asking_go(struct asking *k)
     cmd_flush(c);
     if (rc > WARN)
         return rc == TEMP ? EXIT_SYSTEM : EXIT_USAGE;
-    int code = work(k, &pid);
+    k->asked = clock_monotonic_ms();
+    int code = work(k, holder_gone(k), &pid);
     if (code >= 0)
         return code;
     if (pid && isatty(STDERR_FILENO))

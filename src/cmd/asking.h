@@ -29,7 +29,7 @@ struct asking {
     const struct operation *operation;      /* NULL: the request is about a batch as such */
     struct waybill *batch;          /* the one named; NULL = none */
     struct request request;
-    int64_t wait_ms;
+    int64_t wait_ms, asked;         /* asked: monotonic ms */
     bool here;                      /* this process carried it out */
 };
 

@@ -97,6 +97,14 @@ check "once it is asked for" is 300001 "$(wc -l < cut/outbox/one/a.csv)"
 wait_for 60 eval '[ "$(archived cut)" = 1 ]'
 stop
 
+# Who asks for something does not wait for a holder that died: it says no more, so it is done here.
+watch cut
+stop KILL
+sleep 4
+give c cut
+timeout 60 "$prog" do one convert --dir cut --wait 20 > do.out 2> do.err < /dev/null
+check "what was asked for is done where the holder died" is "0 1" "$? $(ls cut/outbox/one | grep -c '^c.csv$')"
+
 # Many watchers, killed and paused at random: nothing lost, doubled or half seen.
 race="$top/tests/torture/race.py"
 check "four watchers, killed at random" python3 "$race" "$prog" --files 150 --seconds 5 --watchers 4
