@@ -22,7 +22,7 @@ struct taken {
 struct telling {
     struct cmd *cmd;
     struct places places;
-    struct row *first, **last;
+    struct row *first, **last, *first_aside;
     struct taken *taken, **last_taken;
     uint64_t archived;
     bool aside;                     /* what lies in error/ is looked at */
@@ -38,16 +38,26 @@ static bool has_errors(struct telling *t, const struct waybill *w)
     return errors;
 }
 
+static bool is_listed(const struct telling *t, struct slice batch)
+{
+    for (const struct row *r = t->first; r && r != t->first_aside; r = r->next)
+        if (slice_equal(r->w->batch, batch))
+            return true;
+    return false;
+}
+
 static int add_waybill(void *owner, struct waybill *w)
 {
     struct telling *t = owner;
     struct row *r = arena_zero(t->cmd->arena, sizeof *r);
     r->w = w;
     r->open = batch_is_open(r->w);
-    if (r->open && t->aside)                        /* its refused messages lie in error/; it is listed already */
+    if (t->aside && is_listed(t, w->batch))         /* its refused messages lie in error/ */
         return OK;
     if (r->open)
         r->errors = has_errors(t, r->w);
+    if (t->aside && !t->first_aside)
+        t->first_aside = r;
     *t->last = r;
     t->last = &r->next;
     return OK;
@@ -90,6 +100,17 @@ static void column(struct buf *out, struct slice text, size_t width)
         buf_byte(out, ' ');
 }
 
+static void show_retry(struct buf *out, const struct waybill *w, const char *before)
+{
+    if (!w->retry.cause.n)
+        return;
+    buf_text(out, before);
+    buf_text(out, "again at ");
+    buf_add_shown(out, w->retry.next, 0);
+    buf_text(out, ": ");
+    buf_add_shown(out, w->retry.cause, 0);
+}
+
 /* Its state, what is under way or due, and what holds it up. */
 static void show_open(struct buf *out, const struct row *r)
 {
@@ -106,12 +127,7 @@ static void show_open(struct buf *out, const struct row *r)
         buf_add_shown(out, w->operation.n ? w->operation : w->due->name, 40);
         buf_text(out, w->operation.n ? " is under way" : " is due");
     }
-    if (w->retry.cause.n) {
-        buf_text(out, ", again at ");
-        buf_add_shown(out, w->retry.next, 0);
-        buf_text(out, ": ");
-        buf_add_shown(out, w->retry.cause, 0);
-    }
+    show_retry(out, w, ", ");
 }
 
 static void show_row(struct buf *out, const struct row *r)
@@ -130,11 +146,9 @@ static void show_row(struct buf *out, const struct row *r)
     } else if (waybill_total_of(w->totals, "rejected")) {
         buf_printf(out, "%llu of %llu messages refused", (unsigned long long)waybill_total_of(w->totals, "rejected"),
                    (unsigned long long)w->messages);
+        show_retry(out, w, ", ");
     } else if (w->retry.cause.n) {
-        buf_text(out, "again at ");
-        buf_add_shown(out, w->retry.next, 0);
-        buf_text(out, ": ");
-        buf_add_shown(out, w->retry.cause, 0);
+        show_retry(out, w, "");
     } else if (w->waits.n) {
         buf_text(out, "waits for ");
         buf_add_shown(out, w->waits, 0);

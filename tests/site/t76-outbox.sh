@@ -39,6 +39,25 @@ stop
 check "each once" is "f4.csv f5.csv f6.csv 6" "$(ls $out | xargs) $(archived site)"
 check "fsck finds nothing" sound site
 
+# Some of its messages are refused, and something else holds it up: `status` says both, and lists it once.
+printf 'Id;Qty\n7;1\n8;x\n' > .new && mv .new site/inbox/files/f7.csv
+rm -r $out && : > $out
+run site
+"$prog" status site > status.out
+check "status: refused messages do not hide what a batch waits for" said status.out '1 of 2 messages refused, again at' ': SYS_'
+rm $out
+for year in site/archive/2???; do mv "$year" kept-year && : > "$year"; done
+sleep 0.4
+run site
+"$prog" status site > status.out
+check "status: a batch whose refused messages lie in error/ already is listed once" is "1 1" \
+    "$(grep -c 'f7.csv' status.out) $(grep -c 'delivered .*refused, again at' status.out)"
+rm "$year" && mv kept-year "$year"
+sleep 0.4
+run site
+check "and it ends" is 0 "$(ls site/.waybill/work | wc -l)"
+check "fsck finds nothing then" sound site
+
 # A folder that a batch goes to at its end lies on another mount: told at the start, before anything is taken.
 { flow files | sed 's/^    on yes/&\n    reply "outbox\/answers"/'; } | small_site away2
 mkdir -p away2/inbox/files away2/outbox/answers away2/archive away2/error
