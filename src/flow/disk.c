@@ -18,19 +18,16 @@
 /* Told once, until there is room again. */
 static void tell_full(struct supervisor *s, const struct statvfs *v, uint64_t wanted)
 {
-    uint64_t free_bytes = room_free(v);
     if (s->care->disk.full)
         return;
     s->care->disk.full = true;
     s->report->temporary += !s->o->watch;           /* `run` ends, and its exit code tells */
     problem_add(s->ps, &(struct problem){ .severity = PROBLEM_ERROR, .code = "DISK_RESERVE",
         .place = { .file = s->spool.path, .offset = PLACE_NO_OFFSET },
-        .text = room_inodes(&s->site->limits, v)
-            ? arena_printf(s->ps->arena, "%llu MiB are free and %llu MiB are needed: files stay in their inboxes",
-                           (unsigned long long)(free_bytes >> 20), (unsigned long long)(wanted >> 20))
-            : arena_printf(s->ps->arena, "only %llu inodes are free: files stay in their inboxes",
-                           (unsigned long long)v->f_favail),
-        .hint = SLICE("make room; work goes on by itself. `limit disk-reserve BYTES` sets another mark") });
+        .text = arena_printf(s->ps->arena, "%.*s: files stay in their inboxes",
+                             SLICE_ARG(room_lack(s->ps->arena, &s->site->limits, v, wanted))),
+        .hint = arena_printf(s->ps->arena, "make room; work goes on by itself. `%s` sets another mark",
+                             room_setting(&s->site->limits, v)) });
 }
 
 /* Files of a wave are let in before one of them is written: one look serves them all. */

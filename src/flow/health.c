@@ -272,9 +272,8 @@ static void look_disk(struct looking *k, const struct site *site)
     k->out->reserve = room_reserve(&site->limits, &v);
     if (k->out->free_bytes <= k->out->reserve || !room_inodes(&site->limits, &v))
         say(k, PROBLEM_ERROR, "HEALTH_DISK", k->places->spool->path, "make room; `waybill purge` may help",
-            "%llu MiB and %llu inodes are free: nothing is taken below %llu MiB",
-            (unsigned long long)(k->out->free_bytes >> 20), (unsigned long long)v.f_favail,
-            (unsigned long long)(k->out->reserve >> 20));
+            "%.*s: nothing is taken from inboxes",
+            SLICE_ARG(room_lack(k->ps->arena, &site->limits, &v, k->out->reserve)));
 }
 
 /* What was written in .waybill before this look lies ahead when the clock was set back since: files that wait too long

@@ -97,7 +97,7 @@ check "is named" said h.json HEALTH_INBOX
 rm site/inbox/rows && mkdir site/inbox/rows
 sed -i 's/^zone/limit disk-reserve 900000000000000000\nzone/' site/site.conf
 check "no room" health 1 --run
-check "how much, and what to do" said h.json HEALTH_DISK "waybill purge"
+check "how much, and what to do" said h.json HEALTH_DISK "858306884765 MiB are needed" "waybill purge"
 sed -i 's/map copy/map none/' site/site.conf
 check "a wrong site.conf" health 1 --run
 check "is shown" said h.json SITE_NO_MAP

@@ -24,6 +24,7 @@ check "a ballast file is laid" wait_for 60 eval '[ "$(stat -c %s "$disk/site/.wa
 fill 2000
 rows 1 100 > "$disk/.a" && mv "$disk/.a" "$disk/site/inbox/rows/a.csv"
 check "too little room is told" wait_for 60 grep -q 'code=DISK_RESERVE' watch.log
+check "in a measure that shows it" said watch.log "KiB are free and 2457 KiB are needed"
 sleep 7
 check "once" is 1 "$(grep -c 'code=DISK_RESERVE' watch.log)"
 check "the file stays in the inbox" test -f "$disk/site/inbox/rows/a.csv"
@@ -122,7 +123,9 @@ mkdir "$disk/many"
 rows 1 6 > "$disk/site/inbox/rows/inode.csv"
 run "$disk/site"
 check "too few inodes: it stays too" test -f "$disk/site/inbox/rows/inode.csv"
-check "and that is told" said run.log "inodes are free"
+check "and that is told, with the setting that counts" said run.log "inodes are free and" 'limit inode-reserve N'
+"$prog" health --run "$disk/site" > h.out 2> h.err
+check "health tells that it is inodes, not bytes" said h.err HEALTH_DISK "inodes are free and"
 rm -r "$disk/many"
 run "$disk/site"
 check "until there are some" test -f "$disk/site/outbox/rows/inode.csv"
