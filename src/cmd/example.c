@@ -130,7 +130,10 @@ static const char readme[] =
     "    waybill check .                      # after a change: all errors at once\n"
     "    waybill describe mappings/orders.map # the field table for the partner\n"
     "\n"
-    "Change the title of a column in `mappings/shop-orders.format`, drop the sample again, and see what is said.\n";
+    "Change the title of a column in `mappings/shop-orders.format`, drop a sample that differs a little (the same bytes once\n"
+    "more are a duplicate and refused as that), and see what is said:\n"
+    "\n"
+    "    sed 's/471/481/' samples/orders.csv > inbox/orders/again.csv && waybill run .\n";
 
 const struct example_file example_files[] = {
     { "site.conf", site_conf },

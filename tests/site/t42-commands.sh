@@ -152,6 +152,14 @@ for verb in retry cancel hold resend; do
     do_it $verb "$b"
     check "$verb: an archived batch is said to be archived" sh -c '[ "$1" = 1 ] && grep -q "is archived.*BATCH_CLOSED" err' - "$code"
 done
+# What README.md says of the site that `init` makes does all that it shows, one refused order or not.
+mkdir readme && (cd readme && PATH=$(dirname "$prog"):$PATH && export PATH &&
+    sh -c "$(grep '^    waybill init shop' "$top/README.md" | sed 's/waybill run shop/sleep 2.1; &/')" > ../out 2> ../err < /dev/null)
+check "README: init, run and status" said out '2 of 4 messages refused'
+sed -i 's/"Order date"/"Ordered"/' readme/shop/mappings/shop-orders.format
+(cd readme/shop && sleep 2.1 && PATH=$(dirname "$prog"):$PATH && export PATH &&
+    sh -c "$(grep '^    sed .*again.csv' README.md | sed 's/waybill run/sleep 2.1; &/')" > ../../out 2> ../../err < /dev/null)
+check "the site's README: a title that was changed is what is told" eval 'said err CSV_COLUMN "no column \"Ordered\"" && not_said err DUP_CONTENT'
 for verb in run status fsck health purge 'retry --dir'; do
     "$prog" $verb nowhere > out 2> err < /dev/null
     check "$verb: no site, and what to do" is "3 1" "$? $(grep -c 'name the folder of a site, or make one: .waybill init' err)"
