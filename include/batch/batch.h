@@ -212,7 +212,8 @@ int batch_keep_outputs(struct batch *b, struct problems *ps);
    before batch_written; nothing when it made no output and no staged document of its own. `open`: the batches that were
    open (name) and their staged documents (value). */
 int batch_keep_run(struct batch *b, struct waybill_param *open, struct problems *ps);
-/* Stages what was kept again, under the same names: of one operation, or (n 0) all. STOP with BATCH_NOTHING_SENT. */
+/* Stages what was kept again, under the same names: of one operation, or (n 0) all; what lies in its outbox still is
+   passed over, with a warning. STOP with BATCH_NOTHING_SENT. */
 int batch_outputs_again(struct batch *b, struct slice operation, struct problems *ps);
 /* Forgets outputs, files, totals and groups of a conversion or run that did not reach `written`, so that it can start
    anew; leases, the current stage and all that earlier runs left are kept. */

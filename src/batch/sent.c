@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -144,25 +145,48 @@ static int stage_again(struct batch *b, const struct waybill_output *of, const s
     return batch_output_done(b, n, to, f->sha256, ps);
 }
 
+/* Its receiver has not taken it: there is no place for it, and nothing to do.  Whatever keeps from looking, the delivery
+   will tell. */
+static bool lies_there(const struct batch *b, const struct waybill_output *o, struct problems *ps)
+{
+    struct slice outbox = o->outbox, path = arena_printf(b->arena, "%.*s/%.*s", SLICE_ARG(outbox), SLICE_ARG(o->name));
+    struct stat st;
+    if (fstatat(b->site->spool->root, arena_cstr(b->arena, path), &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "OUTBOX_TAKEN",
+        .place = { .file = arena_cstr(b->arena, outbox), .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(b->arena, "%.*s lies there still and is not sent again", SLICE_ARG(o->name)),
+        .hint = SLICE("its receiver has not taken it; move it away first if it is to be made anew") });
+    return true;
+}
+
+static int nothing_again(const struct batch *b, struct slice operation, bool lies, struct problems *ps)
+{
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_NOTHING_SENT", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
+                 "%s%s%.*s%s", lies ? "all that it delivered" : "nothing that it delivered is kept",
+                 operation.n ? " of operation " : "", SLICE_ARG(operation),
+                 lies ? " lies in its outboxes still: no receiver has taken it" : "");
+    return STOP;
+}
+
 int batch_outputs_again(struct batch *b, struct slice operation, struct problems *ps)
 {
     const struct waybill_output *last = b->w->outputs;
-    bool any = false;
+    bool any = false, lies = false;
     int rc = OK;
     while (last && last->next)
         last = last->next;
     for (const struct waybill_output *o = b->w->outputs; o && rc == OK; o = o->next) {
         const struct waybill_file *f = kept(b->w, o);
-        if (f && (operation.n == 0 || slice_equal(operation, o->operation))) {
+        bool meant = f && (operation.n == 0 || slice_equal(operation, o->operation));
+        if (meant && lies_there(b, o, ps)) {
+            lies = true;
+        } else if (meant) {
             rc = stage_again(b, o, f, ps);
             any = true;
         }
         if (o == last)
             break;
     }
-    if (any || rc != OK)
-        return rc;
-    problem_addf(ps, PROBLEM_ERROR, "BATCH_NOTHING_SENT", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
-                 "nothing that it delivered is kept%s%.*s", operation.n ? " of operation " : "", SLICE_ARG(operation));
-    return STOP;
+    return any || rc != OK ? rc : nothing_again(b, operation, lies, ps);
 }

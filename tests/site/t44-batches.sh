@@ -195,6 +195,13 @@ mkdir taken && mv hand/outbox/sent/* taken/
 cmd hand resend "$a"
 check "what was sent goes out once more" is 0 "$code"
 check "the same bytes under the same name" sh -c 'for f in hand/outbox/sent/*; do cmp "$f" "taken/${f##*/}" || exit 1; done'
+cmd hand resend "$a"
+check "what lies in its outbox still is not sent again, and that is no fault of the batch" is "1 open" "$code $(waybill_of hand "$a" waits)"
+check "which is told" said cmd.log BATCH_NOTHING_SENT "lies in its outboxes still"
+one=$(find hand/outbox/sent -type f | head -1)
+mv "$one" gone-one
+cmd hand resend "$a"
+check "what was taken goes out, what lies there is told" eval 'is 0 "$code" && cmp "$one" gone-one && { [ "$(ls hand/outbox/sent | wc -l)" = 1 ] || said cmd.log "lies there still"; }'
 cmd hand amend --message 1 "$a" Qty=7
 check "an order is corrected by hand" is '0 1' "$code $(staged hand "$a" | grep -c '"Qty":7')"
 check "and who did it is noted" grep -q '"amended"' "hand/.waybill/work/$a/$a.waybill.json"
