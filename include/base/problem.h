@@ -100,6 +100,9 @@ void problem_addf(struct problems *ps, enum severity severity, const char *code,
     __attribute__((format(printf, 5, 6)));
 /* Brings the errors of each format, mapping or site into the order of its lines; those of data stay as they came. */
 void problems_sort(struct problems *ps);
+/* Forgets what was said before in the same words: files that were read by more than one are told once.  Not for those
+   that count their groups. */
+void problems_once(struct problems *ps);
 /* The first problem of each code and path (numbers of instances left out: Line[2]/Qty and Line[3]/Qty are one) with
    its count, in order of coming, beyond `max` of the list too; at most `max` are stored, the number of all is
    returned. */

@@ -238,6 +238,36 @@ void problems_sort(struct problems *ps)
     ps->last = last;
 }
 
+static void forget(struct problems *ps, const struct problem *p)
+{
+    ps->n--;
+    ps->errors -= p->severity == PROBLEM_ERROR;
+    ps->warnings -= p->severity == PROBLEM_WARNING;
+    ps->notes -= p->severity == PROBLEM_NOTE;
+}
+
+void problems_once(struct problems *ps)
+{
+    struct map said;
+    struct problem **link = &ps->first;
+    map_init(&said, ps->arena);
+    ps->last = NULL;
+    while (*link) {
+        struct buf b = { 0 };
+        problem_show(&b, *link);
+        struct slice words = arena_copy(ps->arena, buf_slice(&b));
+        buf_release(&b);
+        if (map_get(&said, words)) {
+            forget(ps, *link);
+            *link = (*link)->next;
+            continue;
+        }
+        map_put(&said, words, *link);
+        ps->last = *link;
+        link = &(*link)->next;
+    }
+}
+
 void problem_addf(struct problems *ps, enum severity severity, const char *code, struct place place,
                   const char *format, ...)
 {

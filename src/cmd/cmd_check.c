@@ -157,6 +157,7 @@ static int run(struct cmd *c, int argc, char **argv)
     struct checking k = { .c = c, .loss = cmd_arg(&args, 'l') != NULL };
     for (int i = 0; i < args.n; i++)
         check_path(&k, args.operand[i], true);
+    problems_once(c->problems);                     /* a format stands by itself, in its mappings and in the site */
     size_t errors = c->problems->errors;
     if (c->json) {
         problems_sort(c->problems);
