@@ -57,7 +57,7 @@ bool batch_settled(struct batch *b)
 static int busy(const struct batch *b, const char *text, struct problems *ps)
 {
     struct place place = { .file = b->id, .offset = PLACE_NO_OFFSET };
-    problem_addf(ps, PROBLEM_ERROR, "BATCH_BUSY", place, "%s", text);
+    problem_addf(ps, PROBLEM_ERROR, "BATCH_BUSY", place, "batch %s %s", b->id, text);
     return STOP;
 }
 
@@ -65,12 +65,12 @@ static int check_rests(const struct batch *b, struct problems *ps)
 {
     const struct waybill *w = b->w;
     if (!batch_is_open(w) || w->place != PLACE_DELIVERED)
-        return busy(b, "its life is over, or it has not begun: it is not open", ps);
+        return busy(b, "is not open: its life is over, or has not begun", ps);
     if (slice_is(w->waits, "person"))
-        return busy(b, "it is held until somebody releases it", ps);
+        return busy(b, "is held: `waybill release` lets it go on", ps);
     if (w->calls.asked.p)
-        return busy(b, "an operation on it waits for an answer", ps);
-    return w->operation.p ? busy(b, "another operation on it is not over", ps) : OK;
+        return busy(b, "waits for an answer: `waybill show` tells which", ps);
+    return w->operation.p ? busy(b, "has an operation that is not over: `waybill show` tells which", ps) : OK;
 }
 
 int batch_begin(struct batch *b, struct slice operation, struct problems *ps)
@@ -80,7 +80,7 @@ int batch_begin(struct batch *b, struct slice operation, struct problems *ps)
         return OK;                              /* begun before a crash */
     int rc = check_rests(b, ps);
     if (rc == OK && w->calls.operation.n && !slice_equal(w->calls.operation, operation))
-        rc = busy(b, "another operation on it is not over", ps);
+        rc = busy(b, "has an operation that is not over: `waybill show` tells which", ps);
     if (rc != OK)
         return rc;
     w->run++;
@@ -146,7 +146,7 @@ int batch_refuse(struct batch *b, const char *code, struct slice text, struct pr
 {
     struct waybill *w = b->w;
     if (!w->stage.p || !w->operation.p || slice_is(w->waits, "rest") || batch_visible(b))
-        return busy(b, "no operation on it can be refused now", ps);
+        return busy(b, "has no operation that could be refused now", ps);
     batch_forget(b);
     w->place = PLACE_DELIVERED;
     note_run(b, "refused", slice_of(code), text);
@@ -183,7 +183,7 @@ int batch_hold(struct batch *b, struct slice by, struct problems *ps)
     if (slice_is(w->waits, "person"))
         return OK;
     if (w->place > PLACE_DELIVERED || slice_is(w->waits, "rest") || slice_is(w->waits, "end"))
-        return busy(b, "it cannot be held now: its life is over, or an operation on it is not", ps);
+        return busy(b, "cannot be held now: its life is over, or an operation on it is not", ps);
     w->waits = SLICE("person");
     batch_note(b, "held", by);
     return batch_save(b, ps);
@@ -193,7 +193,7 @@ int batch_release(struct batch *b, struct slice by, struct problems *ps)
 {
     struct waybill *w = b->w;
     if (!slice_is(w->waits, "person"))
-        return busy(b, "it is not held", ps);
+        return busy(b, "is not held: there is nothing to release", ps);
     w->waits = !w->stage.p || w->place != PLACE_DELIVERED || w->operation.p ? slice_none()
         : w->calls.asked.p ? SLICE("answer") : SLICE("open");
     batch_note(b, "released", by);
@@ -216,9 +216,9 @@ int batch_renew(struct batch *b, const char *config, struct slice by, struct pro
 {
     struct waybill *w = b->w;
     if (w->place > PLACE_DELIVERED || slice_is(w->waits, "end") || (w->place == PLACE_DELIVERED && !batch_is_open(w)))
-        return busy(b, "its life is over: drop its file again, or `waybill retry` it", ps);
+        return busy(b, "has come to its end: drop its file again, or `waybill retry` it", ps);
     if (!*config)
-        return busy(b, "the mappings of now could not be kept in archive/config: is the disk full?", ps);
+        return busy(b, "stays as it is: the mappings of now could not be kept in archive/config; is the disk full?", ps);
     if (strcmp(waybill_pinned(w, "config"), config) == 0)
         return OK;
     forget_pins(w);
@@ -264,11 +264,11 @@ int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
     if (w->place == PLACE_ERROR && slice_is(w->error_code, "CANCELLED") && slice_equal(w->error_text, text))
         return batch_set_aside(b, "CANCELLED", text, ps);       /* all but its folder was, at an earlier attempt */
     if (w->place >= PLACE_ARCHIVED || slice_is(w->waits, "rest") || slice_is(w->waits, "end") || batch_visible(b))
-        return busy(b, "it cannot be cancelled any more", ps);
+        return busy(b, "cannot be cancelled any more: `waybill status` tells where it stands", ps);
     if (batch_is_open(w))
         return cancel_open(b, by, ps);
     if (w->place == PLACE_DELIVERED)
-        return busy(b, "it is delivered", ps);
+        return busy(b, "is delivered and cannot be cancelled", ps);
     int rc = forget_content(b, ps);
     return rc == OK ? batch_set_aside(b, "CANCELLED", text, ps) : rc;
 }
@@ -276,7 +276,7 @@ int batch_cancel(struct batch *b, struct slice by, struct problems *ps)
 int batch_retry_now(struct batch *b, struct slice by, struct problems *ps)
 {
     if (!b->w->retry.cause.p)
-        return busy(b, "it waits for no other attempt", ps);
+        return busy(b, "waits for no other attempt: there is nothing to retry", ps);
     b->w->retry.next = batch_stamp(b->site, b->arena);
     batch_note(b, "retry asked", by);
     return batch_save(b, ps);

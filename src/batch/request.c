@@ -68,10 +68,12 @@ static int unusable(const struct spool *s, const char *name, const char *what, i
 static int open_folder(const struct spool *s, const char *name, bool make, int *fd_out, struct problems *ps)
 {
     bool made = make && mkdirat(s->top, name, 0700) == 0;
+    int why = make && !made ? errno : ENOENT;
     struct stat top, own;
     *fd_out = openat(s->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd_out < 0)
-        return errno == ENOENT && !make ? END : unusable(s, name, "the folder cannot be opened", errno, ps);
+        return errno != ENOENT ? unusable(s, name, "the folder cannot be opened", errno, ps)
+            : make ? unusable(s, name, "the folder cannot be made", why, ps) : END;
     if (!made)
         return OK;
     if (fstat(s->top, &top) == 0 && fstat(*fd_out, &own) == 0 && top.st_uid != own.st_uid &&
@@ -99,22 +101,29 @@ static void file_name(struct slice id, char out[ID_MAX + 8])
     snprintf(out, ID_MAX + 8, "%.*s.json", id.n > ID_MAX ? 0 : (int)id.n, id.p);
 }
 
-/* Whole, synced, the site user's own, then named: nobody ever reads a part.  It is made in `beside`: its own folder, or
+/* Anybody asks, one answers. */
+static int beside(const struct spool *s, const char *folder, int dir)
+{
+    return s->below[0] && strcmp(folder, "answers") == 0 ? s->top : dir;
+}
+
+/* Whole, synced, the site user's own, then named: nobody ever reads a part.  It is made in `from`: its own folder, or
    for what only the holder of the site may say .waybill, with a path that a take-over cuts off. */
-static int put_file(const struct spool *s, int dir, int beside, const char *name, struct slice text,
+static int put_file(const struct spool *s, const char *folder, int dir, const char *name, struct slice text,
                     struct problems *ps)
 {
     char temporary[SPOOL_PATH], base[ID_MAX + 16];
+    int from = beside(s, folder, dir);
     struct stat own, of;
     snprintf(base, sizeof base, ".%s.new", name);
-    if (beside == dir)
+    if (from == dir)
         snprintf(temporary, sizeof temporary, "%s", base);
     else
         spool_path(s, "tmp", base, temporary);
-    unlinkat(beside, temporary, 0);
-    int fd = openat(beside, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlinkat(from, temporary, 0);
+    int fd = openat(from, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return problem_system(ps, name, "cannot write", errno);
+        return unusable(s, folder, "nothing can be written there", errno, ps);
     int err = file_write_all(fd, text);
     if (!err && fstat(dir, &of) == 0 && fstat(fd, &own) == 0 && of.st_uid != own.st_uid &&
         fchown(fd, of.st_uid, of.st_gid) != 0)
@@ -123,11 +132,11 @@ static int put_file(const struct spool *s, int dir, int beside, const char *name
         err = errno;
     if (close(fd) != 0 && !err)
         err = errno;
-    if (!err && renameat(beside, temporary, dir, name) != 0)
+    if (!err && renameat(from, temporary, dir, name) != 0)
         err = errno;
     if (err)
-        unlinkat(beside, temporary, 0);
-    return err ? problem_system(ps, name, "cannot write", err) : spool_sync_dir(s, dir, name, ps);
+        unlinkat(from, temporary, 0);
+    return err ? unusable(s, folder, "nothing can be written there", err, ps) : spool_sync_dir(s, dir, name, ps);
 }
 
 /* --- who and when ------------------------------------------------------------------------------------------------- */
@@ -190,12 +199,6 @@ static void write_document(struct buf *b, const struct shape *shape, const void 
     buf_text(b, "}\n");
 }
 
-/* Anybody asks, one answers. */
-static int beside(const struct spool *s, const char *folder, int dir)
-{
-    return s->below[0] && strcmp(folder, "answers") == 0 ? s->top : dir;
-}
-
 static int put_document(const struct spool *s, const char *folder, struct slice id, struct slice text,
                         struct problems *ps)
 {
@@ -204,8 +207,7 @@ static int put_document(const struct spool *s, const char *folder, struct slice 
     if (rc != OK)
         return rc;
     file_name(id, name);
-    rc = text.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps)
-        : put_file(s, dir, beside(s, folder, dir), name, text, ps);
+    rc = text.n > BYTES_MAX ? bad(name, "it is longer than 1 MiB", "", ps) : put_file(s, folder, dir, name, text, ps);
     close(dir);
     return rc;
 }

@@ -343,7 +343,7 @@ static int check_batch(struct asking *k)
     bool operand = !cmd_arg(&k->args, 'b');
     const char *id = operand ? k->args.n ? k->args.operand[0] : NULL : cmd_arg(&k->args, 'b');
     int more = operand ? 1 : 0;
-    if (!id)
+    if (!id || (k->request.kind == REQUEST_AMEND && operand && strchr(id, '=')))
         return cmd_usage(k->cmd, "which batch?");
     if (k->request.kind != REQUEST_AMEND && k->args.n > more + (k->request.kind == REQUEST_RESEND))
         return cmd_usage(k->cmd, "one batch at a time");

@@ -53,16 +53,38 @@ static bool take(struct asking *k, const struct flow *f, const struct operation 
     return true;
 }
 
+static struct slice list_of(struct asking *k, const char *what, const struct slice *names, size_t n)
+{
+    struct buf b = { 0 };
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, "%s%.*s", i ? ", " : what, SLICE_ARG(names[i]));
+    struct slice text = arena_copy(k->cmd->arena, buf_slice(&b));
+    buf_release(&b);
+    return text;
+}
+
+/* A batch where a flow is named is a slip of the hand. */
+static struct slice batch_meant(struct asking *k, struct slice name)
+{
+    struct problems unused;
+    struct waybill *w;
+    problems_init(&unused, k->cmd->arena, 1);
+    if (batch_find(&k->places.site, k->cmd->arena, arena_cstr(k->cmd->arena, name), &w, &unused) != OK)
+        return slice_none();
+    return arena_printf(k->cmd->arena, "it is a batch: write --batch %.*s", SLICE_ARG(name));
+}
+
 static bool find_in_flow(struct asking *k, struct slice flow, struct slice name)
 {
     struct slice names[NAMES_MAX];
-    struct slice look = SLICE("look at its spelling in site.conf");
     size_t n = 0;
     const struct flow *f = site_flow(k->site, flow);
     for (; !f && n < k->site->nflows && n < NAMES_MAX; n++)
         names[n] = k->site->flows[n]->name;
     if (!f) {
-        say(k, "SITE_NO_FLOW", flow, "is no flow of this site", suggest(k, flow, names, n, look));
+        struct slice batch = batch_meant(k, flow);
+        say(k, "SITE_NO_FLOW", flow, "is no flow of this site",
+            batch.p ? batch : suggest(k, flow, names, n, list_of(k, "its flows are ", names, n)));
         return false;
     }
     const struct operation *op = flow_operation(f, name);
@@ -71,18 +93,9 @@ static bool find_in_flow(struct asking *k, struct slice flow, struct slice name)
             names[n++] = f->operations[i]->name;
     if (op && !op->answers)
         return take(k, f, op);
-    say(k, "SITE_NO_OPERATION", name, "is no operation of the flow", suggest(k, name, names, n, look));
+    say(k, "SITE_NO_OPERATION", name, arena_printf(k->cmd->arena, "is no operation of flow %.*s", SLICE_ARG(f->name)).p,
+        suggest(k, name, names, n, list_of(k, "it has ", names, n)));
     return false;
-}
-
-static struct slice list_of(struct asking *k, const struct slice *names, size_t n)
-{
-    struct buf b = { 0 };
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&b, "%s%.*s", i ? ", " : "name one of the flows: ", SLICE_ARG(names[i]));
-    struct slice text = arena_copy(k->cmd->arena, buf_slice(&b));
-    buf_release(&b);
-    return text;
 }
 
 /* The only flow that has it, those that are off last. */
@@ -103,7 +116,7 @@ static bool find_anywhere(struct asking *k, struct slice name)
     if (n == 1)
         return take(k, last, flow_operation(last, name));
     if (n > 1)
-        say(k, "SITE_NO_FLOW", name, "is an operation of several flows", list_of(k, names, n));
+        say(k, "SITE_NO_FLOW", name, "is an operation of several flows", list_of(k, "name one of the flows: ", names, n));
     else
         say(k, "SITE_NO_OPERATION", name, "is no operation of any flow",
             SLICE("`waybill do FLOW OPERATION` runs any one by its name"));

@@ -380,7 +380,7 @@ static int list_batches(struct supervisor *s, struct asked *k)
     else
         rc = asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena, "batch %.*s is not open in flow %.*s%s",
                                                              SLICE_ARG(named), SLICE_ARG(f->name),
-                                                             k->answer.made ? ": it is held" : ""));
+                                                             k->answer.made ? ": it is held (`waybill release` lets it go on)" : ""));
     return rc <= WARN ? END : rc;
 }
 

@@ -90,7 +90,8 @@ static int find_place(struct work *w, const struct amend *a, struct node **at, c
     *f = group_field((*at)->group, path);
     if (!*f)
         return refuse(w, a, "AMEND_PATH", "there is no field of that name", suggest(w, (*at)->group, path));
-    return is_key(*f) ? refuse(w, a, "AMEND_KEY", "a key says which message it is and stays", slice_none()) : OK;
+    return is_key(*f) ? refuse(w, a, "AMEND_KEY", "a key says which message it is and stays",
+                                SLICE("`waybill cancel` the batch and drop the corrected file")) : OK;
 }
 
 /* By hand only what fits goes in, even where files may bring other things. */
@@ -193,7 +194,7 @@ static int end(struct work *w, struct amending *x)
     for (size_t i = 0; i < w->job->namends; i++)
         if (!x->done[i])
             rc = refuse(w, &w->job->amends[i], "AMEND_UNKNOWN", "the batch holds no message with that key",
-                        arena_printf(&w->message, "key %.*s", SLICE_ARG(w->job->amends[i].message)));
+                        arena_printf(&w->message, "not %.*s: `waybill show` tells the keys", SLICE_ARG(w->job->amends[i].message)));
     if (rc == OK)
         rc = stage_end(&x->stage);
     if (rc <= WARN && !x->stage.output)

@@ -45,7 +45,8 @@ static int check_selection(struct staged *x)
         if (!x->selected.seen[i]) {
             problem_add(&x->work->now, &(struct problem){ .severity = PROBLEM_ERROR, .code = "SELECT_UNKNOWN",
                         .place.offset = PLACE_NO_OFFSET, .value = job->selection[i],
-                        .text = SLICE("is the key of no message of the batch") });
+                        .text = SLICE("is the key of no message of the batch"),
+                        .hint = SLICE("`waybill show` tells the keys") });
             rc = STOP;
         }
     return rc;

@@ -18,6 +18,16 @@ struct output *work_output(struct work *w, enum output_kind kind, const struct g
     return o;
 }
 
+/* As it is read elsewhere: with the value that is meant. */
+static struct slice fault_text(struct work *w, const struct problem *p)
+{
+    struct buf b = { 0 };
+    problem_text(&b, p);
+    struct slice text = arena_copy(w->arena, buf_slice(&b));
+    buf_release(&b);
+    return text;
+}
+
 void work_fault(struct work *w, int status)
 {
     struct result *r = w->result;
@@ -28,7 +38,7 @@ void work_fault(struct work *w, int status)
     while (p && p->severity != PROBLEM_ERROR)
         p = p->next;
     r->code = p ? arena_copy(w->arena, slice_of(p->code)) : status == TEMP ? SLICE("SYS_IO") : SLICE("FILE_REFUSED");
-    r->text = p ? arena_copy(w->arena, p->text) : SLICE("the file cannot be used");
+    r->text = p ? fault_text(w, p) : SLICE("the file cannot be used");
 }
 
 /* A fresh collection that knows the file. */

@@ -119,6 +119,8 @@ check "show --why" sh -c '"$1" show --why --dir site "$2" | grep -q "message 4  
 refused_by() { do_it "$@"; [ "$code" = 1 ] && said err "$want"; }
 do_it hold "$b"
 check "hold" is "0 batch $b: held" "$code $(cat out)"
+do_it amend "$b" --message 2 'Qty=5'
+check "amend while it is held: which batch, and the way out" said err "batch $b is held: \`waybill release\`"
 check "a held batch" said "$(do_it status; "$prog" status site > out; echo out)" 'staged, with errors, held'
 want='it is held'
 check "no operation takes it" refused_by send sync --batch "$b"
@@ -126,8 +128,26 @@ do_it release "$b"
 check "release" is "0 batch $b: released" "$code $(cat out)"
 want=BATCH_BUSY
 check "release twice" refused_by release "$b"
+check "which batch, and why" said err "batch $b is not held"
+want="batch $b waits for no other attempt"
+check "retry of what waits for nothing" refused_by retry "$b"
 want=SELECT_UNKNOWN
 check "a message that is not there" refused_by send sync --batch "$b" --message 9
+check "where the keys are to be seen" said err 'is the key of no message' '`waybill show` tells the keys'
+"$prog" show --dir site "$b" > out
+check "the history says it in one sentence" said out 'send: "***" is the key of no message of the batch [SELECT_UNKNOWN]'
+do_it send "$b"
+check "a batch where a flow is named: how it is written" said err SITE_NO_FLOW "it is a batch: write --batch $b"
+do_it send syn
+check "a flow that is mistyped" said err 'did you mean `sync`?'
+do_it send somewhere
+check "a flow that is not there: those that are" said err 'its flows are '
+do_it do sync something
+check "an operation that is not there: those that are" said err 'is no operation of flow sync' 'it has '
+do_it amend --message 2 'Qty=5'
+check "amend: which batch" eval 'is 2 "$code" && said err "which batch?"'
+do_it amend "$b" --message 9 'Qty=5'
+check "amend: a message that is not there" said err AMEND_UNKNOWN 'not 9: `waybill show` tells the keys'
 do_it send sync --batch "$b" --message 3
 check "one message alone" is "0 1" "$code $(cat site/outbox/rows/*_1.csv | grep -c '^3;7')"
 do_it send sync
