@@ -52,6 +52,11 @@ void care_reloading(struct supervisor *s)
     service_reloading();
 }
 
+void care_reloaded(struct supervisor *s)
+{
+    reply_places(s);
+}
+
 static void service_turn(struct supervisor *s, int64_t now, int64_t *wait)
 {
     struct care *c = s->care;

@@ -29,6 +29,8 @@ int care_open(struct supervisor *s);
 void care_ready(struct supervisor *s);
 /* A new site.conf is being read. */
 void care_reloading(struct supervisor *s);
+/* It is in force: its folders are looked at as they are at a start. */
+void care_reloaded(struct supervisor *s);
 void care_turn(struct supervisor *s, int64_t now, int64_t *wait);
 void care_event(struct supervisor *s, const char *event, const struct trip *t);
 /* The file (code NULL: some messages of it) is about to be refused: what its sender is answered is made ready. TEMP: it

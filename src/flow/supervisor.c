@@ -268,6 +268,8 @@ static int change_site(struct supervisor *s)
         t->next = NULL;
         resume_operation(s, t);
     }
+    if (rc <= WARN)
+        care_reloaded(s);
     notice_problems(s, s->ps);
     if (rc <= WARN) {
         struct log l = log_begin(LOG_LEVEL_NOTICE, "reloaded");

@@ -78,5 +78,13 @@ if unshare $unshared sh -c 'mount --bind . "$1"' sh "$tmp" 2> /dev/null; then
     mounted outbox/answers
     check "a reply folder there is told" eval 'is 0 $code && said run.log SPOOL_OTHER_FS outbox/answers .waybill/replies'
     check "and files go through" test -f away2/outbox/files/a.csv
+    cp away2/site.conf with.conf && sed -i '/reply/d' away2/site.conf
+    unshare $unshared sh -c 'mount --bind "$2" "$2" && exec "$1" watch away2' sh "$prog" away2/outbox/answers 2> reload.log < /dev/null &
+    watcher=$!
+    started="$started $watcher"
+    wait_for 60 watching away2
+    cp with.conf away2/site.conf && kill -HUP "$watcher"
+    check "and so it is when a reload brings it" wait_for 60 grep -q 'SPOOL_OTHER_FS.*outbox/answers' reload.log
+    stop
 fi
 finish
