@@ -47,7 +47,7 @@ bool unpack_recognises(struct slice head)
 
 static int refuse(struct unpacking *u, const char *code, const char *what, const char *hint)
 {
-    struct problem p = { .severity = PROBLEM_ERROR, .code = code, .message = u->number, .hint = slice_of(hint),
+    struct problem p = { .severity = PROBLEM_ERROR, .code = code, .hint = slice_of(hint),
                          .place = { .file = u->shown, .offset = PLACE_NO_OFFSET } };
     p.text = u->number ? arena_printf(u->ps->arena, "member %zu: %s", u->number, what) : slice_of(what);
     problem_add(u->ps, &p);

@@ -101,7 +101,7 @@ check "more members than allowed" refused many.zip LIMIT_UNPACK
 check "folders only" refused folders.zip UNPACK_EMPTY
 check "something behind the end of a zip" refused behind.zip UNPACK_DAMAGED
 check "a member twice" refused twice.zip UNPACK_TWICE
-check "which is named" said run.log 'member 2: its name "d/a.csv" came before'
+check "which is named, once" said run.log 'error: member 2: its name "d/a.csv" came before'
 check "only what nobody means" refused hidden.zip UNPACK_EMPTY
 check "all of them lie in error/" is 11 "$(in_error site)"
 check "the site is in order" sound site
