@@ -365,7 +365,7 @@ static int move_to_error(const struct batch *b, int from, const char *name, int 
     if (err == ENOENT && !batch_there(from, name))
         return END;
     if (err)
-        return problem_system(ps, name, "cannot move to error/", err);
+        return problem_system(ps, file_join(b->arena, "error", to), "what was refused cannot be moved there", err);
     int rc = spool_sync_dir(s, s->error, "error", ps);
     return rc == OK ? spool_sync_dir(s, parent, name, ps) : rc;
 }

@@ -98,23 +98,28 @@ static bool try_lock(int fd)
     return false;
 }
 
+static int lock_fault(const struct spool *s, const char *what, int err, struct problems *ps)
+{
+    return problem_system(ps, file_join(ps->arena, s->path, ".waybill/lock"), what, err);
+}
+
 static int take_lock(struct lease *l, struct spool *s, struct problems *ps)
 {
     char text[32];
     int fd = openat(s->top, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return problem_system(ps, "lock", "cannot open", errno);
+        return lock_fault(s, "cannot open", errno, ps);
     if (!try_lock(fd)) {
         int err = errno;
         int n = snprintf(text, sizeof text, "%llu", read_number(fd));
         int rc = err == EAGAIN || err == EACCES ? busy(s, (struct slice){ text, (size_t)n }, ps)
-            : problem_system(ps, "lock", "cannot lock", err);
+            : lock_fault(s, "cannot lock", err, ps);
         close(fd);
         return rc;
     }
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     int rc = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? OK
-        : problem_system(ps, "lock", "cannot write", errno);
+        : lock_fault(s, "cannot write", errno, ps);
     uint64_t epoch = 0;
     if (rc == OK)
         rc = read_epoch(s, &epoch, ps);
@@ -395,7 +400,7 @@ int lease_holder(const struct spool *s, long *pid_out, struct problems *ps)
         return shared_holder(s, pid_out, ps);
     int fd = openat(s->top, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return errno == ENOENT ? OK : problem_system(ps, "lock", "cannot open", errno);
+        return errno == ENOENT ? OK : lock_fault(s, "cannot open", errno, ps);
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
         *pid_out = (long)read_number(fd);

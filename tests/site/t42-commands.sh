@@ -172,6 +172,17 @@ for verb in retry cancel hold resend; do
     do_it $verb "$b"
     check "$verb: an archived batch is said to be archived" sh -c '[ "$1" = 1 ] && grep -q "is archived.*BATCH_CLOSED" err' - "$code"
 done
+flow rows | small_site shut && mkdir -p shut/inbox/rows shut/.waybill/lock && chmod 700 shut
+"$prog" run shut > out 2> err
+code=$?
+check "a lock that cannot be opened is named with its site" eval 'is 5 "$code" && said err shut/.waybill/lock:'
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+if [ "$(id -u)" = 0 ] && (cd / && as_nobody "$prog" --help) > out 2>&1; then
+    as_nobody "$prog" status "$tmp/shut" > out 2> err
+    code=$?
+    check "a site that may not be looked into is not called none" eval 'is 5 "$code" && said err "Permission denied [SYS_DENIED]"'
+fi
+
 # What README.md says of the site that `init` makes does all that it shows, one refused order or not.
 mkdir readme && (cd readme && PATH=$(dirname "$prog"):$PATH && export PATH &&
     sh -c "$(grep '^    waybill init shop' "$top/README.md" | sed 's/waybill run shop/sleep 2.1; &/')" > ../out 2> ../err < /dev/null)
