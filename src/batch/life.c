@@ -218,7 +218,7 @@ int batch_renew(struct batch *b, const char *config, struct slice by, struct pro
     if (w->place > PLACE_DELIVERED || slice_is(w->waits, "end") || (w->place == PLACE_DELIVERED && !batch_is_open(w)))
         return busy(b, "has come to its end: drop its file again, or `waybill retry` it", ps);
     if (!*config)
-        return busy(b, "stays as it is: the mappings of now could not be kept in archive/config; is the disk full?", ps);
+        return busy(b, "stays as it is: archive/config cannot keep the mappings of now; is the disk full?", ps);
     if (strcmp(waybill_pinned(w, "config"), config) == 0)
         return OK;
     forget_pins(w);

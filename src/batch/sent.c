@@ -145,16 +145,17 @@ static int stage_again(struct batch *b, const struct waybill_output *of, const s
     return batch_output_done(b, n, to, f->sha256, ps);
 }
 
-/* Its receiver has not taken it: there is no place for it, and nothing to do.  Whatever keeps from looking, the delivery
+/* Its receiver has not taken it: there is no place for it, and nothing to do.  What keeps from looking the delivery
    will tell. */
 static bool lies_there(const struct batch *b, const struct waybill_output *o, struct problems *ps)
 {
-    struct slice outbox = o->outbox, path = arena_printf(b->arena, "%.*s/%.*s", SLICE_ARG(outbox), SLICE_ARG(o->name));
+    const char *outbox = arena_cstr(b->arena, o->outbox);
+    const char *path = file_join(b->arena, outbox, arena_cstr(b->arena, o->name));
     struct stat st;
-    if (fstatat(b->site->spool->root, arena_cstr(b->arena, path), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(b->site->spool->root, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "OUTBOX_TAKEN",
-        .place = { .file = arena_cstr(b->arena, outbox), .offset = PLACE_NO_OFFSET },
+        .place = { .file = outbox, .offset = PLACE_NO_OFFSET },
         .text = arena_printf(b->arena, "%.*s lies there still and is not sent again", SLICE_ARG(o->name)),
         .hint = SLICE("its receiver has not taken it; move it away first if it is to be made anew") });
     return true;

@@ -93,7 +93,8 @@ static bool find_in_flow(struct asking *k, struct slice flow, struct slice name)
             names[n++] = f->operations[i]->name;
     if (op && !op->answers)
         return take(k, f, op);
-    say(k, "SITE_NO_OPERATION", name, arena_printf(k->cmd->arena, "is no operation of flow %.*s", SLICE_ARG(f->name)).p,
+    say(k, "SITE_NO_OPERATION", name,
+        arena_printf(k->cmd->arena, "is no operation of flow %.*s", SLICE_ARG(f->name)).p,
         suggest(k, name, names, n, list_of(k, "it has ", names, n)));
     return false;
 }
@@ -116,7 +117,8 @@ static bool find_anywhere(struct asking *k, struct slice name)
     if (n == 1)
         return take(k, last, flow_operation(last, name));
     if (n > 1)
-        say(k, "SITE_NO_FLOW", name, "is an operation of several flows", list_of(k, "name one of the flows: ", names, n));
+        say(k, "SITE_NO_FLOW", name, "is an operation of several flows",
+            list_of(k, "name one of the flows: ", names, n));
     else
         say(k, "SITE_NO_OPERATION", name, "is no operation of any flow",
             SLICE("`waybill do FLOW OPERATION` runs any one by its name"));

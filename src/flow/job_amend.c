@@ -194,7 +194,8 @@ static int end(struct work *w, struct amending *x)
     for (size_t i = 0; i < w->job->namends; i++)
         if (!x->done[i])
             rc = refuse(w, &w->job->amends[i], "AMEND_UNKNOWN", "the batch holds no message with that key",
-                        arena_printf(&w->message, "not %.*s: `waybill show` tells the keys", SLICE_ARG(w->job->amends[i].message)));
+                        arena_printf(&w->message, "not %.*s: `waybill show` tells the keys",
+                                     SLICE_ARG(w->job->amends[i].message)));
     if (rc == OK)
         rc = stage_end(&x->stage);
     if (rc <= WARN && !x->stage.output)
