@@ -77,7 +77,7 @@ static void answer_more(struct buf *out, uint64_t n, bool listed, const char *on
                    n == 1 ? one : many);
 }
 
-static void answer_text(struct buf *out, const struct request_answer *a)
+static void answer_text(struct buf *out, const struct request_answer *a, const struct operation *op)
 {
     for (const struct waybill_param *p = a->made; p; p = p->next) {
         buf_text(out, "batch ");
@@ -98,8 +98,14 @@ static void answer_text(struct buf *out, const struct request_answer *a)
         buf_printf(out, "%llu message%s, %llu refused, %llu waiting\n", (unsigned long long)a->messages,
                    a->messages == 1 ? "" : "s", (unsigned long long)a->refused, (unsigned long long)a->waiting);
     answer_skips(out, a);
-    if (!a->made && !a->more_made && !slice_is(a->outcome, "refused"))
-        buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do\n" : "done\n");
+    if (a->made || a->more_made || slice_is(a->outcome, "refused"))
+        return;
+    buf_text(out, slice_is(a->outcome, "nothing") ? "there was nothing to do" : "done");
+    if (slice_is(a->outcome, "nothing") && op && op->take.kind == TAKE_INBOX) {
+        buf_text(out, ": no file is ready in ");
+        buf_add_shown(out, op->take.folder, 0);
+    }
+    buf_byte(out, '\n');
 }
 
 /* What was said about it, as if it had been said here; what this process did it has told already, but for the notes. */
@@ -134,7 +140,10 @@ static int answer_show(struct asking *k, const struct request_answer *a)
     struct buf out = { 0 };
     answer_problems(k->cmd, a, k->here);
     cmd_flush(k->cmd);
-    (k->cmd->json ? answer_json : answer_text)(&out, a);
+    if (k->cmd->json)
+        answer_json(&out, a);
+    else
+        answer_text(&out, a, k->operation);
     int code = cmd_print(k->cmd, &out);
     buf_release(&out);
     if (code != EXIT_GOOD)

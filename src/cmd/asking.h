@@ -52,6 +52,9 @@ int asking_go(struct asking *k);
     "  -b, --batch BATCH      the batch; default for an operation: each open one of the flow\n" \
     "  -t, --wait SECONDS     how long to wait when a watcher does the work; default 60\n" \
     "      --json             what became of it as one JSON object\n"
+#define ASKING_BATCH_HELP \
+    ASKING_HELP \
+    "  -q, --quiet            no log of what goes on, only problems\n"
 #define ASKING_OPERATION_HELP \
     "  -S, --since TIME       changes after that moment: sets the param of the operation that is a time\n" \
     "  -m, --message KEY      only the message of that key, as `show` prints it; may come again\n" \

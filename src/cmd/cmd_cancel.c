@@ -11,5 +11,5 @@ const struct command command_cancel = {
     .run = run,
     .usage = "cancel BATCH",
     .summary = "end a batch: an open one is archived as it is, one that is not delivered goes to error/",
-    .help = ASKING_HELP "\nExample: waybill cancel --dir shop 20261122-034431-12-7\n",
+    .help = ASKING_BATCH_HELP "\nExample: waybill cancel --dir shop 20261122-034431-12-7\n",
 };

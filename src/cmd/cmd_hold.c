@@ -11,5 +11,5 @@ const struct command command_hold = {
     .run = run,
     .usage = "hold BATCH",
     .summary = "keep a batch as it is until it is released: no operation takes it",
-    .help = ASKING_HELP "\nExample: waybill hold --dir shop 20261122-034431-12-7\n",
+    .help = ASKING_BATCH_HELP "\nExample: waybill hold --dir shop 20261122-034431-12-7\n",
 };

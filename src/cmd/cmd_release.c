@@ -11,5 +11,5 @@ const struct command command_release = {
     .run = run,
     .usage = "release BATCH",
     .summary = "let a batch go on that was held",
-    .help = ASKING_HELP "\nExample: waybill release --dir shop 20261122-034431-12-7\n",
+    .help = ASKING_BATCH_HELP "\nExample: waybill release --dir shop 20261122-034431-12-7\n",
 };

@@ -11,7 +11,7 @@ const struct command command_renew = {
     .run = run,
     .usage = "renew BATCH",
     .summary = "let a batch go on with the mappings and formats of now, not those that it was created with",
-    .help = ASKING_HELP "\nA batch keeps the mappings and formats that the site had when it was created, although their\n"
+    .help = ASKING_BATCH_HELP "\nA batch keeps the mappings and formats that the site had when it was created, although their\n"
             "files change. Tables are read as they are each time.\n"
             "\nExample: waybill renew --dir shop 20261122-034431-12-7\n",
 };

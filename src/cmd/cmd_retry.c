@@ -11,5 +11,5 @@ const struct command command_retry = {
     .run = run,
     .usage = "retry BATCH",
     .summary = "try a batch again: one set aside anew as a batch of its own, one that waits at once",
-    .help = ASKING_HELP "\nExample: waybill retry --dir shop 20261122-034431-12-7\n",
+    .help = ASKING_BATCH_HELP "\nExample: waybill retry --dir shop 20261122-034431-12-7\n",
 };

@@ -17,7 +17,7 @@ for verb in watch run; do
     check "a second $verb: SITE_BUSY names the holder" said second.err SITE_BUSY "$watcher"
 done
 timeout 60 "$prog" do --dir site one convert > second.out 2> second.err < /dev/null
-check "do beside a watcher: the watcher answers" is "0 0 there was nothing to do" "$? $(grep -c SITE_BUSY second.err) $(cat second.out)"
+check "do beside a watcher: the watcher answers" is "0 0 there was nothing to do: no file is ready in inbox/one" "$? $(grep -c SITE_BUSY second.err) $(cat second.out)"
 check "status may look at any time" is "$watcher" "$("$prog" status --json site | json process)"
 
 # HUP.

@@ -90,11 +90,12 @@ refused "a wrong --wait" 2 '--wait' -- send sync --wait soon
 refused "wrong --workers" 2 '--workers' -- send sync --workers none
 for verb in create send receive commit update amend retry hold release cancel resend do; do
     check "$verb --help" sh -c '"$1" "$2" --help | grep -q -e --dir' - "$prog" "$verb"
+    check "$verb --help tells --quiet, which it takes" sh -c '"$1" "$2" --help | grep -q -e --quiet' - "$prog" "$verb"
 done
 
 # A batch is made.
 do_it create --since 2024-01-01
-check "nothing to do is told" is "0 there was nothing to do" "$code $(cat out)"
+check "nothing to do is told, and where" is "0 there was nothing to do: no file is ready in inbox/rows" "$code $(cat out)"
 printf 'Id;Qty\n1;5\n2;0\n3;7\n4;900\n' > site/inbox/rows/a.csv
 do_it create --since '2024-01-01 10:30' --set note=hush --json
 b=$(json batches.0.batch < out)
