@@ -201,7 +201,7 @@ check "which is told" said cmd.log BATCH_NOTHING_SENT "lies in its outboxes stil
 one=$(find hand/outbox/sent -type f | head -1)
 mv "$one" gone-one
 cmd hand resend "$a"
-check "what was taken goes out, what lies there is told" eval 'is 0 "$code" && cmp "$one" gone-one && { [ "$(ls hand/outbox/sent | wc -l)" = 1 ] || said cmd.log "lies there still"; }'
+check "once it is taken it goes out again" eval 'is 0 "$code" && cmp "$one" gone-one'
 cmd hand amend --message 1 "$a" Qty=7
 check "an order is corrected by hand" is '0 1' "$code $(staged hand "$a" | grep -c '"Qty":7')"
 check "and who did it is noted" grep -q '"amended"' "hand/.waybill/work/$a/$a.waybill.json"

@@ -7,6 +7,7 @@ import glob, os, shutil, subprocess
 
 import check, staged
 
+ALONE = ('kill', 'one', 'takes', 'again', 'fail', 'late', 'short', 'stay', 'power', 'model')     # and not two hosts
 LONG_AGO = '2020-01-02T03:04:05Z'
 KEEPS = {
     'mappings/orders.format': 'syntax csv delimiter ";" header yes\nmessage Order key No {\n    No  text required\n    Qty decimal\n}\n',
@@ -114,7 +115,7 @@ def workloads(drop):
         fresh = drop(site, 'inbox/orders', b'3.csv', row(3), 'archive')
         quiet([program, 'run', '-q', site])
         gone = lambda look: not look.names('archive/2020') and not look.names('error') and not look.names('.waybill/trash')
-        return {'inputs': [fresh], 'command': ['purge', 'SITE'], 'done': gone}
+        return {'inputs': [fresh], 'command': ['purge', 'SITE'], 'done': gone, 'modes': ALONE}
 
     def reindex(program, site):
         """What was seen is lost; what comes again meanwhile must not be taken for new."""
@@ -123,7 +124,8 @@ def workloads(drop):
         want = seen(f'{site}/.waybill/seen')
         shutil.rmtree(f'{site}/.waybill/seen')
         os.mkdir(f'{site}/.waybill/seen', 0o700)
-        return {'inputs': inputs, 'command': ['fsck', '--reindex', 'SITE'], 'done': lambda look: seen(look.path('.waybill/seen')) == want}
+        return {'inputs': inputs, 'command': ['fsck', '--reindex', 'SITE'], 'done': lambda look: seen(look.path('.waybill/seen')) == want,
+                'modes': ALONE}
 
     def exchange(program, site):
         """One file is sent to a partner's server, another is fetched. A power cut here is none there; a server that has done what
