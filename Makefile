@@ -165,6 +165,7 @@ fuzz-build: $(HARNESSES:%=$(B)/fuzz/fuzz_%)
 torture: deps
 	@$(SUBMAKE) KIND=$(KIND) all $(B)/tools/ce $(B)/tools/libplant.so $(B)/tools/json $(B)/tools/peak
 	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools $(TORTURE)
+	@python3 tests/torture/torture.py $(B)/waybill $(B)/tools -m hosts -s 7
 	@python3 tests/torture/race.py $(B)/waybill
 	@python3 tests/torture/race.py $(B)/waybill --shared --watchers 4 --files 600
 	@python3 tests/torture/soak.py $(B)/waybill --seconds $(SOAK_TIME)

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -240,6 +241,14 @@ int asked_unknown(struct supervisor *s, struct asked *k)
                         "was done before cannot be told (`waybill fsck`)", k->batch));
 }
 
+static struct slice closed_text(const struct supervisor *s, struct asked *k)
+{
+    const char *way = faccessat(s->spool.error, k->batch, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+        ? arena_printf(&k->arena, "what was refused of it lies in error/%s: mend that and drop it again", k->batch).p
+        : "its file lies in the zip and can be dropped again (`waybill where`)";
+    return arena_printf(&k->arena, "batch %s is archived, nothing is done with it any more: %s", k->batch, way);
+}
+
 /* A batch that lies somewhere, in nobody's hands. */
 static int act_on_disk(struct supervisor *s, struct asked *k)
 {
@@ -259,9 +268,7 @@ static int act_on_disk(struct supervisor *s, struct asked *k)
     if (done)
         return asked_answer_with(s, k, OK, done);
     if (archived_exists(&s->store, k->batch))
-        return asked_refuse(s, k, "BATCH_CLOSED", arena_printf(&k->arena,
-                            "batch %s is archived, nothing is done with it any more: its file lies in the zip and can be "
-                            "dropped again (`waybill where`)", k->batch));
+        return asked_refuse(s, k, "BATCH_CLOSED", closed_text(s, k));
     return asked_refuse(s, k, "BATCH_NONE", arena_printf(&k->arena, "there is no batch %s that anything could be done with",
                                                          k->batch));
 }

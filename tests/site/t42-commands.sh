@@ -173,6 +173,11 @@ for verb in retry cancel hold resend; do
     do_it $verb "$b"
     check "$verb: an archived batch is said to be archived" sh -c '[ "$1" = 1 ] && grep -q "is archived.*BATCH_CLOSED" err' - "$code"
 done
+flow rows | small_site part && mkdir -p part/inbox/rows && printf 'Id;Qty\n1;x\n2;2\n' > part/inbox/rows/some.csv
+run part
+refused=$(ls part/error)
+"$prog" retry --dir part "$refused" > out 2> err
+check "of one that was refused in part the place is named" said err BATCH_CLOSED "error/$refused: mend that and drop it again"
 flow rows | small_site shut && mkdir -p shut/inbox/rows shut/.waybill/lock && chmod 700 shut
 "$prog" run shut > out 2> err
 code=$?

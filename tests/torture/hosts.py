@@ -18,7 +18,7 @@ HEARD = re.compile(r'^\.waybill/(epoch|lock|\.?lease\.[^/]*)$')     # says who h
 CLAIM = re.compile(r'^\.waybill/claim/')
 # What is looked at when all is done; copies, and what has its hash as its name.
 UNDER_WAY = re.compile(r'^\.waybill/(claim|tmp|work|replies|requests|ledger|seen)/|^inbox/|^archive/.*jsonl?(\.new)?$|^archive/config/')
-SEEN = re.compile(r'^\.waybill/seen/')                              # of a batch that is not known an entry counts for nothing
+NOTHING = re.compile(r'^\.waybill/(seen/|sequences/\.lock$)')       # an entry of a batch that nobody knows, an empty file to lock
 PART = re.compile(r'^\.waybill/(claim|tmp|work|replies)(?=/|$)')
 
 
@@ -92,7 +92,7 @@ def take(look):
 def changes(before, after, ours):
     """What is new, lost or another, but for paths that `ours` matches."""
     before, after = ({p: data for p, data in tree.items() if not ours.match(p)} for tree in (before, after))
-    gone, come = before.keys() - after.keys(), {p for p in after.keys() - before.keys() if not SEEN.match(p)}
+    gone, come = before.keys() - after.keys(), {p for p in after.keys() - before.keys() if not NOTHING.match(p)}
     other = [p for p in before.keys() & after.keys() if before[p] != after[p]]
     told = [f'{word} {check.plain_path(p)}' for word, paths in (('lost', gone), ('new', come), ('changed', other)) for p in sorted(paths)]
     return [f'H1 the host that lost the site did something to it: {told[:4]}'] if told else []

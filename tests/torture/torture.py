@@ -60,7 +60,8 @@ class Bench:
         self.look = hosts.Shared if shared else Look
         if shared:
             hosts.make_shared(self.template)
-            self.env.update(LD_PRELOAD=f'{args.tools}/libplant.so', PLANT='locks')
+            asan = ':'.join(filter(None, (self.env.get('ASAN_OPTIONS'), 'verify_asan_link_order=0')))
+            self.env.update(LD_PRELOAD=f'{args.tools}/libplant.so', PLANT='locks', ASAN_OPTIONS=asan)
         self.truth, self.command = check.Truth(told['inputs']), told.get('command')
         self.truth.asks, self.truth.done, self.loose = self.command is not None, told.get('done'), told.get('loose')
         self.copies = Template(self.template)
