@@ -15,7 +15,7 @@
 #include "base/date.h"
 #include "base/file.h"
 
-enum { TIMEOUT_MS = 15 * 60 * 1000, OUT_MAX = 16 << 20, ERR_MAX = 4096, BLOCK = 4096, ARGS = 40, MISSING = 127 };
+enum { TIMEOUT_MS = 15 * 60 * 1000, OUT_MAX = 16 << 20, ERR_MAX = 4096, ARGS = 40, MISSING = 127 };
 
 struct child {
     pid_t pid;
@@ -138,13 +138,15 @@ static int start(const struct sftp *s, int folder, struct child *c, struct probl
     return problem_system(ps, s->host, "no process for sftp", failed);
 }
 
-/* What is there to read now; the descriptor is closed at its end. */
+/* What is there to read now, up to the limit: nothing comes behind what is left out.  The descriptor is closed at its
+   end. */
 static void take(int *fd, struct buf *into, size_t max)
 {
-    char block[BLOCK];
+    char block[4096];
     ssize_t n = read(*fd, block, sizeof block);
-    if (n > 0 && into->n + (size_t)n <= max)
-        buf_add(into, (struct slice){ block, (size_t)n });
+    size_t room = max - into->n;
+    if (n > 0)
+        buf_add(into, (struct slice){ block, (size_t)n < room ? (size_t)n : room });
     if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
         close(*fd);
         *fd = -1;
@@ -223,10 +225,10 @@ bool sftp_reached(struct slice said, const char *command)
 static int not_done(const struct sftp *s, const struct buf *out, struct problems *ps)
 {
     problem_add(ps, &(struct problem){ .severity = PROBLEM_ERROR, .place = at(s), .code = "EXCHANGE_FAILED",
-        .text = out->n > OUT_MAX - BLOCK ? SLICE("sftp said more than 16 MiB: the rest was not heard")
-                                         : SLICE("sftp ended before it had carried out all commands"),
-        .hint = out->n > OUT_MAX - BLOCK ? SLICE("is there a folder with very many files on the server?")
-                                         : SLICE("it is tried again in the next round") });
+        .text = out->n == OUT_MAX ? SLICE("sftp said more than 16 MiB: the rest was not heard")
+                                  : SLICE("sftp ended before it had carried out all commands"),
+        .hint = out->n == OUT_MAX ? SLICE("is there a folder with very many files on the server?")
+                                  : SLICE("it is tried again in the next round") });
     return TEMP;
 }
 

@@ -25,6 +25,7 @@ if grep -q '^rename\|^rm ' "$tmp/commands"; then
     ! rm "$tmp/deaf" 2> /dev/null || : > "$tmp/commands"
     ! rm "$tmp/early" 2> /dev/null || { echo "Couldn't open /dev/null" >&2; exit 1; }
 fi
+[ ! -f "$tmp/flood" ] || yes -- '-rw-r--r--    1 0        0               4 Jan  5 10:00 x.csv' | head -c 16777300
 deny=
 [ ! -f "$tmp/refuse" ] || deny='-P remove'
 grep '^get \|^rm ' "$tmp/commands" >> "$tmp/asked"
@@ -136,6 +137,10 @@ anew() { rm -f site/inbox/far/* far/out/*; }
 there A
 again
 check "a file is fetched" is "0 [A] none, get rm, lock" "$(of_it), $(asked), $(ls $state)"
+anew; there A; : > flood; again
+rm flood
+check "of a listing that is longer than the limit nothing is believed" is "5 [] A, " "$(of_it), $(asked)"
+check "which is told" said x.err EXCHANGE_FAILED "more than 16 MiB"
 for how in deaf early; do
     anew; there A; : > $how; again
     check "$how at its removal: it is not taken for gone, nor for one that stays" is "5 [A] A, get" "$(of_it), $(asked)"
