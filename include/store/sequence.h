@@ -10,7 +10,7 @@
  *
  * .waybill/sequences/<name> holds the next free number; a lease moves it forward, durably, before a number is used.
  * Because the batch records its leases, a batch that is converted again after a crash gets the same numbers, and gaps
- * appear only where a batch is rejected after its lease.
+ * appear only where numbers of a lease that somebody leased behind stay unused.
  *
  * Errors:  OK, END (sequence_next: lease used up), STOP (SEQUENCE_END: all numbers up to `to` are given;
  *          SEQUENCE_DAMAGED), TEMP.

@@ -365,8 +365,10 @@ void show_said(struct buf *out, const struct said *d, bool all)
         put_part(out, "", e->time, "  ");
         put_part(out, "", e->operation, "  ");
         put_part(out, "", e->key, "");
-        if (!e->key.n)
+        if (!e->key.n && e->message)
             buf_printf(out, "message %llu", (unsigned long long)e->message);
+        else if (!e->key.n)
+            buf_text(out, "a message that the batch does not hold");
         put_part(out, ", line ", e->line, "");
         put_part(out, ", ", e->field, "");
         put_part(out, " = \"", e->value, "\"");

@@ -23,6 +23,9 @@ struct answer {
     struct node *node;
     uint64_t number;                /* in its document */
     bool used;
+    bool refused;                   /* by those who were asked before any batch */
+    struct slice *read;             /* the attachments that were read for it */
+    size_t nread, read_cap;
     /* Batches: the one that it changed last, where in it, the key there; what was said of that, and by all. */
     const void *staged_in;
     uint64_t staged;

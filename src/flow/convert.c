@@ -60,6 +60,17 @@ static void finding_place(struct place *place, const struct finding *f, const st
     place->width = v->len && v->len < 200 ? (uint32_t)slice_chars(value_text(v)) + 2 * (v->form == VALUE_QUOTED) : 1;
 }
 
+/* Without the path ahead of it, where a report is told it: a problem has a path of its own. */
+static struct slice finding_text(const struct finding *f)
+{
+    struct slice text = f->text.n ? f->text : f->kind == OUTCOME_REJECT ? SLICE("refused")
+        : slice_of(outcome_names[f->kind]);
+    size_t n = f->field.n;
+    if (n && text.n > n + 2 && memcmp(text.p, f->field.p, n) == 0 && memcmp(text.p + n, ": ", 2) == 0)
+        text = (struct slice){ text.p + n + 2, text.n - n - 2 };
+    return text;
+}
+
 void convert_findings(struct problems *ps, const struct outcome *o, const struct node *message, uint64_t number)
 {
     struct arena a;                     /* a file may have a million of them: most are only counted */
@@ -68,9 +79,8 @@ void convert_findings(struct problems *ps, const struct outcome *o, const struct
         if (f->kind == OUTCOME_SKIP)
             continue;
         const struct node *n = f->node ? f->node : message;
-        struct problem p = { .severity = finding_severity(f->kind), .message = number, .text = f->text };
-        if (!p.text.n)
-            p.text = f->kind == OUTCOME_REJECT ? SLICE("refused") : slice_of(outcome_names[f->kind]);
+        struct problem p = { .severity = finding_severity(f->kind), .message = number,
+                             .text = finding_text(f) };
         p.code = arena_cstr(&a, f->code);
         finding_place(&p.place, f, n);
         p.path = finding_path(&a, f, message);

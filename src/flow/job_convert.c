@@ -2,8 +2,7 @@
 
 /* A file through gives: converted, merged into tables, or staged as a batch of its own. */
 
-/* A message of a file has no batch in which it could stay: without being set aside it would never be tried again. */
-static void wait_in_error(struct outcome *o)
+void work_wait_in_error(struct outcome *o)
 {
     if (o->kind != OUTCOME_WAIT)
         return;
@@ -27,7 +26,7 @@ static int take_message(struct work *w, int read, struct node *msg)
         if (rc == SKIP && outcome.kind < OUTCOME_SKIP)
             work_refuse(w, &outcome);
         if (w->op->take.kind == TAKE_INBOX)
-            wait_in_error(&outcome);
+            work_wait_in_error(&outcome);
     }
     if (rc >= STOP)
         return rc;

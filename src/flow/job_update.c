@@ -60,7 +60,7 @@ static int read_document(struct updating *u, struct opened *d, struct node **out
 {
     struct work *w = u->work;
     arena_reset(&w->message);
-    problems_init(&w->now, &w->message, 100);
+    work_message(w);
     w->now.file = d->source.name;
     source_locate(&d->source, &w->now);
     int rc = reader_read(&d->reader, &w->message, out, &w->now);
@@ -201,6 +201,15 @@ static int write_edits(struct updating *u, struct opened *d, struct node *old, c
     return stage_put(&d->stage, old, place);
 }
 
+/* The attachments of a refused message are set aside with it. */
+static void keep_read(struct updating *u, struct answer *a)
+{
+    struct work *w = u->work;
+    struct arena *kept = &u->answers.kept;
+    for (size_t i = 0; i < w->nread; i++)
+        ARENA_PUSH(kept, a->read, a->nread, a->read_cap) = arena_copy(kept, w->read[i]);
+}
+
 static int update_pair(struct updating *u, struct opened *d, struct node *old, struct answer *a, struct outcome *o)
 {
     struct work *w = u->work;
@@ -209,7 +218,7 @@ static int update_pair(struct updating *u, struct opened *d, struct node *old, s
     uint64_t number = a ? a->number : d->reader.messages;
     edits_init(&edits, &w->message);
     *o = work_outcome(w);
-    w->changed = false;
+    numbers_mark(w, NUMBERS_MESSAGE);
     int rc = run_update(u->run, old, a ? a->node : NULL, number, &w->message, &edits, o, &w->now);
     o->operation = w->op->name;
     o->time = w->batch_time;
@@ -217,6 +226,10 @@ static int update_pair(struct updating *u, struct opened *d, struct node *old, s
         rc = write_edits(u, d, old, &edits, place);
     if (rc == SKIP && o->kind < OUTCOME_SKIP)
         refuse_pair(w, o);
+    if (o->kind >= OUTCOME_SKIP)
+        numbers_take_back(w, NUMBERS_MESSAGE);
+    if (a)
+        keep_read(u, a);
     return rc >= STOP ? rc : OK;
 }
 
@@ -246,6 +259,8 @@ static int take_known(struct updating *u, struct opened *d, struct node *old, st
     a->staged_in = d;
     a->staged = d->reader.messages;
     a->key = note_key(&u->answers.kept, old);
+    if (a->refused)
+        return OK;
     w->now.file = w->source.name;
     source_locate(&w->source, &w->now);
     int rc = update_pair(u, d, old, a, &o);
@@ -268,11 +283,11 @@ static int take_missing(struct updating *u, struct opened *d, struct node *old)
 
 static int take_new(struct updating *u, struct opened *d, struct answer *a)
 {
-    struct outcome o;
+    struct outcome o = a->said;
     a->used = true;
     a->key = note_key(&u->answers.kept, a->node);
-    int rc = update_pair(u, d, NULL, a, &o);
-    if (rc <= WARN)
+    int rc = a->refused ? OK : update_pair(u, d, NULL, a, &o);
+    if (rc <= WARN && !a->refused)
         keep_outcome(u, a, &o);
     if (rc <= WARN && (o.first || d->stage.output))
         a->staged_in = d;
@@ -286,7 +301,7 @@ static int log_answers(struct updating *u, struct opened *d)
     int rc = OK;
     for (struct answer *a = u->answers.first; a && rc <= WARN; a = a->next) {
         arena_reset(&w->message);
-        work_begin(w);
+        work_message(w);
         if (!a->used && d == u->newest && !is_asked(u))
             rc = take_new(u, d, a);
         if (rc <= WARN && a->staged_in == d)
@@ -364,31 +379,73 @@ static int take_answer(struct work *w, int read, struct node *msg)
     return work_conclude(w, msg ? msg : node_new(&w->message, w->op->message, w->reader.file), &o);
 }
 
-/* Each answer through the other gives and reports, with what all batches said about it. */
-static int conclude_answers(struct updating *u)
+/* Through the other gives and reports, with what all batches said about it. */
+static int conclude_answer(struct updating *u, struct answer *a)
+{
+    struct work *w = u->work;
+    struct outcome o = a->all;
+    int rc = OK;
+    w->staged_key = a->key;
+    o.operation = w->op->name;
+    o.time = w->batch_time;
+    if (o.kind < OUTCOME_SKIP)
+        rc = step_map(w, &a->node, &o);
+    if (rc == SKIP)
+        work_wait_in_error(&o);
+    if (rc == SKIP && o.kind < OUTCOME_SKIP)
+        work_refuse(w, &o);
+    for (size_t i = 0; i < a->nread; i++)
+        ARENA_PUSH(&w->message, w->read, w->nread, w->read_cap) = a->read[i];
+    return rc < STOP ? work_conclude(w, a->node, &o) : rc;
+}
+
+/* What another give refuses changes no batch: they are asked first. */
+static int judge_answer(struct updating *u, struct answer *a)
+{
+    struct work *w = u->work;
+    struct outcome o = work_outcome(w);
+    struct node *message = a->node;
+    int rc = step_judge(w, &message, &o);
+    if (message != a->node)                         /* something was given back to it: this is how it was */
+        a->node = node_copy(&u->answers.kept, message, message->parent);
+    if (rc >= STOP)
+        return rc;
+    keep_read(u, a);
+    if (rc != SKIP) {
+        rc = lookup_message(w, a->node);
+        return rc <= WARN ? answers_check(&u->answers, &w->now) : rc;
+    }
+    a->refused = true;
+    work_wait_in_error(&o);
+    if (o.kind < OUTCOME_SKIP)
+        refuse_pair(w, &o);
+    keep_outcome(u, a, &o);
+    return answers_check(&u->answers, &w->now);
+}
+
+static int each_answer(struct updating *u, int (*take)(struct updating *u, struct answer *a))
 {
     struct work *w = u->work;
     uint64_t messages = w->reader.messages;
     int rc = OK;
     for (struct answer *a = u->answers.first; a && rc <= WARN; a = a->next) {
-        struct outcome o = a->all;
         arena_reset(&w->message);
-        work_begin(w);
-        w->told_all = w->changed = false;
-        w->staged_key = a->key;
+        work_message(w);
         w->reader.messages = w->now.message = a->number;
-        o.operation = w->op->name;
-        o.time = w->batch_time;
-        if (o.kind < OUTCOME_SKIP)
-            rc = step_map(w, &a->node, &o);
-        if (rc == SKIP && o.kind < OUTCOME_SKIP)
-            work_refuse(w, &o);
-        if (rc < STOP)
-            rc = work_conclude(w, a->node, &o);
+        rc = take(u, a);
         work_fault(w, rc);
         groups_fold(w);
     }
     w->reader.messages = messages;
+    return rc;
+}
+
+static int judge_answers(struct updating *u)
+{
+    if (!step_judges(u->work))
+        return OK;
+    int rc = each_answer(u, judge_answer);
+    lookups_forget(u->work);
     return rc;
 }
 
@@ -426,9 +483,11 @@ static int update_all(struct updating *u)
     if (rc <= WARN && u->answers.first && !u->newest)
         rc = unknown(u);
     if (rc <= WARN)
+        rc = judge_answers(u);
+    if (rc <= WARN)
         rc = update_batches(u);
     if (rc <= WARN)
-        rc = conclude_answers(u);
+        rc = each_answer(u, conclude_answer);
     return rc;
 }
 

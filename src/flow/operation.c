@@ -50,6 +50,17 @@ void work_begin(struct work *w)
     groups_hide(w);
 }
 
+void work_message(struct work *w)
+{
+    work_begin(w);
+    w->told_all = w->judged = w->changed = w->whole = false;
+    w->taken = NULL;
+    w->ntaken = w->taken_cap = 0;
+    w->read = NULL;
+    w->nread = w->read_cap = 0;
+    w->staged_key = (struct slice){ "", 0 };
+}
+
 struct outcome work_outcome(const struct work *w)
 {
     return (struct outcome){ .operation = w->op->name, .time = w->batch_time };
@@ -159,15 +170,9 @@ int work_read(struct work *w, int (*take)(struct work *w, int read, struct node 
 {
     for (;;) {
         struct node *msg = NULL;
-        work_begin(w);
+        work_message(w);
         int rc = reader_read(&w->reader, &w->message, &msg, &w->now);
         w->now.message = w->reader.messages;
-        w->told_all = w->judged = w->changed = w->whole = false;
-        w->taken = NULL;
-        w->ntaken = w->taken_cap = 0;
-        w->read = NULL;
-        w->nread = w->read_cap = 0;
-        w->staged_key = (struct slice){ "", 0 };
         if (rc < STOP && rc != END)
             rc = take(w, rc, msg);
         if (rc >= STOP)

@@ -354,67 +354,9 @@ void attached_drop(struct work *w)
     w->attached = (struct buf){ 0 };
 }
 
-static struct numbers *find_numbers(struct work *w, struct slice name)
-{
-    const struct site_sequence *q = site_sequence(w->site, name);
-    for (struct numbers *n = w->numbers; n; n = n->next)
-        if (slice_equal(n->sequence->name, name))
-            return n;
-    if (!q)
-        return NULL;
-    struct numbers *n = arena_zero(w->arena, sizeof *n);
-    n->sequence = q;
-    n->rule = (struct sequence){ .name = q->name, .from = (int64_t)q->from, .to = (int64_t)q->to,
-                                 .size = (int)q->size };
-    n->want = 1;
-    n->next = w->numbers;
-    w->numbers = n;
-    return n;
-}
-
-/* First the numbers that an earlier attempt of this batch leased, then new ones: 1, 2, 4 … 64 at a time. */
-static int more_numbers(struct work *w, struct numbers *n, struct problems *ps)
-{
-    uint64_t from, to;
-    for (; n->next_known < w->job->nleases; n->next_known++) {
-        const struct lease_range *r = &w->job->leases[n->next_known];
-        if (slice_equal(r->sequence, n->sequence->name)) {
-            n->lease = (struct sequence_lease){ (int64_t)r->from, (int64_t)r->to + 1 };
-            n->next_known++;
-            return OK;
-        }
-    }
-    int rc = w->port->lease(w->port->owner, n->sequence->name, n->want, &from, &to, ps);
-    n->lease = (struct sequence_lease){ (int64_t)from, (int64_t)to + 1 };
-    n->want = n->want < 64 ? n->want * 2 : 64;
-    return rc;
-}
-
 static int sequence_number(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
 {
-    struct work *w = owner;
-    struct numbers *n = find_numbers(w, name);
-    if (!n) {
-        problem_addf(ps, PROBLEM_ERROR, "SITE_NO_SEQUENCE", (struct place){ .offset = PLACE_NO_OFFSET },
-                     "the site declares no sequence %.*s", SLICE_ARG(name));
-        return STOP;
-    }
-    if (n->lease.first >= n->lease.end) {
-        int rc = more_numbers(w, n, ps);
-        if (rc > WARN)
-            return rc;
-    }
-    return sequence_next(&n->rule, &n->lease, a, out, ps);
-}
-
-void numbers_end(struct work *w)
-{
-    struct result *r = w->result;
-    size_t cap = r->nleases;
-    for (const struct numbers *n = w->numbers; n; n = n->next)
-        if (n->lease.first < n->lease.end)
-            ARENA_PUSH(w->arena, r->leases, r->nleases, cap) =
-                (struct lease_range){ n->sequence->name, (uint64_t)n->lease.first, (uint64_t)n->lease.end - 1 };
+    return numbers_next(owner, name, a, out, ps);
 }
 
 void work_outside(struct work *w)
@@ -472,6 +414,14 @@ int lookup_message(struct work *w, const struct node *message)
     if (!w->own || message->group != op->message || (!op->nkept && op->flow->batch))
         return OK;
     return add_to_ledger(w, kept_fields(&w->message, op->kept, op->nkept, message, w->job->batch), op->nkept);
+}
+
+void lookups_forget(struct work *w)
+{
+    for (struct lookup *l = w->lookups; l; l = l->next)
+        if (l->site && l->site->kind == TABLE_OF_BATCH)
+            l->table = table_new(w->arena, &l->table->shape);
+    lookup_end(w);
 }
 
 int lookup_staged(struct work *w, const struct node *message, struct slice batch)

@@ -28,14 +28,25 @@ static void add_totals(struct waybill *w, const struct result *r)
         waybill_pin(w, r->tables[i].ledger ? "ledger" : "table", r->tables[i].name, r->tables[i].sha256);
 }
 
-/* The waybill keeps the numbers that were used; what is left of the last lease goes back once the waybill is safe. */
+static bool is_of(const struct waybill_lease *l, const struct lease_range *r)
+{
+    return slice_equal(l->sequence, r->sequence) && l->end == (int64_t)r->to + 1 && l->first <= (int64_t)r->from;
+}
+
+/* The waybill keeps the numbers that were used; what is left of the last leases goes back once the waybill is safe. */
 static void trim_leases(struct trip *t)
 {
     for (size_t i = 0; i < t->result->nleases; i++) {
         const struct lease_range *r = &t->result->leases[i];
-        for (struct waybill_lease *l = t->b->w->leases; l; l = l->next)
-            if (slice_equal(l->sequence, r->sequence) && l->end == (int64_t)r->to + 1 && l->first <= (int64_t)r->from)
-                l->end = (int64_t)r->from;
+        struct waybill_lease **link = &t->b->w->leases;
+        while (*link) {
+            struct waybill_lease *l = *link;
+            l->end = is_of(l, r) ? (int64_t)r->from : l->end;
+            if (l->end > l->first)
+                link = &l->next;
+            else
+                *link = l->next;                    /* nothing of it was used */
+        }
     }
 }
 

@@ -242,13 +242,18 @@ static int map_lane(struct work *w, struct lane *l, struct node *message, bool s
     struct giving g = { l, shared, false };
     struct outcome one = { 0 };
     l->seen = message;
+    numbers_mark(w, NUMBERS_GIVE);
     int rc = map_one(&g, message, &one);
     w->judged = w->judged || one.first || one.tried;
     merge(outcome, &one);
     merge_tried(outcome, &one);
     if (rc <= WARN && one.kind >= OUTCOME_SKIP)
         rc = SKIP;
-    return rc <= WARN && !g.given ? give_lane(&g) : rc;
+    if (rc <= WARN && !g.given)
+        rc = give_lane(&g);
+    if (rc == SKIP)
+        numbers_take_back(w, NUMBERS_GIVE);
+    return rc;
 }
 
 static void withdraw(struct lane *l)
@@ -286,14 +291,15 @@ static size_t last_lane(const struct work *w)
     return i;
 }
 
-static int map_all(struct work *w, size_t n, struct node *message, struct outcome *outcome)
+static int map_all(struct work *w, size_t n, struct node *message, bool judge, struct outcome *outcome)
 {
     int rc = OK;
     w->unchanged = NULL;
     w->shared = message;
+    numbers_mark(w, NUMBERS_MESSAGE);
     for (size_t i = 0; i < n && rc <= WARN; i++)
         if (takes_part(w, &w->lanes[i]))
-            rc = map_lane(w, &w->lanes[i], message, i + 1 < n, outcome);
+            rc = map_lane(w, &w->lanes[i], message, judge || i + 1 < n, outcome);
     w->shared = NULL;
     return rc;
 }
@@ -325,11 +331,12 @@ static void say_of(struct outcome *o, const struct node *message, const struct n
         t->node = t->node == message ? copy : t->node;
 }
 
-/* The message is as it was read: no give has written it, changed it, or counts it. */
+/* The message is as it was read: no give has written it, changed it, counts it, or took a number for it. */
 static void take_back(struct work *w, size_t n, struct node **message, struct outcome *o)
 {
     for (size_t i = 0; i < n; i++)
         withdraw(&w->lanes[i]);
+    numbers_take_back(w, NUMBERS_MESSAGE);
     if (w->unchanged) {
         say_of(o, *message, w->unchanged);
         *message = w->unchanged;
@@ -342,7 +349,7 @@ static void take_back(struct work *w, size_t n, struct node **message, struct ou
 int step_map(struct work *w, struct node **message, struct outcome *outcome)
 {
     size_t n = last_lane(w);
-    int rc = map_all(w, n, *message, outcome);
+    int rc = map_all(w, n, *message, false, outcome);
     bool skipped = rc == SKIP && outcome->kind == OUTCOME_SKIP, given = rc <= WARN || skipped;
     int put = given && is_staged(w) ? step_stamp(w, *message) : OK;
     if (given && put <= WARN)
@@ -352,6 +359,20 @@ int step_map(struct work *w, struct node **message, struct outcome *outcome)
     if (put == SKIP && skipped)
         outcome->kind = OUTCOME_NONE;               /* refused, whatever one give has skipped */
     return put > rc ? put : rc;
+}
+
+bool step_judges(const struct work *w)
+{
+    return last_lane(w) > 0;
+}
+
+int step_judge(struct work *w, struct node **message, struct outcome *outcome)
+{
+    size_t n = last_lane(w);
+    int rc = map_all(w, n, *message, true, outcome);
+    if (rc < STOP)
+        take_back(w, n, message, outcome);
+    return rc == SKIP && outcome->kind == OUTCOME_SKIP ? OK : rc;
 }
 
 static int late(struct work *w, struct outcome *o)
@@ -366,6 +387,7 @@ static int late(struct work *w, struct outcome *o)
 
 static int call_lane(struct work *w, struct lane *l, struct node **message, struct outcome *o)
 {
+    numbers_mark(w, NUMBERS_MESSAGE);
     int rc = map_lane(w, l, *message, false, o);
     if (l->waits && w->changed)
         rc = stage_try(w->stage, *message);         /* what the call has given back */

@@ -96,10 +96,17 @@ struct lookup {
     struct lookup *next;
 };
 
+/* The numbers of one sequence, lease after lease: what a refused message took of them the next one takes. */
+enum numbers_mark { NUMBERS_PASS, NUMBERS_MESSAGE, NUMBERS_GIVE, NUMBERS_MARKS };
 struct numbers {
     const struct site_sequence *sequence;
     struct sequence rule;
-    struct sequence_lease lease;
+    struct lease_range *list;
+    size_t n, cap;
+    struct number_place {
+        size_t lease;               /* in the list */
+        uint64_t taken;             /* of it */
+    } at, marks[NUMBERS_MARKS];
     size_t next_known;              /* of the job's leases */
     uint64_t want;
     struct numbers *next;
@@ -182,11 +189,18 @@ void with_close(struct work *w);
 /* The rows of a message that is not refused: all others are set aside with those that are. */
 void with_used(struct work *w, const struct node *message);
 int with_set_aside(struct work *w);
+/* Earlier messages of this job are none any more. */
+void lookups_forget(struct work *w);
 /* A message that gave output is an earlier one from now on: tables `of batch`, and `of flow` over this flow. */
 int lookup_message(struct work *w, const struct node *message);
 /* TEMP when a ledger could not be read in between: what was looked up may have been there. */
 int lookups_sure(struct work *w);
 void lookup_end(struct work *w);
+/* numbers.c: STOP (SITE_NO_SEQUENCE, SEQUENCE_END …), TEMP. */
+int numbers_next(struct work *w, struct slice name, struct arena *a, struct slice *out, struct problems *ps);
+/* What was taken since the mark is given again; what went into another arena than the message's is not. */
+void numbers_mark(struct work *w, enum numbers_mark mark);
+void numbers_take_back(struct work *w, enum numbers_mark mark);
 /* The numbers that are left of each lease, for the result. */
 void numbers_end(struct work *w);
 /* The same for a message that was staged in a batch. */
@@ -225,6 +239,10 @@ void lane_merge_release(struct lane *l);
 /* operation.c: what the jobs share. */
 /* Problems from now on are those of one message, or of the end of the file. */
 void work_begin(struct work *w);
+/* The same for one message, of which nothing is known yet; w->message was reset. */
+void work_message(struct work *w);
+/* A message of a file has no batch to stay in: what waits is set aside, else it would never be tried again. */
+void work_wait_in_error(struct outcome *o);
 /* The outcome of a message before anything is said. */
 struct outcome work_outcome(const struct work *w);
 /* A message that could not be read, mapped or written: its problems are its outcome, so that reports tell of it. */
@@ -282,6 +300,10 @@ int latest_report(struct work *w);
 
 /* step_map.c: all gives of a message, or none.  SKIP where one refuses it: *message is then as it was read. */
 int step_map(struct work *w, struct node **message, struct outcome *outcome);
+/* Would they take it?  SKIP as above; nothing is given, and *message is as it was read.  Each is asked on its own: what
+   another message would have left behind in a give is not there.  step_judges: there are gives to ask. */
+bool step_judges(const struct work *w);
+int step_judge(struct work *w, struct node **message, struct outcome *outcome);
 int lane_finish(struct work *w, struct lane *l);
 /* What a mapping sorts is written when the file is over; whether it can be is asked while its message is there. */
 mapping_give lane_accept;

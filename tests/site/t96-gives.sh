@@ -230,4 +230,104 @@ check "a message that a give skips ahead of one that takes it as it is, is not s
 cmd whole send
 check "so it goes out when it is not skipped any more" eval 'is "b;2 a;3" "$(given whole/outbox/rows)" &&
     is 1 "$(cat whole/outbox/whole/* | grep -c "Id...a")"'
+
+# A file that changes batches: each of its messages is judged by the other gives before a batch hears of it, so that one
+# which they refuse changes nothing and, mended and dropped again, is applied once.
+answers_site() {                        # NAME < GIVES of the operation that receives
+    { printf 'table known "tables/known.csv" format rows key Id\nsequence no {\n    from 1\n}\n'
+      sync_flow | sed '/operation send/,$d'
+      printf '    operation receive {\n        take inbox "inbox/answers" ready name\n'
+      cat
+      printf '    }\n'
+      sync_flow | sed -n '/operation send/,$p'; } | sync_site "$1" 'Tries integer'
+    mkdir -p "$1/inbox/rows" "$1/inbox/answers" "$1/tables"
+    printf 'mapping rows => stage\nRow => Row {\n    key Id => Id\n    require Qty < 100 else reject MUCH "{Id}: too much"\n    ($old/Tries | 0) + Qty => Tries\n}\n' > "$1/mappings/count.map"
+    printf 'mapping rows => rows\ntable known key Id\nRow => Row {\n    require $known[Id] else reject UNKNOWN "{Id} is not known"\n    Id => Id\n    Qty => Qty\n}\n' > "$1/mappings/known.map"
+    printf 'mapping rows => rows\nRow => Row {\n    Id => Id\n    next("no") => Qty\n}\n' > "$1/mappings/number.map"
+    printf 'Id\na\nc\n' > "$1/tables/known.csv"
+}
+answered() {                            # SITE INBOX FILE ROW...: the file is dropped
+    site=$1 inbox=$2 file=$3
+    shift 3
+    printf '%s\n' "$@" > "$tmp/.file"
+    drop "$tmp/.file" "$site/inbox/$inbox" "$file"
+    run "$site" -q
+    id=$(open_ids "$site")
+}
+tries() {                               # SITE: what its batch says now
+    sed -n 's/.*"Id":"\([^"]*\)".*"Tries":\([0-9]*\).*/\1=\2/p' \
+        "$1/.waybill/work/$id/$(json stage < "$1/.waybill/work/$id/$id.waybill.json")" | xargs
+}
+answers_site judge << 'END'
+        give batch map count
+        give outbox "outbox/numbers" name "{file}" map number
+        give outbox "outbox/known"   name "{file}" map known
+END
+answered judge rows 0.csv 'Id;Qty' 'a;1' 'bb;2' 'c;3'
+answered judge answers 1.csv 'Id;Qty' 'a;1' 'bb;10' 'c;100'
+check "what another give refuses does not change the batch" is "1 a=1" "$code $(tries judge)"
+check "nor what the batch refuses the other gives" is "a;1 a;1" "$(given judge/outbox/numbers) $(given judge/outbox/known)"
+check "both are set aside" is "bb;10 c;100" "$(tail -qn +2 judge/error/*/1.csv | xargs)"
+check "and told, once each" eval 'is 1 "$(grep -c "error.*UNKNOWN" run.log)" && is 1 "$(grep -c "error.*MUCH" run.log)"'
+"$prog" show --dir judge "$id" > shown 2>&1
+check "the batch says so too" eval 'said shown UNKNOWN && said shown MUCH'
+echo bb >> judge/tables/known.csv
+answered judge answers 2.csv 'Id;Qty' 'bb;10' 'c;10'
+check "mended and dropped again they change it once" is "0 a=1 bb=10 c=10" "$code $(tries judge)"
+check "and the numbers have no gap" is "a;1 bb;2 c;3" "$(given judge/outbox/numbers)"
+
+# The same with gives that come first, give back, or see what earlier messages of the file gave.
+answers_site first << 'END'
+        give outbox "outbox/numbers" name "{file}" map number
+        give outbox "outbox/back" name "{file}" map back
+        give outbox "outbox/known" name "{file}" map known
+        give batch map count
+END
+sed -i 's/^table known/table earlier of batch\n&/' first/site.conf
+sed -i 's/^    Id .*/&\n    Note text/' first/mappings/rows.format
+printf 'mapping rows => rows\nRow => Row {\n    Id => Id\n    Note <= concat("went as ", Id)\n}\n' > first/mappings/back.map
+sed -i 's/^table known.*/&\ntable earlier key Qty/; s/^    require/    require not($earlier[Qty]) else reject TWICE "{Qty} came before"\n&/
+    ' first/mappings/known.map
+answered first rows 0.csv 'Id;Note;Qty' 'a;;1' 'bb;;2' 'c;;3'
+answered first answers 1.csv 'Id;Note;Qty' 'a;;1' 'bb;;10' 'c;;100'
+check "gives ahead of the batch: what another refuses does not change it" is "1 a=1" "$code $(tries first)"
+check "what was given back is not in what is set aside" is "bb;;10 c;;100" "$(tail -qn +2 first/error/*/1.csv | xargs)"
+echo bb >> first/tables/known.csv
+answered first answers 2.csv 'Id;Note;Qty' 'bb;;10' 'c;;10'
+check "a give that looks at earlier messages sees those that the others take" eval 'is "1 a=1 bb=10" "$code $(tries first)" &&
+    is "c;;10" "$(tail -qn +2 first/error/*/2.csv)" && said run.log TWICE'
+answered first answers 3.csv 'Id;Note;Qty' 'c;;10'
+check "gives ahead of the batch: dropped again they change it once" is "0 a=1 bb=10 c=10" "$code $(tries first)"
+check "gives ahead of the batch: the numbers have no gap" is "a;;1 bb;;2 c;;3" "$(given first/outbox/numbers)"
+
+# What waits would never be tried again: a file has no place to wait in.
+answers_site waits << 'END'
+        give batch map count
+        give outbox "outbox/known" name "{file}" map known
+END
+sed -i 's/reject UNKNOWN/wait UNKNOWN/' waits/mappings/known.map
+answered waits rows 0.csv 'Id;Qty' 'a;1' 'bb;2'
+answered waits answers 1.csv 'Id;Qty' 'a;1' 'bb;10' 'new;5'
+check "an answer that another give would let wait is set aside" is "1 a=1 bb;10 new;5" "$code $(tries waits) $(tail -qn +2 waits/error/*/1.csv | xargs)"
+"$prog" show --dir waits "$id" > shown 2>&1
+check "the batch tells of one that it does not hold" said shown "a message that the batch does not hold, Id = \"new\": reject"
+
+# Attachments of the messages that are set aside lie beside them, and only theirs.
+answers_site files << 'END'
+        give batch map count
+        give outbox "outbox/photos" name "{file}" map photos
+        give outbox "outbox/known" name "{file}" map known
+END
+sed -i 's/^    Id .*/&\n    File text/' files/mappings/rows.format
+sed -i 's/^    Tries .*/&\n    Photo binary/' files/mappings/stage.format
+sed -i 's/^    require/    attachment(File) => Photo\n&/' files/mappings/count.map
+printf 'syntax csv delimiter ";" header yes\n\nmessage Row {\n    Id text\n    Photo binary\n}\n' > files/mappings/photos.format
+printf 'mapping rows => photos\nRow => Row {\n    Id => Id\n    attachment(File) => Photo\n}\n' > files/mappings/photos.map
+sed -i 's/inbox .inbox\/answers. ready name/& companion "files\/{File}"/' files/site.conf
+mkdir -p files/inbox/answers/files
+answered files rows 0.csv 'Id;File;Qty' 'a;;1' 'bb;;2' 'c;;3'
+for f in a bb c; do echo "$f" > "$tmp/.file"; drop "$tmp/.file" files/inbox/answers/files $f.jpg; done
+answered files answers 1.csv 'Id;File;Qty' 'a;a.jpg;1' 'bb;bb.jpg;10' 'c;c.jpg;100'
+check "attachments of what is refused, by a give or by the batch, are set aside with it" is "1.csv bb.jpg c.jpg" "$(ls files/error/*/ | grep -v json | xargs)"
+check "that of the one that is good went into both" eval 'is "a;YQo=" "$(given files/outbox/photos)" && is 1 "$(grep -c Photo "files/.waybill/work/$id/$(json stage < "files/.waybill/work/$id/$id.waybill.json")")"'
 finish
