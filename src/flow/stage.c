@@ -169,10 +169,8 @@ static int check(struct stage *s, const struct node *message)
 int stage_try(struct stage *s, const struct node *message)
 {
     struct work *w = s->work;
-    struct writer as = { .format = s->format, .exact = true, .limits = &w->site->limits,
+    struct writer as = { .format = s->format, .exact = !s->table, .limits = &w->site->limits,
                          .file = (struct node *)(uintptr_t)s->file };
-    if (s->table)                                   /* all of it is, or nothing */
-        return OK;
     if (!s->trial)
         s->trial = trial_new(w->arena, 0);
     int rc = check(s, message);

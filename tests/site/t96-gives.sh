@@ -330,4 +330,30 @@ for f in a bb c; do echo "$f" > "$tmp/.file"; drop "$tmp/.file" files/inbox/answ
 answered files answers 1.csv 'Id;File;Qty' 'a;a.jpg;1' 'bb;bb.jpg;10' 'c;c.jpg;100'
 check "attachments of what is refused, by a give or by the batch, are set aside with it" is "1.csv bb.jpg c.jpg" "$(ls files/error/*/ | grep -v json | xargs)"
 check "that of the one that is good went into both" eval 'is "a;YQo=" "$(given files/outbox/photos)" && is 1 "$(grep -c Photo "files/.waybill/work/$id/$(json stage < "files/.waybill/work/$id/$id.waybill.json")")"'
+
+# A row of a table that cannot hold its stamp is refused alone, and stays as it was.
+small_site table << 'END'
+table stock "tables/stock.csv" format rows key Id filled by rows
+flow rows {
+    on yes
+    operation out {
+        manual
+        take table stock
+        give outbox "outbox/out" name "{batch}.csv" map unsent empty skip
+        done {
+            concat("out ", Id) => Row/Note
+        }
+    }
+}
+END
+sed -i 's/^    Qty .*/&\n    Note text max 5/' table/mappings/rows.format
+printf 'mapping rows => rows\nRow[not(Note)] => Row {\n    Id => Id\n    Qty => Qty\n}\n' > table/mappings/unsent.map
+mkdir -p table/tables
+printf 'Id;Qty;Note\na;1;\nbb;2;\nc;3;\n' > table/tables/stock.csv
+for n in 1 2; do
+    "$prog" do --dir table rows out > cmd.log 2>&1
+    code=$?
+    check "a row that cannot hold its stamp is refused, alone ($n)" eval 'is 1 $code && said cmd.log TEXT_LONG &&
+        is "a;1; c;3;" "$(given table/outbox/out)" && is "a;1;out a bb;2; c;3;out c" "$(tail -n +2 table/tables/stock.csv | tr " " _ | xargs | tr _ " ")"'
+done
 finish
