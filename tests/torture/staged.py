@@ -28,6 +28,8 @@ MAPS = {
     'receive': 'mapping answers => staged\n\nOrder => Order {\n    key No       => No\n    Got          => Got\n'
                '    batch-time() => Day\n    new ignore\n    missing keep\n}',
     'update': 'mapping orders => staged\n\nOrder => Order {\n    key No => No\n    Qty    => Qty\n    new ignore\n    missing keep\n}',
+    'changes': 'mapping orders => orders\n\nOrder => Order {\n    require Qty < 50 else MUCH "too much"\n    key No => No\n'
+               '    Qty    => Qty\n    concat("#", next("number")) => Tag\n}',
     'commit': 'mapping staged => orders\n\nOrder[not(Committed)] => Order {\n    key No => No\n    Got    => Qty\n}',
     'copy': 'mapping orders => orders\n\nOrder => Order {\n    key No => No\n    Qty    => Qty\n}',
 }
@@ -74,6 +76,7 @@ flow orders {
         manual
         take inbox "inbox/update" ready name
         give batch map update
+        give outbox "outbox/changes" name "{batch}.csv" map changes
     }
     operation commit {
         manual
@@ -180,7 +183,7 @@ def workloads(drop):
 
     def update(program, site):
         inputs = batches(program, site, 'send')
-        inputs.append(drop(site, 'inbox/update', b'change.csv', orders((2, 20), (4, 40)), 'archive'))
+        inputs.append(drop(site, 'inbox/update', b'change.csv', orders((2, 20), (1, 99), (4, 40)), 'archive'))
         return {'inputs': inputs, 'command': operation('update')}
 
     def commit(program, site):
