@@ -134,6 +134,12 @@ struct output {
     bool unfinished;                /* some tracked instance is not in the last state */
 };
 
+/* A file that came along: under which name, in the arena of the problems. */
+struct came {
+    int fd;                         /* who asked closes it */
+    struct slice name;
+};
+
 /* What a worker asks of its supervisor while it works. */
 struct port {
     void *owner;
@@ -145,8 +151,8 @@ struct port {
     int (*lease)(void *owner, struct slice sequence, uint64_t want, uint64_t *from_out, uint64_t *to_out,
                  struct problems *ps);
     /* A file that came along or that a message names: of a companion of the take with that name (`named`), else one
-       entry beside the dropped file, for attachment(). *fd_out -1 = there is none. */
-    int (*companion)(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps);
+       entry beside the dropped file, for attachment(). out->fd -1 = there is none. */
+    int (*companion)(void *owner, bool named, struct slice name, struct came *out, struct problems *ps);
     void (*progress)(void *owner, uint64_t bytes, uint64_t messages);
     /* The content of a table that the job reads, once for each: `fd` stays the caller's. May be NULL. */
     void (*table)(void *owner, const char *sha256, int fd);

@@ -326,6 +326,7 @@ static int find_row(void *owner, void *table, const int *cols, const struct slic
 static int read_attachment(void *owner, struct slice name, struct arena *a, struct slice *out, struct problems *ps)
 {
     struct work *w = owner;
+    struct came came;
     int rc = OK;
     *out = (struct slice){ "", 0 };
     if (!name.n)
@@ -334,7 +335,8 @@ static int read_attachment(void *owner, struct slice name, struct arena *a, stru
         return attach_read(-1, name, &w->site->limits, a, out, ps);     /* which says so */
     if (!slice_equal(name, buf_slice(&w->attached)) || !w->attached.n) {
         attached_drop(w);
-        rc = w->port->companion(w->port->owner, false, name, &w->attached_fd, ps);
+        rc = w->port->companion(w->port->owner, false, name, &came, ps);
+        w->attached_fd = came.fd;
         buf_add(&w->attached, rc <= WARN ? name : slice_none());
     }
     if (rc > WARN || w->attached_fd < 0)

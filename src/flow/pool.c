@@ -250,20 +250,30 @@ int pool_start(struct supervisor *s, struct trip *t)
 /* What the worker asks. */
 
 /* TEMP: it could not be told, and would wait for the answer for ever. A dead one is noticed by its silence. */
+static void begin_reply(struct buf *b, enum wire_kind kind, int status, const struct problems *ps)
+{
+    const struct problem *p = ps->last;
+    wire_number(b, kind);
+    wire_number(b, (uint64_t)status);
+    wire_text(b, status > WARN && p ? slice_of(p->code) : slice_none());
+    wire_text(b, status > WARN && p ? p->text : slice_none());
+}
+
+static int end_reply(struct helper *h, struct buf *b, int fd)
+{
+    int err = wire_send(h->socket, b, fd);
+    buf_release(b);
+    return err == 0 || err == EPIPE || err == ECONNRESET ? OK : TEMP;
+}
+
 static int reply(struct helper *h, enum wire_kind kind, int status, const struct problems *ps, const uint64_t *numbers,
                  size_t n, int fd)
 {
     struct buf b = { 0 };
-    const struct problem *p = ps->last;
-    wire_number(&b, kind);
-    wire_number(&b, (uint64_t)status);
-    wire_text(&b, status > WARN && p ? slice_of(p->code) : slice_none());
-    wire_text(&b, status > WARN && p ? p->text : slice_none());
+    begin_reply(&b, kind, status, ps);
     for (size_t i = 0; i < n; i++)
         wire_number(&b, numbers[i]);
-    int err = wire_send(h->socket, &b, fd);
-    buf_release(&b);
-    return err == 0 || err == EPIPE || err == ECONNRESET ? OK : TEMP;
+    return end_reply(h, &b, fd);
 }
 
 /* A staged document, of its own batch or of another, or the part of the log that goes to another. */
@@ -430,12 +440,15 @@ static int asked_companion(struct supervisor *s, struct helper *h, struct wire *
     bool named = wire_get_number(w) != 0;
     struct slice name = wire_get_text(w);
     uint64_t saved = t->b->w->seq;
+    struct buf b = { 0 };
     int fd = -1, rc = w->bad ? STOP : batch_land(t->b, s->ps);
     if (rc <= WARN)
         rc = companion_open(s, t, named, name, &fd);
     if (t->b->w->seq != saved)
         t->quiet = false;                           /* what began in memory only is on the disk now */
-    rc = reply(h, WIRE_COMPANION_IS, rc, s->ps, NULL, 0, fd);
+    begin_reply(&b, WIRE_COMPANION_IS, rc, s->ps);
+    wire_text(&b, named ? companion_name(t, name) : name);
+    rc = end_reply(h, &b, fd);
     if (fd >= 0)
         close(fd);
     notice_problems(s, s->ps);

@@ -144,13 +144,14 @@ static bool came_as(const struct replaying *r, const struct waybill_file *f, boo
     return false;
 }
 
-static int port_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+static int port_companion(void *owner, bool named, struct slice name, struct came *out, struct problems *ps)
 {
     struct replaying *r = owner;
-    *fd_out = -1;
+    *out = (struct came){ .fd = -1 };
     for (const struct waybill_file *f = r->w->files; f; f = f->next)
         if (came_as(r, f, named, name)) {
-            int rc = batch_read_file(r->terms->places, r->arena, r->terms->batch, f->file, fd_out, ps);
+            int rc = batch_read_file(r->terms->places, r->arena, r->terms->batch, f->file, &out->fd, ps);
+            out->name = f->name;
             return rc == END ? OK : rc;
         }
     return OK;

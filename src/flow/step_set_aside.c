@@ -80,12 +80,12 @@ int attached_set_aside(struct work *w)
     int rc = OK;
     for (size_t i = 0; i < w->kept.n && rc <= WARN; i++) {
         struct slice name = w->kept.entries[i].key;
-        int fd = -1;
-        rc = w->port->companion(w->port->owner, false, name, &fd, &w->now);
-        if (rc <= WARN && fd >= 0)
-            rc = copy_file(w, fd, name, ASIDE_ATTACHED + (uint32_t)i);
-        if (fd >= 0)
-            close(fd);
+        struct came came;
+        rc = w->port->companion(w->port->owner, false, name, &came, &w->now);
+        if (rc <= WARN && came.fd >= 0)
+            rc = copy_file(w, came.fd, name, ASIDE_ATTACHED + (uint32_t)i);
+        if (came.fd >= 0)
+            close(came.fd);
     }
     return rc;
 }

@@ -8,12 +8,15 @@
 
 static int open_one(struct work *w, const struct site_companion *c, struct companion_file *f)
 {
-    int fd;
-    int rc = w->port->companion(w->port->owner, true, c->name, &fd, &w->now);
-    if (rc > WARN || fd < 0)                        /* the reader says which one it misses */
+    struct came came;
+    struct buf shown = { 0 };
+    int rc = w->port->companion(w->port->owner, true, c->name, &came, &w->now);
+    if (rc > WARN || came.fd < 0)                   /* the reader says which one it misses */
         return rc;
+    buf_add_shown(&shown, came.name, 200);
     f->source = arena_zero(w->arena, sizeof *f->source);
-    source_open_fd(f->source, fd, arena_cstr(w->arena, c->name), &w->site->limits);
+    source_open_fd(f->source, came.fd, arena_cstr(w->arena, buf_slice(&shown)), &w->site->limits);
+    buf_release(&shown);
     return OK;
 }
 

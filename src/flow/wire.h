@@ -27,7 +27,7 @@ enum wire_kind {
     WIRE_CLOSED,                    /* to the supervisor: this output is complete */
     WIRE_LINES,                     /* to the supervisor, of a WIRE_JOB_HERE: the lines, complete, with their bytes */
     WIRE_LEASE, WIRE_LEASED,
-    WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without */
+    WIRE_COMPANION, WIRE_COMPANION_IS,              /* named or not, name; to the worker, with it or without: its name */
     WIRE_PROGRESS,
     WIRE_TABLE,                     /* to the supervisor: the SHA-256 of a table, with the table */
     WIRE_RESULT,

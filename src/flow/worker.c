@@ -122,15 +122,18 @@ static int port_lease(void *owner, struct slice sequence, uint64_t want, uint64_
     return rc;
 }
 
-static int port_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+static int port_companion(void *owner, bool named, struct slice name, struct came *out, struct problems *ps)
 {
     struct desk *d = owner;
     wire_number(&d->out, WIRE_COMPANION);
     wire_number(&d->out, named);
     wire_text(&d->out, name);
     send_packet(d, -1);
-    struct wire w = receive_packet(d, WIRE_COMPANION_IS, fd_out);
+    struct wire w = receive_packet(d, WIRE_COMPANION_IS, &out->fd);
     int rc = answered(&w, ps);
+    out->name = arena_copy(ps->arena, wire_get_text(&w));
+    if (w.bad)
+        give_up();
     arena_reset(&d->answer);
     return rc;
 }

@@ -14,7 +14,6 @@ struct joined {
     struct arena arena;             /* of the rows that wait */
     struct map waiting;             /* key -> struct node *, a chain by next */
     struct map late;                /* node that waits -> struct late: what is said when its message takes it */
-    uint64_t first_at;              /* of the first row that waits */
 };
 
 struct late {
@@ -251,8 +250,6 @@ static int set_aside(struct joined *j, struct slice key, struct problems *ps)
     if (arena_full(&j->arena))
         return bad_companion(j, "LIMIT_MESSAGE",
                              SLICE("too many rows stand before their message: sort both files alike"), ps);
-    if (j->waiting.n == 0)
-        j->first_at = j->rows.at;
     struct node *n = waiting_node(j, &rc, ps);
     struct map_entry *e =
         map_get(&j->waiting, key) ? map_at(&j->waiting, key) : map_at(&j->waiting, arena_copy(&j->arena, key));
@@ -325,22 +322,54 @@ int joined_fill(struct reader *r, size_t level, struct node *node, struct proble
     return rc;
 }
 
+struct orphan {
+    uint64_t at;
+    struct slice key;
+};
+
+/* The first row that no message took. */
+static bool first_orphan(struct joined *j, const struct field *key, struct arena *a, struct orphan *out)
+{
+    bool found = j->pending;
+    if (found)
+        *out = (struct orphan){ j->rows.at, joined_key(&j->rows, j->cell, key, a) };
+    for (size_t i = 0; i < j->waiting.n; i++) {
+        const struct map_entry *e = &j->waiting.entries[i];
+        const struct node *last = e->value;
+        if (!last || (found && last->next->at >= out->at))
+            continue;
+        *out = (struct orphan){ last->next->at, e->key };
+        found = true;
+    }
+    return found;
+}
+
+static void tell_orphan(struct joined *j, const struct orphan *o, struct problems *ps)
+{
+    void (*locate)(void *, struct problem *, struct arena *) = ps->locate;
+    void *owner = ps->locate_owner;
+    const char *file = ps->file;
+    source_locate(j->rows.file, ps);
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "JOIN_ORPHAN",
+                .place = { .file = j->rows.file->name, .offset = o->at }, .path = j->plan->join, .value = o->key,
+                .text = SLICE("is in no message: this row, and others like it, were not used") });
+    ps->locate = locate;
+    ps->locate_owner = owner;
+    ps->file = file;
+}
+
 /* Rows of a companion file that no message took: told once, at the first of them. */
 int joined_close(struct reader *r, struct problems *ps)
 {
     struct flat_reader *st = r->state;
     for (size_t i = 0; i < st->flat->ncompanions; i++) {
         struct joined *j = &st->joined[i];
+        struct orphan first = { 0 };
         int rc = joined_next(j, ps);
         if (rc >= STOP)
             return rc;
-        size_t left = j->pending;
-        for (size_t k = 0; k < j->waiting.n; k++)
-            left += j->waiting.entries[k].value != NULL;
-        if (left)
-            problem_add(ps, &(struct problem){ .severity = PROBLEM_WARNING, .code = "JOIN_ORPHAN",
-                        .place = { .file = j->rows.file->name, .offset = PLACE_NO_OFFSET },
-                        .text = SLICE("the companion file has rows whose key is in no message") });
+        if (first_orphan(j, st->flat->cols[j->plan->key].field, st->arena, &first))
+            tell_orphan(j, &first, ps);
     }
     joined_release(r);
     return END;

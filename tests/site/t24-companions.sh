@@ -159,6 +159,7 @@ refused_site refused
 come 'A;1\nB;2x\nB;3\n\303\205;4\nZ;9\n'
 check "the rows of a refused message come into error/ with it" is "No B No;Qty B;2x B;3 Z;9" \
     "$(echo $(cat refused/error/*/main_1.csv refused/error/*/lines1.csv))"
+check "a message about a row says which file it stands in, as it came" said run.log "lines1.csv:3:3: error: message 2, Qty"
 check "the others go on" is "A;1 $(printf '\303\205');4 " "$(sums)"
 "$prog" fsck refused > fsck.out 2>&1
 check "fsck finds all in order" said fsck.out "all good"

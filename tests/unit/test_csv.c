@@ -402,6 +402,9 @@ static void companions(void **state)
         k.out.p,
         "No=7 Who=X L{Item=a Qty=1} L{Item=b Qty=2}\nNo=8 Who=Y L{Item=c Qty=3} L{Item=d Qty=4}\nNo=9 Who=Z\n");
     assert_string_equal(k.problems.first->code, "JOIN_ORPHAN");
+    assert_string_equal(k.problems.first->place.file, "lines.csv");
+    assert_int_equal(k.problems.first->place.line, 6);
+    assert_true(slice_is(k.problems.first->value, "99"));
     writer_close(&w, &k.problems);
     assert_true(slice_is(buf_slice(&main_sink.buf), "No,Who\n7,X\n8,Y\n9,Z\n"));
     assert_true(slice_is(buf_slice(&lines_sink.buf), "No,Item,Qty\n7,a,1\n7,b,2\n8,c,3\n8,d,4\n"));
