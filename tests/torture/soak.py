@@ -345,7 +345,7 @@ class Soak:
         body = ''.join(f'<Order no="{no}">' + ''.join(f'<Line item="{i}" got="{g}"/>' for i, g in items.items()) + '</Order>' for no, items in answer.items())
         name = f'answer{n:05}.xml'
         self.model.receive(name, answer)
-        self.site.drop('answers', name, f'<Answers>{body}</Answers>')
+        self.site.drop('answers', name, f'<!-- {n}: no two are alike --><Answers>{body}</Answers>')
         self.site.shake()
         self.rest()
 
