@@ -199,9 +199,10 @@ static int joined_next(struct joined *j, struct problems *ps)
             return END;
         if (rc >= STOP)
             return bad_row(j, ps);
-        j->pending = live_width(&j->live, &j->rows);
+        bool row = live_width(&j->live, &j->rows);
         if (j->rows.fault.code)
             return bad_row(j, ps);
+        j->pending = row;
     }
     return j->ended ? END : OK;
 }

@@ -107,7 +107,7 @@ static void open_levels(struct reader *r, size_t level, struct problems *ps)
             st->node[level]->end = w->end;
         }
         worse(st, live_fill(&st->live, w, level, st->node[level], st->arena, ps));
-        if (st->joined)
+        if (st->joined && st->rc < STOP)
             worse(st, joined_fill(r, level, st->node[level], ps));
     }
 }

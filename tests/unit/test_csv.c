@@ -479,6 +479,29 @@ static void inner_companions(void **state)
     kit_close(&k);
 }
 
+/* A row that is too short ends the file, also where the message at hand asks for more rows. */
+static void companion_rows_that_are_short(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct source s;
+    struct companion_file in = { .name = SLICE("parts"), .source = &s };
+    struct node *m = NULL;
+    kit_start(&k, "syntax csv\nmessage I key No {\n No integer\n group L 0..* key Id {\n Id text\n"
+                  " group P 0..* file parts join Id {\n Name text\n }\n }\n}\n");
+    source_open_text(&k.source, SLICE("No,Id\n7,a\n7,b\n8,c\n"), "test.csv", NULL);
+    source_open_text(&s, SLICE("Id,Name\na,p1\nbp2\nc,p3\n"), "parts.csv", NULL);
+    source_locate(&k.source, &k.problems);
+    k.reader = (struct reader){ .source = &k.source, .format = k.format, .companions = &in, .ncompanions = 1 };
+    assert_int_equal(reader_open(&k.reader, &k.arena, &k.problems), OK);
+    assert_int_equal(reader_read(&k.reader, &k.message, &m, &k.problems), STOP);
+    assert_int_equal(k.problems.n, 1);
+    assert_string_equal(k.problems.first->code, "ROW_SHORT");
+    assert_string_equal(k.problems.first->place.file, "parts.csv");
+    assert_int_equal(k.problems.first->place.line, 3);
+    kit_close(&k);
+}
+
 /* Groups that occur once lie in the same row. */
 static void single_groups(void **state)
 {
@@ -553,6 +576,7 @@ int main(void)
         cmocka_unit_test(companions),
         cmocka_unit_test(companion_rows_that_wait),
         cmocka_unit_test(inner_companions),
+        cmocka_unit_test(companion_rows_that_are_short),
         cmocka_unit_test(single_groups),
         cmocka_unit_test(tagged_files_are_written),
     };
