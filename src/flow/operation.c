@@ -264,6 +264,7 @@ int operation_run(const struct job *job, const struct port *port, struct table_c
     problems_init(&out->problems, a, 0);
     if (job->unpack)
         return job_unpack(job, port, out);
+    table_cache_begin(tables);
     arena_init(&w.message, w.site->limits.message);
     w.batch_time = (struct slice){ job->time.p, job->time.n < 19 ? job->time.n : 19 };
     w.attached_fd = -1;

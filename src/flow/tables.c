@@ -14,6 +14,7 @@ struct cached {
     struct stat was;
     char sha256[SHA256_HEX];
     bool there;
+    uint64_t job;                   /* that looked last */
     int fd;                         /* what was read, until it is handed over; -1 = it was, or there is none */
 };
 
@@ -25,6 +26,7 @@ struct opened_ledger {
 struct table_cache {
     const struct site *site;
     struct arena arena;
+    uint64_t job;                   /* counted: all mappings of one job see a table as its first one does */
     struct cached *tables;          /* by site_table.index */
     struct opened_ledger *ledgers;  /* by flow.index */
     struct store store;
@@ -45,6 +47,11 @@ struct table_cache *table_cache_new(const struct site *site)
         c->tables[i].fd = -1;
     c->arena = a;
     return c;
+}
+
+void table_cache_begin(struct table_cache *c)
+{
+    c->job++;
 }
 
 void table_cache_as_of(struct table_cache *c, const struct waybill_pin *pins)
@@ -188,22 +195,34 @@ static int load(struct cached *c, const struct limits *limits, struct problems *
     return rc >= STOP ? rc : OK;
 }
 
-int cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits,
-                char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps)
+/* Only what has changed since then is read again: no mapping holds the old one any more. */
+static int look_again(struct cached *c, const struct limits *limits, struct problems *ps)
 {
-    struct cached *c = &cache->tables[t->index];
     struct stat st;
     memset(&st, 0, sizeof st);
-    bool there = stat(t->path, &st) == 0;
+    bool there = stat(c->site->path, &st) == 0;
     int rc = OK;
-    c->site = t;
-    *out = NULL;
     if (!c->table || !there || !c->there || !same_file(&st, &c->was))
         rc = load(c, limits, ps);
     if (rc != OK)
         return rc;
     c->was = st;
     c->there = there;
+    return OK;
+}
+
+int cache_table(struct table_cache *cache, const struct site_table *t, const struct limits *limits,
+                char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps)
+{
+    struct cached *c = &cache->tables[t->index];
+    int rc = OK;
+    c->site = t;
+    *out = NULL;
+    if (!c->table || c->job != cache->job)
+        rc = look_again(c, limits, ps);
+    if (rc != OK)
+        return rc;
+    c->job = cache->job;
     memcpy(sha256, c->sha256, SHA256_HEX);
     *rows = c->table->count;
     *out = c->table;

@@ -213,6 +213,8 @@ struct ledger_field *kept_fields(struct arena *a, const struct kept_field *kept,
 struct table_cache;
 int cache_table(struct table_cache *c, const struct site_table *t, const struct limits *limits,
                 char sha256[SHA256_HEX], uint64_t *rows, struct table **out, struct problems *ps);
+/* A job begins; until the next one a table stays as it was found first, whatever becomes of its file. */
+void table_cache_begin(struct table_cache *c);
 /* Ledgers as they were when they were pinned: kind "ledger", by flow. */
 void table_cache_as_of(struct table_cache *c, const struct waybill_pin *pins);
 /* The content that was read goes to the port, once. */

@@ -356,4 +356,23 @@ for n in 1 2; do
     check "a row that cannot hold its stamp is refused, alone ($n)" eval 'is 1 $code && said cmd.log TEXT_LONG &&
         is "a;1; c;3;" "$(given table/outbox/out)" && is "a;1;out a bb;2; c;3;out c" "$(tail -n +2 table/tables/stock.csv | tr " " _ | xargs | tr _ " ")"'
 done
+
+# Two gives that use one table see the same one, also where it has no file yet.
+small_site none << 'END'
+table known "tables/known.csv" format rows key Id
+flow rows {
+    on yes
+    operation convert {
+        take inbox  "inbox/rows" ready name
+        give outbox "outbox/one" name "{file}" map known
+        give outbox "outbox/two" name "{file}" map known
+    }
+}
+END
+mkdir -p none/inbox/rows
+printf 'mapping rows => rows\ntable known key Id columns Qty\nRow => Row {\n    Id => Id\n    $known[Id]/Qty | Qty => Qty\n}\n' > none/mappings/known.map
+printf 'Id;Qty\na;1\nb;2\n' > none/inbox/rows/1.csv
+run none -q
+check "two gives use a table that has no file yet" is "0 a;1 b;2 a;1 b;2" "$code $(given none/outbox/one) $(given none/outbox/two)"
+check "which is looked at, and told, once" eval 'said run.log TABLE_NONE_YET && not_said run.log "of this kind"'
 finish
