@@ -376,6 +376,19 @@ int xpatch_grow(struct xpatch *x, const struct node *n, const struct field *f, c
 
 /* ---- new instances ---- */
 
+/* The element that `after` is, or behind which it goes when it is new itself. */
+static size_t sibling_of(const struct xpatch *x, const struct node *after)
+{
+    if (!after)
+        return XPIECE_NONE;
+    if (after->at != VALUE_NO_PLACE)
+        return xpiece_find(x->piece, after->at);
+    for (size_t i = x->piece->nbehind; i-- > 0;)
+        if (x->piece->behind[i].node == after)
+            return x->piece->behind[i].sibling;
+    return XPIECE_NONE;
+}
+
 int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *parent, const struct node *after)
 {
     const struct xspot *spot = x->read->plan->of_group[n->group->id], *missing;
@@ -385,7 +398,7 @@ int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *par
     if (from == XPIECE_NONE)
         return xpatch_refuse(x, parent->at, "the original is not what was read before");
     size_t at = descend(x, from, spot, false, &missing);
-    size_t sibling = after && after->at != VALUE_NO_PLACE ? xpiece_find(x->piece, after->at) : XPIECE_NONE;
+    size_t sibling = sibling_of(x, after);
     if (sibling == XPIECE_NONE && missing == spot)
         sibling = kid_of(x, at, spot, true);
     const struct fresh fresh = { .node = n };
@@ -394,6 +407,8 @@ int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *par
     bool good = spell_fresh(x, spot, &fresh, n, pre_of(x, sibling), step_of(x), &b);
     struct gap g = { .at = element(x, sibling)->end };
     x->piece->elements[at].kept = true;
+    ARENA_PUSH(x->arena, x->piece->behind, x->piece->nbehind, x->piece->behind_cap) =
+        (struct xpiece_behind){ .node = n, .sibling = sibling };
     for (size_t i = sibling + 1; i < x->piece->n; i++)
         if (element(x, i)->removed && element(x, i)->lead == g.at)
             g.at = element(x, i)->end;

@@ -50,6 +50,12 @@ struct xpiece_made {
     struct slice pre;               /* line and indentation of its kids */
 };
 
+/* An instance that an earlier edit put behind an element: what follows the instance goes behind that element too. */
+struct xpiece_behind {
+    const struct node *node;
+    size_t sibling;
+};
+
 struct xpiece {
     const struct node *message;
     uint64_t base;
@@ -64,6 +70,8 @@ struct xpiece {
     size_t ntexts, text_cap;
     struct xpiece_made *made;
     size_t nmade, made_cap;
+    struct xpiece_behind *behind;
+    size_t nbehind, behind_cap;
 };
 
 struct xpiece *xpiece_of(struct patcher *p, const struct node *message, struct problems *ps);

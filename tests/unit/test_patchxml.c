@@ -332,6 +332,40 @@ static void edits_meet_in_a_new_container(void **state)
     buf_release(&out);
 }
 
+static struct node *new_g(struct kit *k, struct node *m, const char *text)
+{
+    struct node *g = node_new(&k->arena, m->group->groups[0], m);
+    *node_value(g, group_field(g->group, SLICE("x"))) =
+        (struct value){ .at = VALUE_NO_PLACE, .state = VALUE_PRESENT, .p = text, .n = (uint32_t)strlen(text) };
+    return g;
+}
+
+/* `order follow`: an element behind one that is new itself, where other edits come between. */
+static void new_elements_in_order(void **state)
+{
+    static const char bytes[] = "<R><M><L><G x='1'/><G x='2'/></L></M></R>";
+    struct kit k;
+    struct edits edits;
+    struct patcher p;
+    struct sink sink;
+
+    (void)state;
+    kit_open(&k, FORMS, slice_of(bytes));
+    struct node *m = kit_next(&k), *first = node_list(m, m->group->groups[0])->first;
+    struct node *n = new_g(&k, m, "n"), *o = new_g(&k, m, "o");
+    patcher_init(&p, &k.reader, &k.arena);
+    edits_init(&edits, &k.arena);
+    edit_insert(&edits, n, m, first);
+    edit_insert(&edits, new_g(&k, m, "z"), m, NULL);
+    edit_insert(&edits, o, m, n);
+    edit_insert(&edits, new_g(&k, m, "p"), m, o);
+    struct slice now = kit_patch(&k, &p, &edits, slice_of(bytes), &sink);
+    assert_string_equal(arena_cstr(&k.arena, now),
+                        "<R><M><L><G x='1'/><G x=\"n\"/><G x=\"o\"/><G x=\"p\"/><G x='2'/><G x=\"z\"/></L></M></R>");
+    sink_release(&sink);
+    kit_close(&k);
+}
+
 /* The same edit in several encodings: outside the edit all bytes are equal, and what the charset lacks is a reference. */
 static void other_charsets(void **state)
 {
@@ -422,6 +456,7 @@ int main(void)
         cmocka_unit_test(values_keep_their_form),
         cmocka_unit_test(new_values_find_their_place),
         cmocka_unit_test(edits_meet_in_a_new_container),
+        cmocka_unit_test(new_elements_in_order),
         cmocka_unit_test(other_charsets),
         cmocka_unit_test(whole_messages),
         cmocka_unit_test(every_single_change),
