@@ -376,17 +376,19 @@ int xpatch_grow(struct xpatch *x, const struct node *n, const struct field *f, c
 
 /* ---- new instances ---- */
 
-/* The element that `after` is, or behind which it goes when it is new itself. */
-static size_t sibling_of(const struct xpatch *x, const struct node *after)
+/* Behind which element an instance goes whose predecessor is `after`, which may be new itself. */
+static struct xpiece_behind place_behind(const struct xpatch *x, const struct node *n, const struct node *after)
 {
-    if (!after)
-        return XPIECE_NONE;
-    if (after->at != VALUE_NO_PLACE)
-        return xpiece_find(x->piece, after->at);
-    for (size_t i = x->piece->nbehind; i-- > 0;)
+    struct xpiece_behind b = { .node = n, .sibling = XPIECE_NONE, .last = true };
+
+    if (after && after->at != VALUE_NO_PLACE) {
+        b.sibling = xpiece_find(x->piece, after->at);
+        b.last = false;
+    }
+    for (size_t i = x->piece->nbehind; after && b.last && i-- > 0;)
         if (x->piece->behind[i].node == after)
-            return x->piece->behind[i].sibling;
-    return XPIECE_NONE;
+            return (struct xpiece_behind){ n, x->piece->behind[i].sibling, x->piece->behind[i].last };
+    return b;
 }
 
 int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *parent, const struct node *after)
@@ -398,22 +400,24 @@ int xpatch_insert(struct xpatch *x, const struct node *n, const struct node *par
     if (from == XPIECE_NONE)
         return xpatch_refuse(x, parent->at, "the original is not what was read before");
     size_t at = descend(x, from, spot, false, &missing);
-    size_t sibling = sibling_of(x, after);
-    if (sibling == XPIECE_NONE && missing == spot)
-        sibling = kid_of(x, at, spot, true);
+    struct xpiece_behind behind = place_behind(x, n, after);
+    if (behind.sibling == XPIECE_NONE && missing == spot)
+        behind.sibling = kid_of(x, at, spot, true);
+    size_t sibling = behind.sibling;
     const struct fresh fresh = { .node = n };
     if (sibling == XPIECE_NONE)
         return make(x, at, missing, spot, &fresh, n);
     bool good = spell_fresh(x, spot, &fresh, n, pre_of(x, sibling), step_of(x), &b);
     struct gap g = { .at = element(x, sibling)->end };
     x->piece->elements[at].kept = true;
-    ARENA_PUSH(x->arena, x->piece->behind, x->piece->nbehind, x->piece->behind_cap) =
-        (struct xpiece_behind){ .node = n, .sibling = sibling };
+    ARENA_PUSH(x->arena, x->piece->behind, x->piece->nbehind, x->piece->behind_cap) = behind;
     for (size_t i = sibling + 1; i < x->piece->n; i++)
         if (element(x, i)->removed && element(x, i)->lead == g.at)
             g.at = element(x, i)->end;
-    if (good && !x->lost_prefix)
+    if (good && !x->lost_prefix) {
         xpatch_put(x, g.at, g.at, buf_slice(&b));
+        x->patcher->list[x->patcher->n - 1].depth = behind.last ? 1 : 2;
+    }
     buf_release(&b);
     if (x->lost_prefix)
         return xpatch_refuse(x, parent->at, "the original declares no prefix for the namespace of a new element");

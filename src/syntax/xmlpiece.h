@@ -54,6 +54,7 @@ struct xpiece_made {
 struct xpiece_behind {
     const struct node *node;
     size_t sibling;
+    bool last;                      /* it has no predecessor, or one that has none: it goes behind those that have */
 };
 
 struct xpiece {

@@ -351,7 +351,7 @@ static void new_elements_in_order(void **state)
 
     (void)state;
     kit_open(&k, FORMS, slice_of(bytes));
-    struct node *m = kit_next(&k), *first = node_list(m, m->group->groups[0])->first;
+    struct node *m = kit_next(&k), *first = node_list(m, m->group->groups[0])->first, *last = first->next;
     struct node *n = new_g(&k, m, "n"), *o = new_g(&k, m, "o");
     patcher_init(&p, &k.reader, &k.arena);
     edits_init(&edits, &k.arena);
@@ -359,9 +359,10 @@ static void new_elements_in_order(void **state)
     edit_insert(&edits, new_g(&k, m, "z"), m, NULL);
     edit_insert(&edits, o, m, n);
     edit_insert(&edits, new_g(&k, m, "p"), m, o);
+    edit_insert(&edits, new_g(&k, m, "y"), m, last);        /* ahead of "z", which has no predecessor */
     struct slice now = kit_patch(&k, &p, &edits, slice_of(bytes), &sink);
     assert_string_equal(arena_cstr(&k.arena, now),
-                        "<R><M><L><G x='1'/><G x=\"n\"/><G x=\"o\"/><G x=\"p\"/><G x='2'/><G x=\"z\"/></L></M></R>");
+                        "<R><M><L><G x='1'/><G x=\"n\"/><G x=\"o\"/><G x=\"p\"/><G x='2'/><G x=\"y\"/><G x=\"z\"/></L></M></R>");
     sink_release(&sink);
     kit_close(&k);
 }
