@@ -90,6 +90,18 @@ static void worse(struct flat_reader *st, int rc)
     st->rc = rc > st->rc ? rc : st->rc;
 }
 
+/* Has the row nothing at all from a group on?  Then it has none of it. */
+static bool is_void_from(const struct flat_reader *st, size_t level)
+{
+    const struct flat *flat = st->flat;
+    if (level == 0 || flat->levels[level].group->min_occurs > 0)
+        return false;
+    for (; level < flat->nlevels; level++)
+        if (!live_void(&st->live, &st->rows, level))
+            return false;
+    return true;
+}
+
 /* Opens nodes from `level` down to the row. */
 static void open_levels(struct reader *r, size_t level, struct problems *ps)
 {
@@ -97,10 +109,10 @@ static void open_levels(struct reader *r, size_t level, struct problems *ps)
     const struct flat *flat = st->flat;
     struct rows *w = &st->rows;
     for (; level < flat->nlevels; level++) {
-        const struct group *g = flat->levels[level].group;
-        bool row = level > 0 && level + 1 == flat->nlevels;
-        if (row && g->min_occurs == 0 && live_void(&st->live, w, level))
+        if (is_void_from(st, level)) {
+            memset(&st->node[level], 0, (flat->nlevels - level) * sizeof *st->node);
             return;
+        }
         if (level > 0) {
             st->node[level] = live_node(&st->live, level, st->node[level - 1], st->arena);
             st->node[level]->at = w->at;

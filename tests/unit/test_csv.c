@@ -70,6 +70,17 @@ static void deep_levels(void **state)
           "[0 8..26]\nNo=A L{Nr=1 B{X=a} B{X=b}} L{Nr=2 B{X=c}}\n[0 26..31]\nNo=B L{Nr=2}\n");
 }
 
+/* A row that is void from a group on has none of it, whatever that group requires. */
+static void void_levels(void **state)
+{
+    (void)state;
+    static const char f[] = "syntax csv\nmessage O key No {\n No text\n group L 0..* key Nr {\n Nr text required\n"
+                            " group B 0..* {\n X text required\n }\n }\n}\n";
+    reads(f, "No,Nr,X\nA,,\nB,1,a\nB,,\nB,1,\nC,1,\nC,2,b\n",
+          "[0 8..12]\nNo=A\n[0 12..27]\nNo=B L{Nr=1 B{X=a}} L{Nr=1}\n[0 27..38]\nNo=C L{Nr=1} L{Nr=2 B{X=b}}\n");
+    reads(f, "No,Nr,X\nA,,x\n", "[3 8..13]\n[REQUIRED 2:3]\n");
+}
+
 static void mixed_columns(void **state)
 {
     (void)state;
@@ -557,7 +568,7 @@ int main(void)
         cmocka_unit_test(line_ends),
         cmocka_unit_test(quotes),
         cmocka_unit_test(sep_bom_order),
-        cmocka_unit_test(deep_levels),
+        cmocka_unit_test(deep_levels), cmocka_unit_test(void_levels),
         cmocka_unit_test(mixed_columns),
         cmocka_unit_test(tags),
         cmocka_unit_test(charsets),
