@@ -96,8 +96,8 @@ struct byte_edit {
     struct slice put;
     enum patch_turn turn;
     uint32_t ahead;                 /* bytes of `put` that end a last line; not needed where that line goes */
-    uint32_t depth;                 /* in the tree, of what comes in between: what ends there gets its own first;
-                                       xml: 2 = behind its predecessor, 1 = behind all others, 0 = something else */
+    uint32_t depth;                 /* in the tree, of what comes in between: what ends there gets its own first, and
+                                       what goes behind its predecessor stands ahead of what goes to the end */
 };
 
 struct patcher {

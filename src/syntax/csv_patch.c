@@ -181,6 +181,7 @@ struct changes {
     struct map rows;                /* node → struct child_rows *, what became of the rows below it */
     const struct node *last;        /* that was inserted, and its place: what follows it comes behind it */
     uint64_t last_at;
+    bool follows;                   /* it, or the first of those it follows, has a predecessor in the original */
 };
 
 struct child_rows {
@@ -352,7 +353,8 @@ static void put_rows(struct new_row *r, uint64_t at)
         e->ahead = (uint32_t)file_bytes(r->p, r->newline).n;
     }
     for (const struct group *g = r->s->flat->levels[r->s->level].group; g; g = g->parent)
-        e->depth++;
+        e->depth += 2;
+    e->depth += changes_of(r->p)->follows;      /* ahead of what has no predecessor and is for the end */
     buf_release(&b);
 }
 
@@ -461,8 +463,12 @@ static uint64_t place_of_new(struct patcher *p, const struct edit *e, bool messa
 {
     struct changes *now = changes_of(p);
     uint64_t last = message ? p->reader->tail_at : e->parent->end, at = e->after ? e->after->end : last;
-    if (e->after && e->after->at == VALUE_NO_PLACE)
+    if (e->after && e->after->at == VALUE_NO_PLACE) {
+        now->follows = now->follows && e->after == now->last;
         at = e->after == now->last ? now->last_at : last;
+    } else {
+        now->follows = e->after != NULL;
+    }
     now->last = e->node;
     now->last_at = at;
     return at;
@@ -513,14 +519,17 @@ static int added_takes(struct patcher *p, const struct spot *s, struct child_row
 {
     const struct node *n = r->added;
     uint64_t at = p->list[r->edit].at;
+    uint32_t depth = p->list[r->edit].depth;
     r->added = NULL;
     r->used = true;
     int rc = insert_rows(p, s, n, s->node->parent, at, s->node, ps);
     struct byte_edit *last = &p->list[p->n - 1];
-    if (rc == OK && last->turn != PATCH_VALUE)
+    if (rc == OK && last->turn != PATCH_VALUE) {
+        last->depth = depth;
         p->list[r->edit] = p->list[--p->n];
-    else
+    } else {
         forget(p, r->edit);
+    }
     return rc;
 }
 

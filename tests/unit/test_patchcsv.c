@@ -211,6 +211,12 @@ static void new_rows_in_order(void **state)
     edit_insert(&b.edits, n, order, NULL);
     edit_insert(&b.edits, m, order, n);
     GIVES(&b, HEAD A1 A2 "\n" B1 "C;x;Z;;n;9\r\nC;;Z;;m;8");
+    begin(&b, orders, SLICE(FILE_TEXT));                /* behind the last one, ahead of what has no predecessor */
+    order = b.message[0];
+    n = new_line(&b, order, "n", "9"), m = new_line(&b, order, "m", "8");
+    edit_insert(&b.edits, n, order, NULL);
+    edit_insert(&b.edits, m, order, line(order, 1));
+    GIVES(&b, HEAD A1 A2 "A;;\"X\";01.02.2026;m;8\r\nA;;\"X\";01.02.2026;n;9\r\n" "\n" B1 C1);
 }
 
 /* The only line goes and others come: its row is that of the first, in whatever order that is said. */
