@@ -3,7 +3,6 @@
  *
  * In a merge (pool.c) the written side is a copy of the document: there the changes are made at once, in two passes
  * over the message, one that judges and one that writes.
- *
  * Limits: `order follow` puts new instances behind their predecessor; known ones are not moved.
  */
 #include "run.h"
@@ -322,11 +321,32 @@ bool has_keys(const struct run *r, const struct scope *s)
     return false;
 }
 
-static void align_keys(struct pairing *p)
+/* Of several old ones with one key the n-th is that of the n-th read, and that is sure only when all of them came. */
+static bool told_apart(struct pairing *p, const uint32_t *next, const uint32_t *came)
+{
+    struct run *r = p->r;
+    for (size_t i = 0, n = 0; i < p->nold; i++, n = 0) {
+        for (size_t at = came[i] ? i + 1 : 0; at; at = next[at - 1])
+            n++;
+        if (n < 2 || n == came[i])
+            continue;
+        char *key = arena_cstr(r->a, instance_key(r, p->scope, side_written(r->direction), p->old[i]));
+        for (char *c = key; *c; c++)
+            *c = *c == '\x1f' ? ' ' : *c;
+        finding_engine(r, OUTCOME_REJECT, "ALIGN_KEY", r->message,
+                       arena_printf(r->a, "the original has %zu %.*s with the key %s, and %u came: add what tells them "
+                                    "apart to the key rows", n, SLICE_ARG(p->old[i]->group->name), key, came[i]));
+        return false;
+    }
+    return true;
+}
+
+static bool align_keys(struct pairing *p)
 {
     struct run *r = p->r;
     struct map index;
     uint32_t *next = arena_zero(r->a, (p->nold + 1) * sizeof *next);
+    uint32_t *came = arena_zero(r->a, (p->nold + 1) * sizeof *came);    /* with the key of an old one */
     map_init(&index, r->a);
     for (size_t i = p->nold; i-- > 0;) {                /* backward, so that the first of equal keys comes first */
         struct slice key = instance_key(r, p->scope, side_written(r->direction), p->old[i]);
@@ -339,6 +359,7 @@ static void align_keys(struct pairing *p)
     for (size_t i = 0; i < p->nread; i++) {
         struct slice key = instance_key(r, p->scope, side_read(r->direction), p->read[i]);
         uint32_t at = key.n ? (uint32_t)(uintptr_t)map_get(&index, key) : 0;
+        came[at ? at - 1 : p->nold]++;
         while (at && p->taken[at - 1])
             at = next[at - 1];
         if (!at)
@@ -346,6 +367,7 @@ static void align_keys(struct pairing *p)
         p->taken[at - 1] = true;
         p->partner[i] = p->old[at - 1];
     }
+    return told_apart(p, next, came);
 }
 
 static bool align_positions(struct pairing *p)
@@ -407,11 +429,8 @@ static void update_loop(struct run *r, const struct op *op, const struct node *h
         path_each(r, op->into, old, collect_old, &p);
     p.partner = arena_zero(r->a, (p.nread + 1) * sizeof *p.partner);
     p.taken = arena_zero(r->a, (p.nold + 1) * sizeof *p.taken);
-    if (has_keys(r, p.scope))
-        align_keys(&p);
-    else if (!align_positions(&p))
-        return;
-    update_pairs(&p);
+    if (has_keys(r, p.scope) ? align_keys(&p) : align_positions(&p))
+        update_pairs(&p);
 }
 
 /* ---- lines that consolidate ------------------------------------------------------------------------------------- */

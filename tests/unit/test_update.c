@@ -107,6 +107,20 @@ static void test_lines(void **state)
            "insert Row\nNo = \"3\"\nKind = \"n\"\nQ = \"3\"\n");
 }
 
+/* Two rows of the original with one key: changed only where it is sure which is meant. */
+static void test_same_keys(void **state)
+{
+    (void)state;
+    const char *original = "Id = 1\nRow {\nNo = 1\nKind = n\nQ = 1\n}\nRow {\nNo = 1\nKind = n\nQ = 2\n}\n"
+                           "Row {\nNo = 3\nKind = n\nQ = 3\n}\n";
+    update(plain, original, "Code = 1\nLine {\nNo = 1\nQty = 1\n}\nLine {\nNo = 1\nQty = 7\n}\n", "set Row[2]/Q = 7\n");
+    update(plain, original, "Code = 1\nLine {\nNo = 3\nQty = 7\n}\n", "set Row[3]/Q = 7\n");
+    update(plain, original, "Code = 1\nLine {\nNo = 1\nQty = 7\n}\n",
+           "reject ALIGN_KEY the original has 2 Row with the key 1, and 1 came: add what tells them apart to the key rows\n");
+    update(plain, original, "Code = 1\nLine {\nNo = 1\n}\nLine {\nNo = 1\n}\nLine {\nNo = 1\n}\n",
+           "reject ALIGN_KEY the original has 2 Row with the key 1, and 3 came: add what tells them apart to the key rows\n");
+}
+
 static void test_policies(void **state)
 {
     (void)state;
@@ -317,7 +331,7 @@ static void test_laws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_values), cmocka_unit_test(test_lines), cmocka_unit_test(test_same_keys), cmocka_unit_test(test_policies),
         cmocka_unit_test(test_old),
         cmocka_unit_test(test_shared), cmocka_unit_test(test_late), cmocka_unit_test(test_forward),
         cmocka_unit_test(test_positions), cmocka_unit_test(test_messages),
