@@ -358,6 +358,15 @@ static uint64_t first_place(struct jpatch *x)
     return byte_at(x, 0) == 0xEF ? 3 : 0;
 }
 
+/* Does the last message, or the first array of the file, stand where those of that kind do? */
+static bool same_house(const struct jpatch *x, const struct jspot *s)
+{
+    const struct jread *r = x->read;
+    const struct jspot *last = x->patcher->reader->messages ? r->house : r->first_house;
+
+    return r->plan->lines || last == s || last == s->parent;
+}
+
 /* A new message behind another, or behind the last one. */
 static int insert_message(struct jpatch *x, const struct edit *e)
 {
@@ -371,6 +380,9 @@ static int insert_message(struct jpatch *x, const struct edit *e)
 
     if (!r->plan->lines && !r->house_seen)
         return refuse(x, VALUE_NO_PLACE, "the original has no array that a new message could stand in");
+    if (!here && !same_house(x, s))
+        return refuse(x, at, "a new message goes behind the last one of the original, which stands in another array "
+                             "than messages of its kind");
     struct slice line = here && !r->plan->lines ? message_line(x, e->after) : (struct slice){ "", 0 };
     layout.step = r->plan->indent.p ? r->plan->indent : (struct slice){ "", 0 };
     layout.blank = r->plan->indent.p != NULL;

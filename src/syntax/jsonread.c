@@ -281,6 +281,7 @@ static void array(struct reader *r, const struct jspot *spot, struct node *aroun
     }
     if (of->group->is_message && !x->house_seen) {
         x->house_seen = true;
+        x->first_house = of;
         x->house_at = x->scan.at;
         x->house_end = 0;
     }
@@ -306,6 +307,7 @@ static void object(struct reader *r, struct arena *a, const struct jspot *spot, 
     }
     if (spot->star && spot->star->group && spot->star->group->is_message && !x->house_seen) {
         x->house_seen = true;
+        x->first_house = spot;
         x->house_at = x->scan.at;
         x->house_end = 0;
     }

@@ -39,6 +39,7 @@ struct jread {
     bool drop;                      /* the message is too large: nothing more of it is kept */
     bool file_seen, message_seen;   /* in this document: a member of the file, of a message */
     bool house_seen;
+    const struct jspot *first_house;                /* as house, of the brackets below */
     uint64_t house_at, house_end;   /* the brackets of the first array of messages; of objects with `*` too */
     /* Of the patcher: messages taken out, up to where, and whether new ones came. */
     uint64_t deleted, deleted_end;

@@ -430,6 +430,9 @@ static int end_of_messages(struct xpatch *x, const struct xspot *spot, uint64_t 
     const struct reader *r = x->patcher->reader;
     const struct xhouse *h = spot->parent && spot->parent->parent ? &x->read->houses[spot->parent->id] : NULL;
 
+    if (r->messages && x->read->house != spot->parent)
+        return xpatch_refuse(x, r->tail_at, "a new message goes behind the last one of the original, which stands in "
+                                            "another element than messages of its kind");
     if (r->messages) {
         *at = r->tail_at;
         *pre = blanks_before(x, r->head_end);
