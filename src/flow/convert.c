@@ -409,11 +409,32 @@ static int read_answers(struct updating *u, struct problems *ps)
     }
 }
 
-/* A message that cannot be spelled where it stands is refused whole; the places told are those of the original. */
-static int put_edits(struct updating *u, const struct edits *edits, const struct answer *a, struct problems *ps)
+/* What is made of a message is as its format says, like a new document.  What is not so comes from the answer. */
+static int check_made(struct updating *u, const struct edits *edits, const struct node *old, const struct answer *a,
+                      struct problems *ps)
 {
+    int rc = OK;
+    ps->message = a ? a->number : u->originals.messages;
+    for (const struct edit *e = edits->first; e && rc <= WARN; e = e->next)
+        if (e->kind == EDIT_DELETE && e->node == old)
+            return OK;
+        else if (e->kind == EDIT_INSERT && e->node->group->is_message)
+            rc = node_check(e->node, &u->message, ps);
+    if (old && edits->first && rc <= WARN)
+        rc = node_check(edits_copy(edits->first, old, &u->message), &u->message, ps);
+    return rc;
+}
+
+/* A message that cannot be spelled where it stands is refused whole; the places told are those of the original. */
+static int put_edits(struct updating *u, const struct edits *edits, const struct node *old, const struct answer *a,
+                     struct problems *ps)
+{
+    uint64_t message = ps->message;
+    int rc = check_made(u, edits, old, a, ps);
+    ps->message = message;
     source_locate(u->c->original, ps);
-    int rc = patcher_add(&u->patcher, edits, ps);
+    if (rc <= WARN)
+        rc = patcher_add(&u->patcher, edits, ps);
     source_locate(a ? u->c->input : u->c->original, ps);
     u->c->rejected += rc == SKIP;
     return rc;
@@ -432,7 +453,7 @@ static int update_pair(struct updating *u, struct node *old, struct answer *a, s
     convert_findings(ps, &outcome, a ? a->node : old, number);
     count_outcome(u->c, &outcome);
     if (rc <= WARN && outcome.kind < OUTCOME_SKIP)
-        rc = put_edits(u, &edits, a, ps);
+        rc = put_edits(u, &edits, old, a, ps);
     u->c->edits = u->patcher.n;
     return rc == SKIP ? OK : rc;
 }
