@@ -169,6 +169,7 @@ torture: deps
 	@python3 tests/torture/race.py $(B)/waybill
 	@python3 tests/torture/race.py $(B)/waybill --shared --watchers 4 --files 600
 	@python3 tests/torture/soak.py $(B)/waybill --seconds $(SOAK_TIME)
+	@python3 tests/torture/spoil.py $(B)/waybill --seconds $(SOAK_TIME)
 	@INBOX_FILES=1000000 tests/site/t61-threats.sh $(B)/waybill
 
 .PHONY: lint

@@ -163,7 +163,7 @@ static void same_bytes(const struct document *old, const struct document *now)
     for (size_t i = 0; i < old->n; i++) {
         const struct node *m = old->messages[i], *k = now->messages[i];
         struct slice gap = part(old->text, a, m->at), left = part(now->text, b, k->at);
-        if (i && old->touched[i - 1] + old->touched[i])     /* an empty line within a message may now stand ahead of it */
+        if (old->touched[i] || (i && old->touched[i - 1]))  /* an empty line within a message may now stand ahead of it */
             gap = slice_trim(gap), left = slice_trim(left);
         if (!slice_equal(gap, left))
             differ("between messages", old, now->text, part(now->text, b, k->at));
