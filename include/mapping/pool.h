@@ -37,6 +37,9 @@ bool run_aligns(const struct run *r);
 /* Does a message pair search by consolidate, going this way? */
 bool mapping_consolidates(const struct mapping *m, enum mapping_direction d);
 
+/* Does it give documents when the last message was read: consolidated ones, sorted ones, those of `/.`? */
+bool mapping_gives_at_end(const struct mapping *m, enum mapping_direction d);
+
 struct pool *pool_new(struct run *r, uint64_t most);
 int pool_load(struct pool *p, const struct node *message, struct problems *ps);
 int pool_merge(struct pool *p, struct node *source, uint64_t number, struct arena *a, struct outcome *outcome,

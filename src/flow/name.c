@@ -1,6 +1,7 @@
 #include "flow/name.h"
 
 #include "flow/site_parse.h"
+#include "mapping/pool.h"
 
 static const struct {
     const char *word;
@@ -65,6 +66,10 @@ static int field_part(struct naming *x, struct slice expr, struct name_part *out
     if (!g->each)
         return site_problem(l, &at, "SITE_NAME", "add `each` for one file per message, or use {batch}, {n}",
                             "\"{%.*s}\" names one message, the file holds many", SLICE_ARG(expr));
+    if (g->mapping && mapping_gives_at_end(g->mapping, g->direction))
+        return site_problem(l, &at, "SITE_NAME", arena_printf(l->arena, "{batch}_{n} for {%.*s}", SLICE_ARG(expr)).p,
+                            "\"{%.*s}\" names one message, %.*s gives at the end of the file (`consolidate`, `sort`, `/.`)",
+                            SLICE_ARG(expr), SLICE_ARG(g->mapping->name));
     if (out->field && out->field->flags & FIELD_SENSITIVE)
         site_warning(l, &at, "SITE_SHOWN", "another field, {batch} or {n}",
                      "%.*s is sensitive, and names of outputs stand in logs and waybills", SLICE_ARG(expr));

@@ -66,6 +66,15 @@ static const struct consolidate *searches(const struct run *r, const struct scop
     return s->consolidate && s->consolidate->direction == r->direction ? s->consolidate : NULL;
 }
 
+bool mapping_gives_at_end(const struct mapping *m, enum mapping_direction d)
+{
+    const struct scope *file = m->program->file;
+    bool last = m->program->buffers && d == MAPPING_FORWARD;
+    for (size_t i = file->nrequires[d]; i < file->nops[d] && !last; i++)
+        last = file->ops[d][i].code == OP_GROUP && file->ops[d][i].item->inner->total;
+    return last || mapping_consolidates(m, d);
+}
+
 bool mapping_consolidates(const struct mapping *m, enum mapping_direction d)
 {
     const struct scope *file = m->program->file;

@@ -144,6 +144,32 @@ static void a_name_of_one_message_needs_each(void **state)
     assert_non_null(memmem(p->hint.p, p->hint.n, "add `each`", 10));
 }
 
+#define EACH(name, map) "flow orders {\n    on yes\n    operation convert {\n        take inbox \"inbox/orders\"\n" \
+                        "        give outbox \"outbox\" name \"" name "\" map " map " each\n    }\n}\n"
+
+/* What waits for the end of the file has no message that could name it. */
+static void what_is_given_at_the_end_is_named_after_no_message(void **state)
+{
+    (void)state;
+    dir_put("sorted.map", "mapping orders => result \"Sorted\"\nsort Qty\nOrder => Line {\n    key No => No\n    Qty => Qty\n}\n");
+    dir_put("last.map", "mapping orders => result \"Last\"\n/. => Line {\n    \"1\" => No\n    sum(Order/Qty) => Qty\n}\n");
+    dir_put("merged.map", "mapping orders => result \"Merged\"\nOrder => Line {\n    consolidate {\n        match No = $old/No else NONE\n    }\n"
+                          "    No => No\n    Qty => Qty\n}\n");
+    static const char *const wrong[] = { HEAD EACH("{batch}_{No}.csv", "sorted"), HEAD EACH("{batch}_{No}.csv", "last"),
+                                         HEAD EACH("{batch}_{No}.csv", "merged") };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        load(wrong[i], STOP);
+        const struct problem *p = problem_of("SITE_NAME");
+        assert_non_null(p);
+        assert_int_equal(p->place.line, 7);
+        assert_int_equal(p->place.column, 44);
+        assert_true(slice_is(p->hint, "{batch}_{n} for {No}"));
+        problems_init(&problems, &arena, 0);
+    }
+    load(HEAD EACH("{batch}_{n}.csv", "sorted"), OK);
+    load(HEAD EACH("{batch}_{n}.csv", "merged"), OK);
+}
+
 static void a_retry_without_a_pause_is_taken_as_a_second(void **state)
 {
     (void)state;
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(later_features_keep_the_flow_off, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_policy_that_nothing_obeys_keeps_the_flow_off, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_name_of_one_message_needs_each, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(what_is_given_at_the_end_is_named_after_no_message, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_retry_without_a_pause_is_taken_as_a_second, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, dir_begin, dir_end),
