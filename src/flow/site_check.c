@@ -180,14 +180,54 @@ static void check_folder(struct site_loading *l, struct slice folder, const stru
                      "\"%.*s\" is waybill's own", SLICE_ARG(folder));
 }
 
+/* One component behind the other, without "." and empty ones; n 0 at the end. */
+static struct slice next_step(struct slice *path)
+{
+    struct slice step;
+    do {
+        const char *slash = path->n ? memchr(path->p, '/', path->n) : NULL, *end = slice_end(*path);
+        step = slash ? slice_range(path->p, slash) : *path;
+        *path = slash ? slice_range(slash + 1, end) : SLICE("");
+    } while ((step.n == 0 && path->n) || slice_is(step, "."));
+    return step;
+}
+
+static bool same_folder(struct slice a, struct slice b)
+{
+    struct slice x, y;
+    do {
+        x = next_step(&a);
+        y = next_step(&b);
+    } while (x.n && slice_equal(x, y));
+    return x.n == 0 && y.n == 0;
+}
+
+/* What it gives is not taken again where somebody must say that it is ready, or where its type is another one. */
+static bool takes_again(const struct operation *op, const struct give *g)
+{
+    const struct take *t = &op->take;
+    return t->kind == TAKE_INBOX && g->kind == GIVE_OUTBOX && same_folder(t->folder, g->folder) &&
+           !t->done.n && !t->manifest.n && (!t->type.n || g->original || g->to == op->format);
+}
+
+static void check_circle(struct site_loading *l, const struct operation *op, const struct give *g)
+{
+    if (takes_again(op, g))
+        site_problem(l, &g->token, "SITE_FEEDS_ITSELF", "give it a folder of its own, like \"outbox/partner\"",
+                     "operation %.*s would take what it gives, for ever: \"%.*s\" is its inbox", SLICE_ARG(op->name),
+                     SLICE_ARG(g->folder));
+}
+
 static void check_folders(struct site_loading *l)
 {
     for (size_t i = 0; i < l->site->nflows; i++)
         for (size_t k = 0; k < l->site->flows[i]->noperations; k++) {
             const struct operation *op = l->site->flows[i]->operations[k];
             check_folder(l, op->take.folder, &op->take.token);
-            for (size_t g = 0; g < op->ngives; g++)
+            for (size_t g = 0; g < op->ngives; g++) {
                 check_folder(l, op->gives[g]->folder, &op->gives[g]->token);
+                check_circle(l, op, op->gives[g]);
+            }
         }
 }
 

@@ -208,6 +208,36 @@ static void two_flows_on_one_inbox_must_differ(void **state)
     assert_non_null(problem_of("SITE_INBOX_SHARED"));
 }
 
+#define WITH(in, out, map, more) HEAD "flow orders {\n    on yes\n    operation convert {\n        take inbox \"" in "\" " more "\n" \
+                                 "        give outbox \"" out "\" name \"x_{batch}.csv\" map " map "\n    }\n}\n"
+
+/* What it gives would be taken for ever, unless something keeps it from that. */
+static void an_operation_does_not_feed_itself(void **state)
+{
+    (void)state;
+    dir_put("plain.map", "mapping orders => orders \"Plain\"\nOrder => Order {\n    key No => No\n}\n");
+    dir_put("back.map", "mapping result => orders \"Back\"\nLine => Order {\n    key No => No\n}\n");
+    dir_put("there.map", "mapping orders => result \"There\"\nOrder => Line {\n    key No => No\n}\n");
+    load(WITH("shared", "shared", "there", ""), STOP);
+    const struct problem *p = problem_of("SITE_FEEDS_ITSELF");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 7);
+    assert_non_null(memmem(p->hint.p, p->hint.n, "outbox/", 7));
+    problems_init(&problems, &arena, 0);
+    load(WITH("shared/x", "./shared//x/", "plain", ""), STOP);
+    assert_non_null(problem_of("SITE_FEEDS_ITSELF"));
+    problems_init(&problems, &arena, 0);
+    load(WITH("shared", "shared", "plain", "type \"No\""), STOP);
+    assert_non_null(problem_of("SITE_FEEDS_ITSELF"));
+    problems_init(&problems, &arena, 0);
+    load(WITH("shared", "shared", "there", "type \"No;Qty\""), OK);
+    load(WITH("shared", "shared", "plain", "ready done \".done\""), OK);
+    load(WITH("shared", "shared/x", "plain", ""), OK);
+    load(HEAD "flow orders {\n    on yes\n    operation there {\n        take inbox \"a\"\n"
+         "        give outbox \"b\" name \"x_{batch}.csv\" map there\n    }\n    operation back {\n        take inbox \"b\"\n"
+         "        give outbox \"a\" name \"x_{batch}.csv\" map back\n    }\n}\n", OK);
+}
+
 static void ledger_fields_follow_from_tables(void **state)
 {
     (void)state;
@@ -240,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_are_jailed_and_filled_by_known_flows, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(only_named_flows_fill_a_table, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(two_flows_on_one_inbox_must_differ, dir_begin, dir_end),
+        cmocka_unit_test_setup_teardown(an_operation_does_not_feed_itself, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(ledger_fields_follow_from_tables, dir_begin, dir_end),
         cmocka_unit_test_setup_teardown(a_missing_file_is_no_crash, dir_begin, dir_end),
     };
