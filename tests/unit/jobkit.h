@@ -145,11 +145,11 @@ static int kit_lease(void *owner, struct slice sequence, uint64_t want, uint64_t
 }
 
 /* What a message names lies in the folder "beside", what comes along under its name in "with". */
-static int kit_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+static int kit_companion(void *owner, bool named, struct slice name, struct came *out, struct problems *ps)
 {
     struct slice path = arena_printf(&kit.arena, "%s/%.*s", named ? "with" : "beside", SLICE_ARG(name));
     (void)owner, (void)ps;
-    *fd_out = open(kit_path(arena_cstr(&kit.arena, path)), O_RDONLY);
+    *out = (struct came){ .fd = open(kit_path(arena_cstr(&kit.arena, path)), O_RDONLY), .name = name };
     return OK;
 }
 

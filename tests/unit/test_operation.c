@@ -82,10 +82,10 @@ static int shelf_lease(void *owner, struct slice sequence, uint64_t want, uint64
     return OK;
 }
 
-static int shelf_companion(void *owner, bool named, struct slice name, int *fd_out, struct problems *ps)
+static int shelf_companion(void *owner, bool named, struct slice name, struct came *out, struct problems *ps)
 {
     (void)owner, (void)named, (void)name, (void)ps;
-    *fd_out = -1;
+    *out = (struct came){ .fd = -1 };
     return OK;
 }
 
