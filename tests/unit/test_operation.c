@@ -275,6 +275,19 @@ static void earlier_messages_of_the_batch_are_a_table(void **state)
     assert_string_equal(got("out.file.0.1"), "No,Qty,Extra\nA,1,\nB,2,\n");
 }
 
+/* A part of a key that is nothing finds rows that have nothing there; a key of nothing at all finds none, as in every table. */
+static void a_key_of_nothing_is_no_key_of_an_earlier_message(void **state)
+{
+    (void)state;
+    dir_put("loose.format", "syntax csv delimiter \";\" header yes\nmessage Order {\n    No text\n    Qty integer\n}\n");
+    dir_put("part.map", "mapping loose => log \"Part\"\ntable earlier key No, Qty\nOrder => Entry {\n"
+                        "    require not($earlier[No, Qty]) else TWICE \"twice\"\n    No => No\n}\n");
+    struct result r = work(make_site(SITE("        give outbox \"outbox\" name \"x_{batch}.csv\" map part\n")),
+                           "No;Qty\nA;\nA;1\nA;\n;\n;\n;1\n;1\n");
+    assert_int_equal(r.rejected, 2);
+    assert_string_equal(got("out.rejected.-1.0"), "No;Qty\nA;\n;1\n");
+}
+
 static void numbers_come_from_the_lease(void **state)
 {
     (void)state;
@@ -301,7 +314,8 @@ int main(void)
         TEST(long_lines_get_their_file), TEST(empty_write_gives_an_empty_document),
         TEST(a_bad_row_is_refused_alone_and_reported), TEST(a_file_that_cannot_be_used_stops), TEST(one_file_per_message),
         TEST(a_table_is_merged_by_key), TEST(a_table_is_replaced), TEST(a_table_that_stays_the_same_is_left_alone),
-        TEST(earlier_messages_of_the_batch_are_a_table), TEST(numbers_come_from_the_lease), TEST(a_full_disk_is_ours_to_retry),
+        TEST(earlier_messages_of_the_batch_are_a_table), TEST(a_key_of_nothing_is_no_key_of_an_earlier_message),
+        TEST(numbers_come_from_the_lease), TEST(a_full_disk_is_ours_to_retry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
