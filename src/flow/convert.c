@@ -54,10 +54,12 @@ static void finding_place(struct place *place, const struct finding *f, const st
     const struct field *field = n && f->field.n ? group_field(n->group, f->field) : NULL;
     const struct value *v = field ? &n->values[field->slot] : NULL;
     place->offset = n && n->at != VALUE_NO_PLACE ? n->at : PLACE_NO_OFFSET;
-    if (!v || v->state != VALUE_PRESENT || v->at == VALUE_NO_PLACE)
+    bool stands = v && (v->state == VALUE_PRESENT || v->form & VALUE_LAX);
+    if (!stands || v->at == VALUE_NO_PLACE)
         return;
+    struct slice text = { v->p, v->n };
     place->offset = v->at;
-    place->width = v->len && v->len < 200 ? (uint32_t)slice_chars(value_text(v)) + 2 * (v->form == VALUE_QUOTED) : 1;
+    place->width = v->len && v->len < 200 ? (uint32_t)slice_chars(text) + (v->form & VALUE_QUOTED ? 2 : 0) : 1;
 }
 
 /* Without the path ahead of it, where a report is told it: a problem has a path of its own. */
