@@ -250,6 +250,51 @@ static int wait_for(struct asking *k, struct request_answer **answer, int *code)
     }
 }
 
+/* The batch that was made has come to an end, or rests: nothing more is to be known of it now. */
+static bool settled(const struct waybill *w)
+{
+    return w->place >= PLACE_ARCHIVED || w->retry.cause.n || w->waits.n || batch_is_open(w);
+}
+
+/* What became of a batch that was made anew; a watcher may need a while for it.  NULL: that is not known in time. */
+static struct waybill *fate(struct asking *k, const char *id)
+{
+    const struct timespec nap = { 0, POLL_MS * 1000000L };
+    int64_t end = k->asked + k->wait_ms;
+    struct waybill *w;
+    for (;;) {
+        struct problems unused;
+        problems_init(&unused, k->cmd->arena, 1);
+        int rc = batch_find(&k->places.site, k->cmd->arena, id, &w, &unused);
+        if (rc == OK && settled(w))
+            return w;
+        if (k->here || clock_monotonic_ms() >= end)
+            return NULL;
+        nanosleep(&nap, NULL);
+    }
+}
+
+/* A retry is as good as the batch that it made. */
+static int retried(struct asking *k, const struct request_answer *a, int code)
+{
+    const struct waybill_param *made = k->request.kind == REQUEST_RETRY ? a->made : NULL;
+    if (code != EXIT_GOOD || !made || !slice_is(made->value, "created"))
+        return code;
+    const struct waybill *w = fate(k, arena_cstr(k->cmd->arena, made->name));
+    if (!w)
+        return code;
+    if (w->place != PLACE_ERROR)
+        return w->retry.cause.n ? EXIT_SYSTEM : waybill_total_of(w->totals, "rejected") ? EXIT_REJECTED : code;
+    struct arena *arena = k->cmd->arena;
+    problem_add(k->cmd->problems, &(struct problem){
+        .severity = PROBLEM_ERROR, .code = arena_cstr(arena, w->error_code),
+        .place = { .file = arena_cstr(arena, w->batch), .offset = PLACE_NO_OFFSET },
+        .text = arena_printf(arena, "refused again: %.*s", SLICE_ARG(w->error_text)),
+        .hint = arena_printf(arena, "`waybill show %.*s` tells more", SLICE_ARG(w->batch)) });
+    cmd_flush(k->cmd);
+    return EXIT_REJECTED;
+}
+
 int asking_go(struct asking *k)
 {
     struct cmd *c = k->cmd;
@@ -271,7 +316,7 @@ int asking_go(struct asking *k)
         return code;
     if (rc == END)
         return late(k);
-    return rc > WARN ? unread(k) : answer_show(k, answer);
+    return rc > WARN ? unread(k) : retried(k, answer, answer_show(k, answer));
 }
 
 /* --- commands ----------------------------------------------------------------------------------------------------- */

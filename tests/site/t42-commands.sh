@@ -220,12 +220,16 @@ d=$(json batches.0.batch < out)
 check "a broken file" is "1 refused" "$code $(json batches.0.became < out)"
 do_it retry "$d" --json
 check "retry makes a batch of its own" is "created" "$(json batches.0.became < out)"
+check "and tells that it is refused again" is "1 1" "$code $(grep -c 'refused again: .*\[CSV_' err)"
 check "what was set aside stays" is 3 "$(ls site/error | grep -c .)"
 want=BATCH
 check "retry of one that goes well" refused_by retry "$b"
 
 # Beside a watcher.
 watch site -q
+do_it retry "$d" --json
+check "a retry that is refused again, done by the watcher" is "created 1 1" \
+    "$(json batches.0.became < out) $code $(grep -c 'refused again: .*\[CSV_' err)"
 printf 'Id;Qty\n\033[31mred;5\n22;0\n' > site/inbox/rows/e.csv
 do_it create --since 2024-01-01 --json
 e=$(json batches.0.batch < out)
