@@ -47,6 +47,7 @@ struct cmd {
     struct clock clock;             /* WAYBILL_CLOCK */
     struct limits limits;
     bool json;                      /* --json was given */
+    const char *site;               /* as the command was told it, for hints; NULL = none */
 };
 
 struct command {

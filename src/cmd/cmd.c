@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "cmd/commands.h"
+#include "cmd/hint.h"
 #include "syntax/syntax.h"
 
 const struct command *const command_table[] = {
@@ -55,8 +56,12 @@ size_t cmd_flush(struct cmd *c)
     struct buf out = { 0 };
     size_t n = 0;
     problems_sort(ps);
-    for (const struct problem *p = ps->first; p && n < PROBLEMS_SHOWN; p = p->next, n++)
-        problem_show(&out, p);
+    for (const struct problem *p = ps->first; p && n < PROBLEMS_SHOWN; p = p->next, n++) {
+        struct problem shown = *p;
+        shown.text = hint_for_site(c->arena, p->text, c->site);
+        shown.hint = hint_for_site(c->arena, p->hint, c->site);
+        problem_show(&out, &shown);
+    }
     if (ps->errors + ps->warnings + ps->notes > n)
         show_groups(&out, ps);
     if (out.n)

@@ -21,6 +21,7 @@ int places_open(struct places *p, struct cmd *c, const char *dir)
 {
     *p = (struct places){ .spool.path = NULL };
     struct stat st;
+    c->site = dir;
     if (stat(file_join(c->arena, dir, "site.conf"), &st) != 0)
         return no_site(c, dir, errno);
     int rc = spool_open(&p->spool, c->arena, dir, false, c->problems);

@@ -32,6 +32,7 @@ static int load_into(struct running *r, struct arena *a, struct site **out, stru
 struct site *running_load(struct running *r)
 {
     struct site *site;
+    r->cmd->site = r->dir;
     int rc = load_into(r, r->cmd->arena, &site, r->cmd->problems);
     cmd_flush(r->cmd);
     return rc <= WARN ? site : NULL;

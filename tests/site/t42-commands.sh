@@ -121,7 +121,7 @@ refused_by() { do_it "$@"; [ "$code" = 1 ] && said err "$want"; }
 do_it hold "$b"
 check "hold" is "0 batch $b: held" "$code $(cat out)"
 do_it amend "$b" --message 2 'Qty=5'
-check "amend while it is held: which batch, and the way out" said err "batch $b is held: \`waybill release\`"
+check "amend while it is held: which batch, and the way out" said err "batch $b is held: \`waybill release --dir site\`"
 check "a held batch" said "$(do_it status; "$prog" status site > out; echo out)" 'staged, with errors, held'
 want='it is held'
 check "no operation takes it" refused_by send sync --batch "$b"
@@ -206,6 +206,14 @@ done
 check "where: the zip, the outputs, the refused messages" said out "_$b.zip" "outbox/rows/${b}_1.csv  (lies there)" "error/$b"
 rm "site/outbox/rows/${b}_1.csv"
 check "where: an output that was taken" sh -c '"$1" where --json --dir site "$2" | grep -q "_1.csv\",\"note\":\"was taken"' - "$prog" "$b"
+
+# What a problem tells to type can be typed as it stands: the site is named where it is not the folder of the caller.
+hinted() { "$prog" "$@" 2> err > out < /dev/null; sed -n 's/.*`\(waybill [^`]*\)`.*/\1/p' err; }
+check "hint: status of that site" is "waybill status site" "$(hinted show --dir site nobatch)"
+check "hint: in the site itself nothing is added" is "waybill status" "$(cd site && hinted show nobatch)"
+cp -r site "si te"
+check "hint: a name with a blank is quoted" is "waybill status 'si te'" "$(hinted where --dir 'si te' nobatch)"
+rm -r "si te"
 
 # cancel, retry
 printf 'Id;Qty\n11;5\n' > site/inbox/rows/c.csv
