@@ -42,6 +42,7 @@ struct dialect {
     struct slice newline;           /* writer */
     uint32_t tag;                   /* number of the column that holds the record's tag; 0 = none */
     enum charset charset;
+    bool guessed;                   /* nothing says the charset: it was taken from the letters */
 };
 
 /* --- rows ------------------------------------------------------------------------------------- */

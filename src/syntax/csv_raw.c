@@ -149,6 +149,7 @@ static void raw_dialect(struct source *s, struct dialect *d)
     enum charset c = CHARSET_UNKNOWN;
     struct buf b = { 0 };
     struct slice text = head_text(head, &b, &c);
+    bool guessed = false;
     if (c == CHARSET_UNKNOWN) {
         c = bare_utf16(head);
         bool unfinished = false;
@@ -157,10 +158,12 @@ static void raw_dialect(struct source *s, struct dialect *d)
             text = buf_slice(&b);
         } else {
             c = guess_charset(head);
+            guessed = c != CHARSET_UTF_8;
         }
     }
     *d = (struct dialect){
-        .split = true, .quoting = true, .delimiter = raw_delimiter(text, c), .quote = '"', .charset = c
+        .split = true, .quoting = true, .delimiter = raw_delimiter(text, c), .quote = '"', .charset = c,
+        .guessed = guessed
     };
     buf_release(&b);
 }
@@ -238,6 +241,16 @@ int raw_read(struct reader *r, struct arena *a, struct node **msg_out, struct pr
     return OK;
 }
 
+static void tell_guess(enum charset c, struct problems *ps)
+{
+    const char *other = c == CHARSET_WINDOWS_1252 ? "windows-1250" : "windows-1252";
+    problem_add(ps, &(struct problem){ .severity = PROBLEM_NOTE, .code = "ENCODING_GUESSED", .place = { .offset = 0 },
+        .text = arena_printf(ps->arena, "nothing in the file says its encoding: %s is a guess from its letters",
+                             charset_name(c)),
+        .hint = arena_printf(ps->arena, "ask the sender; where it is another one, write that into the format: "
+                             "`encoding %s`", other) });
+}
+
 int raw_inspect(struct source *s, struct buf *json, struct problems *ps)
 {
     struct arena a;
@@ -260,6 +273,8 @@ int raw_inspect(struct source *s, struct buf *json, struct problems *ps)
         rc = s->error ? problem_system(ps, s->name, "reading", s->error) : rows_problem(&w.fault, 0, ps);
     if (empty)
         problem_addf(ps, PROBLEM_ERROR, "EMPTY_FILE", (struct place){ .offset = 0 }, "the file is empty");
+    if (d.guessed)
+        tell_guess(d.charset, ps);
     json_text(json, "encoding", slice_of(charset_name(w.d.charset)));
     json_text(json, "delimiter", (struct slice){ (const char *)&w.d.delimiter, 1 });
     json_number(json, "columns", (int64_t)columns);
