@@ -73,6 +73,8 @@ struct inbox;
 int inbox_open(struct arena *a, const struct spool *s, const char *path, const struct ready *ready, struct inbox **out,
                struct problems *ps);
 void inbox_close(struct inbox *in);
+/* Something in it is ready and could not be taken: it may not be renamed. */
+bool inbox_is_denied(const struct inbox *in);
 const char *inbox_path(const struct inbox *in);
 int inbox_fd(const struct inbox *in);
 void inbox_begin(struct inbox *in, int64_t now_ms);

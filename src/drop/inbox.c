@@ -327,6 +327,11 @@ int inbox_denied(struct inbox *in, const char *name, int err, struct problems *p
     return SKIP;
 }
 
+bool inbox_is_denied(const struct inbox *in)
+{
+    return in && in->denied;
+}
+
 static bool denied_lately(const struct inbox *in, const struct observed *e)
 {
     if (!(e->pass & OBSERVE_DENIED) || (uint32_t)in->now - e->since >= DENIED_MS)

@@ -545,6 +545,8 @@ static int loop(struct supervisor *s)
 
 static void count_waiting(struct supervisor *s)
 {
+    for (size_t i = 0; i < s->nintakes && !s->o->watch; i++)        /* `run` ends, and its exit code tells */
+        s->report->temporary += inbox_is_denied(s->intakes[i].inbox);
     for (size_t i = 0; s->flows && i < s->site->nflows; i++) {
         for (const struct trip *t = s->flows[i].first; t; t = t->next) {
             s->report->waiting++;

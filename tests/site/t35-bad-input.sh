@@ -218,6 +218,18 @@ if [ -n "$as" ] || [ "$(id -u)" != 0 ]; then
 fi
 stop
 check "the watcher lives" is 0 "$code"
+if [ -n "$as" ] || [ "$(id -u)" != 0 ]; then
+    rows 1 8 > .next && put stays.csv
+    rows 1 8 > .next && own .next && mv .next world/inbox/world/goes.csv
+    chmod 555 world/inbox/other
+    $as "$prog" run --no-fsync world > /dev/null 2> run.log < /dev/null
+    check "an inbox that may not be emptied: exit code 5" is 5 $?
+    check "an inbox that may not be emptied: it is named, with what to do" said run.log inbox/other: INBOX_DENIED 'the right to rename in this folder'
+    check "an inbox that may not be emptied: the others are" test -f world/outbox/world/goes.csv
+    chmod 755 world/inbox/other
+    $as "$prog" run --no-fsync world > /dev/null 2> run.log < /dev/null
+    check "emptied when it may be: exit code 0" is "0 world/outbox/other/stays.csv" "$? $(ls world/outbox/other/stays.csv)"
+fi
 
 # Files that vanish before they are taken.
 flow gone | small_site vanish
