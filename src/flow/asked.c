@@ -110,8 +110,13 @@ int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct
     return answer(s, k);
 }
 
-/* What a step of the batch layer said no to, is the answer. */
 int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char *what)
+{
+    return asked_answer_of(s, k, rc, k->request->batch, what);
+}
+
+/* What a step of the batch layer said no to, is the answer. */
+int asked_answer_of(struct supervisor *s, struct asked *k, int rc, struct slice batch, const char *what)
 {
     const struct problem *p = s->ps->last;
     if (rc == STOP || rc == SKIP) {
@@ -123,7 +128,7 @@ int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char 
     }
     if (rc > WARN)
         return rc;
-    add_made(k, k->request->batch, slice_of(what));
+    add_made(k, batch, slice_of(what));
     k->answer.outcome = SLICE("done");
     k->begun = true;                                /* an answer that cannot be written is tried again, no more */
     return answer(s, k);

@@ -140,11 +140,11 @@ static int make_anew(struct supervisor *s, struct asked *k, const struct batch *
 }
 
 /* A file that was set aside comes again, as a batch of its own: what lies in error/ stays what it was. */
-static int anew(struct supervisor *s, struct asked *k, struct batch *b)
+static int anew(struct supervisor *s, struct asked *k, struct batch *b, char id[BATCH_ID_SIZE])
 {
     const struct flow *f = site_flow(s->site, b->w->flow);
     const struct operation *op = f ? flow_operation(f, b->w->operation) : NULL;
-    char id[BATCH_ID_SIZE];
+    id[0] = '\0';
     if (!op || op->take.kind != TAKE_INBOX) {
         problem_addf(s->ps, PROBLEM_ERROR, "OPERATION_GONE", (struct place){ .file = b->id, .offset = PLACE_NO_OFFSET },
                      "its operation is not in the site any more");
@@ -167,8 +167,11 @@ static int begin(struct supervisor *s, struct asked *k, const struct operation *
 static int retry(struct supervisor *s, struct asked *k, struct trip *t)
 {
     const struct operation *op = refused_last(s, t->b->w);
-    if (t->b->w->place == PLACE_ERROR)
-        return asked_answer_with(s, k, anew(s, k, t->b), "created");
+    char id[BATCH_ID_SIZE];
+    if (t->b->w->place == PLACE_ERROR) {
+        int rc = anew(s, k, t->b, id);
+        return asked_answer_of(s, k, rc, arena_copy(&k->arena, slice_of(id)), "created");
+    }
     if (!op || !batch_is_open(t->b->w) || t->b->w->operation.n)
         return asked_answer_with(s, k, touch(s, k, t), "retried");
     return begin(s, k, op);

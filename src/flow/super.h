@@ -542,6 +542,8 @@ int asked_turn(struct supervisor *s, int64_t now, int64_t *wait);
 /* Answers it: nothing was changed; with the status of a step of the batch layer. The request is gone. */
 int asked_refuse(struct supervisor *s, struct asked *k, const char *code, struct slice text);
 int asked_answer_with(struct supervisor *s, struct asked *k, int rc, const char *what);
+/* The same of another batch than the one that was named. */
+int asked_answer_of(struct supervisor *s, struct asked *k, int rc, struct slice batch, const char *what);
 /* The same of a batch whose zip cannot be believed: what was done to it is not known. */
 int asked_unknown(struct supervisor *s, struct asked *k);
 /* asked_act.c: what is asked of a batch as such: hold, release, cancel, retry, resend, amend. */

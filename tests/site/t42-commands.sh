@@ -228,7 +228,8 @@ d=$(json batches.0.batch < out)
 check "a broken file" is "1 refused" "$code $(json batches.0.became < out)"
 do_it retry "$d" --json
 check "retry makes a batch of its own" is "created" "$(json batches.0.became < out)"
-check "and tells that it is refused again" is "1 1" "$code $(grep -c 'refused again: .*\[CSV_' err)"
+check "and tells which one, and that it is refused again" eval 'is "1 1" "$code $(grep -c "refused again: .*\[CSV_" err)" &&
+    said err "$(json batches.0.batch < out): error: refused again" && [ "$d" != "$(json batches.0.batch < out)" ]'
 check "what was set aside stays" is 3 "$(ls site/error | grep -c .)"
 want=BATCH
 check "retry of one that goes well" refused_by retry "$b"

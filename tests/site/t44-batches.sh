@@ -162,6 +162,8 @@ orders 3 4 | put broken/inbox/orders b.csv
 run broken -q
 a=$(open_ids broken | head -1) b=$(open_ids broken | tail -1)
 watch broken
+printf 'No;Qty\n1;1\n' | put broken/inbox/known come-up.csv       # it has read its waybills when this has gone through
+wait_for 60 grep -q 'event=archived.*flow=known' watch.log
 echo '{' > "broken/.waybill/work/$b/$b.waybill.json"
 answer "$b" 3=30 | put broken/inbox/answers b.xml
 check "an answer for a batch whose waybill is damaged is left out, which is told" wait_for 60 grep -q "code=BATCH_GONE.*$b" watch.log
@@ -233,7 +235,7 @@ run hand -q
 bad=$(ls hand/error)
 check "a file that cannot be read is set aside" is 1 "$code"
 cmd hand retry "$bad"
-check "retry makes a batch of its own of it" is '0 1' "$code $(grep -l "\"parent\":\"$bad\"" hand/error/*/*.waybill.json hand/archive -r | wc -l)"
+check "retry makes a batch of its own of it, which is refused again" is '1 1' "$code $(grep -l "\"parent\":\"$bad\"" hand/error/*/*.waybill.json hand/archive -r | wc -l)"
 
 # --- a claim that was left of an operation by hand, when nobody asks any more ------------------------------------------
 
